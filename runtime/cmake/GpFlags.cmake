@@ -5,6 +5,9 @@
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
 
 add_library(gp_warnings INTERFACE)
 target_compile_options(gp_warnings INTERFACE
@@ -12,13 +15,11 @@ target_compile_options(gp_warnings INTERFACE
   $<$<BOOL:${GP_WERROR}>:-Werror>)
 
 add_library(gp_flags INTERFACE)
-target_compile_features(gp_flags INTERFACE c_std_11)
 target_compile_definitions(gp_flags INTERFACE _GNU_SOURCE)
 target_compile_options(gp_flags INTERFACE
   -fvisibility=hidden -fno-omit-frame-pointer -fstack-protector-strong
   $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
 target_link_options(gp_flags INTERFACE -Wl,-z,relro,-z,now)
-set(CMAKE_C_EXTENSIONS OFF)
 
 # One of address, undefined, thread or several: flags for compiler and linker alike. A report ends
 # the process, so that a test cannot pass over it.

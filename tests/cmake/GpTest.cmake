@@ -57,3 +57,32 @@ function(gp_script_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABEL}
     ENVIRONMENT "GP_BUILD_DIR=${PROJECT_BINARY_DIR};GP_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
 endfunction()
+
+# gp_fuzz(NAME file.c [LINKS ...])
+#
+# file.c has LLVMFuzzerTestOneInput(); tests/fuzz/corpus/NAME/ has at least one good input and every
+# input that once broke it. With GP_FUZZ libFuzzer looks for new ones for GP_FUZZ_SECONDS; without, the
+# driver runs the corpus and a fixed number of mutations.
+set(GP_FUZZ_SECONDS 20 CACHE STRING "How long ctest lets each libFuzzer target search")
+function(gp_fuzz name file)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINKS")
+  set(target fuzz_${name})
+  set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  set(work ${PROJECT_BINARY_DIR}/tests/fuzz/${name})
+  file(MAKE_DIRECTORY ${work} ${work}/found)
+  add_executable(${target} ${file})
+  target_link_libraries(${target} PRIVATE gp_flags gp_warnings ${arg_LINKS})
+  # The one function without a prototype is libFuzzer's.
+  set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS -Wno-missing-prototypes)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz)
+  if(GP_FUZZ)
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    set(command ${target} -max_total_time=${GP_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
+      -print_final_stats=1 ${work}/found ${corpus})
+  else()
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c)
+    set(command ${target} ${corpus})
+  endif()
+  add_test(NAME fuzz.${name} COMMAND ${command} WORKING_DIRECTORY ${work})
+  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+endfunction()
