@@ -1,33 +1,37 @@
 /*
  * graph.h: how an application describes its job.
  *
- * build() runs once per submit, in the appmaster; what it made is the plan and is kept. Mistakes (unknown names, cycles,
- * duplicates, parallelism 0, ...) are collected and reported all at once after build returns, so nothing here needs checking.
+ * build() runs once per submit, in the appmaster; what it made is the plan and is kept. Mistakes
+ * (unknown names, cycles, duplicates, parallelism 0, ...) are collected and reported all at once
+ * after build returns, so nothing here needs checking.
  */
 #ifndef GEARPUMP_GRAPH_H
 #define GEARPUMP_GRAPH_H
 
 #include <gearpump/processor.h>
 
-/* A processor in the graph; 0 stands for one that was refused (using it is harmless, the mistake is already noted). */
+/* A processor in the graph; 0 stands for one that was refused (using it is harmless, the mistake is
+ * already noted). */
 typedef uint32_t gp_node;
 
 struct gp_processor_spec {
     uint32_t size;
-    uint32_t parallelism;             /* tasks, 1..GP_PARALLELISM_MAX; --parallelism on the command line overrides it */
-    const char *name;                 /* unique in the graph, stable, GP_NAME_MAX_BYTES: [a-z0-9_-] */
+    uint32_t parallelism; /* tasks, 1..GP_PARALLELISM_MAX; --parallelism on the command line
+                             overrides it */
+    const char *name;     /* unique in the graph, stable, GP_NAME_MAX_BYTES: [a-z0-9_-] */
     const struct gp_processor *table; /* from this plugin, or NULL: */
     const char *plugin;               /* ... the plugin's name, as "file", */
     const char *type;                 /* ... and the type of the processor in it, as "source" */
 };
 
 /* Partitioners by name. A custom one is named by its gp_partitioner.type. */
-#define GP_HASH "hash"               /* by key: one key, one task, in order */
-#define GP_SHUFFLE "shuffle"         /* to whichever has room: fastest, evens out slow tasks */
+#define GP_HASH        "hash"        /* by key: one key, one task, in order */
+#define GP_SHUFFLE     "shuffle"     /* to whichever has room: fastest, evens out slow tasks */
 #define GP_ROUND_ROBIN "round_robin" /* strictly in turn, message by message */
-#define GP_BROADCAST "broadcast"     /* to all */
-#define GP_FORWARD "forward"         /* task i to task i; equal parallelism */
-#define GP_LOCAL "local"             /* as shuffle, among tasks on the same lane, else the same host, else any */
+#define GP_BROADCAST   "broadcast"   /* to all */
+#define GP_FORWARD     "forward"     /* task i to task i; equal parallelism */
+#define GP_LOCAL                                                                                   \
+    "local" /* as shuffle, among tasks on the same lane, else the same host, else any */
 
 struct gp_edge_spec {
     uint32_t size;
@@ -62,7 +66,8 @@ struct gp_build {
 };
 
 /* A processor of this plugin. */
-static inline gp_node gp_add(const struct gp_build *b, const char *name, const struct gp_processor *table, uint32_t parallelism)
+static inline gp_node gp_add(const struct gp_build *b, const char *name,
+                             const struct gp_processor *table, uint32_t parallelism)
 {
     struct gp_processor_spec spec;
     spec.size = (uint32_t)sizeof spec;
@@ -75,8 +80,8 @@ static inline gp_node gp_add(const struct gp_build *b, const char *name, const s
 }
 
 /* A processor of another plugin: gp_add_plugin(b, "lines", "file", "source", 1). */
-static inline gp_node gp_add_plugin(const struct gp_build *b, const char *name, const char *plugin, const char *type,
-                                    uint32_t parallelism)
+static inline gp_node gp_add_plugin(const struct gp_build *b, const char *name, const char *plugin,
+                                    const char *type, uint32_t parallelism)
 {
     struct gp_processor_spec spec;
     spec.size = (uint32_t)sizeof spec;
@@ -89,13 +94,14 @@ static inline gp_node gp_add_plugin(const struct gp_build *b, const char *name, 
 }
 
 /* A parameter of one processor; `--set NAME.key=value` on the command line overrides it. */
-static inline void gp_set(const struct gp_build *b, gp_node node, const char *key, const char *value)
+static inline void gp_set(const struct gp_build *b, gp_node node, const char *key,
+                          const char *value)
 {
     b->service->set(b->graph, node, key, value);
 }
 
-static inline void gp_connect_ports(const struct gp_build *b, gp_node from, uint32_t from_port, gp_node to, uint32_t to_port,
-                                    const char *partitioner)
+static inline void gp_connect_ports(const struct gp_build *b, gp_node from, uint32_t from_port,
+                                    gp_node to, uint32_t to_port, const char *partitioner)
 {
     struct gp_edge_spec spec;
     spec.size = (uint32_t)sizeof spec;
@@ -108,7 +114,8 @@ static inline void gp_connect_ports(const struct gp_build *b, gp_node from, uint
     b->service->connect(b->graph, &spec);
 }
 
-static inline void gp_connect(const struct gp_build *b, gp_node from, gp_node to, const char *partitioner)
+static inline void gp_connect(const struct gp_build *b, gp_node from, gp_node to,
+                              const char *partitioner)
 {
     gp_connect_ports(b, from, 0, to, 0, partitioner);
 }

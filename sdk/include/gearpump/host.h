@@ -1,8 +1,8 @@
 /*
  * host.h: what the host offers to a plugin: services, const tables asked for by id.
  *
- * A table never changes once its id is stable; a new revision gets a new id. Ids with ".draft." may change with the ABI's
- * minor number. Every table starts with its size.
+ * A table never changes once its id is stable; a new revision gets a new id. Ids with ".draft." may
+ * change with the ABI's minor number. Every table starts with its size.
  */
 #ifndef GEARPUMP_HOST_H
 #define GEARPUMP_HOST_H
@@ -20,7 +20,8 @@ struct gp_host {
     const void *(*service)(const struct gp_host *host, const char *id);
 };
 
-/* Parameters: what --set, the graph and the plugin's caller gave. Borrowed as long as its giver says. */
+/* Parameters: what --set, the graph and the plugin's caller gave. Borrowed as long as its giver
+ * says. */
 struct gp_config {
     uint32_t size;
     uint32_t reserved;
@@ -35,10 +36,10 @@ struct gp_config {
  */
 struct gp_task {
     uint32_t size;
-    uint32_t index;       /* 0 .. parallelism-1 within the processor */
+    uint32_t index; /* 0 .. parallelism-1 within the processor */
     uint32_t parallelism;
-    uint32_t inputs;      /* input ports in use */
-    uint32_t outputs;     /* output ports in use */
+    uint32_t inputs;  /* input ports in use */
+    uint32_t outputs; /* output ports in use */
     uint32_t reserved;
     uint64_t app_id;
     const char *app_name;
@@ -49,14 +50,14 @@ struct gp_task {
     const struct gp_io_service *io;
 };
 
-#define GP_SERVICE_TASK "gp.draft.task/1"
-#define GP_SERVICE_IO "gp.draft.io/1"
+#define GP_SERVICE_TASK  "gp.draft.task/1"
+#define GP_SERVICE_IO    "gp.draft.io/1"
 #define GP_SERVICE_GRAPH "gp.draft.graph/1"
 #define GP_SERVICE_STATE "gp.draft.state/1"
 
 /* Which clock a timer follows. */
 #define GP_TIMER_PROCESSING 0u /* gp_now_ns() */
-#define GP_TIMER_EVENT 1u      /* the watermark; fires before on_watermark of the same time */
+#define GP_TIMER_EVENT      1u /* the watermark; fires before on_watermark of the same time */
 
 #define GP_TIMERS_MAX 65536u /* pending timers of one task */
 
@@ -65,7 +66,8 @@ struct gp_task_service {
     uint32_t reserved;
     /* One line of log; level GP_LOG_... Rate-limited by the host. */
     void (*log)(const struct gp_task *task, int32_t level, gp_str text);
-    /* Remembers why the callback is about to answer GP_FAIL or GP_REJECT. Copied, cut at 512 bytes. */
+    /* Remembers why the callback is about to answer GP_FAIL or GP_REJECT. Copied, cut at 512 bytes.
+     */
     void (*fail)(const struct gp_task *task, gp_str text);
     /* Monotonic time as of this call of the plugin, nanoseconds. Cheap: no clock is read. */
     int64_t (*now_ns)(const struct gp_task *task);
@@ -74,18 +76,20 @@ struct gp_task_service {
     /* The task's watermark: the smallest over its inputs. */
     int64_t (*watermark_ns)(const struct gp_task *task);
     /*
-     * Calls on_timer(id) once time `at_ns` of clock GP_TIMER_... has come; setting an id again moves it.
-     * GP_OK, or GP_FAIL beyond GP_TIMERS_MAX.
+     * Calls on_timer(id) once time `at_ns` of clock GP_TIMER_... has come; setting an id again
+     * moves it. GP_OK, or GP_FAIL beyond GP_TIMERS_MAX.
      */
     int32_t (*timer_set)(const struct gp_task *task, uint32_t clock, uint64_t id, int64_t at_ns);
     void (*timer_cancel)(const struct gp_task *task, uint32_t clock, uint64_t id);
     /*
-     * A message to one task outside the stream ("unmanaged"): it arrives at on_message of task `index` of the processor
-     * named. GP_OK; GP_AGAIN when that task has no credit left for it (try later, nothing is queued); GP_FAIL when there is
-     * no such task. Value at most 16 KiB.
+     * A message to one task outside the stream ("unmanaged"): it arrives at on_message of task
+     * `index` of the processor named. GP_OK; GP_AGAIN when that task has no credit left for it (try
+     * later, nothing is queued); GP_FAIL when there is no such task. Value at most 16 KiB.
      */
-    int32_t (*send)(const struct gp_task *task, gp_str processor, uint32_t index, const struct gp_msg *msg);
-    /* Adds to a counter of this processor that `gpctl describe` shows; name at most GP_NAME_MAX_BYTES. */
+    int32_t (*send)(const struct gp_task *task, gp_str processor, uint32_t index,
+                    const struct gp_msg *msg);
+    /* Adds to a counter of this processor that `gpctl describe` shows; name at most
+     * GP_NAME_MAX_BYTES. */
     void (*count)(const struct gp_task *task, gp_str name, int64_t delta);
 };
 
@@ -99,13 +103,16 @@ struct gp_io_service {
     uint32_t size;
     uint32_t reserved;
     /*
-     * Polls the task again (after GP_IDLE or GP_AGAIN) when fd is ready; one fd at a time per task, events 0 ends it.
-     * The fd stays the plugin's and must be unwatched before it is closed. GP_OK, or GP_FAIL (not pollable, as a regular file).
+     * Polls the task again (after GP_IDLE or GP_AGAIN) when fd is ready; one fd at a time per task,
+     * events 0 ends it. The fd stays the plugin's and must be unwatched before it is closed. GP_OK,
+     * or GP_FAIL (not pollable, as a regular file).
      */
     int32_t (*watch_fd)(const struct gp_task *task, int32_t fd, uint32_t events);
-    /* A handle that other threads may use to wake this task. Valid until close returns. NULL on failure. */
+    /* A handle that other threads may use to wake this task. Valid until close returns. NULL on
+     * failure. */
     struct gp_waker *(*waker)(const struct gp_task *task);
-    /* Polls the waker's task again. [any thread, also after the task was closed if the plugin joined its threads in close] */
+    /* Polls the waker's task again. [any thread, also after the task was closed if the plugin
+     * joined its threads in close] */
     void (*wake)(struct gp_waker *waker);
 };
 
@@ -139,7 +146,8 @@ static inline int64_t gp_wall_ns(const struct gp_task *task)
     return task->service->wall_ns(task);
 }
 
-static inline int32_t gp_timer_set(const struct gp_task *task, uint32_t clock, uint64_t id, int64_t at_ns)
+static inline int32_t gp_timer_set(const struct gp_task *task, uint32_t clock, uint64_t id,
+                                   int64_t at_ns)
 {
     return task->service->timer_set(task, clock, id, at_ns);
 }
@@ -149,7 +157,8 @@ static inline void gp_timer_cancel(const struct gp_task *task, uint32_t clock, u
     task->service->timer_cancel(task, clock, id);
 }
 
-static inline int32_t gp_send(const struct gp_task *task, gp_str processor, uint32_t index, const struct gp_msg *msg)
+static inline int32_t gp_send(const struct gp_task *task, gp_str processor, uint32_t index,
+                              const struct gp_msg *msg)
 {
     return task->service->send(task, processor, index, msg);
 }
@@ -160,14 +169,17 @@ static inline void gp_count(const struct gp_task *task, const char *name, int64_
 }
 
 /* A parameter, or `fallback` (may be NULL) when it is not set. NUL-terminated. */
-static inline const char *gp_config_text(const struct gp_config *config, const char *key, const char *fallback)
+static inline const char *gp_config_text(const struct gp_config *config, const char *key,
+                                         const char *fallback)
 {
     gp_str value = config->get(config, key);
     return value.ptr ? value.ptr : fallback;
 }
 
-/* A non-negative whole number parameter: GP_OK (*ret set, to fallback when absent), or GP_FAIL when it is not one. */
-static inline int32_t gp_config_u64(const struct gp_config *config, const char *key, uint64_t fallback, uint64_t *ret)
+/* A non-negative whole number parameter: GP_OK (*ret set, to fallback when absent), or GP_FAIL when
+ * it is not one. */
+static inline int32_t gp_config_u64(const struct gp_config *config, const char *key,
+                                    uint64_t fallback, uint64_t *ret)
 {
     gp_str value = config->get(config, key);
     uint64_t n = 0;

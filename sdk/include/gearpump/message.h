@@ -7,33 +7,34 @@
 #include <gearpump/types.h>
 
 /* gp_row.flags */
-#define GP_ROW_KEYED 1u  /* key and key_hash are meaningful (an empty key is a key) */
-#define GP_ROW_LATE 2u   /* older than the watermark when it was delivered */
+#define GP_ROW_KEYED 1u /* key and key_hash are meaningful (an empty key is a key) */
+#define GP_ROW_LATE  2u /* older than the watermark when it was delivered */
 
 /* gp_msg.flags */
-#define GP_MSG_KEYED 1u  /* key is meaningful */
-#define GP_MSG_HASHED 2u /* key_hash is gp_row.key_hash of a row with the same key: saves hashing it again */
+#define GP_MSG_KEYED 1u /* key is meaningful */
+#define GP_MSG_HASHED                                                                              \
+    2u /* key_hash is gp_row.key_hash of a row with the same key: saves hashing it again */
 
 /*
  * One received message: a view into the receive buffer.
  * Borrowed: valid until the callback that got it returns.
  */
 struct gp_row {
-    int64_t time_ns;     /* event time */
-    uint64_t key_hash;   /* 0 unless GP_ROW_KEYED */
+    int64_t time_ns;   /* event time */
+    uint64_t key_hash; /* 0 unless GP_ROW_KEYED */
     const void *key;
     const void *value;
-    uint32_t key_len;    /* bytes */
-    uint32_t value_len;  /* bytes */
-    uint32_t flags;      /* GP_ROW_... */
-    uint32_t source;     /* index of the sending task within its processor */
+    uint32_t key_len;   /* bytes */
+    uint32_t value_len; /* bytes */
+    uint32_t flags;     /* GP_ROW_... */
+    uint32_t source;    /* index of the sending task within its processor */
 };
 
 GP_STATIC_ASSERT(sizeof(struct gp_row) == 48, "gp_row is 48 bytes");
 
 /*
- * Rows for one input port, oldest first. Walk it with gp_batch_row(): rows stand `stride` bytes apart, which a newer
- * host may make larger than sizeof(struct gp_row).
+ * Rows for one input port, oldest first. Walk it with gp_batch_row(): rows stand `stride` bytes
+ * apart, which a newer host may make larger than sizeof(struct gp_row).
  */
 struct gp_batch {
     uint32_t size;   /* of this struct */
@@ -76,9 +77,10 @@ GP_STATIC_ASSERT(sizeof(struct gp_msg) == 48, "gp_msg is 48 bytes");
  * Where a task puts its output. Handed to the callbacks that may emit; valid until they return.
  * Use the gp_emit...() functions below.
  *
- * Credit: a task is called only while its outputs have credit, so emit neither blocks nor refuses within one row.
- * When `full` becomes non-zero, finish the row at hand and return; the sugar of processor.h does it for you. A row that
- * goes on emitting past the overdraft (GP_MESSAGE_MAX_BYTES) makes emit answer GP_FAIL.
+ * Credit: a task is called only while its outputs have credit, so emit neither blocks nor refuses
+ * within one row. When `full` becomes non-zero, finish the row at hand and return; the sugar of
+ * processor.h does it for you. A row that goes on emitting past the overdraft
+ * (GP_MESSAGE_MAX_BYTES) makes emit answer GP_FAIL.
  */
 struct gp_out {
     uint32_t size;
@@ -86,13 +88,16 @@ struct gp_out {
     /* Copies msg to output port. GP_OK, or GP_FAIL (the host already knows why: return it). */
     int32_t (*emit)(struct gp_out *out, uint32_t port, const struct gp_msg *msg);
     /*
-     * Builds in place: gives value_len writable bytes in the send buffer, NULL on failure (then return GP_FAIL).
-     * msg carries the key; its value is ignored. One reservation at a time, ended by commit before anything else.
+     * Builds in place: gives value_len writable bytes in the send buffer, NULL on failure (then
+     * return GP_FAIL). msg carries the key; its value is ignored. One reservation at a time, ended
+     * by commit before anything else.
      */
-    void *(*reserve)(struct gp_out *out, uint32_t port, const struct gp_msg *msg, uint32_t value_len);
+    void *(*reserve)(struct gp_out *out, uint32_t port, const struct gp_msg *msg,
+                     uint32_t value_len);
     /* Sends what was reserved, cut to value_len bytes (at most what was reserved). */
     int32_t (*commit)(struct gp_out *out, uint32_t value_len);
-    /* Sources and on_watermark: "no message older than time_ns will come from this task". Never goes back. */
+    /* Sources and on_watermark: "no message older than time_ns will come from this task". Never
+     * goes back. */
     int32_t (*watermark)(struct gp_out *out, int64_t time_ns);
     void *host; /* the host's own */
 };
@@ -108,7 +113,8 @@ static inline int32_t gp_emit_msg(struct gp_out *out, uint32_t port, const struc
 }
 
 /* A message without key on port 0. */
-static inline int32_t gp_emit(struct gp_out *out, int64_t time_ns, const void *value, size_t value_len)
+static inline int32_t gp_emit(struct gp_out *out, int64_t time_ns, const void *value,
+                              size_t value_len)
 {
     struct gp_msg msg;
     msg.size = (uint32_t)sizeof msg;
@@ -123,8 +129,8 @@ static inline int32_t gp_emit(struct gp_out *out, int64_t time_ns, const void *v
 }
 
 /* A message with a key on port 0: messages of one key meet in one task behind a `hash` edge. */
-static inline int32_t gp_emit_keyed(struct gp_out *out, int64_t time_ns, const void *key, size_t key_len,
-                                    const void *value, size_t value_len)
+static inline int32_t gp_emit_keyed(struct gp_out *out, int64_t time_ns, const void *key,
+                                    size_t key_len, const void *value, size_t value_len)
 {
     struct gp_msg msg;
     msg.size = (uint32_t)sizeof msg;

@@ -1,0 +1,174 @@
+/*
+ * net.h: byte streams over TCP and Unix sockets.
+ *
+ * Order within a stream is kept, bytes are not lost while it lives, nothing else is promised: reads
+ * come in any sizes, a peer may be gone at any moment. All callbacks come from the loop the object
+ * was made on.
+ */
+#ifndef PORT_NET_H
+#define PORT_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "port/loop.h"
+
+/* "127.0.0.1:3000", "host:3000", "[::1]:3000" or "unix:/run/user/0/gearpump/x.sock",
+ * NUL-terminated. */
+#define NET_ADDR_MAX 136
+
+struct net_addr {
+    char text[NET_ADDR_MAX];
+};
+
+struct net_buf {
+    const void *ptr;
+    size_t len;
+};
+
+struct listener;
+struct stream;
+
+/* Takes ownership of stream. */
+typedef void (*net_accept_fn)(void *user, struct stream *stream);
+/* status 0, or negative; the stream stays the caller's, to be freed. */
+typedef void (*net_connect_fn)(void *user, int status);
+typedef void (*net_written_fn)(void *user, int status);
+
+struct stream_reader {
+    /* Where to put the next bytes: sets *ret_len > 0 and returns the place, valid until on_read.
+     * NULL pauses reading until stream_read_resume(). */
+    void *(*alloc)(void *user, size_t *ret_len);
+    /* n > 0: bytes placed; n < 0: GP_ECLOSED at the regular end, else what broke. After n < 0
+     * nothing comes. The stream may be freed inside. */
+    void (*on_read)(void *user, int64_t n);
+};
+
+/* Who is at the other end of a Unix socket. */
+struct net_creds {
+    int64_t pid;
+    uint32_t uid;
+    uint32_t gid;
+};
+
+struct net_ops {
+    int (*listen)(struct loop *loop, const struct net_addr *addr, net_accept_fn fn, void *user,
+                  struct listener **ret, struct gp_error *err);
+    void (*listener_addr)(struct listener *listener, struct net_addr *ret_addr);
+    void (*listener_free)(struct listener *listener);
+    int (*connect)(struct loop *loop, const struct net_addr *addr, net_connect_fn fn, void *user,
+                   struct stream **ret);
+    int (*read_start)(struct stream *stream, const struct stream_reader *reader, void *user);
+    void (*read_resume)(struct stream *stream);
+    int (*write)(struct stream *stream, const struct net_buf *bufs, uint32_t count,
+                 net_written_fn fn, void *user);
+    size_t (*write_queue_bytes)(const struct stream *stream);
+    void (*peer_addr)(struct stream *stream, struct net_addr *ret_addr);
+    int (*peer_creds)(struct stream *stream, struct net_creds *ret_creds);
+    void (*stream_end)(struct stream *stream);
+    void (*stream_free)(struct stream *stream);
+};
+
+struct listener {
+    struct loop *loop;
+};
+
+struct stream {
+    struct loop *loop;
+};
+
+/*
+ * Listens; port 0 takes a free one (ask net_listener_addr()). Unix socket files are made with mode
+ * 0600, a stale file of a dead process is replaced, and the file is removed by net_listener_free().
+ * GP_EEXIST: address in use; GP_EACCES; GP_EINVAL: not an address; GP_ENOENT: host name unknown.
+ * err says it in words.
+ */
+static inline int net_listen(struct loop *loop, const struct net_addr *addr, net_accept_fn fn,
+                             void *user, struct listener **ret, struct gp_error *err)
+{
+    return loop->net->listen(loop, addr, fn, user, ret, err);
+}
+
+/* The address with its real port. */
+static inline void net_listener_addr(struct listener *listener, struct net_addr *ret_addr)
+{
+    listener->loop->net->listener_addr(listener, ret_addr);
+}
+
+static inline void net_listener_free(struct listener *listener)
+{
+    if (listener) {
+        listener->loop->net->listener_free(listener);
+    }
+}
+
+/* Begins to connect (resolving the name too); fn is called once unless the stream is freed before.
+ * TCP_NODELAY is on. */
+static inline int net_connect(struct loop *loop, const struct net_addr *addr, net_connect_fn fn,
+                              void *user, struct stream **ret)
+{
+    return loop->net->connect(loop, addr, fn, user, ret);
+}
+
+/* Begins reading into buffers of the reader; once per stream. reader and user live as long as the
+ * stream. */
+static inline int stream_read_start(struct stream *stream, const struct stream_reader *reader,
+                                    void *user)
+{
+    return stream->loop->net->read_start(stream, reader, user);
+}
+
+/* After alloc answered NULL: ask it again. */
+static inline void stream_read_resume(struct stream *stream)
+{
+    stream->loop->net->read_resume(stream);
+}
+
+/*
+ * Queues bytes, in order. The bytes are borrowed until fn, which is called exactly once if 0 was
+ * returned, with 0 or a negative status - also after stream_free(), from the loop, with
+ * GP_ECANCELED: what fn needs must live until then. fn may be NULL only if the bytes live for ever.
+ * count at most 8.
+ */
+static inline int stream_write(struct stream *stream, const struct net_buf *bufs, uint32_t count,
+                               net_written_fn fn, void *user)
+{
+    return stream->loop->net->write(stream, bufs, count, fn, user);
+}
+
+/* Bytes queued and not yet taken by the kernel. */
+static inline size_t stream_write_queue_bytes(const struct stream *stream)
+{
+    return stream->loop->net->write_queue_bytes(stream);
+}
+
+static inline void stream_peer_addr(struct stream *stream, struct net_addr *ret_addr)
+{
+    stream->loop->net->peer_addr(stream, ret_addr);
+}
+
+/* Unix sockets only; GP_EUNSUPPORTED elsewhere. */
+static inline int stream_peer_creds(struct stream *stream, struct net_creds *ret_creds)
+{
+    return stream->loop->net->peer_creds(stream, ret_creds);
+}
+
+/* Frees the stream after what is queued was written (or 1 s has passed). No read callback comes any
+ * more. */
+static inline void stream_end(struct stream *stream)
+{
+    if (stream) {
+        stream->loop->net->stream_end(stream);
+    }
+}
+
+/* Closes now; NULL is fine. */
+static inline void stream_free(struct stream *stream)
+{
+    if (stream) {
+        stream->loop->net->stream_free(stream);
+    }
+}
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * proc.h: child processes of the worker.
+ */
+#ifndef PORT_PROC_H
+#define PORT_PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct proc;
+
+#define PROC_ARGS_MAX 64
+
+/* How a child ended: exit code, or the signal (then code is -1). */
+struct proc_exit {
+    int32_t code;
+    int32_t signal;
+};
+
+struct proc_spec {
+    const char *const *args; /* NULL-terminated; args[0] is the role ("appmaster", "executor"): the
+                                world finds the program */
+    /* What the child writes to stdout and stderr, in pieces; ptr is borrowed. */
+    void (*on_output)(void *user, const char *ptr, size_t len);
+    /* Once, after the last output. */
+    void (*on_exit)(void *user, const struct proc_exit *how);
+    void *user;
+};
+
+#endif

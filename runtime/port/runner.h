@@ -1,0 +1,49 @@
+/*
+ * runner.h: a thread with a loop of its own that runs a step function. A lane is one.
+ *
+ * The world calls, in the runner's thread: init once; then for ever: turn, then the loop's events
+ * (without waiting while turn answers RUNNER_MORE, and then only every few turns; else waiting, if
+ * may_sleep agrees, until an event or a wake); at last fini. In the simulator there is no thread
+ * and the same functions are called one at a time, in an order drawn from the seed.
+ */
+#ifndef PORT_RUNNER_H
+#define PORT_RUNNER_H
+
+#include "port/loop.h"
+
+struct runner;
+
+enum runner_state {
+    RUNNER_MORE, /* there is work: call turn again soon */
+    RUNNER_IDLE, /* nothing to do before an event or a wake */
+    RUNNER_DONE  /* stop: fini is called, then on_exit */
+};
+
+/*
+ * What user code this thread is inside of: read by the crash handler and by the watcher of stuck
+ * code, so that a crash can name plugin, processor, task and function. Pointers must live as long
+ * as the plugin. function NULL: none.
+ */
+struct crash_note {
+    const char *volatile plugin;
+    const char *volatile processor;
+    const char *volatile function;
+    volatile uint32_t task;
+};
+
+struct runner_spec {
+    const char *name; /* of the thread, at most 15 bytes */
+    int (*init)(void *user, struct loop *loop);
+    enum runner_state (*turn)(void *user);
+    /* Last look before sleeping: 1 to sleep, 0 when work came in. Must order its look after telling
+     * others that it sleeps. */
+    int (*may_sleep)(void *user);
+    void (*fini)(void *user);
+    /* In the starter's loop, after fini and the end of the thread. */
+    void (*on_exit)(void *user);
+    void *user;
+    struct crash_note *crash_note; /* may be NULL */
+    int32_t cpu;                   /* pin to this cpu; -1: no */
+};
+
+#endif
