@@ -1,5 +1,5 @@
 # Third-party libraries, each as an imported target that only the rooms named in
-# tests/lint/third_party.txt link: PkgConfig::uv, ::cjson, ::yaml, ::xxhash, ::md.
+# tests/lint/headers.txt link: PkgConfig::uv, ::cjson, ::yaml, ::xxhash, ::md.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.44)

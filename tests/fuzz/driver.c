@@ -60,26 +60,11 @@ static size_t rng_below(uint64_t *state, size_t bound)
     return (size_t)(rng_next(state) % bound);
 }
 
-/* Overwrites up to eight bytes with a value at which lengths and counts go wrong. */
-static void put_interesting(struct input *in, uint64_t *rng)
+/* Overwrites up to eight bytes with a power of two or one less, where lengths and counts go wrong.
+ */
+static void put_boundary(struct input *in, uint64_t *rng)
 {
-    static const uint64_t values[] = {0,
-                                      1,
-                                      7,
-                                      8,
-                                      0x7f,
-                                      0x80,
-                                      0xff,
-                                      0x7fff,
-                                      0xffff,
-                                      0x7fffffff,
-                                      0x80000000,
-                                      0xffffffff,
-                                      INT64_MAX,
-                                      INT64_MAX - 7,
-                                      UINT64_C(1) << 63,
-                                      UINT64_MAX};
-    const uint64_t value = values[rng_below(rng, sizeof values / sizeof values[0])];
+    const uint64_t value = (UINT64_C(1) << rng_below(rng, 64)) - rng_below(rng, 2);
     const size_t at = rng_below(rng, in->size);
     size_t width = (size_t)1 << rng_below(rng, 4);
 
@@ -150,7 +135,7 @@ static void mutate(struct input *in, uint64_t *rng)
             overwrite(in, rng);
             break;
         case 4:
-            put_interesting(in, rng);
+            put_boundary(in, rng);
             break;
         default:
             in->data[rng_below(rng, in->size)] ^= (uint8_t)(1U << rng_below(rng, 8));
