@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""text.py ROOT: white space, line ends, and no marks of unfinished work in any text file."""
+"""text.py ROOT: white space, line ends and lengths, and no marks of unfinished work in any text file."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from lint import files, report
 
 # Written apart, so that this file passes its own check.
 MARK = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
+LINE_LENGTH_MAX = 100
 BINARY = (".png", ".gz", ".so", ".o", ".pyc")
 
 
@@ -27,6 +28,8 @@ def problems_of(path, data):
             yield f"{path}:{number}: white space at the end of the line"
         if "\t" in line and path.endswith((".c", ".h", ".py", ".cmake", ".yaml")):
             yield f"{path}:{number}: tab"
+        if len(line) > LINE_LENGTH_MAX and path.endswith((".c", ".h")):
+            yield f"{path}:{number}: longer than {LINE_LENGTH_MAX} characters"
         if MARK.search(line):
             yield f"{path}:{number}: unfinished work: {line.strip()}"
 
