@@ -40,7 +40,7 @@ TEXT = [
     ("runtime/base/a.h", "int a;", "no newline"),
     ("runtime/base/a.h", "int a;\n\n", "empty lines"),
     ("runtime/base/a.h", "\tint a;\n", "tab"),
-    ("runtime/base/a.h", "/*" + "-" * 100 + "*/\n", "longer than"),
+    ("runtime/base/a.h", "/*" + "-" * 120 + "*/\n", "longer than"),
     ("README.md", "a\r\n", "white space"),
     ("README.md", b"\xff\n", "not UTF-8"),
     ("runtime/base/a.h", f"/* {MARK}: later */\n", "unfinished"),
