@@ -72,7 +72,7 @@ void buf_truncate(struct buf *b, size_t len);
  */
 char *buf_steal(struct buf *b, size_t *ret_len);
 
-/* The content as a zero-terminated C string, borrowed; NULL without memory or at the limit. */
+/* The content as a zero-terminated C string, borrowed; NULL without memory. */
 const char *buf_c(struct buf *b);
 
 static inline size_t buf_len(const struct buf *b)
@@ -88,12 +88,13 @@ static inline size_t buf_size_max(const struct buf *b)
 /* The content, borrowed. */
 static inline gp_bytes buf_bytes(const struct buf *b)
 {
-    return (gp_bytes){.ptr = b->ptr + b->head, .len = b->tail - b->head};
+    return (gp_bytes){.ptr = b->ptr != NULL ? b->ptr + b->head : NULL, .len = b->tail - b->head};
 }
 
 static inline gp_str buf_str(const struct buf *b)
 {
-    return (gp_str){.ptr = (const char *)b->ptr + b->head, .len = b->tail - b->head};
+    gp_bytes bytes = buf_bytes(b);
+    return (gp_str){.ptr = (const char *)bytes.ptr, .len = bytes.len};
 }
 
 #endif

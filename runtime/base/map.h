@@ -30,6 +30,7 @@ struct map_u64 {
     size_t capacity; /* 0 or a power of two */
     size_t count;
     size_t count_max;
+    size_t pop_from; /* slots below are empty while only map_u64_pop runs */
     uint64_t seed;
 };
 
@@ -83,6 +84,7 @@ struct map_str {
     size_t capacity; /* 0 or a power of two */
     size_t count;
     size_t count_max;
+    size_t pop_from;
     uint64_t seed;
     enum map_keys keys;
 };

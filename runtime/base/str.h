@@ -77,14 +77,39 @@ int str_to_size_bytes(gp_str s, uint64_t *ret_bytes);
 /* Digits with a unit: ns, us, ms, s, m, h, d (lower case). "0" needs none. At most INT64_MAX ns. */
 int str_to_duration_ns(gp_str s, int64_t *ret_ns);
 
-/* Valid UTF-8: shortest forms only, no surrogates, nothing above U+10FFFF. */
+/*
+ * The shortest decimal text that reads back as d, always with a '.' or an exponent ("1.0",
+ * "1e+300"). d is finite. Independent of the locale. Returns out.
+ */
+#define STR_DOUBLE_MAX 32
+const char *str_put_double(double d, char out[STR_DOUBLE_MAX]);
+
+/*
+ * Length in bytes (1 to 4) of the character s begins with, or 0 if s is empty or does not begin
+ * with a valid one: shortest form, no surrogate, nothing above U+10FFFF.
+ */
+size_t str_utf8_len(gp_str s);
+
+/* Whether all of s is such characters. */
 bool str_is_utf8(gp_str s);
 
 /*
- * Writes s to out so that it is safe in a terminal or log: control characters, quotes, backslash
- * and bytes that are not valid UTF-8 become escapes (\n, \", \\, \x1b). When it does not fit, the
- * end is cut at a whole character and "..." stands there. out is always terminated; out_size >= 8.
- * Returns the length written, without the zero.
+ * Take one character (or one invalid byte) off the front of *rest, which is not empty, and write it
+ * to out so that it is safe to show; not terminated. Return the bytes written, 1 to STR_SHOWN_MAX.
+ *   show_next  for terminals and logs: control characters, '"', '\\' and invalid bytes become \n,
+ * \",
+ *              \\, \x1b.
+ *   json_next  for the inside of a JSON string: escapes of RFC 8259; an invalid byte becomes
+ * U+FFFD.
+ */
+#define STR_SHOWN_MAX 8
+size_t str_show_next(gp_str *rest, char out[STR_SHOWN_MAX]);
+size_t str_json_next(gp_str *rest, char out[STR_SHOWN_MAX]);
+
+/*
+ * Writes all of s as str_show_next does. When it does not fit, the end is cut at a whole character
+ * and "..." stands there. out is always terminated; out_size >= 8. Returns the length written,
+ * without the zero.
  */
 size_t str_escape(gp_str s, char *out, size_t out_size);
 
