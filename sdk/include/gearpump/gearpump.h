@@ -2,6 +2,7 @@
 #ifndef GEARPUMP_GEARPUMP_H
 #define GEARPUMP_GEARPUMP_H
 
+#include <gearpump/format.h>
 #include <gearpump/graph.h>
 #include <gearpump/host.h>
 #include <gearpump/message.h>

@@ -14,7 +14,7 @@
 #include <gearpump/message.h>
 #include <gearpump/state.h>
 
-/* First two fields' second: what a table of a plugin is. */
+/* What a table of a plugin is: its second field, after the size. */
 #define GP_KIND_PROCESSOR   1u
 #define GP_KIND_PARTITIONER 2u
 
@@ -65,6 +65,13 @@ struct gp_processor {
     int32_t (*commit)(void *self, uint64_t checkpoint);
     int32_t (*abort)(void *self, uint64_t checkpoint);
 };
+
+/* An `open` for processors that keep nothing: self is the task. */
+static inline int32_t gp_open_stateless(const struct gp_task *task, void **ret_self)
+{
+    *ret_self = (void *)(uintptr_t)task;
+    return GP_OK;
+}
 
 /*
  * The next row to process, or NULL at the end of the batch or when the outputs are full. For
