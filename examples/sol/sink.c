@@ -1,0 +1,208 @@
+/*
+ * The sink of SOL: counts, checks and times what comes.
+ *
+ * Per path (source, last hop) sequence numbers must rise; where the graph gives one path and one
+ * sink, none may be missing either. Length and last bytes must be what the source sent. At the end
+ * it logs one line, {"sol":{...}}. Latency compares clocks of one host; across hosts it means
+ * nothing. No clock is read per message: all rows of one call came "now".
+ */
+#include "histogram.h"
+#include "sol.h"
+
+#define SAMPLE_EVERY 64u /* latency samples when running flat out */
+#define PATHS_MAX    (16u << 20)
+
+struct sink {
+    const struct gp_task *task;
+    struct fillers fillers;
+    uint64_t bytes;
+    uint64_t ordered;  /* whether the graph keeps the order of a path */
+    uint64_t complete; /* whether this sink gets every message of a source by one path */
+    uint32_t sample_mask;
+    /* Next sequence number of each path, its low 32 bits, as sources * senders. */
+    uint32_t *next;
+    uint32_t sources;
+    uint32_t senders;
+    uint64_t messages;
+    uint64_t reported; /* messages at the last second */
+    uint64_t out_of_order;
+    uint64_t missing;
+    uint64_t corrupt;
+    int64_t first_ns;
+    int64_t last_ns;
+    struct histogram latency;
+};
+
+static void sink_close(void *self, uint32_t ended)
+{
+    struct sink *s = self;
+
+    (void)ended;
+    free(s->fillers.text);
+    free(s->next);
+    free(s);
+}
+
+static int32_t sink_open(const struct gp_task *task, void **ret_self)
+{
+    const struct gp_config *config = task->config;
+    struct sink *s = calloc(1, sizeof *s);
+    uint64_t rate = 0;
+
+    if (!s) {
+        return gp_fail(task, "no memory");
+    }
+    s->task = task;
+    if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &s->bytes) != GP_OK ||
+        gp_config_u64(config, "rate", 0, &rate) != GP_OK ||
+        gp_config_u64(config, "ordered", 0, &s->ordered) != GP_OK ||
+        gp_config_u64(config, "complete", 0, &s->complete) != GP_OK || s->bytes < HEADER_BYTES ||
+        fillers_init(&s->fillers, s->bytes) < 0) {
+        sink_close(s, 0);
+        return gp_fail(task, "bytes and rate must be numbers");
+    }
+    s->sample_mask = rate > 0 ? 0 : SAMPLE_EVERY - 1;
+    if (task->parallelism > 1) {
+        s->complete = 0;
+    }
+    (void)gp_timer_set(task, GP_TIMER_PROCESSING, 0, gp_now_ns(task) + SECOND_NS);
+    *ret_self = s;
+    return GP_OK;
+}
+
+/* Room for one more source or sender. */
+static int sink_grow(struct sink *s, uint32_t source, uint32_t sender)
+{
+    uint32_t sources = source < s->sources ? s->sources : source + source / 2 + 1;
+    uint32_t senders = sender < s->senders ? s->senders : sender + sender / 2 + 1;
+    uint32_t *next;
+
+    if ((uint64_t)sources * senders > PATHS_MAX) {
+        return -1;
+    }
+    next = calloc((size_t)sources * senders, sizeof *next);
+    if (!next) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < s->sources; i++) {
+        memcpy(next + (size_t)i * senders, s->next + (size_t)i * s->senders,
+               s->senders * sizeof *next);
+    }
+    free(s->next);
+    s->next = next;
+    s->sources = sources;
+    s->senders = senders;
+    return 0;
+}
+
+static int sink_check_order(struct sink *s, uint64_t head, uint32_t sender)
+{
+    uint32_t source = (uint32_t)(head >> SEQUENCE_BITS);
+    uint32_t sequence = (uint32_t)head;
+    uint32_t *next;
+    int32_t ahead;
+
+    sender = sender == source ? 0 : sender + 1; /* one hop: a path for each source, not a square */
+    if ((source >= s->sources || sender >= s->senders) && sink_grow(s, source, sender) < 0) {
+        return -1;
+    }
+    next = &s->next[(size_t)source * s->senders + sender];
+    ahead = (int32_t)(sequence - *next);
+    if (ahead < 0) {
+        s->out_of_order++;
+        return 0;
+    }
+    if (s->complete) {
+        s->missing += (uint64_t)ahead;
+    }
+    *next = sequence + 1;
+    return 0;
+}
+
+static int sink_is_corrupt(const struct sink *s, const struct gp_row *row, uint64_t head)
+{
+    const char *filler = fillers_at(&s->fillers, head & ((UINT64_C(1) << SEQUENCE_BITS) - 1));
+    uint32_t tail = s->fillers.bytes < 8 ? s->fillers.bytes : 8;
+
+    return memcmp((const char *)row->value + s->bytes - tail, filler + s->fillers.bytes - tail,
+                  tail) != 0;
+}
+
+static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in,
+                            uint32_t *consumed, struct gp_out *out)
+{
+    struct sink *s = self;
+    int64_t now_ns = gp_now_ns(s->task);
+    uint64_t head[2];
+
+    (void)port;
+    GP_EACH (row, in, consumed, out) {
+        if (row->value_len != s->bytes) {
+            s->corrupt++;
+            continue;
+        }
+        memcpy(head, row->value, sizeof head);
+        if (sink_is_corrupt(s, row, head[0])) {
+            s->corrupt++;
+            continue;
+        }
+        if (s->ordered && sink_check_order(s, head[0], row->source) < 0) {
+            return gp_fail(s->task, "too many paths to follow");
+        }
+        if ((s->messages++ & s->sample_mask) == 0) {
+            int64_t late_ns = now_ns - (int64_t)head[1];
+            histogram_add(&s->latency, late_ns > 0 ? (uint64_t)late_ns : 0);
+        }
+    }
+    s->first_ns = s->first_ns ? s->first_ns : now_ns;
+    s->last_ns = now_ns;
+    return GP_OK;
+}
+
+static int32_t sink_on_timer(void *self, uint32_t clock, uint64_t id, int64_t at_ns,
+                             struct gp_out *out)
+{
+    struct sink *s = self;
+
+    (void)out;
+    gp_logf(s->task, GP_LOG_INFO, "%.3f million messages in a second",
+            (double)(s->messages - s->reported) / 1e6);
+    gp_count(s->task, "messages", (int64_t)(s->messages - s->reported));
+    s->reported = s->messages;
+    return gp_timer_set(s->task, clock, id, at_ns + SECOND_NS);
+}
+
+static double sink_latency_us(const struct sink *s, double part)
+{
+    return (double)histogram_at(&s->latency, part) / 1e3;
+}
+
+static int32_t sink_on_end(void *self, struct gp_out *out)
+{
+    struct sink *s = self;
+    double seconds = (double)(s->last_ns - s->first_ns) / SECOND_NS;
+
+    (void)out;
+    gp_count(s->task, "messages", (int64_t)(s->messages - s->reported));
+    gp_logf(s->task, GP_LOG_INFO,
+            "{\"sol\":{\"task\":%u,\"messages\":%llu,\"seconds\":%.6f,\"rate\":%.0f,"
+            "\"bytes\":%llu,\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,"
+            "\"max\":%.1f},\"ordered\":%llu,\"out_of_order\":%llu,\"missing\":%llu,"
+            "\"corrupt\":%llu}}",
+            s->task->index, (unsigned long long)s->messages, seconds,
+            seconds > 0 ? (double)s->messages / seconds : 0.0, (unsigned long long)s->bytes,
+            sink_latency_us(s, 0.5), sink_latency_us(s, 0.9), sink_latency_us(s, 0.99),
+            sink_latency_us(s, 0.999), (double)s->latency.max / 1e3, (unsigned long long)s->ordered,
+            (unsigned long long)s->out_of_order, (unsigned long long)s->missing,
+            (unsigned long long)s->corrupt);
+    return GP_OK;
+}
+
+const struct gp_processor sol_sink = {.size = sizeof sol_sink,
+                                      .kind = GP_KIND_PROCESSOR,
+                                      .type = "sink",
+                                      .open = sink_open,
+                                      .process = sink_process,
+                                      .on_timer = sink_on_timer,
+                                      .on_end = sink_on_end,
+                                      .close = sink_close};

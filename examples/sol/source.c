@@ -1,0 +1,150 @@
+/*
+ * The source of SOL: builds each message by itself, in the send buffer.
+ *
+ * Flat out it sends as much as there is room for, due at the time of the poll. With a rate it is an
+ * open loop: message n is due at start + n / rate whatever happens, and is late if it leaves late.
+ * Ends after `seconds`, with one line of log.
+ */
+#include "sol.h"
+
+struct source {
+    const struct gp_task *task;
+    struct fillers fillers;
+    uint64_t bytes;
+    uint64_t rate; /* messages a second, 0: as fast as they go */
+    uint64_t seconds;
+    uint64_t sent;
+    int64_t start_ns; /* 0 until the first poll */
+    int keyed;
+    int busy; /* wait for the next message by polling, not by a timer */
+};
+
+static void source_close(void *self, uint32_t ended)
+{
+    struct source *s = self;
+
+    (void)ended;
+    free(s->fillers.text);
+    free(s);
+}
+
+static int32_t source_open(const struct gp_task *task, void **ret_self)
+{
+    const struct gp_config *config = task->config;
+    struct source *s = calloc(1, sizeof *s);
+
+    if (!s) {
+        return gp_fail(task, "no memory");
+    }
+    s->task = task;
+    s->keyed = strcmp(gp_config_text(config, "edge", GP_SHUFFLE), GP_HASH) == 0;
+    s->busy = strcmp(gp_config_text(config, "pace", PACE_TIMER), PACE_BUSY) == 0;
+    if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &s->bytes) != GP_OK ||
+        gp_config_u64(config, "rate", 0, &s->rate) != GP_OK ||
+        gp_config_u64(config, "seconds", 0, &s->seconds) != GP_OK || s->bytes < HEADER_BYTES ||
+        fillers_init(&s->fillers, s->bytes) < 0) {
+        source_close(s, 0);
+        return gp_fail(task, "bytes, rate and seconds must be numbers");
+    }
+    *ret_self = s;
+    return GP_OK;
+}
+
+static int32_t source_send(struct source *s, struct gp_out *out, int64_t due_ns)
+{
+    uint64_t head[2] = {(uint64_t)s->task->index << SEQUENCE_BITS | s->sent, (uint64_t)due_ns};
+    struct gp_msg msg = {.size = sizeof msg, .time_ns = due_ns};
+    char *value;
+
+    if (s->keyed) {
+        msg.flags = GP_MSG_KEYED;
+        msg.key = head;
+        msg.key_len = sizeof head[0];
+    }
+    value = out->reserve(out, 0, &msg, (uint32_t)s->bytes);
+    if (!value) {
+        return GP_FAIL;
+    }
+    memcpy(value, head, sizeof head);
+    memcpy(value + sizeof head, fillers_at(&s->fillers, s->sent), s->fillers.bytes);
+    s->sent++;
+    return out->commit(out, (uint32_t)s->bytes);
+}
+
+static int32_t source_end(const struct source *s, int64_t now_ns)
+{
+    gp_logf(s->task, GP_LOG_INFO,
+            "{\"sol_source\":{\"task\":%u,\"messages\":%llu,\"seconds\":%.6f}}", s->task->index,
+            (unsigned long long)s->sent, (double)(now_ns - s->start_ns) / SECOND_NS);
+    return GP_END;
+}
+
+static int32_t source_flat_out(struct source *s, struct gp_out *out, uint32_t budget,
+                               int64_t now_ns)
+{
+    if (s->seconds > 0 && now_ns - s->start_ns >= (int64_t)s->seconds * SECOND_NS) {
+        return source_end(s, now_ns);
+    }
+    for (uint32_t i = 0; i < budget && !gp_out_full(out); i++) {
+        if (source_send(s, out, now_ns) != GP_OK) {
+            return GP_FAIL;
+        }
+    }
+    return GP_MORE;
+}
+
+static int64_t source_due_ns(const struct source *s)
+{
+    uint64_t seconds = s->sent / s->rate;
+    uint64_t rest = s->sent % s->rate;
+
+    return s->start_ns + (int64_t)(seconds * SECOND_NS + rest * SECOND_NS / s->rate);
+}
+
+/* Open loop: a message is as late as it leaves after its due time, whoever is to blame. */
+static int32_t source_paced(struct source *s, struct gp_out *out, uint32_t budget, int64_t now_ns)
+{
+    int64_t due_ns = source_due_ns(s);
+
+    for (uint32_t i = 0; due_ns <= now_ns && i < budget && !gp_out_full(out); i++) {
+        if (s->seconds > 0 && s->sent >= s->seconds * s->rate) {
+            return source_end(s, now_ns);
+        }
+        if (source_send(s, out, due_ns) != GP_OK) {
+            return GP_FAIL;
+        }
+        due_ns = source_due_ns(s);
+    }
+    if (due_ns <= now_ns || s->busy) {
+        return GP_MORE;
+    }
+    return gp_timer_set(s->task, GP_TIMER_PROCESSING, 0, due_ns) == GP_OK ? GP_IDLE : GP_FAIL;
+}
+
+static int32_t source_poll(void *self, struct gp_out *out, uint32_t budget)
+{
+    struct source *s = self;
+    int64_t now_ns = gp_now_ns(s->task);
+
+    if (s->start_ns == 0) {
+        s->start_ns = now_ns;
+    }
+    return s->rate == 0 ? source_flat_out(s, out, budget, now_ns)
+                        : source_paced(s, out, budget, now_ns);
+}
+
+/* The timer only ends the wait; poll does the work. */
+static int32_t source_on_timer(void *self, uint32_t clock, uint64_t id, int64_t at_ns,
+                               struct gp_out *out)
+{
+    (void)self, (void)clock, (void)id, (void)at_ns, (void)out;
+    return GP_OK;
+}
+
+const struct gp_processor sol_source = {.size = sizeof sol_source,
+                                        .kind = GP_KIND_PROCESSOR,
+                                        .type = "source",
+                                        .open = source_open,
+                                        .poll = source_poll,
+                                        .on_timer = source_on_timer,
+                                        .close = source_close};
