@@ -1,0 +1,150 @@
+/*
+ * placement.c: the rule of placement.h, as ranges.
+ *
+ * Lanes are walked in order for each processor, so the ranges come out sorted. Neighbouring tasks on one lane become one range;
+ * a processor with fewer tasks than lanes yields one range a task.
+ */
+#include "graph/placement.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+static uint32_t lanes_total(const struct placement_host *hosts, uint32_t host_count)
+{
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < host_count; i++) {
+        total += hosts[i].lanes;
+    }
+    return total;
+}
+
+/* Which executor and lane the lane of this number is. */
+static void lane_locate(const struct placement_host *hosts, uint32_t host_count, uint32_t number,
+                        struct placement_range *ret)
+{
+    for (uint32_t i = 0; i < host_count; i++) {
+        if (number < hosts[i].lanes) {
+            ret->executor = hosts[i].executor;
+            ret->lane = number;
+            return;
+        }
+        number -= hosts[i].lanes;
+    }
+    UNREACHABLE();
+}
+
+static uint32_t task_lane(const struct plan_processor *processor, uint32_t index, uint32_t task,
+                          uint32_t lanes)
+{
+    uint64_t n = processor->parallelism;
+    if (n >= lanes) {
+        /* The inverse of "lane l has [n*l/L, n*(l+1)/L)": the last lane whose range begins at or before the task. */
+        return (uint32_t)((((uint64_t)task + 1) * lanes - 1) / n);
+    }
+    return (uint32_t)(((uint64_t)task * lanes / n + index) % lanes);
+}
+
+static void place_processor(const struct plan *plan, uint32_t index,
+                            const struct placement_host *hosts, uint32_t host_count, uint32_t lanes,
+                            struct placement *placement)
+{
+    const struct plan_processor *processor = &plan->processors[index];
+    uint32_t task = 0;
+    while (task < processor->parallelism) {
+        struct placement_range *range = &placement->ranges[placement->count++];
+        uint32_t number = task_lane(processor, index, task, lanes);
+        uint32_t end = task + 1;
+        if (processor->parallelism >= lanes) {
+            end = (uint32_t)((uint64_t)processor->parallelism * (number + 1) / lanes);
+        }
+        *range = (struct placement_range){.processor = index, .first = task, .count = end - task};
+        lane_locate(hosts, host_count, number, range);
+        ASSERT(end > task);
+        task = end;
+    }
+}
+
+int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
+                   struct placement *ret)
+{
+    uint32_t lanes = lanes_total(hosts, host_count);
+    size_t ranges = 0;
+    struct placement placement = {0};
+
+    if (lanes == 0) {
+        return GP_EINVAL;
+    }
+    for (uint32_t p = 0; p < plan->processor_count; p++) {
+        uint32_t n = plan->processors[p].parallelism;
+        ranges += n < lanes ? n : lanes;
+    }
+    placement.ranges = calloc(ranges ? ranges : 1, sizeof *placement.ranges);
+    if (!placement.ranges) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t p = 0; p < plan->processor_count; p++) {
+        place_processor(plan, p, hosts, host_count, lanes, &placement);
+    }
+    ASSERT(placement.count == ranges);
+    *ret = placement;
+    return 0;
+}
+
+const struct placement_range *placement_find(const struct placement *placement, uint32_t processor,
+                                             uint32_t task)
+{
+    uint32_t low = 0;
+    uint32_t high = placement->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct placement_range *range = &placement->ranges[middle];
+        if (range->processor < processor ||
+            (range->processor == processor && range->first + range->count <= task)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < placement->count) {
+        const struct placement_range *range = &placement->ranges[low];
+        if (range->processor == processor && range->first <= task) {
+            return range;
+        }
+    }
+    return NULL;
+}
+
+int placement_check(const struct placement *placement, const struct plan *plan,
+                    struct gp_error *err)
+{
+    uint32_t at = 0;
+    for (uint32_t p = 0; p < plan->processor_count; p++) {
+        uint32_t next = 0;
+        while (at < placement->count && placement->ranges[at].processor == p) {
+            const struct placement_range *range = &placement->ranges[at++];
+            if (range->first != next || range->count == 0 ||
+                range->count > plan->processors[p].parallelism - next) {
+                return gp_error_set(err, GP_EINVAL,
+                                    "placement: tasks of processor %u are not covered once each",
+                                    p);
+            }
+            next += range->count;
+        }
+        if (next != plan->processors[p].parallelism) {
+            return gp_error_set(err, GP_EINVAL, "placement: processor %u has %u of %u tasks placed",
+                                p, next, plan->processors[p].parallelism);
+        }
+    }
+    if (at != placement->count) {
+        return gp_error_set(err, GP_EINVAL,
+                            "placement: range %u is of an unknown processor or out of order", at);
+    }
+    return 0;
+}
+
+void placement_deinit(struct placement *placement)
+{
+    free(placement->ranges);
+    *placement = (struct placement){0};
+}

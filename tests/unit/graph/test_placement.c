@@ -1,0 +1,121 @@
+#include "base/rng.h"
+#include "gp_test.h"
+#include "graph/placement.h"
+
+static void make_plan(struct plan *plan, struct plan_processor *processors,
+                      const uint32_t *parallelism, uint32_t count)
+{
+    *plan = (struct plan){.processors = processors, .processor_count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        processors[i] = (struct plan_processor){.parallelism = parallelism[i]};
+    }
+}
+
+GP_TEST(placement, gives_every_lane_a_share_of_every_processor)
+{
+    struct plan_processor processors[2];
+    struct plan plan;
+    struct placement placement;
+    const uint32_t parallelism[] = {4, 8};
+    const struct placement_host hosts[] = {{1, 2}, {2, 2}};
+
+    make_plan(&plan, processors, parallelism, 2);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, &placement), 0);
+    GP_REQUIRE_EQ(placement.count, 8);
+    for (uint32_t i = 0; i < 8; i++) {
+        GP_CHECK_EQ(placement.ranges[i].executor, i % 4 / 2 + 1);
+        GP_CHECK_EQ(placement.ranges[i].lane, i % 2);
+        GP_CHECK_EQ(placement.ranges[i].count, i < 4 ? 1 : 2);
+    }
+    placement_deinit(&placement);
+}
+
+/* One source and one sink on two lanes must not share a lane. */
+GP_TEST(placement, spreads_single_tasks_over_lanes)
+{
+    struct plan_processor processors[2];
+    struct plan plan;
+    struct placement placement;
+    const uint32_t parallelism[] = {1, 1};
+    const struct placement_host hosts[] = {{1, 2}};
+
+    make_plan(&plan, processors, parallelism, 2);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
+    GP_CHECK(placement.ranges[0].lane != placement.ranges[1].lane);
+    placement_deinit(&placement);
+}
+
+GP_TEST(placement, places_each_task_exactly_once_whatever_the_shape)
+{
+    struct rng rng;
+    rng_init(&rng, 7);
+    for (int round = 0; round < 300; round++) {
+        struct plan_processor processors[5];
+        struct placement_host hosts[4];
+        uint32_t parallelism[5];
+        struct plan plan;
+        struct placement placement;
+        struct gp_error err = {0};
+        uint32_t host_count = 1 + (uint32_t)rng_below(&rng, 4);
+
+        for (int i = 0; i < 5; i++) {
+            parallelism[i] = 1 + (uint32_t)rng_below(&rng, round % 3 == 0 ? 2000 : 9);
+        }
+        for (uint32_t i = 0; i < host_count; i++) {
+            hosts[i] = (struct placement_host){i + 1, 1 + (uint32_t)rng_below(&rng, 5)};
+        }
+        make_plan(&plan, processors, parallelism, 5);
+        GP_REQUIRE_EQ(placement_make(&plan, hosts, host_count, &placement), 0);
+        GP_REQUIRE_EQ(placement_check(&placement, &plan, &err), 0);
+        for (uint32_t p = 0; p < 5; p++) {
+            for (uint32_t t = 0; t < parallelism[p]; t++) {
+                const struct placement_range *range = placement_find(&placement, p, t);
+                GP_REQUIRE(range && range->processor == p && t - range->first < range->count);
+            }
+            GP_CHECK(placement_find(&placement, p, parallelism[p]) == NULL);
+        }
+        placement_deinit(&placement);
+    }
+}
+
+GP_TEST(placement, is_even)
+{
+    struct plan_processor processors[1];
+    struct plan plan;
+    struct placement placement;
+    const uint32_t parallelism[] = {10};
+    const struct placement_host hosts[] = {{1, 4}};
+
+    make_plan(&plan, processors, parallelism, 1);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
+    for (uint32_t i = 0; i < placement.count; i++) {
+        GP_CHECK(placement.ranges[i].count == 2 || placement.ranges[i].count == 3);
+    }
+    placement_deinit(&placement);
+}
+
+GP_TEST(placement, check_finds_gaps_overlaps_and_strangers)
+{
+    struct plan_processor processors[1];
+    struct plan plan;
+    struct gp_error err = {0};
+    const uint32_t parallelism[] = {4};
+    struct placement_range gap[] = {{0, 0, 2, 1, 0}, {0, 3, 1, 1, 0}};
+    struct placement_range overlap[] = {{0, 0, 3, 1, 0}, {0, 2, 2, 1, 0}};
+    struct placement_range stranger[] = {{0, 0, 4, 1, 0}, {1, 0, 1, 1, 0}};
+    struct placement_range huge[] = {{0, 0, UINT32_MAX, 1, 0}};
+
+    make_plan(&plan, processors, parallelism, 1);
+    GP_CHECK_EQ(placement_check(&(struct placement){gap, 2}, &plan, &err), GP_EINVAL);
+    GP_CHECK_EQ(placement_check(&(struct placement){overlap, 2}, &plan, &err), GP_EINVAL);
+    GP_CHECK_EQ(placement_check(&(struct placement){stranger, 2}, &plan, &err), GP_EINVAL);
+    GP_CHECK_EQ(placement_check(&(struct placement){huge, 1}, &plan, &err), GP_EINVAL);
+    GP_CHECK_EQ(placement_check(&(struct placement){gap, 0}, &plan, &err), GP_EINVAL);
+}
+
+GP_TEST(placement, refuses_a_cluster_without_lanes)
+{
+    struct plan plan = {0};
+    struct placement placement;
+    GP_CHECK_EQ(placement_make(&plan, NULL, 0, &placement), GP_EINVAL);
+}
