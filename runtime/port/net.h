@@ -32,13 +32,15 @@ struct stream;
 
 /* Takes ownership of stream. */
 typedef void (*net_accept_fn)(void *user, struct stream *stream);
-/* status 0, or negative; the stream stays the caller's, to be freed. */
+/* status 0, or negative (GP_EUNREACH, GP_ENOENT: nobody there; GP_ETIMEOUT, ...); the stream stays
+ * the caller's, to be freed. */
 typedef void (*net_connect_fn)(void *user, int status);
 typedef void (*net_written_fn)(void *user, int status);
 
 struct stream_reader {
     /* Where to put the next bytes: sets *ret_len > 0 and returns the place, valid until on_read.
-     * NULL pauses reading until stream_read_resume(). */
+     * NULL pauses reading until stream_read_resume(). May be asked and then asked again with no
+     * on_read between, and is asked before the end is told too. */
     void *(*alloc)(void *user, size_t *ret_len);
     /* n > 0: bytes placed; n < 0: GP_ECLOSED at the regular end, else what broke. After n < 0
      * nothing comes. The stream may be freed inside. */
@@ -81,7 +83,7 @@ struct stream {
 /*
  * Listens; port 0 takes a free one (ask net_listener_addr()). Unix socket files are made with mode
  * 0600, a stale file of a dead process is replaced, and the file is removed by net_listener_free().
- * GP_EEXIST: address in use; GP_EACCES; GP_EINVAL: not an address; GP_ENOENT: host name unknown.
+ * GP_EADDRINUSE; GP_EACCES; GP_EINVAL: not an address; GP_ENOENT: host name unknown.
  * err says it in words.
  */
 static inline int net_listen(struct loop *loop, const struct net_addr *addr, net_accept_fn fn,
@@ -104,7 +106,7 @@ static inline void net_listener_free(struct listener *listener)
 }
 
 /* Begins to connect (resolving the name too); fn is called once unless the stream is freed before.
- * TCP_NODELAY is on. */
+ * TCP_NODELAY is on. GP_EINVAL: not an address. Until fn said 0 the stream can only be freed. */
 static inline int net_connect(struct loop *loop, const struct net_addr *addr, net_connect_fn fn,
                               void *user, struct stream **ret)
 {
