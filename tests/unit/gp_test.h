@@ -116,7 +116,7 @@ void gp_test_skip(const char *reason) __attribute__((noreturn));
 #define GP_CHECK_NE(a, b)           GP_TEST_INT(GP_TEST_CHECK_FAILED, a, !=, b)
 #define GP_CHECK_STR_EQ(a, b)       GP_TEST_STR(GP_TEST_CHECK_FAILED, a, b)
 #define GP_CHECK_MEM_EQ(a, b, size) GP_TEST_MEM(GP_TEST_CHECK_FAILED, a, b, size)
-#define GP_TEST_FAIL(...)              GP_TEST_CHECK_FAILED(__VA_ARGS__)
+#define GP_TEST_FAIL(...)           GP_TEST_CHECK_FAILED(__VA_ARGS__)
 
 #define GP_REQUIRE(cond)              GP_TEST_COND(GP_TEST_REQUIRE_FAILED, cond)
 #define GP_REQUIRE_EQ(a, b)           GP_TEST_INT(GP_TEST_REQUIRE_FAILED, a, ==, b)
