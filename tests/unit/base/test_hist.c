@@ -1,0 +1,220 @@
+/* The histogram: error bound, percentiles, merging, and a compact form that trusts nobody. */
+#include "base/endian.h"
+#include "base/error.h"
+#include "base/hist.h"
+#include "base/rng.h"
+#include "gp_test.h"
+
+static struct hist h;
+static struct hist other;
+
+static bool is_near(uint64_t got, uint64_t expected)
+{
+    double error = (double)got - (double)expected;
+
+    error = error < 0 ? -error : error;
+    return error <= (double)expected / 64.0;
+}
+
+GP_TEST(hist, buckets_rise_without_holes)
+{
+    uint32_t last = 0;
+
+    for (uint64_t v = 0; v < 100000; v++) {
+        uint32_t bucket = hist_bucket(v);
+
+        GP_REQUIRE(bucket == last || bucket == last + 1);
+        last = bucket;
+    }
+    GP_CHECK_EQ(hist_bucket(HIST_VALUE_MAX), HIST_BUCKET_COUNT - 1);
+    GP_CHECK_EQ(hist_bucket(UINT64_MAX), HIST_BUCKET_COUNT - 1);
+}
+
+GP_TEST(hist, one_value_is_given_back_within_the_error)
+{
+    for (uint64_t v = 1; v <= HIST_VALUE_MAX / 3; v = v * 3 + 1) {
+        hist_init(&h);
+        hist_record(&h, v - 1);
+        hist_record(&h, v);
+        hist_record(&h, v * 3);
+        GP_REQUIRE(is_near(hist_percentile(&h, 50), v));
+    }
+}
+
+GP_TEST(hist, empty_has_zeros)
+{
+    hist_init(&h);
+    GP_CHECK_EQ(hist_count(&h), 0);
+    GP_CHECK_EQ(hist_min(&h), 0);
+    GP_CHECK_EQ(hist_max(&h), 0);
+    GP_CHECK_EQ(hist_percentile(&h, 99), 0);
+    GP_CHECK(hist_mean(&h) == 0.0);
+    hist_record_n(&h, 5, 0);
+    GP_CHECK_EQ(hist_count(&h), 0);
+}
+
+GP_TEST(hist, percentiles_of_an_even_spread)
+{
+    hist_init(&h);
+    for (uint64_t v = 1; v <= 10000; v++) {
+        hist_record(&h, v);
+    }
+    GP_CHECK_EQ(hist_count(&h), 10000);
+    GP_CHECK_EQ(hist_min(&h), 1);
+    GP_CHECK_EQ(hist_max(&h), 10000);
+    GP_CHECK(hist_mean(&h) == 5000.5);
+    GP_CHECK(is_near(hist_percentile(&h, 50), 5000));
+    GP_CHECK(is_near(hist_percentile(&h, 99), 9900));
+    GP_CHECK_EQ(hist_percentile(&h, 0), 1);
+    GP_CHECK_EQ(hist_percentile(&h, 100), 10000);
+    GP_CHECK_EQ(hist_percentile(&h, 1000), 10000);
+    GP_CHECK_EQ(hist_percentile(&h, -5), 1);
+}
+
+GP_TEST(hist, values_beyond_the_range_still_count)
+{
+    hist_init(&h);
+    hist_record(&h, UINT64_MAX);
+    GP_CHECK(hist_max(&h) == UINT64_MAX);
+    GP_CHECK(hist_percentile(&h, 50) == UINT64_MAX);
+    GP_CHECK_EQ(hist_count(&h), 1);
+}
+
+GP_TEST(hist, merging_equals_recording_together)
+{
+    struct rng rng;
+    static struct hist all;
+
+    rng_init(&rng, 1);
+    hist_init(&h);
+    hist_init(&other);
+    hist_init(&all);
+    hist_merge(&h, &other); /* empty into empty */
+    for (int i = 0; i < 1000; i++) {
+        uint64_t v = rng_below(&rng, 1000000);
+
+        hist_record(i % 3 == 0 ? &h : &other, v);
+        hist_record(&all, v);
+    }
+    hist_merge(&h, &other);
+    GP_CHECK_MEM_EQ(h.buckets, all.buckets, sizeof(h.buckets));
+    GP_CHECK_EQ(h.count, all.count);
+    GP_CHECK_EQ(h.min, all.min);
+    GP_CHECK_EQ(h.max, all.max);
+    GP_CHECK(h.sum == all.sum);
+}
+
+GP_TEST(hist, compact_form_goes_there_and_back)
+{
+    struct rng rng;
+    struct buf b = {0};
+
+    rng_init(&rng, 2);
+    for (int size = 0; size < 2000; size = size * 2 + 1) {
+        hist_init(&h);
+        for (int i = 0; i < size; i++) {
+            hist_record_n(&h, rng_u64(&rng) >> rng_below(&rng, 64), 1 + rng_below(&rng, 300));
+        }
+        buf_clear(&b);
+        GP_REQUIRE_EQ(hist_encode(&h, &b), 0);
+        GP_CHECK(buf_len(&b) <= HIST_ENCODED_MAX);
+        memset(&other, 0xff, sizeof(other));
+        GP_REQUIRE_EQ(hist_decode(buf_bytes(&b), &other), 0);
+        GP_CHECK_MEM_EQ(&other, &h, sizeof(h));
+    }
+    buf_deinit(&b);
+}
+
+GP_TEST(hist, a_full_buffer_is_left_as_it_was)
+{
+    struct buf b;
+
+    hist_init(&h);
+    hist_record(&h, 1);
+    buf_init(&b, 28); /* the header is 27 bytes, one bucket 2 more */
+    GP_CHECK_EQ(hist_encode(&h, &b), GP_ETOOBIG);
+    GP_CHECK_EQ(buf_len(&b), 0);
+    buf_deinit(&b);
+}
+
+/* A good encoding of the values 5, 5 and 700, to be spoiled by the tests below. */
+static void make_sample(struct buf *b)
+{
+    hist_init(&h);
+    hist_record_n(&h, 5, 2);
+    hist_record(&h, 700);
+    GP_REQUIRE_EQ(hist_encode(&h, b), 0);
+    hist_init(&other);
+    other.count = 12345; /* to see that failures leave it alone */
+}
+
+GP_TEST(hist, every_truncation_and_tail_is_refused)
+{
+    struct buf b = {0};
+
+    make_sample(&b);
+    for (size_t len = 0; len < buf_len(&b); len++) {
+        gp_bytes part = {.ptr = buf_bytes(&b).ptr, .len = len};
+
+        GP_CHECK_EQ(hist_decode(part, &other), GP_EPROTO);
+    }
+    GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), 0);
+    GP_CHECK_EQ(buf_append_u8(&b, 0), 0);
+    other.count = 12345;
+    GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), GP_EPROTO);
+    GP_CHECK_EQ(other.count, 12345);
+    buf_deinit(&b);
+}
+
+/* Decodes the sample with one byte replaced. */
+static int decode_with(size_t at, unsigned char byte)
+{
+    struct buf b = {0};
+    unsigned char copy[64];
+    size_t len;
+    int rc;
+
+    make_sample(&b);
+    len = buf_len(&b);
+    GP_REQUIRE(len < sizeof(copy) && at < len);
+    memcpy(copy, buf_bytes(&b).ptr, len);
+    buf_deinit(&b);
+    copy[at] = byte;
+    rc = hist_decode((gp_bytes){.ptr = copy, .len = len}, &other);
+    GP_CHECK(rc == 0 || other.count == 12345);
+    return rc;
+}
+
+GP_TEST(hist, lies_are_refused)
+{
+    GP_CHECK_EQ(decode_with(0, 2), GP_EPROTO);     /* version */
+    GP_CHECK_EQ(decode_with(1, 6), GP_EPROTO);     /* min not in the first bucket */
+    GP_CHECK_EQ(decode_with(9, 0), GP_EPROTO);     /* max not in the last */
+    GP_CHECK_EQ(decode_with(24, 0xff), GP_EPROTO); /* a negative sum */
+    GP_CHECK_EQ(decode_with(25, 1), GP_EPROTO);    /* fewer buckets than follow */
+    GP_CHECK_EQ(decode_with(25, 3), GP_EPROTO);    /* more */
+    GP_CHECK_EQ(decode_with(27, 0), GP_EPROTO);    /* a step of 0 */
+    GP_CHECK_EQ(decode_with(28, 0), GP_EPROTO);    /* a count of 0 */
+    GP_CHECK_EQ(decode_with(28, 3), 0);            /* another count is plausible */
+}
+
+GP_TEST(hist, endless_and_huge_numbers_are_refused)
+{
+    struct buf b = {0};
+    unsigned char header[27] = {1};
+
+    header[25] = 1;
+    GP_CHECK_EQ(buf_append(&b, header, sizeof(header)), 0);
+    for (int i = 0; i < 20; i++) {
+        GP_CHECK_EQ(buf_append_u8(&b, 0xff), 0);
+    }
+    GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), GP_EPROTO);
+    buf_truncate(&b, sizeof(header));
+    GP_CHECK_EQ(buf_append_u8(&b, 1), 0); /* bucket 0, counted 2^63 times */
+    for (int i = 0; i < 9; i++) {
+        GP_CHECK_EQ(buf_append_u8(&b, 0x80), 0);
+    }
+    GP_CHECK_EQ(buf_append_u8(&b, 1), 0);
+    GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), GP_EPROTO);
+    buf_deinit(&b);
+}
