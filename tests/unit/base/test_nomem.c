@@ -68,7 +68,7 @@ static int refuse_each(int (*act)(void))
         }
         GP_CHECK_EQ(rc, GP_ENOMEM);
     }
-    GP_FAIL("it never succeeds");
+    GP_TEST_FAIL("it never succeeds");
     return 0;
 }
 
