@@ -93,7 +93,7 @@ static void put_hex(struct line *line, uint64_t v)
     char text[24];
 
     (void)str_format(text, sizeof(text), "0x%" PRIx64, v); /* 18 digits at most */
-    put_str(line, str_c(text));
+    put_str(line, gp_str_of(text));
 }
 
 static void put_number(struct line *line, const struct log_kv *kv)
@@ -126,7 +126,7 @@ static void put_value(struct line *line, const struct log_kv *kv)
         put_str(line, kv->v.str);
         return;
     case LOG_KIND_CODE:
-        put_str(line, str_c(error_name((int)kv->v.i64)));
+        put_str(line, gp_str_of(error_name((int)kv->v.i64)));
         return;
     case LOG_KIND_END:
         break;
@@ -209,16 +209,16 @@ static void put_head_json(struct line *line, const struct log *log, enum log_lev
     if (log->clock != NULL) {
         format_time(log->clock(log->clock_ctx), time);
         put_key(line, "time");
-        put_str(line, str_c(time));
+        put_str(line, gp_str_of(time));
     }
     put_key(line, "level");
-    put_str(line, str_c(log_level_name(level)));
+    put_str(line, gp_str_of(log_level_name(level)));
     if (log->node[0] != '\0') {
         put_key(line, "node");
-        put_str(line, str_c(log->node));
+        put_str(line, gp_str_of(log->node));
     }
     put_key(line, "event");
-    put_str(line, str_c(event));
+    put_str(line, gp_str_of(event));
 }
 
 void log_write(const struct log *log, enum log_level level, const char *event,
@@ -293,7 +293,7 @@ struct log_kv log_kv_str(const char *key, gp_str v)
 
 struct log_kv log_kv_c(const char *key, const char *v)
 {
-    return log_kv_str(key, str_c(v));
+    return log_kv_str(key, gp_str_of(v));
 }
 
 struct log_kv log_kv_code(const char *key, int code)
@@ -325,7 +325,7 @@ const char *log_level_name(enum log_level level)
 int log_level_parse(gp_str name, enum log_level *ret_level)
 {
     for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
-        if (str_eq(name, str_c(level_names[i]))) {
+        if (str_eq(name, gp_str_of(level_names[i]))) {
             *ret_level = (enum log_level)i;
             return 0;
         }

@@ -19,11 +19,6 @@ static gp_str str_slice(gp_str s, size_t begin, size_t end)
     return (gp_str){.ptr = s.len > 0 ? s.ptr + begin : NULL, .len = end - begin};
 }
 
-gp_str str_c(const char *text)
-{
-    return (gp_str){.ptr = text, .len = text != NULL ? strlen(text) : 0};
-}
-
 bool str_eq(gp_str a, gp_str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);

@@ -19,9 +19,6 @@
 /* printf("%.*s", STR_ARG(s)); for slices below 2 GiB. */
 #define STR_ARG(s) (int)(s).len, ((s).ptr != NULL ? (s).ptr : "")
 
-/* The slice of a C string; NULL gives the empty slice. Borrows. */
-gp_str str_c(const char *text);
-
 /* As bytes, and bytes as text. Borrow. */
 static inline gp_bytes str_bytes(gp_str s)
 {

@@ -201,7 +201,7 @@ static const struct unit *unit_find(const struct unit *units, size_t count, gp_s
                                     bool (*equal)(gp_str, gp_str))
 {
     for (size_t i = 0; i < count; i++) {
-        if (equal(str_c(units[i].name), name)) {
+        if (equal(gp_str_of(units[i].name), name)) {
             return &units[i];
         }
     }

@@ -6,7 +6,7 @@
 
 static bool holds(const struct buf *b, const char *text)
 {
-    return str_eq(buf_str(b), str_c(text));
+    return str_eq(buf_str(b), gp_str_of(text));
 }
 
 GP_TEST(buf, zeroed_is_empty_and_usable)

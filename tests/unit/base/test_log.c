@@ -183,7 +183,7 @@ GP_TEST(log, level_names_go_there_and_back)
     for (int i = LOG_LEVEL_DEBUG; i <= LOG_LEVEL_OFF; i++) {
         enum log_level level = LOG_LEVEL_DEBUG;
 
-        GP_CHECK_EQ(log_level_parse(str_c(log_level_name((enum log_level)i)), &level), 0);
+        GP_CHECK_EQ(log_level_parse(gp_str_of(log_level_name((enum log_level)i)), &level), 0);
         GP_CHECK_EQ(level, i);
     }
     GP_CHECK_EQ(log_level_parse(GP_STR("INFO"), &(enum log_level){0}), GP_EINVAL);

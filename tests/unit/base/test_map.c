@@ -120,7 +120,7 @@ GP_TEST(map, pop_takes_everything_even_between_adds)
     for (uint64_t k = 0; k < KEYS; k++) {
         (void)str_format(key, sizeof(key), "key-%d", (int)k);
         GP_REQUIRE_EQ(map_u64_add(&m, k, &things[k]), 0);
-        GP_REQUIRE_EQ(map_str_add(&s, str_c(key), &things[k]), 0);
+        GP_REQUIRE_EQ(map_str_add(&s, gp_str_of(key), &things[k]), 0);
     }
     for (int k = 0; k < 100; k++) {
         GP_REQUIRE(map_u64_pop(&m) != NULL);
@@ -129,7 +129,7 @@ GP_TEST(map, pop_takes_everything_even_between_adds)
     for (uint64_t k = 1000; k < 1050; k++) {
         GP_REQUIRE_EQ(map_u64_add(&m, k, &things[0]), 0);
         (void)str_format(key, sizeof(key), "key-%d", (int)k);
-        GP_REQUIRE_EQ(map_str_add(&s, str_c(key), &things[0]), 0);
+        GP_REQUIRE_EQ(map_str_add(&s, gp_str_of(key), &things[0]), 0);
     }
     for (int k = 0; k < 250; k++) {
         GP_REQUIRE(map_u64_pop(&m) != NULL);
@@ -150,9 +150,9 @@ GP_TEST(map, owned_text_keys_outlive_what_they_were_made_from)
     size_t cursor = 0;
 
     map_str_init(&m, 10, 1, MAP_KEYS_OWNED);
-    GP_CHECK_EQ(map_str_add(&m, str_c(key), &things[1]), 0);
+    GP_CHECK_EQ(map_str_add(&m, gp_str_of(key), &things[1]), 0);
     memcpy(key, "two", 4);
-    GP_CHECK_EQ(map_str_add(&m, str_c(key), &things[2]), 0);
+    GP_CHECK_EQ(map_str_add(&m, gp_str_of(key), &things[2]), 0);
     memset(key, 'x', sizeof(key));
     GP_CHECK(map_str_get(&m, GP_STR("one")) == &things[1]);
     GP_CHECK(map_str_get(&m, GP_STR("two")) == &things[2]);
@@ -199,13 +199,13 @@ GP_TEST(map, text_keys_agree_with_an_array_through_many_changes)
 
         (void)str_format(key, sizeof(key), "%d", (int)i);
         if (rng_chance(&rng, 0.5)) {
-            GP_REQUIRE_EQ(map_str_set(&m, str_c(key), &things[i], NULL), 0);
+            GP_REQUIRE_EQ(map_str_set(&m, gp_str_of(key), &things[i], NULL), 0);
             model[i] = &things[i];
         } else {
-            GP_REQUIRE(map_str_remove(&m, str_c(key)) == model[i]);
+            GP_REQUIRE(map_str_remove(&m, gp_str_of(key)) == model[i]);
             model[i] = NULL;
         }
-        GP_REQUIRE(map_str_get(&m, str_c(key)) == model[i]);
+        GP_REQUIRE(map_str_get(&m, gp_str_of(key)) == model[i]);
     }
     map_str_deinit(&m);
 }

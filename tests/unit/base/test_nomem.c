@@ -102,8 +102,8 @@ static int fill_map(void)
     map_str_init(&m, 100, 1, MAP_KEYS_OWNED);
     for (int i = 0; i < 20 && rc == 0; i++) {
         (void)str_format(key, sizeof(key), "%d", i);
-        rc = map_str_add(&m, str_c(key), &thing);
-        GP_CHECK((map_str_get(&m, str_c(key)) != NULL) == (rc == 0));
+        rc = map_str_add(&m, gp_str_of(key), &thing);
+        GP_CHECK((map_str_get(&m, gp_str_of(key)) != NULL) == (rc == 0));
         GP_CHECK_EQ(map_str_count(&m), rc == 0 ? i + 1 : i);
     }
     map_str_deinit(&m);

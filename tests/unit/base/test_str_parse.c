@@ -53,7 +53,7 @@ GP_TEST(str_parse, double_takes_finite_decimals_only)
     GP_CHECK(v == 0.25);
     GP_CHECK_EQ(str_to_double(GP_STR("1e999"), &v), GP_ETOOBIG);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        GP_CHECK_EQ(str_to_double(str_c(bad[i]), &v), GP_EINVAL);
+        GP_CHECK_EQ(str_to_double(gp_str_of(bad[i]), &v), GP_EINVAL);
     }
     GP_CHECK_EQ(str_to_double((gp_str){.ptr = "1\0002", .len = 3}, &v), GP_EINVAL);
     GP_CHECK(v == 0.25);
@@ -88,7 +88,7 @@ GP_TEST(str_parse, doubles_are_written_short_and_read_back_the_same)
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         double back = -1;
 
-        GP_CHECK_EQ(str_to_double(str_c(str_put_double(values[i], out)), &back), 0);
+        GP_CHECK_EQ(str_to_double(gp_str_of(str_put_double(values[i], out)), &back), 0);
         GP_CHECK(back == values[i]);
     }
     GP_CHECK_STR_EQ(str_put_double(0.1, out), "0.1");
@@ -128,7 +128,7 @@ GP_TEST(str_parse, bool_has_six_words)
 static int64_t size_of(const char *text)
 {
     uint64_t bytes = 0;
-    int rc = str_to_size_bytes(str_c(text), &bytes);
+    int rc = str_to_size_bytes(gp_str_of(text), &bytes);
 
     return rc < 0 ? rc : (int64_t)bytes;
 }
@@ -154,7 +154,7 @@ GP_TEST(str_parse, sizes_know_binary_and_decimal_units)
 static int64_t duration_of(const char *text)
 {
     int64_t ns = 0;
-    int rc = str_to_duration_ns(str_c(text), &ns);
+    int rc = str_to_duration_ns(gp_str_of(text), &ns);
 
     return rc < 0 ? rc : ns;
 }

@@ -2,31 +2,26 @@
 #include "base/str.h"
 #include "gp_test.h"
 
-static gp_str bytes(const char *c)
-{
-    return str_c(c);
-}
-
 GP_TEST(str_show, utf8_is_checked_to_the_letter)
 {
     GP_CHECK(str_is_utf8(GP_STR("")));
-    GP_CHECK(str_is_utf8(bytes("plain")));
-    GP_CHECK(str_is_utf8(bytes("\xc3\xa9")));         /* U+00E9 */
-    GP_CHECK(str_is_utf8(bytes("\xe2\x82\xac")));     /* U+20AC */
-    GP_CHECK(str_is_utf8(bytes("\xf0\x9f\x98\x80"))); /* U+1F600 */
-    GP_CHECK(str_is_utf8(bytes("\xf4\x8f\xbf\xbf"))); /* U+10FFFF, the last */
-    GP_CHECK(str_is_utf8(bytes("\xed\x9f\xbf")));     /* U+D7FF, before the surrogates */
-    GP_CHECK(!str_is_utf8(bytes("\xc0\x80")));        /* overlong */
-    GP_CHECK(!str_is_utf8(bytes("\xc1\xbf")));
-    GP_CHECK(!str_is_utf8(bytes("\xe0\x9f\xbf")));
-    GP_CHECK(!str_is_utf8(bytes("\xf0\x8f\xbf\xbf")));
-    GP_CHECK(!str_is_utf8(bytes("\xed\xa0\x80")));     /* surrogate */
-    GP_CHECK(!str_is_utf8(bytes("\xf4\x90\x80\x80"))); /* above U+10FFFF */
-    GP_CHECK(!str_is_utf8(bytes("\xf5\x80\x80\x80")));
-    GP_CHECK(!str_is_utf8(bytes("\x80")));        /* continuation first */
-    GP_CHECK(!str_is_utf8(bytes("\xe2\x82")));    /* too short */
-    GP_CHECK(!str_is_utf8(bytes("a\xe2\x82 b"))); /* too short in the middle */
-    GP_CHECK(!str_is_utf8(bytes("\xff")));
+    GP_CHECK(str_is_utf8(gp_str_of("plain")));
+    GP_CHECK(str_is_utf8(gp_str_of("\xc3\xa9")));         /* U+00E9 */
+    GP_CHECK(str_is_utf8(gp_str_of("\xe2\x82\xac")));     /* U+20AC */
+    GP_CHECK(str_is_utf8(gp_str_of("\xf0\x9f\x98\x80"))); /* U+1F600 */
+    GP_CHECK(str_is_utf8(gp_str_of("\xf4\x8f\xbf\xbf"))); /* U+10FFFF, the last */
+    GP_CHECK(str_is_utf8(gp_str_of("\xed\x9f\xbf")));     /* U+D7FF, before the surrogates */
+    GP_CHECK(!str_is_utf8(gp_str_of("\xc0\x80")));        /* overlong */
+    GP_CHECK(!str_is_utf8(gp_str_of("\xc1\xbf")));
+    GP_CHECK(!str_is_utf8(gp_str_of("\xe0\x9f\xbf")));
+    GP_CHECK(!str_is_utf8(gp_str_of("\xf0\x8f\xbf\xbf")));
+    GP_CHECK(!str_is_utf8(gp_str_of("\xed\xa0\x80")));     /* surrogate */
+    GP_CHECK(!str_is_utf8(gp_str_of("\xf4\x90\x80\x80"))); /* above U+10FFFF */
+    GP_CHECK(!str_is_utf8(gp_str_of("\xf5\x80\x80\x80")));
+    GP_CHECK(!str_is_utf8(gp_str_of("\x80")));        /* continuation first */
+    GP_CHECK(!str_is_utf8(gp_str_of("\xe2\x82")));    /* too short */
+    GP_CHECK(!str_is_utf8(gp_str_of("a\xe2\x82 b"))); /* too short in the middle */
+    GP_CHECK(!str_is_utf8(gp_str_of("\xff")));
 }
 
 GP_TEST(str_show, a_character_is_not_read_beyond_the_slice)

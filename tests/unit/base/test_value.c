@@ -138,7 +138,7 @@ GP_TEST(value, number_of_children_is_bounded)
     GP_CHECK_EQ(value_append_take(list, value_new_null()), GP_ETOOBIG);
     for (int i = 0; i < VALUE_MEMBERS_MAX; i++) {
         (void)str_format(name, sizeof(name), "%d", i);
-        GP_REQUIRE_EQ(value_add_take(o, str_c(name), value_new_null()), 0);
+        GP_REQUIRE_EQ(value_add_take(o, gp_str_of(name), value_new_null()), 0);
     }
     GP_CHECK_EQ(value_add_take(o, GP_STR("more"), value_new_null()), GP_ETOOBIG);
     GP_CHECK_EQ(value_set_i64(o, GP_STR("7"), 7), 0); /* replacing needs no room */
