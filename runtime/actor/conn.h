@@ -1,0 +1,141 @@
+/*
+ * conn.h: one connection: a stream that speaks in frames once both sides have proven who they are.
+ *
+ *     CONNECTING ─▶ HELLO ─▶ PROOF ─▶ READY ─▶ CLOSED        any may move to CLOSED
+ *
+ * Serves control and data plane alike. Receiving: frames are handed out in place, checked, in
+ * order; payloads of the data plane are aligned to 8. Sending: conn_send() copies small frames and
+ * puts those that wait into one write; conn_send_raw() passes a whole frame by reference.
+ *
+ * A connection ends once, with one reason, told once by on_closed: closed by either side, broken,
+ * silent for longer than the failure timeout, or because of what the peer sent. In the last case
+ * the peer is told why in a CLOSE frame. Nothing that a peer sends has an effect beyond its own
+ * connection.
+ *
+ * Loop thread only. conn_free() may be called anywhere, inside callbacks too; the memory lives on
+ * until the writes under way have been told.
+ */
+#ifndef ACTOR_CONN_H
+#define ACTOR_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "actor/rbuf.h"
+#include "base/log.h"
+#include "port/port.h"
+#include "wire/frame.h"
+#include "wire/hello.h"
+
+#define CONN_SECRET_MAX 256u
+
+struct conn;
+
+/* A key as it was looked up; wiped by the connection after use. */
+struct conn_key {
+    uint8_t bytes[CONN_SECRET_MAX];
+    size_t len;
+};
+
+/* Who we are, to everybody. Borrowed texts. */
+struct conn_identity {
+    enum role role;
+    const char *name;         /* "worker/3" */
+    const char *cluster;      /* id; "" or NULL: not known yet */
+    const char *masters_hash; /* "" or NULL: does not matter */
+    uint64_t incarnation;
+};
+
+/* What all connections of one owner share; outlives them. Zero in a limit: its default. */
+struct conn_setup {
+    const struct port *port; /* randomness and JSON */
+    struct loop *loop;
+    const struct log *log;
+    struct rbuf_pool *pool;
+    const struct conn_identity *identity;
+
+    int64_t handshake_timeout_ns; /* 5 s */
+    int64_t failure_timeout_ns;   /* 3 s */
+    uint32_t payload_max;         /* of any frame that is received; FRAME_CONTROL_MAX */
+    size_t unsent_max;            /* bytes of copied frames that wait; 4 MiB */
+
+    /*
+     * The key with this id, for a peer of this role and name: fills ret and returns 0, or GP_EACCES
+     * and the like with a text that says what to do.
+     */
+    int (*key_find)(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
+                    struct gp_error *err);
+    /* A last look at a peer that has proven itself; negative refuses. May be NULL. */
+    int (*admit)(void *user, const struct hello *peer, struct gp_error *err);
+    void *user;
+};
+
+struct conn_events {
+    /* READY. Whoever closes inside gets no more callbacks. */
+    void (*on_ready)(void *user, struct conn *conn);
+    /*
+     * A frame of an actor or of the data plane (not of the connection itself). payload is borrowed
+     * until return, or kept with rbuf_keep(buf, ...). Its checksum was right.
+     */
+    void (*on_frame)(void *user, struct conn *conn, const struct frame_header *header,
+                     const void *payload, struct rbuf *buf);
+    /* Once, unless conn_free() came first. why is borrowed. conn_free() is still to be called. */
+    void (*on_closed)(void *user, struct conn *conn, const struct gp_error *why);
+};
+
+/* What a dialled connection wants to find; texts are copied. */
+struct conn_target {
+    const char *name;     /* "" or NULL: whoever answers */
+    uint64_t incarnation; /* 0: any */
+    const char *key;      /* "cluster", "app/7" */
+};
+
+/* Begins to connect. 0, GP_EINVAL (address), GP_ENOMEM; then no callback comes. */
+int conn_dial(const struct conn_setup *setup, const struct net_addr *addr,
+              const struct conn_target *target, const struct conn_events *events, void *user,
+              struct conn **ret);
+
+/* Takes an accepted stream, on failure too. */
+int conn_accept_take(const struct conn_setup *setup, struct stream *stream,
+                     const struct conn_events *events, void *user, struct conn **ret);
+
+/* Ends the connection: what was sent before still goes out. No callback comes any more. NULL is
+ * fine. */
+void conn_free(struct conn *conn);
+
+/* Tells the peer why in a CLOSE frame, then is as closed; on_closed follows from the loop. */
+void conn_close(struct conn *conn, const struct gp_error *why);
+
+/*
+ * Sends a frame with a checksum; header->length, crc and flag are filled in here. The payload is
+ * copied. 0; GP_ECLOSED (not READY); GP_EAGAIN: unsent_max is reached, the frame was not taken;
+ * GP_ETOOBIG; GP_ENOMEM.
+ */
+int conn_send(struct conn *conn, const struct frame_header *header, gp_bytes payload);
+
+/*
+ * Sends one whole frame, header in front, sealed by the caller if conn_wants_crc(). Borrowed until
+ * done, which comes exactly once if 0 was returned, even after conn_free(), from the loop.
+ * GP_ECLOSED, GP_ENOMEM. How much may wait is the caller's to bound (conn_unsent_bytes()).
+ */
+int conn_send_raw(struct conn *conn, const void *frame, size_t len, net_written_fn done,
+                  void *user);
+
+bool conn_is_ready(const struct conn *conn);
+/* False on streams that stay on this host, where data frames go without. */
+bool conn_wants_crc(const struct conn *conn);
+size_t conn_unsent_bytes(const struct conn *conn);
+/* From the peer's HELLO, valid from on_ready to conn_free(). */
+const struct hello *conn_peer(const struct conn *conn);
+void conn_peer_addr(const struct conn *conn, struct net_addr *ret);
+/* Frames and bytes since the beginning, headers included. */
+struct conn_counts {
+    uint64_t frames_in;
+    uint64_t frames_out;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+};
+const struct conn_counts *conn_counts(const struct conn *conn);
+
+#endif

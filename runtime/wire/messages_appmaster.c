@@ -1,0 +1,104 @@
+/*
+ * The tables of messages_appmaster.h.
+ */
+#include "wire/messages_appmaster.h"
+
+#define TEXT  FIELD_TEXT
+#define COUNT FIELD_COUNT
+#define MUST  FIELD_REQUIRED
+#define MAY   FIELD_OPTIONAL
+#define FULL  (FIELD_REQUIRED | FIELD_NONEMPTY)
+
+#define APP(type)   COUNT(type, app, MUST, 0, "id of the application")
+#define EPOCH(type) COUNT(type, epoch, MUST, 0, "of this appmaster; older ones are refused")
+
+static const struct field appmaster_register_items[] = {
+    APP(struct msg_appmaster_register),
+    EPOCH(struct msg_appmaster_register),
+    TEXT(struct msg_appmaster_register, address, FULL, MSG_ADDRESS_MAX, "where it listens"),
+    FIELD_I64(struct msg_appmaster_register, pid, MAY, "its process id"),
+};
+const struct fields msg_appmaster_register_fields =
+    FIELDS("appmaster_register", struct msg_appmaster_register, appmaster_register_items);
+
+static const struct field appmaster_welcome_items[] = {
+    TEXT(struct msg_appmaster_welcome, name, MUST, MSG_APP_NAME_MAX, "of the application"),
+    TEXT(struct msg_appmaster_welcome, sha256, FULL, MSG_SHA256_HEX, "of its shared object"),
+    FIELD_LIST(struct msg_appmaster_welcome, config, MAY, MSG_CONFIG_MAX, &msg_config_fields,
+               "parameters of the submit"),
+    FIELD_LIST(struct msg_appmaster_welcome, parallelism, MAY, MSG_PROCESSORS_MAX,
+               &msg_parallelism_fields, "instead of what the graph says"),
+    COUNT(struct msg_appmaster_welcome, executors, MAY, MSG_EXECUTORS_MAX, "asked for; 0: any"),
+    FIELD_TREE(struct msg_appmaster_welcome, plan, MAY, "kept from an earlier epoch"),
+};
+const struct fields msg_appmaster_welcome_fields =
+    FIELDS("appmaster_welcome", struct msg_appmaster_welcome, appmaster_welcome_items);
+
+static const struct field plugin_resolve_items[] = {
+    TEXT(struct msg_plugin_resolve, name, FULL, 63, "of the plugin"),
+};
+const struct fields msg_plugin_resolve_fields =
+    FIELDS("plugin_resolve", struct msg_plugin_resolve, plugin_resolve_items);
+
+static const struct field plugin_resolved_items[] = {
+    TEXT(struct msg_plugin_resolved, name, MUST, 63, "of the plugin"),
+    TEXT(struct msg_plugin_resolved, version, MAY, 31, "of the plugin"),
+    TEXT(struct msg_plugin_resolved, sha256, FULL, MSG_SHA256_HEX, "of its file"),
+    FIELD_U64(struct msg_plugin_resolved, size, MAY, "bytes of its file"),
+};
+const struct fields msg_plugin_resolved_fields =
+    FIELDS("plugin_resolved", struct msg_plugin_resolved, plugin_resolved_items);
+
+static const struct field plan_put_items[] = {
+    APP(struct msg_plan_put),
+    EPOCH(struct msg_plan_put),
+    FIELD_TREE(struct msg_plan_put, plan, MUST, "the plan, to be kept"),
+};
+const struct fields msg_plan_put_fields = FIELDS("plan_put", struct msg_plan_put, plan_put_items);
+
+static const struct field slots_request_items[] = {
+    APP(struct msg_slots_request),
+    EPOCH(struct msg_slots_request),
+    COUNT(struct msg_slots_request, slots, MUST, 0, "tasks to be run"),
+    COUNT(struct msg_slots_request, executors, MAY, MSG_EXECUTORS_MAX,
+          "over so many processes; 0: one per worker that has room"),
+};
+const struct fields msg_slots_request_fields =
+    FIELDS("slots_request", struct msg_slots_request, slots_request_items);
+
+static const struct field grant_items[] = {
+    COUNT(struct msg_grant, worker, MUST, 0, "id of the worker"),
+    TEXT(struct msg_grant, name, MAY, 64, "its name"),
+    TEXT(struct msg_grant, address, MAY, MSG_ADDRESS_MAX, "where it listens"),
+    TEXT(struct msg_grant, host, MAY, MSG_HOST_MAX, "name of its host"),
+    COUNT(struct msg_grant, cpus, MAY, 0, "cores it may use"),
+    COUNT(struct msg_grant, slots, MUST, 0, "tasks it keeps room for"),
+};
+static const struct fields grant_fields = FIELDS("grant", struct msg_grant, grant_items);
+
+static const struct field slots_granted_items[] = {
+    FIELD_LIST(struct msg_slots_granted, grants, MUST, MSG_EXECUTORS_MAX, &grant_fields,
+               "one for each executor to be started"),
+};
+const struct fields msg_slots_granted_fields =
+    FIELDS("slots_granted", struct msg_slots_granted, slots_granted_items);
+
+static const struct field slots_release_items[] = {
+    APP(struct msg_slots_release),
+    EPOCH(struct msg_slots_release),
+    FIELD_LIST(struct msg_slots_release, grants, MUST, MSG_EXECUTORS_MAX, &grant_fields,
+               "worker and slots given back"),
+};
+const struct fields msg_slots_release_fields =
+    FIELDS("slots_release", struct msg_slots_release, slots_release_items);
+
+static const struct field app_state_items[] = {
+    APP(struct msg_app_state),
+    EPOCH(struct msg_app_state),
+    FIELD_ENUM(struct msg_app_state, state, MUST, app_state_names, "from now on"),
+    TEXT(struct msg_app_state, error, MAY, MSG_ERROR_MAX, "why it failed"),
+    COUNT(struct msg_app_state, executors, MAY, 0, "executor processes"),
+    COUNT(struct msg_app_state, tasks, MAY, 0, "tasks of all processors"),
+};
+const struct fields msg_app_state_fields =
+    FIELDS("app_state", struct msg_app_state, app_state_items);

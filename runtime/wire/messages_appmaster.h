@@ -1,0 +1,92 @@
+/*
+ * messages_appmaster.h: between an appmaster and the master.
+ */
+#ifndef WIRE_MESSAGES_APPMASTER_H
+#define WIRE_MESSAGES_APPMASTER_H
+
+#include "wire/messages_client.h"
+
+struct msg_appmaster_register {
+    uint32_t app;
+    uint32_t epoch;
+    char *address;
+    int64_t pid;
+};
+
+/* All that an appmaster needs to begin, or to go on. */
+struct msg_appmaster_welcome {
+    char *name;
+    char *sha256;
+    struct msg_config *config;
+    uint32_t config_count;
+    struct msg_parallelism *parallelism;
+    uint32_t parallelism_count;
+    uint32_t executors;
+    struct value *plan; /* NULL in the first epoch */
+};
+
+struct msg_plugin_resolve {
+    char *name;
+};
+
+struct msg_plugin_resolved {
+    char *name;
+    char *version;
+    char *sha256;
+    uint64_t size;
+};
+
+struct msg_plan_put {
+    uint32_t app;
+    uint32_t epoch;
+    struct value *plan;
+};
+
+struct msg_slots_request {
+    uint32_t app;
+    uint32_t epoch;
+    uint32_t slots;
+    uint32_t executors; /* 0: one per worker that has room */
+};
+
+struct msg_grant {
+    uint32_t worker;
+    char *name;
+    char *address;
+    char *host;
+    uint32_t cpus;
+    uint32_t slots;
+};
+
+struct msg_slots_granted {
+    struct msg_grant *grants;
+    uint32_t grants_count;
+};
+
+struct msg_slots_release {
+    uint32_t app;
+    uint32_t epoch;
+    struct msg_grant *grants; /* worker and slots count */
+    uint32_t grants_count;
+};
+
+struct msg_app_state {
+    uint32_t app;
+    uint32_t epoch;
+    uint32_t state; /* enum app_state */
+    char *error;
+    uint32_t executors;
+    uint32_t tasks;
+};
+
+extern const struct fields msg_appmaster_register_fields;
+extern const struct fields msg_appmaster_welcome_fields;
+extern const struct fields msg_plugin_resolve_fields;
+extern const struct fields msg_plugin_resolved_fields;
+extern const struct fields msg_plan_put_fields;
+extern const struct fields msg_slots_request_fields;
+extern const struct fields msg_slots_granted_fields;
+extern const struct fields msg_slots_release_fields;
+extern const struct fields msg_app_state_fields;
+
+#endif

@@ -1,0 +1,294 @@
+/*
+ * messages_client.h: what gpctl asks of a master, and (log.read) of a worker.
+ */
+#ifndef WIRE_MESSAGES_CLIENT_H
+#define WIRE_MESSAGES_CLIENT_H
+
+#include "wire/fields.h"
+
+#define MSG_ADDRESS_MAX    136u
+#define MSG_HOST_MAX       255u
+#define MSG_APP_NAME_MAX   63u
+#define MSG_ERROR_MAX      2048u
+#define MSG_REQUEST_ID_MAX 64u
+#define MSG_SHA256_HEX     64u
+#define MSG_CONFIG_MAX     256u   /* key-value pairs */
+#define MSG_VALUE_MAX      16384u /* bytes of one configured value */
+#define MSG_PAGE_MAX       256u   /* things in one answer */
+#define MSG_MASTERS_MAX    9u
+#define MSG_RANGES_MAX     4096u
+#define MSG_EXECUTORS_MAX  1024u
+#define MSG_PROCESSORS_MAX 256u
+#define MSG_EDGES_MAX      1024u
+#define MSG_COUNTERS_MAX   64u
+#define MSG_LANES_MAX      64u
+#define MSG_PLUGINS_MAX    64u
+#define MSG_LOG_TEXT_MAX   65536u
+
+struct msg_empty {
+    uint8_t unused; /* C has no empty structs */
+};
+
+enum master_role { MASTER_LEADER, MASTER_FOLLOWER, MASTER_UNREACHABLE };
+extern const char *const master_role_names[];
+
+/* Life of an application; the last three are its ends. */
+enum app_state {
+    APP_SUBMITTED,
+    APP_STARTING,
+    APP_RUNNING,
+    APP_RECOVERING, /* reserved */
+    APP_FINISHED,
+    APP_FAILED,
+    APP_KILLED,
+};
+extern const char *const app_state_names[];
+
+static inline bool app_state_is_end(uint32_t state)
+{
+    return state >= APP_FINISHED;
+}
+
+/* How rows travel between two lanes. */
+enum edge_kind { EDGE_LOCAL, EDGE_RING, EDGE_UNIX, EDGE_TCP };
+extern const char *const edge_kind_names[];
+
+struct msg_master_info {
+    char *address;
+    uint32_t role; /* enum master_role */
+    uint64_t term;
+    uint64_t lag; /* log entries behind the leader */
+};
+
+struct msg_cluster_info {
+    char *cluster;
+    char *version;
+    struct msg_master_info *masters;
+    uint32_t masters_count;
+};
+
+struct msg_worker_list {
+    uint32_t after; /* the last id of the page before, 0 at first */
+    uint32_t limit; /* 0: as many as fit */
+};
+
+struct msg_worker_info {
+    uint32_t id;
+    char *name;
+    char *address;
+    char *host;
+    int64_t pid;
+    uint32_t cpus;
+    uint32_t slots;
+    uint32_t slots_used;
+    uint32_t executors;
+    int64_t up_ms;
+    char *version;
+};
+
+struct msg_worker_page {
+    struct msg_worker_info *workers;
+    uint32_t workers_count;
+    uint32_t next; /* ask again after this id; 0: this was the last page */
+};
+
+struct msg_app_list {
+    bool all; /* those that ended, too */
+    uint32_t after;
+    uint32_t limit;
+};
+
+struct msg_app_summary {
+    uint32_t id;
+    char *name;
+    uint32_t state;       /* enum app_state */
+    int64_t submitted_ms; /* since 1970; 0: not yet, in all three */
+    int64_t started_ms;
+    int64_t finished_ms;
+    uint32_t executors;
+    uint32_t tasks;
+    char *error;
+};
+
+struct msg_app_page {
+    struct msg_app_summary *apps;
+    uint32_t apps_count;
+    uint32_t next;
+};
+
+struct msg_app_ref {
+    char *app; /* id or name */
+};
+
+/* Tasks first .. first + count - 1 of a processor are on that lane. */
+struct msg_range {
+    uint32_t processor;
+    uint32_t first;
+    uint32_t count;
+    uint32_t executor;
+    uint32_t lane;
+};
+
+struct msg_executor_info {
+    uint32_t id;
+    uint32_t worker;
+    char *worker_name;
+    char *worker_address; /* whom to ask for its log */
+    char *host;
+    int64_t pid;
+    uint32_t lanes;
+    char *state;
+};
+
+struct msg_counter {
+    char *name;
+    int64_t value;
+};
+
+/* One aggregate per processor, never per task. */
+struct msg_processor_stats {
+    uint32_t processor;
+    uint32_t tasks_running;
+    uint32_t tasks_ended;
+    uint64_t in;
+    uint64_t out;
+    uint64_t rejected;
+    uint64_t late;
+    int64_t watermark;
+    struct msg_counter *counters;
+    uint32_t counters_count;
+};
+
+/* One aggregate per edge and kind. */
+struct msg_edge_stats {
+    uint32_t edge;
+    uint32_t kind; /* enum edge_kind */
+    uint64_t messages;
+    uint64_t bytes;
+    double rate; /* messages a second, lately */
+};
+
+/* What only the appmaster knows. */
+struct msg_app_live {
+    struct msg_range *placement;
+    uint32_t placement_count;
+    struct msg_executor_info *executors;
+    uint32_t executors_count;
+    struct msg_processor_stats *processors;
+    uint32_t processors_count;
+    struct msg_edge_stats *edges;
+    uint32_t edges_count;
+    char *last_error;
+    char *guarantee;
+};
+
+struct msg_app_description {
+    struct msg_app_summary app;
+    struct value *plan; /* graph/plan.h decodes it; NULL before it is made */
+    struct msg_executor_info appmaster;
+    struct msg_app_live live;
+};
+
+/* Answered as soon as the version differs from the one seen, or after the timeout. */
+struct msg_app_wait {
+    char *app;
+    uint64_t seen_version;
+    uint32_t timeout_ms;
+};
+
+struct msg_app_change {
+    struct msg_app_summary app;
+    uint64_t version;
+};
+
+struct msg_artefact_offer {
+    char *sha256;
+    uint64_t size;
+    char *request_id;
+};
+
+struct msg_artefact_place {
+    bool have;       /* no need to send it */
+    uint64_t upload; /* names this upload in chunks */
+    uint64_t offset; /* from where to send */
+};
+
+struct msg_artefact_received {
+    uint64_t received; /* bytes so far; equal to the size: complete and verified */
+};
+
+struct msg_artefact_get {
+    char *sha256;
+    uint64_t offset;
+    uint32_t max;
+};
+
+struct msg_config {
+    char *key;
+    char *value;
+};
+
+struct msg_parallelism {
+    char *processor;
+    uint32_t count;
+};
+
+struct msg_app_submit {
+    char *request_id; /* the same again gives the same application */
+    char *name;       /* "": as the plugin is called */
+    char *sha256;
+    struct msg_config *config;
+    uint32_t config_count;
+    struct msg_parallelism *parallelism;
+    uint32_t parallelism_count;
+    uint32_t executors; /* 0: one per worker that has room */
+};
+
+struct msg_app_submitted {
+    uint32_t id;
+};
+
+struct msg_log_read {
+    uint32_t app;
+    uint32_t executor; /* 0: the appmaster */
+    uint64_t offset;
+    uint32_t max;
+    uint32_t wait_ms; /* at the end: wait this long for more */
+};
+
+struct msg_log_text {
+    char *text;
+    uint64_t offset; /* of its first byte: later than asked when the log was cut */
+    uint64_t end;    /* size of the log now */
+    bool truncated;  /* older text is gone */
+};
+
+extern const struct fields msg_empty_fields;
+extern const struct fields msg_cluster_info_fields;
+extern const struct fields msg_worker_list_fields;
+extern const struct fields msg_worker_info_fields;
+extern const struct fields msg_worker_page_fields;
+extern const struct fields msg_app_list_fields;
+extern const struct fields msg_app_summary_fields;
+extern const struct fields msg_app_page_fields;
+extern const struct fields msg_app_ref_fields;
+extern const struct fields msg_range_fields;
+extern const struct fields msg_executor_info_fields;
+extern const struct fields msg_processor_stats_fields;
+extern const struct fields msg_edge_stats_fields;
+extern const struct fields msg_app_live_fields;
+extern const struct fields msg_app_description_fields;
+extern const struct fields msg_app_wait_fields;
+extern const struct fields msg_app_change_fields;
+extern const struct fields msg_artefact_offer_fields;
+extern const struct fields msg_artefact_place_fields;
+extern const struct fields msg_artefact_received_fields;
+extern const struct fields msg_artefact_get_fields;
+extern const struct fields msg_config_fields;
+extern const struct fields msg_parallelism_fields;
+extern const struct fields msg_app_submit_fields;
+extern const struct fields msg_app_submitted_fields;
+extern const struct fields msg_log_read_fields;
+extern const struct fields msg_log_text_fields;
+
+#endif
