@@ -49,7 +49,22 @@ struct port {
     const struct fs_ops *fs;
     struct loop *loop; /* of the process's main thread */
     struct log *log;
+    /* What the parent gave in proc_spec.env, NULL-terminated; NULL: nothing. The real world takes it out of the environment
+     * at start, so that grandchildren and /proc do not show it. */
+    const char *const *env;
 };
+
+/* The value of NAME in port->env, or NULL. Borrowed as long as the port. */
+static inline const char *port_env(const struct port *port, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *const *at = port->env; at && *at; at++) {
+        if (strncmp(*at, name, len) == 0 && (*at)[len] == '=') {
+            return *at + len + 1;
+        }
+    }
+    return NULL;
+}
 
 /* Starts a runner; its on_exit comes on `starter`. GP_ENOMEM, GP_EAGAIN (no more threads). */
 static inline int port_runner_start(const struct port *port, const struct runner_spec *spec,

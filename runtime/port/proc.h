@@ -20,8 +20,9 @@ struct proc_exit {
 struct proc_spec {
     const char *const *args; /* NULL-terminated; args[0] is the role ("appmaster", "executor"): the
                                 world finds the program */
-    /* NULL-terminated "NAME=value" on top of this process's own environment; NULL: none. For secrets, which must not stand in
-     * args where everybody can read them. */
+    /* NULL-terminated "NAME=value", names beginning with GEARPUMP_, that the child finds in its
+     * port->env; NULL: none. For secrets, which must not stand in args where everybody can read
+     * them. Borrowed until return. */
     const char *const *env;
     /* What the child writes to stdout and stderr, in pieces; ptr is borrowed. */
     void (*on_output)(void *user, const char *ptr, size_t len);
