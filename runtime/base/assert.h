@@ -24,7 +24,8 @@ _Noreturn void assert_failed(const char *cond, const char *file, int line);
 /* Elements of an array (not of a pointer). */
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The struct that embeds `member` at address `ptr`. */
+/* The struct that embeds `member` at address `ptr`. In lower case, as it is known everywhere. */
+/* NOLINTNEXTLINE(readability-identifier-naming): for that name */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Rounds n up to a multiple of align, a power of two; n must not be within align of overflow. */

@@ -50,7 +50,7 @@ static void buf_compact(struct buf *b)
     }
 }
 
-/* Makes `capacity` at least `need` bytes behind head, need <= size_max + 1. */
+/* Doubles the memory until `need` bytes fit, capacity < need <= size_max + 1. */
 static int buf_grow(struct buf *b, size_t need)
 {
     size_t capacity_max = buf_size_max(b) + 1;
@@ -61,9 +61,6 @@ static int buf_grow(struct buf *b, size_t need)
         capacity = capacity > capacity_max / 2 ? capacity_max : capacity * 2;
     }
     buf_compact(b);
-    if (capacity <= b->capacity) {
-        return 0;
-    }
     ptr = (unsigned char *)realloc(b->ptr, capacity);
     if (ptr == NULL) {
         return GP_ENOMEM;
@@ -77,20 +74,16 @@ static int buf_grow(struct buf *b, size_t need)
 static int buf_make_room(struct buf *b, size_t len)
 {
     size_t need = buf_len(b) + len;
+    bool can_grow = b->capacity <= buf_size_max(b);
 
     if (len <= b->capacity - b->tail) {
         return 0;
     }
-    if (need <= b->capacity && b->head >= b->capacity / 2) {
+    if (need <= b->capacity && (b->head >= b->capacity / 2 || !can_grow)) {
         buf_compact(b);
         return 0;
     }
-    /* Twice the content, so that a full buffer that is consumed and appended in small steps is not
-     * moved at each step; less only where the limit forbids it. */
-    if (need <= b->capacity && b->capacity < buf_size_max(b) + 1) {
-        need = b->capacity + 1;
-    }
-    return buf_grow(b, need);
+    return buf_grow(b, need > b->capacity ? need : b->capacity + 1);
 }
 
 int buf_reserve(struct buf *b, size_t len, void **ret_space)

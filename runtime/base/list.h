@@ -122,6 +122,8 @@ static inline size_t list_count(const struct list *list)
 /* The element around a node; the node must not be NULL. */
 #define LIST_ENTRY(node, type, member) container_of(node, type, member)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `node` is declared here, it cannot stand in parentheses */
+
 /* for each `struct list_node *node`; the list must not change meanwhile. */
 #define LIST_FOREACH(node, list)                                                                   \
     for (struct list_node *node = (list)->head.next; node != &(list)->head; node = node->next)
@@ -130,5 +132,7 @@ static inline size_t list_count(const struct list *list)
 #define LIST_FOREACH_SAFE(node, list)                                                              \
     for (struct list_node *node = (list)->head.next, *node##_next = node->next;                    \
          node != &(list)->head; node = node##_next, node##_next = node->next)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -109,20 +109,20 @@ static inline bool log_enabled(const struct log *log, enum log_level level)
 void log_write(const struct log *log, enum log_level level, const char *event,
                const struct log_kv *kvs);
 
-#define LOG_AT_(to, level, event, ...)                                                             \
+#define LOG_AT(to, level, event, ...)                                                              \
     do {                                                                                           \
         const struct log *log_to_ = (to);                                                          \
         if (log_enabled(log_to_, level)) {                                                         \
             log_write(log_to_, level, event, (const struct log_kv[]){__VA_ARGS__});                \
         }                                                                                          \
     } while (0)
-#define LOG_KV_END_ ((struct log_kv){.kind = LOG_KIND_END})
+#define LOG_KV_END ((struct log_kv){.kind = LOG_KIND_END})
 
 /* LOG_x(log, event, key-values ...); the parameter is `to` because `log` is the struct's name. */
-#define LOG_DEBUG(to, ...) LOG_AT_(to, LOG_LEVEL_DEBUG, __VA_ARGS__, LOG_KV_END_)
-#define LOG_INFO(to, ...)  LOG_AT_(to, LOG_LEVEL_INFO, __VA_ARGS__, LOG_KV_END_)
-#define LOG_WARN(to, ...)  LOG_AT_(to, LOG_LEVEL_WARN, __VA_ARGS__, LOG_KV_END_)
-#define LOG_ERROR(to, ...) LOG_AT_(to, LOG_LEVEL_ERROR, __VA_ARGS__, LOG_KV_END_)
+#define LOG_DEBUG(to, ...) LOG_AT(to, LOG_LEVEL_DEBUG, __VA_ARGS__, LOG_KV_END)
+#define LOG_INFO(to, ...)  LOG_AT(to, LOG_LEVEL_INFO, __VA_ARGS__, LOG_KV_END)
+#define LOG_WARN(to, ...)  LOG_AT(to, LOG_LEVEL_WARN, __VA_ARGS__, LOG_KV_END)
+#define LOG_ERROR(to, ...) LOG_AT(to, LOG_LEVEL_ERROR, __VA_ARGS__, LOG_KV_END)
 
 /*
  * A brake for a warning that may repeat: lets one through per interval and counts the rest.

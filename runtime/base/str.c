@@ -26,7 +26,7 @@ bool str_eq(gp_str a, gp_str b)
 
 static char ascii_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 bool str_eq_nocase(gp_str a, gp_str b)

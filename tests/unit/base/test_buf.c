@@ -158,3 +158,23 @@ GP_TEST(buf, behaves_as_a_queue_of_bytes_whatever_the_steps)
     }
     buf_deinit(&b);
 }
+
+/* A queue of bytes that is never empty must not be moved to the front at each small step. */
+GP_TEST(buf, grows_rather_than_move_its_content_again_and_again)
+{
+    struct buf b = {0};
+    const void *before;
+    int moves = 0;
+
+    GP_CHECK_EQ(buf_append_zero(&b, 1000), 0);
+    before = buf_bytes(&b).ptr;
+    for (int i = 0; i < 10000; i++) {
+        buf_consume(&b, 1);
+        GP_REQUIRE_EQ(buf_append_u8(&b, 0), 0);
+        moves += (const char *)buf_bytes(&b).ptr != (const char *)before + 1 ? 1 : 0;
+        before = buf_bytes(&b).ptr;
+    }
+    GP_CHECK(moves <= 12);
+    GP_CHECK_EQ(buf_len(&b), 1000);
+    buf_deinit(&b);
+}

@@ -12,6 +12,7 @@ GP_TEST(error, codes_have_their_numbers_names_and_sentences)
     GP_CHECK_STR_EQ(error_name(GP_ENOENT), "GP_ENOENT");
     GP_CHECK_STR_EQ(error_sentence(GP_ENOENT), "not found");
     GP_CHECK_STR_EQ(error_name(0), "GP_OK");
+    GP_CHECK_STR_EQ(error_sentence(0), "success");
     GP_CHECK_STR_EQ(error_name(17), "GP_OK");
     GP_CHECK_STR_EQ(error_name(-9999), "GP_EUNKNOWN");
     GP_CHECK_STR_EQ(error_sentence(-9999), "unknown error");

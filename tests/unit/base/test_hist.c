@@ -63,6 +63,7 @@ GP_TEST(hist, percentiles_of_an_even_spread)
     GP_CHECK_EQ(hist_min(&h), 1);
     GP_CHECK_EQ(hist_max(&h), 10000);
     GP_CHECK(hist_mean(&h) == 5000.5);
+    GP_CHECK(hist_sum(&h) == 50005000.0);
     GP_CHECK(is_near(hist_percentile(&h, 50), 5000));
     GP_CHECK(is_near(hist_percentile(&h, 99), 9900));
     GP_CHECK_EQ(hist_percentile(&h, 0), 1);
@@ -130,10 +131,15 @@ GP_TEST(hist, a_full_buffer_is_left_as_it_was)
     struct buf b;
 
     hist_init(&h);
-    hist_record(&h, 1);
-    buf_init(&b, 28); /* the header is 27 bytes, one bucket 2 more */
-    GP_CHECK_EQ(hist_encode(&h, &b), GP_ETOOBIG);
-    GP_CHECK_EQ(buf_len(&b), 0);
+    hist_record_n(&h, 1, 200);
+    for (size_t limit = 1; limit < 30; limit++) {
+        buf_init(&b, limit); /* the header is 27 bytes, one bucket 3 more */
+        GP_CHECK_EQ(hist_encode(&h, &b), GP_ETOOBIG);
+        GP_CHECK_EQ(buf_len(&b), 0);
+        buf_deinit(&b);
+    }
+    buf_init(&b, 30);
+    GP_CHECK_EQ(hist_encode(&h, &b), 0);
     buf_deinit(&b);
 }
 

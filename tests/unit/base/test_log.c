@@ -1,4 +1,6 @@
 /* Log lines: their form, their escapes, their bound; and the brake for repeated ones. */
+#include <math.h>
+
 #include "base/log.h"
 #include "base/str.h"
 #include "gp_test.h"
@@ -71,6 +73,21 @@ GP_TEST(log, an_event_needs_no_values_time_or_node)
     log.format = LOG_FORMAT_JSON;
     LOG_ERROR(&log, "disk.failed");
     GP_CHECK_STR_EQ(last, "{\"level\":\"error\",\"event\":\"disk.failed\"}\n");
+}
+
+GP_TEST(log, numbers_that_are_none_do_not_spoil_the_line)
+{
+    struct log log = make_log(LOG_FORMAT_JSON);
+    double none = (double)INFINITY;
+
+    log.clock = NULL;
+    log.node[0] = '\0';
+    LOG_INFO(&log, "x", KV_DOUBLE("a", none), KV_U64("b", UINT64_MAX));
+    GP_CHECK_STR_EQ(last, "{\"level\":\"info\",\"event\":\"x\",\"a\":null,"
+                          "\"b\":18446744073709551615}\n");
+    log.format = LOG_FORMAT_TEXT;
+    LOG_INFO(&log, "x", KV_DOUBLE("a", none), KV_DOUBLE("b", none - none));
+    GP_CHECK_STR_EQ(last, "INFO x a=inf b=nan\n");
 }
 
 GP_TEST(log, levels_below_are_dropped_and_cost_nothing)

@@ -70,6 +70,7 @@ GP_TEST(map, is_bounded_and_full_is_an_answer)
 {
     struct map_u64 m;
     struct map_u64 zeroed = {0};
+    struct map_str s;
 
     map_u64_init(&m, 3, 0);
     for (uint64_t key = 0; key < 3; key++) {
@@ -80,6 +81,10 @@ GP_TEST(map, is_bounded_and_full_is_an_answer)
     GP_CHECK_EQ(map_u64_set(&m, 2, &things[9], NULL), 0); /* replacing needs no room */
     GP_CHECK_EQ(map_u64_count(&m), 3);
     map_u64_deinit(&m);
+    map_str_init(&s, 1, 0, MAP_KEYS_BORROWED);
+    GP_CHECK_EQ(map_str_add(&s, GP_STR("a"), &things[0]), 0);
+    GP_CHECK_EQ(map_str_set(&s, GP_STR("b"), &things[1], NULL), GP_EFULL);
+    map_str_deinit(&s);
     GP_CHECK_EQ(map_u64_add(&zeroed, 1, &things[0]), GP_EFULL);
     GP_CHECK(map_u64_get(&zeroed, 1) == NULL);
     GP_CHECK(map_u64_pop(&zeroed) == NULL);
@@ -180,8 +185,10 @@ GP_TEST(map, borrowed_text_keys_are_not_copied)
     GP_CHECK(old == NULL);
     GP_CHECK_EQ(map_str_set(&m, GP_STR("key"), &things[2], &old), 0);
     GP_CHECK(old == &things[1]);
-    GP_CHECK(map_str_next(&m, &cursor, &found, NULL));
+    GP_CHECK(map_str_next(&m, &cursor, &found, &old));
     GP_CHECK(found.ptr == key);
+    GP_CHECK(old == &things[2]);
+    GP_CHECK(!map_str_next(&m, &cursor, NULL, NULL));
     map_str_deinit(&m);
 }
 

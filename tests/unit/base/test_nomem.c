@@ -14,6 +14,8 @@
 #include "base/value.h"
 #include "gp_test.h"
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker's names */
+
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *ptr, size_t size);
@@ -22,6 +24,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *ptr, size_t size);
 void *__wrap_aligned_alloc(size_t align, size_t size);
+
+/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
 
 static long countdown = -1; /* the allocation to refuse, counted from 0; -1: none */
 
