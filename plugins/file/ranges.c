@@ -1,9 +1,9 @@
 /*
  * Which bytes of which files a task reads.
  *
- * All files stand in a row, in the order given; the bytes of the row are dealt to the tasks in equal
- * shares. Every task works this out for itself, so all must see the same files: a file that changes
- * meanwhile may lose or repeat lines, as with any splitter.
+ * All files stand in a row, in the order given; the bytes of the row are dealt to the tasks in
+ * equal shares. Every task works this out for itself, so all must see the same files: a file that
+ * changes meanwhile may lose or repeat lines, as with any splitter.
  *
  * Fails when something cannot be opened or is neither file nor directory: at open, before anything
  * flows.

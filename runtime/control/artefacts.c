@@ -1,7 +1,8 @@
 /*
  * artefacts.c: see artefacts.h.
  *
- * Files go  nowhere -> incoming/SERIAL (open, growing) -> sha256/ab/HASH.  Any failure ends with incoming/SERIAL removed.
+ * Files go  nowhere -> incoming/SERIAL (open, growing) -> sha256/ab/HASH.
+ * Any failure ends with incoming/SERIAL removed.
  */
 #include "control/artefacts.h"
 

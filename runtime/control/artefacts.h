@@ -1,9 +1,10 @@
 /*
  * artefacts.h: the store of plugin files, named by what they contain.
  *
- * DIR/sha256/ab/<64 hex digits> holds a file; DIR/incoming/ holds what is being received. A file is written under a temporary
- * name while its hash is computed, and gets its own name only once size and hash are right and it is on disk: a name never
- * stands for half a file. What an earlier life left in incoming/ is removed at open. Master and worker each have one.
+ * DIR/sha256/ab/<64 hex digits> holds a file; DIR/incoming/ holds what is being received. A file is
+ * written under a temporary name while its hash is computed, and gets its own name only once size
+ * and hash are right and it is on disk: a name never stands for half a file. What an earlier life
+ * left in incoming/ is removed at open. Master and worker each have one.
  */
 #ifndef CONTROL_ARTEFACTS_H
 #define CONTROL_ARTEFACTS_H
@@ -47,14 +48,16 @@ bool artefact_sha_is_valid(gp_str sha);
 /* 1 and the path when the store has it, 0 when not. */
 int artefacts_find(const struct artefacts *store, gp_str sha, char *path, size_t cap);
 
-/* Whether the file under that name still is what its name says. Reads all of it. GP_ENOENT, GP_ECHECKSUM. */
+/* Whether the file under that name still is what its name says. Reads all of it. GP_ENOENT,
+ * GP_ECHECKSUM. */
 int artefacts_verify(const struct artefacts *store, gp_str sha, struct gp_error *err);
 
 /* Begins to receive. GP_ETOOBIG, GP_EFULL (too many at once), GP_EINVAL (not a hash), GP_EIO... */
 int artefact_begin(struct artefacts *store, gp_str sha, uint64_t size, struct artefact_in *ret,
                    struct gp_error *err);
 
-/* The next bytes; offset must be what was received so far. After an error the artefact must be dropped. */
+/* The next bytes; offset must be what was received so far. After an error the artefact must be
+ * dropped. */
 int artefact_write(struct artefact_in *in, uint64_t offset, gp_bytes bytes, struct gp_error *err);
 
 /* All received: checks, syncs, names. Ends `in` in any case. GP_ECHECKSUM, GP_EIO... */

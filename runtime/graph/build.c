@@ -1,6 +1,6 @@
 /*
- * build.c: see build.h. The plan under construction is a struct plan with room for the maximum; names are copied at once, so
- * that the application may use temporary strings.
+ * build.c: see build.h. The plan under construction is a struct plan with room for the maximum;
+ * names are copied at once, so that the application may use temporary strings.
  */
 #include "graph/build.h"
 
@@ -63,7 +63,8 @@ static uint32_t plugin_index(struct build *b, const char *name)
     return b->plugin_names[b->plugin_count] ? b->plugin_count++ : 0;
 }
 
-/* A table the application passed by pointer must be one of its own: plans name tables, and other processes look them up. */
+/* A table the application passed by pointer must be one of its own: plans name tables, and other
+ * processes look them up. */
 static const char *own_type(struct build *b, const struct gp_processor_spec *spec)
 {
     const struct gp_catalog *catalog = b->options.catalog;
@@ -287,7 +288,8 @@ static void apply_parallelism(struct build *b)
     }
 }
 
-/* `--set key=value` is the application's; `--set NAME.key=value` is the processor's too, if there is one of that name. */
+/* `--set key=value` is the application's; `--set NAME.key=value` is the processor's too, if there
+ * is one of that name. */
 static void apply_config(struct build *b)
 {
     struct plan *plan = b->plan;

@@ -1,9 +1,9 @@
 /*
  * build.h: the host's side of an application's build function: what it describes becomes a plan.
  *
- * Life: build_new → gp_app.build(build_service(b)) → the owner loads the plugins that build_plugin_name() lists → build_finish.
- * Nothing is refused on the way; mistakes are kept and reported together by build_finish.
- * One thread. Borrows its options until build_free.
+ * Life: build_new → gp_app.build(build_service(b)) → the owner loads the plugins that
+ * build_plugin_name() lists → build_finish. Nothing is refused on the way; mistakes are kept and
+ * reported together by build_finish. One thread. Borrows its options until build_free.
  */
 #ifndef GRAPH_BUILD_H
 #define GRAPH_BUILD_H
@@ -32,7 +32,8 @@ struct build_options {
     uint64_t hash_seed;
 };
 
-/* A plugin as it was resolved. Index 0 is the application's own, then in the order of build_plugin_name(). */
+/* A plugin as it was resolved. Index 0 is the application's own, then in the order of
+ * build_plugin_name(). */
 struct build_plugin {
     const char *name;
     const char *version;
@@ -52,8 +53,9 @@ uint32_t build_plugin_count(const struct build *b);
 const char *build_plugin_name(const struct build *b, uint32_t i);
 
 /*
- * Makes the plan. plugins has 1 + build_plugin_count(b) entries; a NULL catalog stands for a plugin that could not be had
- * (its error was reported by the owner). 0, GP_EINVAL with all mistakes in err, GP_ENOMEM.
+ * Makes the plan. plugins has 1 + build_plugin_count(b) entries; a NULL catalog stands for a plugin
+ * that could not be had (its error was reported by the owner). 0, GP_EINVAL with all mistakes in
+ * err, GP_ENOMEM.
  */
 int build_finish(struct build *b, const struct build_plugin *plugins, struct plan **ret,
                  struct gp_error *err);

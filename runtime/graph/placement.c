@@ -1,8 +1,8 @@
 /*
  * placement.c: the rule of placement.h, as ranges.
  *
- * Lanes are walked in order for each processor, so the ranges come out sorted. Neighbouring tasks on one lane become one range;
- * a processor with fewer tasks than lanes yields one range a task.
+ * Lanes are walked in order for each processor, so the ranges come out sorted. Neighbouring tasks
+ * on one lane become one range; a processor with fewer tasks than lanes yields one range a task.
  */
 #include "graph/placement.h"
 
@@ -39,7 +39,8 @@ static uint32_t task_lane(const struct plan_processor *processor, uint32_t index
 {
     uint64_t n = processor->parallelism;
     if (n >= lanes) {
-        /* The inverse of "lane l has [n*l/L, n*(l+1)/L)": the last lane whose range begins at or before the task. */
+        /* The inverse of "lane l has [n*l/L, n*(l+1)/L)": the last lane whose range begins at or
+         * before the task. */
         return (uint32_t)((((uint64_t)task + 1) * lanes - 1) / n);
     }
     return (uint32_t)(((uint64_t)task * lanes / n + index) % lanes);

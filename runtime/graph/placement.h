@@ -1,11 +1,13 @@
 /*
  * placement.h: which lane of which executor hosts which tasks.
  *
- * Symmetric by default: every lane gets a share of every processor, so that much of the traffic stays on its core. The rule is
- * a pure function, so that simulator, appmaster and tests agree:
- *   the lanes of all executors, in order, are numbered 0..L-1; a processor with n >= L tasks gives lane l the tasks
- *   [n*l/L, n*(l+1)/L); one with n < L tasks puts task i on lane (i*L/n + p) mod L, p being the processor's index.
- * Processors flagged GP_PROCESSOR_BLOCKING are placed the same way; the executor gives each of their tasks a lane of its own.
+ * Symmetric by default: every lane gets a share of every processor, so that much of the traffic
+ * stays on its core. The rule is a pure function, so that simulator, appmaster and tests agree:
+ *   the lanes of all executors, in order, are numbered 0..L-1; a processor with n >= L tasks
+ *   gives lane l the tasks [n*l/L, n*(l+1)/L); one with n < L tasks puts task i on lane
+ *   (i*L/n + p) mod L, p being the processor's index.
+ * Processors flagged GP_PROCESSOR_BLOCKING are placed the same way; the executor gives each of
+ * their tasks a lane of its own.
  */
 #ifndef GRAPH_PLACEMENT_H
 #define GRAPH_PLACEMENT_H

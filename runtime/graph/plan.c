@@ -1,6 +1,6 @@
 /*
- * plan.c: life and small questions of a plan. The checks are in plan_check.c, the travelling form in plan_codec.c, the making in
- * build.c.
+ * plan.c: life and small questions of a plan. The checks are in plan_check.c, the travelling form
+ * in plan_codec.c, the making in build.c.
  */
 #include "graph/plan.h"
 

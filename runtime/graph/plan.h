@@ -1,8 +1,10 @@
 /*
- * plan.h: the plan: the graph of an application as its build function made it, checked and numbered.
+ * plan.h: the plan: the graph of an application as its build function made it, checked and
+ * numbered.
  *
- * The plan is the contract between appmaster and executors, kept by the master and never built twice: processors and edges
- * are named by their index in it. It is immutable once checked, a tree of heap memory owned by one holder.
+ * The plan is the contract between appmaster and executors, kept by the master and never built
+ * twice: processors and edges are named by their index in it. It is immutable once checked, a tree
+ * of heap memory owned by one holder.
  */
 #ifndef GRAPH_PLAN_H
 #define GRAPH_PLAN_H
@@ -83,8 +85,9 @@ struct plan {
 /* NULL is fine. */
 void plan_free(struct plan *plan);
 
-/* Everything that must hold of a plan from anywhere: names, bounds, no cycle, ports, parallelism of forward edges, plugin
- * indices, at least one source, every processor reached from one. All mistakes at once, one line each, in err. 0 or GP_EINVAL. */
+/* Everything that must hold of a plan from anywhere: names, bounds, no cycle, ports, parallelism of
+ * forward edges, plugin indices, at least one source, every processor reached from one. All
+ * mistakes at once, one line each, in err. 0 or GP_EINVAL. */
 int plan_check(const struct plan *plan, struct gp_error *err);
 
 /* To and from the tree that travels and is kept; decoding checks the plan too. */

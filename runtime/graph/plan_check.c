@@ -1,8 +1,9 @@
 /*
  * plan_check.c: what must hold of a plan, wherever it came from.
  *
- * Indices are checked first and on their own: every later check follows them. Then names, counts and edges; at last the shape:
- * no cycle, every processor fed from a source. All mistakes are listed, not just the first.
+ * Indices are checked first and on their own: every later check follows them. Then names, counts
+ * and edges; at last the shape: no cycle, every processor fed from a source. All mistakes are
+ * listed, not just the first.
  */
 #include "graph/plan_check.h"
 
@@ -121,7 +122,8 @@ static void check_edge(const struct plan *plan, uint32_t index, struct mistakes 
     }
 }
 
-/* Kahn's algorithm: whatever cannot be taken once its inputs are taken is on a cycle or behind one. */
+/* Kahn's algorithm: whatever cannot be taken once its inputs are taken is on a cycle or behind
+ * one. */
 static void check_cycles(const struct plan *plan, struct mistakes *m)
 {
     uint32_t waiting[PLAN_PROCESSORS_MAX] = {0};

@@ -1,4 +1,5 @@
-/* plan_check.h: the checks of plan_check(), for builders with mistakes of their own to report beside them. */
+/* plan_check.h: the checks of plan_check(), for builders with mistakes of their own to report
+ * beside them. */
 #ifndef GRAPH_PLAN_CHECK_H
 #define GRAPH_PLAN_CHECK_H
 

@@ -49,8 +49,8 @@ struct port {
     const struct fs_ops *fs;
     struct loop *loop; /* of the process's main thread */
     struct log *log;
-    /* What the parent gave in proc_spec.env, NULL-terminated; NULL: nothing. The real world takes it out of the environment
-     * at start, so that grandchildren and /proc do not show it. */
+    /* What the parent gave in proc_spec.env, NULL-terminated; NULL: nothing. The real world takes it
+     * out of the environment at start, so that grandchildren and /proc do not show it. */
     const char *const *env;
 };
 

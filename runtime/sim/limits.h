@@ -45,14 +45,14 @@
 #define SIM_WINDOW_MIN           (4u << 10) /* bytes the network holds: sent and not yet read */
 #define SIM_WINDOW_MAX           (1u << 20)
 
-#define SIM_PIECE_MAX           (64u << 10) /* bytes of one read */
-#define SIM_PIPE_SEGMENTS       16          /* arrivals on their way; more ride with the last */
-#define SIM_BACKLOG_MAX         128         /* connections not yet accepted */
-#define SIM_CONNECT_RETRY_NS    (1 * SIM_S)
-#define SIM_CONNECT_TIMEOUT_NS  (127 * SIM_S)
-#define SIM_STREAM_LINGER_NS    (1 * SIM_S) /* as net.h promises of stream_end() */
+#define SIM_PIECE_MAX            (64u << 10) /* bytes of one read */
+#define SIM_PIPE_SEGMENTS        16          /* arrivals on their way; more ride with the last */
+#define SIM_BACKLOG_MAX          128         /* connections not yet accepted */
+#define SIM_CONNECT_RETRY_NS     (1 * SIM_S)
+#define SIM_CONNECT_TIMEOUT_NS   (127 * SIM_S)
+#define SIM_STREAM_LINGER_NS     (1 * SIM_S) /* as net.h promises of stream_end() */
 #define SIM_SEGMENT_DELAY_MAX_NS (200 * SIM_MS)
-#define SIM_UNIX_PATH_MAX       108 /* with the zero */
+#define SIM_UNIX_PATH_MAX        108 /* with the zero */
 
 #define SIM_DISK_MAX_NS  (100 * SIM_US) /* of one call */
 #define SIM_FSYNC_MIN_NS (100 * SIM_US)

@@ -83,7 +83,8 @@ int scheduler_spread(struct scheduler_worker *workers, uint32_t count, uint32_t 
         ASSERT(used < with_room);
         room += workers[used++].free;
     }
-    /* Even shares; what one cannot hold goes to the next. Each round gives every executor with room at least one slot. */
+    /* Even shares; what one cannot hold goes to the next. Each round gives every executor with room
+     * at least one slot. */
     for (uint32_t open = used; left > 0;) {
         uint32_t share = left / open > 0 ? left / open : 1;
         open = 0;

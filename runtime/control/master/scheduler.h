@@ -1,8 +1,9 @@
 /*
  * scheduler.h: who gets slots. Pure: numbers in, numbers out.
  *
- * A slot is the right to run one task on a worker. An application asks for slots in a number of executors, at most one on each
- * worker; the emptiest workers come first, and each executor gets as even a share as free slots allow.
+ * A slot is the right to run one task on a worker. An application asks for slots in a number of
+ * executors, at most one on each worker; the emptiest workers come first, and each executor gets as
+ * even a share as free slots allow.
  */
 #ifndef CONTROL_MASTER_SCHEDULER_H
 #define CONTROL_MASTER_SCHEDULER_H
@@ -21,14 +22,15 @@ struct scheduler_worker {
     uint32_t granted; /* out: slots of the new executor here; 0: none */
 };
 
-/* How many executors a job gets that did not say: enough to use every worker that has room, and no more than it has tasks. */
+/* How many executors a job gets that did not say: enough to use every worker that has room, and no
+ * more than it has tasks. */
 uint32_t scheduler_executors_default(const struct scheduler_worker *workers, uint32_t count,
                                      uint32_t slots);
 
 /*
- * Spreads `slots` over `executors` executors on as many workers and sets their `granted`; reorders workers.
- * When fewer workers have room, there are fewer executors. Fails with GP_EFULL and a sentence with the numbers when the slots
- * are not there; nothing is granted then.
+ * Spreads `slots` over `executors` executors on as many workers and sets their `granted`; reorders
+ * workers. When fewer workers have room, there are fewer executors. Fails with GP_EFULL and a
+ * sentence with the numbers when the slots are not there; nothing is granted then.
  */
 int scheduler_spread(struct scheduler_worker *workers, uint32_t count, uint32_t slots,
                      uint32_t executors, struct gp_error *err);

@@ -3,7 +3,8 @@
  *
  * The crash handler of an executor writes one line to its stderr, which its worker captures:
  *
- *   gearpump: crash signal=11 name=SIGSEGV plugin=wordcount processor=split function=process task=1 object=/a/b.so offset=0x11f0
+ *   gearpump: crash signal=11 name=SIGSEGV plugin=wordcount processor=split
+ *     function=process task=1 object=/a/b.so offset=0x11f0
  *
  * The process that wrote it is broken: nothing in the line is trusted beyond being shown.
  */

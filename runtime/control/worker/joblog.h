@@ -1,8 +1,9 @@
 /*
  * joblog.h: what one child process wrote to stdout and stderr, kept in two bounded files.
  *
- * Bytes have offsets that count from the child's first and never restart. The current file is PATH; when it has grown to the
- * limit it becomes PATH.old (the old one before it is gone) and a new one begins, so the last limit..2*limit bytes are there.
+ * Bytes have offsets that count from the child's first and never restart. The current file is PATH;
+ * when it has grown to the limit it becomes PATH.old (the old one before it is gone) and a new one
+ * begins, so the last limit..2*limit bytes are there.
  */
 #ifndef CONTROL_WORKER_JOBLOG_H
 #define CONTROL_WORKER_JOBLOG_H
@@ -37,8 +38,8 @@ void joblog_close(struct joblog *log);
 int joblog_append(struct joblog *log, const char *ptr, size_t len);
 
 /*
- * Appends to out up to max bytes from *offset on, and moves *offset behind them. An offset before what is kept is moved
- * up first: *ret_skipped tells by how much. Returns 0 or negative.
+ * Appends to out up to max bytes from *offset on, and moves *offset behind them. An offset before
+ * what is kept is moved up first: *ret_skipped tells by how much. Returns 0 or negative.
  */
 int joblog_read(struct joblog *log, uint64_t *offset, size_t max, struct buf *out,
                 uint64_t *ret_skipped);

@@ -1,5 +1,6 @@
 /*
- * format.h: printf-like sugar for log lines and reasons. Nothing here crosses the border: the text is made in the plugin.
+ * format.h: printf-like sugar for log lines and reasons. Nothing here crosses the border: the text
+ * is made in the plugin.
  */
 #ifndef GEARPUMP_FORMAT_H
 #define GEARPUMP_FORMAT_H
@@ -11,8 +12,8 @@
 
 #define GP_TEXT_MAX_BYTES 512u /* longer text is cut */
 
-__attribute__((format(printf, 3, 4))) static inline void gp_logf(const struct gp_task *task, int32_t level,
-                                                                 const char *format, ...)
+__attribute__((format(printf, 3, 4))) static inline void
+gp_logf(const struct gp_task *task, int32_t level, const char *format, ...)
 {
     char text[GP_TEXT_MAX_BYTES + 1];
     va_list args;
@@ -23,8 +24,8 @@ __attribute__((format(printf, 3, 4))) static inline void gp_logf(const struct gp
 }
 
 /* Answers GP_FAIL with a reason: `return gp_failf(task, "cannot open '%s': %m", path);` */
-__attribute__((format(printf, 2, 3))) static inline int32_t gp_failf(const struct gp_task *task, const char *format,
-                                                                     ...)
+__attribute__((format(printf, 2, 3))) static inline int32_t gp_failf(const struct gp_task *task,
+                                                                     const char *format, ...)
 {
     char text[GP_TEXT_MAX_BYTES + 1];
     va_list args;
