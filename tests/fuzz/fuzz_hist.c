@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hist.h"
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hist *first = calloc(2, sizeof(*first));
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ASSERT(hist_percentile(first, 50) <= hist_max(first));
         ASSERT(hist_encode(first, &encoded) == 0);
         ASSERT(hist_decode(buf_bytes(&encoded), second) == 0);
+        /* Bit for bit, the sum too. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
         ASSERT(memcmp(first, second, sizeof(*first)) == 0);
     }
     buf_deinit(&encoded);

@@ -60,6 +60,7 @@ static void check_json(gp_str text)
     buf_deinit(&b);
 }
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gp_str text = {.ptr = (const char *)data, .len = size};

@@ -98,7 +98,8 @@ GP_TEST(str, closest_names_the_word_that_was_meant)
 {
     const gp_str words[] = {GP_STR("submit"), GP_STR("list"), GP_STR("describe"), GP_STR("lost")};
 
-    GP_CHECK(str_closest(GP_STR("submti"), words, 4) == &words[0]);  /* neighbours swapped */
+    GP_CHECK(str_closest(GP_STR("submti"), words, 4) == &words[0]);
+    GP_CHECK(str_closest(GP_STR("lsit"), words, 4) == &words[1]); /* a swap is one edit, not two */
     GP_CHECK(str_closest(GP_STR("decribe"), words, 4) == &words[2]); /* one left out */
     GP_CHECK(str_closest(GP_STR("listt"), words, 4) == &words[1]);   /* one too many */
     GP_CHECK(str_closest(GP_STR("lxst"), words, 4) == &words[1]);    /* the first of equals */
