@@ -218,11 +218,16 @@ static inline void result_close(void)
     printf("}\n");
 }
 
+static inline void result_count(const char *key, uint64_t value)
+{
+    printf(",\"%s\":%llu", key, (unsigned long long)value);
+}
+
 /* The figures that every row has. cpu_ns is the CPU time of all threads and processes. */
 static inline void result_rate(uint64_t messages, uint64_t wall_ns, uint64_t cpu_ns)
 {
     CHECK(messages > 0 && wall_ns > 0);
-    printf(",\"messages\":%llu", (unsigned long long)messages);
+    result_count("messages", messages);
     result_number("seconds", (double)wall_ns * 1e-9);
     result_number("rate_msgs_per_s", (double)messages / (double)wall_ns * 1e9);
     result_number("cpu_ns_per_msg", (double)cpu_ns / (double)messages);

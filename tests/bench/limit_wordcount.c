@@ -342,7 +342,7 @@ int main(int argc, char **argv)
 
     result_open(run->keyed ? "wordcount" : "wordcount_sym");
     result_rate(counted.words, end_ns - t[0].start_ns, t[0].cpu_ns + t[1].cpu_ns);
-    result_number("distinct", t[0].table->used + t[1].table->used);
+    result_count("distinct", t[0].table->used + t[1].table->used);
     result_close();
     return 0;
 }

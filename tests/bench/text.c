@@ -87,8 +87,8 @@ int main(int argc, char **argv)
     CHECK(fclose(file) == 0);
 
     result_open("text");
-    result_number("words", (double)words);
-    result_number("bytes", (double)bytes);
+    result_count("words", words);
+    result_count("bytes", bytes);
     result_close();
     return 0;
 }

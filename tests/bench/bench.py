@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""Measures the system against the bare machine; see README.md. `run.sh` builds first."""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+
+import machine
+from machine import CommandError
+from rows import ROWS, Plan
+from system import NotBuilt, System, objects_in
+
+MOVED = 1.5         # two probes that differ by more were taken on differently placed CPUs
+SPREAD = 1.5        # max / min of a limit over the rounds: a noisy row
+OTHERS_SHARE = 0.05
+STEAL_SHARE = 0.03
+LIMIT_TIMEOUT_S = 60
+
+
+# ---- measuring ----
+
+def check_same(sample, key):
+    """Limit and system must have found the same, where both say what they found."""
+    limit, system = figure_of(sample, "limit", key), figure_of(sample, "system", key)
+    if None not in (limit, system) and limit != system:
+        sample["failed"] = f"{key}: {system}, the limit program says {limit}"
+
+
+class Bench:
+    def __init__(self, build, plan, scratch):
+        self.build = build
+        self.plan = plan
+        self.system = System(build, scratch)
+
+    def program(self, name, *options):
+        """Runs a program of build/bench; returns the figures of its line."""
+        done = machine.run([os.path.join(self.build, "bench", name), *options], LIMIT_TIMEOUT_S)
+        return next(objects_in(done.output))
+
+    def probe(self):
+        return self.program("probe")["one_way_ns"]
+
+    def limit(self, row):
+        options = ["--seconds", str(self.plan.seconds), *row.limit[1:]]
+        if row.limit[0] == "limit_wordcount":
+            options += ["--input", self.plan.text]
+        return self.program(row.limit[0], *options)
+
+    def sample(self, row):
+        """Limit and system once, one right after the other, with a probe before, between, behind."""
+        watch = machine.Watch()
+        sample = {"probes_ns": [self.probe()]}
+        if row.limit:
+            sample["limit"] = self.limit(row)
+            sample["probes_ns"].append(self.probe())
+        if row.system:
+            try:
+                sample["system"] = row.system(self.system, self.plan)
+            except NotBuilt as missing:
+                sample["not_built"] = str(missing)
+            except CommandError as error:
+                sample["failed"] = str(error)
+            else:
+                sample["probes_ns"].append(self.probe())
+                check_same(sample, "distinct")
+        sample["moved"] = max(sample["probes_ns"]) > MOVED * min(sample["probes_ns"])
+        sample.update(watch.read())
+        return sample
+
+
+# ---- summing up ----
+
+def spread_of(values):
+    """Median, least and most of some numbers, or None of none."""
+    values = [v for v in values if v is not None]
+    if not values:
+        return None
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def figure_of(sample, side, key):
+    return sample.get(side, {}).get(key)
+
+
+def ratio_of(sample, key):
+    limit, system = figure_of(sample, "limit", key), figure_of(sample, "system", key)
+    return system / limit if limit and system is not None else None
+
+
+def judge(measure, value):
+    """Where a ratio (or a figure without a limit) stands."""
+    if measure.floor is None or value is None:
+        return ""
+
+    def reaches(bound):
+        return value >= bound if measure.more_is_better else value <= bound
+
+    if measure.aim is not None and reaches(measure.aim):
+        return "aim"
+    return "floor" if reaches(measure.floor) else "BELOW"
+
+
+def sum_up(row, samples):
+    """Per measure: limit, system and ratio. Ratios are of pairs; pairs during which the CPUs moved are
+    left out while more than half of them stay."""
+    still = [s for s in samples if not s["moved"]]
+    pairs = still if 2 * len(still) > len(samples) else samples
+    summary = []
+    for measure in row.measures:
+        one = {"key": measure.key}
+        for side in ("limit", "system"):
+            one[side] = spread_of(figure_of(s, side, measure.key) for s in samples)
+        one["ratio"] = spread_of(ratio_of(s, measure.key) for s in pairs)
+        judged = one["ratio"] if row.limit else one["system"]
+        scale = 1 if row.limit else measure.scale
+        one["verdict"] = judge(measure, judged["median"] * scale) if judged else ""
+        summary.append(one)
+    return summary
+
+
+def noise_of(results):
+    """What a reader must know before believing a figure."""
+    samples = [s for result in results for s in result["samples"]]
+    probes = [p for s in samples for p in s["probes_ns"]]
+    warnings = []
+    if max(probes) > MOVED * min(probes):
+        moved = sum(s["moved"] for s in samples)
+        warnings.append(f"the CPUs moved: probes {min(probes):.0f} to {max(probes):.0f} ns, "
+                        f"{moved} of {len(samples)} samples across a move")
+    for share, bound, who in (("others_share", OTHERS_SHARE, "other processes used"),
+                              ("steal_share", STEAL_SHARE, "the host took")):
+        worst = max(s[share] for s in samples)
+        if worst > bound:
+            median = statistics.median(s[share] for s in samples)
+            warnings.append(f"{who} {100 * median:.0f} % of the CPUs, at worst {100 * worst:.0f} %")
+    for result in results:
+        limit = result["summary"][0]["limit"]
+        if limit and limit["max"] > SPREAD * limit["min"]:
+            warnings.append(f"{result['name']}: its limit spreads {limit['max'] / limit['min']:.1f}-fold")
+    return warnings
+
+
+# ---- showing ----
+
+def number_text(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def spread_text(spread, scale=1.0, sign=""):
+    if not spread:
+        return "-"
+    median, least, most = (number_text(spread[k] * scale) for k in ("median", "min", "max"))
+    return f"{median}{sign} ({least}-{most})"
+
+
+def ratio_text(measure, ratio):
+    return spread_text(ratio, 100, " %") if measure.more_is_better else spread_text(ratio, 1, " x")
+
+
+def bounds_text(row, measure):
+    if measure.floor is None:
+        return ""
+    share = row.limit and measure.more_is_better
+    factor = 100 if share else 1
+    sign = " %" if share else " x" if row.limit else ""
+    bounds = [f"{b * factor:g}{sign}" for b in (measure.floor, measure.aim) if b is not None]
+    return " / ".join(bounds)
+
+
+def table_lines(results):
+    rows = {row.name: row for row in ROWS}
+    cells = [("row", "figure", "limit", "system", "ratio", "floor / aim", "")]
+    for result in results:
+        row = rows[result["name"]]
+        name = row.name
+        for measure, one in zip(row.measures, result["summary"]):
+            cells.append((name, measure.unit, spread_text(one["limit"], measure.scale),
+                          spread_text(one["system"], measure.scale), ratio_text(measure, one["ratio"]),
+                          bounds_text(row, measure), one["verdict"]))
+            name = ""
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    for line in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+
+
+def troubles_of(results):
+    for result in results:
+        for kind in ("not_built", "failed"):
+            what = [s[kind] for s in result["samples"] if kind in s]
+            if what:
+                yield kind, f"{result['name']}: {kind.replace('_', ' ')}: {what[0]}"
+
+
+def show(results, warnings):
+    print()
+    for line in table_lines(results):
+        print(line)
+    probes = spread_of(p for result in results for s in result["samples"] for p in s["probes_ns"])
+    print(f"probe: {spread_text(probes)} ns for a cache line from CPU to CPU")
+    for warning in warnings:
+        print(f"noisy: {warning}")
+    for _, text in troubles_of(results):
+        print(text)
+
+
+# ---- the run ----
+
+def parse_arguments(argv):
+    parser = argparse.ArgumentParser(prog="tests/bench/run.sh", description=__doc__)
+    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="three short rounds: does it work at all?")
+    parser.add_argument("--only", action="append", metavar="NAME", default=[],
+                        help="this row alone (may be repeated): " + ", ".join(r.name for r in ROWS))
+    parser.add_argument("--json", metavar="FILE", help="write every sample and the summary there")
+    parser.add_argument("--rounds", type=int, help="default 5, or 3 with --quick")
+    parser.add_argument("--seconds", type=float, help="of one measurement; default 2, or 1 with --quick")
+    arguments = parser.parse_args(argv)
+    unknown = set(arguments.only) - {row.name for row in ROWS}
+    if unknown:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
+    arguments.seconds = arguments.seconds or (1 if arguments.quick else 2)
+    return arguments
+
+
+def make_plan(bench_dir, arguments):
+    """The text is made once for a size; its name says which."""
+    mib = 64 if arguments.quick else 512
+    text = os.path.join(bench_dir, f"text-{mib}.txt")
+    note = text + ".json"
+    if not os.path.exists(note):
+        done = machine.run([os.path.join(bench_dir, "text"), "--mib", str(mib), "--output", text],
+                           LIMIT_TIMEOUT_S)
+        with open(note, "w", encoding="utf-8") as file:
+            file.write(done.output)
+    with open(note, encoding="utf-8") as file:
+        return Plan(arguments.seconds, text, json.load(file)["words"])
+
+
+def measure_all(bench, rows, rounds):
+    """Round by round, so that whatever the machine does meets all rows alike."""
+    samples = {row.name: [] for row in rows}
+    for turn in range(rounds):
+        for row in rows:
+            print(f"\rround {turn + 1} of {rounds}: {row.name:20}", end="", file=sys.stderr, flush=True)
+            samples[row.name].append(bench.sample(row))
+    print("\r" + " " * 50 + "\r", end="", file=sys.stderr, flush=True)
+    return [{"name": row.name, "title": row.title, "summary": sum_up(row, samples[row.name]),
+             "samples": samples[row.name]} for row in rows]
+
+
+def main(argv):
+    arguments = parse_arguments(argv)
+    build = os.path.abspath(arguments.build)  # the jobs run elsewhere
+    rows = [row for row in ROWS if not arguments.only or row.name in arguments.only]
+    about = machine.describe()
+    with tempfile.TemporaryDirectory(prefix="gearpump-bench-") as scratch:
+        plan = make_plan(os.path.join(build, "bench"), arguments)
+        results = measure_all(Bench(build, plan, scratch), rows, arguments.rounds)
+    warnings = noise_of(results)
+    show(results, warnings)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump({"machine": about, "rounds": arguments.rounds, "seconds": arguments.seconds,
+                       "noise": warnings, "rows": results}, file, indent=1)
+    return 1 if any(kind == "failed" for kind, _ in troubles_of(results)) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except CommandError as error:
+        sys.exit(f"bench: {error}")

@@ -1,0 +1,207 @@
+"""Runs the real system for a row: gpctl, a local cluster, and what they report.
+
+What the bench relies on:
+  sol        each sink task logs one line with {"sol": {"messages", "seconds", "rate", "latency_us",
+             "missing", "out_of_order", "corrupt"}} at its end; the log line may wrap it.
+  wordcount  each counting task writes part-N, lines of word<TAB>count, into its output folder.
+  gpctl run  runs to the end of the job in one process and lets the tasks' log lines through.
+  gpd local  prints HOST:PORT once it listens; ends, with all its children, at SIGTERM.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import machine
+from machine import CommandError
+
+JOB_TIMEOUT_S = 120
+READY_TIMEOUT_S = 10
+STOP_TIMEOUT_S = 10
+
+
+class NotBuilt(Exception):
+    """The row needs something that this build does not have."""
+
+
+# ---- what they report ----
+
+def objects_in(text):
+    """Every JSON object in a text: in a line of its own, behind other words, or inside a string."""
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except ValueError:
+            end = at + 1
+        else:
+            yield from _objects_of(value)
+        at = text.find("{", end)
+
+
+def _objects_of(value):
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from _objects_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _objects_of(inner)
+    elif isinstance(value, str) and "{" in value:
+        yield from objects_in(value)
+
+
+def sol_figures(text, sinks, exact):
+    """The sum over the sinks of one run. exact: no message may be missing either."""
+    found = {o["sol"]["task"]: o["sol"] for o in objects_in(text) if isinstance(o.get("sol"), dict)}
+    if len(found) != sinks:
+        raise CommandError(f"{len(found)} of {sinks} sinks reported")
+    reports = list(found.values())
+    for fault in ("out_of_order", "corrupt") + (("missing",) if exact else ()):
+        count = sum(r[fault] for r in reports)
+        if count:
+            raise CommandError(f"{count} messages {fault.replace('_', ' ')}")
+    figures = {
+        "messages": sum(r["messages"] for r in reports),
+        "rate_msgs_per_s": sum(r["rate"] for r in reports),
+    }
+    if figures["messages"] == 0:
+        raise CommandError("no message arrived")
+    for quantile in ("p50", "p99", "p999"):
+        figures[f"{quantile}_us"] = max(r["latency_us"][quantile] for r in reports)
+    return figures
+
+
+def words_counted(folder):
+    """Words and different words in the part files of a WordCount."""
+    words = distinct = 0
+    for name in os.listdir(folder):
+        if name.startswith("part-"):
+            with open(os.path.join(folder, name), encoding="utf-8") as part:
+                for line in part:
+                    words += int(line.rpartition("\t")[2])
+                    distinct += 1
+    return words, distinct
+
+
+# ---- jobs ----
+
+class System:
+    """The programs of one build. Every run has a new folder below scratch."""
+
+    def __init__(self, build, scratch):
+        self.build = build
+        self.scratch = scratch
+
+    def path(self, *parts):
+        path = os.path.join(self.build, *parts)
+        if not os.path.exists(path):
+            raise NotBuilt(os.path.join(*parts))
+        return path
+
+    def folder(self):
+        return tempfile.mkdtemp(dir=self.scratch)
+
+    def job(self, example, settings, executors):
+        """The part of a command line that names a job."""
+        arguments = [self.path("examples", f"{example}.so"), "--executors", str(executors)]
+        for key, value in settings.items():
+            arguments += ["--set", f"{key}={value}"]
+        return arguments
+
+    def run_alone(self, example, settings):
+        """The job in one process. Returns what it printed, its wall and its CPU seconds."""
+        gpctl = self.path("bin", "gpctl")
+        done = machine.run([gpctl, "run"] + self.job(example, settings, 1) + ["-o", "json"],
+                           JOB_TIMEOUT_S)
+        return done.output, done.seconds, done.cpu_s
+
+    def run_on_cluster(self, example, settings, executors, edge):
+        """The same on a local cluster of its own, data going over the given kind of edge."""
+        with Cluster(self, executors, edge) as cluster:
+            cpu_s = cluster.cpu_s()
+            begin_s = time.monotonic()
+            output = cluster.submit(example, settings, executors)
+            seconds = time.monotonic() - begin_s
+            cluster.settle()
+            return output, seconds, cluster.cpu_s() - cpu_s
+
+
+class Cluster:
+    """`gpd local` with a port of its own choice and nothing left behind."""
+
+    def __init__(self, system, workers, edge=None):
+        self._system = system
+        self._data = system.folder()
+        argv = [system.path("bin", "gpd"), "local", "--port", "0", "--workers", str(workers),
+                "--data", self._data]
+        if edge:
+            argv += ["--set", f"edge.transport={edge}"]
+        self._log_path = os.path.join(self._data, "gpd.out")
+        with open(self._log_path, "wb") as log:
+            self.process = machine.start(argv, stdout=log, stderr=subprocess.STDOUT)
+        self.address = None
+
+    def __enter__(self):
+        try:
+            self.address = self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._stop()
+
+    def log(self):
+        with open(self._log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def _wait_until_ready(self):
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            match = re.search(r"(?:\d+\.\d+\.\d+\.\d+|localhost):\d+", self.log())
+            if match:
+                return match.group()
+            if self.process.poll() is not None:
+                raise CommandError(f"gpd local ended: {self.log().strip()[-300:]}")
+            time.sleep(0.002)
+        raise CommandError(f"gpd local is not ready after {READY_TIMEOUT_S} s")
+
+    def _stop(self):
+        machine.signal_group(self.process, signal.SIGTERM)
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            machine.signal_group(self.process, signal.SIGKILL)
+            self.process.wait()
+        shutil.rmtree(self._data, ignore_errors=True)
+
+    def submit(self, example, settings, executors, wait=True):
+        """Returns what gpctl printed and, after waiting, what the tasks logged."""
+        gpctl = [self._system.path("bin", "gpctl"), "--master", self.address]
+        job = self._system.job(example, settings, executors)
+        name = f"{example}-bench"
+        waiting = ["--wait"] if wait else []
+        done = machine.run(gpctl + ["submit"] + job + ["--name", name, "-o", "json"] + waiting,
+                           JOB_TIMEOUT_S)
+        logs = machine.run(gpctl + ["logs", name], JOB_TIMEOUT_S).output if wait else ""
+        return done.output + logs
+
+    def settle(self):
+        """Waits until the job's processes are gone, so that their CPU time is counted."""
+        deadline_s = time.monotonic() + STOP_TIMEOUT_S
+        while len(machine.tree(self.process.pid)) > 1 and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+
+    def cpu_s(self):
+        return machine.tree_cpu_s(self.process.pid)
+
+    def pss_bytes(self):
+        return machine.tree_pss_bytes(self.process.pid)
