@@ -1,5 +1,6 @@
 /*
- * The value tree: making, joining, asking. Printing is in value_json.c.
+ * The value tree: making, joining, asking. Copying and comparing are in value_tree.c, printing
+ * in value_json.c.
  *
  * Invariants: a child's parent is the node whose list holds it; height is 1 for a leaf and one more
  * than the highest child for others; depth of a node plus its height never exceeds
@@ -371,49 +372,6 @@ struct value *value_steal(struct value *object, gp_str name)
     return value;
 }
 
-/* A copy of a leaf, or an empty container of the same kind. */
-static struct value *dup_shallow(const struct value *v)
-{
-    switch (v->kind) {
-    case VALUE_NULL:
-        return value_new_null();
-    case VALUE_BOOL:
-        return value_new_bool(v->as.b);
-    case VALUE_I64:
-        return value_new_i64(v->as.i);
-    case VALUE_DOUBLE:
-        return value_new_double(v->as.d);
-    case VALUE_STR:
-        return value_new_str(value_as_str(v));
-    case VALUE_LIST:
-        return value_new_list();
-    case VALUE_OBJECT:
-        return value_new_object();
-    }
-    UNREACHABLE();
-}
-
-struct value *value_dup(const struct value *v)
-{
-    struct value *copy = dup_shallow(v);
-
-    if (copy == NULL) {
-        return NULL;
-    }
-    value_set_position(copy, v->line, v->column);
-    for (size_t i = 0; i < value_count(v); i++) {
-        struct value *child = value_dup(value_at(v, i));
-        int rc = v->kind == VALUE_LIST ? value_append_take(copy, child)
-                                       : value_set_take(copy, value_name_at(v, i), child);
-
-        if (rc < 0) {
-            value_free(copy);
-            return NULL;
-        }
-    }
-    return copy;
-}
-
 enum value_kind value_kind(const struct value *v)
 {
     return v->kind;
@@ -490,45 +448,6 @@ struct value *value_get(const struct value *v, gp_str name)
     }
     child = find_child(v, name);
     return child != NULL ? child->value : NULL;
-}
-
-static bool children_equal(const struct value *a, const struct value *b)
-{
-    if (value_count(a) != value_count(b)) {
-        return false;
-    }
-    for (size_t i = 0; i < value_count(a); i++) {
-        if (a->kind == VALUE_OBJECT && !str_eq(value_name_at(a, i), value_name_at(b, i))) {
-            return false;
-        }
-        if (!value_equal(value_at(a, i), value_at(b, i))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool value_equal(const struct value *a, const struct value *b)
-{
-    if (a->kind != b->kind) {
-        return false;
-    }
-    switch (a->kind) {
-    case VALUE_NULL:
-        return true;
-    case VALUE_BOOL:
-        return a->as.b == b->as.b;
-    case VALUE_I64:
-        return a->as.i == b->as.i;
-    case VALUE_DOUBLE:
-        return a->as.d == b->as.d;
-    case VALUE_STR:
-        return str_eq(value_as_str(a), value_as_str(b));
-    case VALUE_LIST:
-    case VALUE_OBJECT:
-        return children_equal(a, b);
-    }
-    UNREACHABLE();
 }
 
 void value_set_position(struct value *v, uint32_t line, uint32_t column)
