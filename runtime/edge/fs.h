@@ -1,0 +1,11 @@
+/*
+ * fs.h: port/fs.h over the real file system. Private to edge.
+ */
+#ifndef EDGE_FS_H
+#define EDGE_FS_H
+
+#include "port/fs.h"
+
+extern const struct fs_ops edge_fs_ops; /* `world` is not looked at */
+
+#endif

@@ -1,0 +1,355 @@
+/*
+ * loop.c: see loop.h.
+ *
+ * Time: the clock is read once per burst of callbacks, not per callback. `before_sleep` marks the
+ * cached time stale just before the kernel is asked, so the first callback after it reads anew.
+ * Timers never fire early: uv counts whole milliseconds, so deadlines are rounded up.
+ *
+ * Threads: that of the loop, save edge_loop_post() and wake. Failures: making handles may lack
+ * memory or descriptors; after that only fd_watch_set() can fail.
+ */
+#include "edge/loop.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "edge/net.h"
+
+#define NS_PER_MS INT64_C(1000000)
+
+struct edge_timer {
+    struct timer base;
+    uv_timer_t uv;
+    loop_fn fn;
+    void *user;
+};
+
+struct edge_watch {
+    struct fd_watch base;
+    uv_poll_t uv;
+    fd_watch_fn fn;
+    void *user;
+};
+
+int edge_error_of(int uv_status)
+{
+    switch (uv_status) {
+    case UV_EOF:
+        return GP_ECLOSED;
+    case UV_EAI_MEMORY:
+        return GP_ENOMEM;
+    case UV_EAI_AGAIN:
+        return GP_EAGAIN;
+    case UV_EAI_CANCELED:
+        return GP_ECANCELED;
+    case UV_EAI_NONAME:
+    case UV_EAI_NODATA:
+    case UV_EAI_FAIL:
+    case UV_EAI_ADDRFAMILY:
+        return GP_ENOENT;
+    default:
+        return error_from_errno(-uv_status);
+    }
+}
+
+/* ---- time ---- */
+
+static int64_t now_ns(struct loop *loop)
+{
+    return edge_loop_of(loop)->now_ns;
+}
+
+static int64_t fresh_now_ns(struct loop *loop)
+{
+    struct edge_loop *l = edge_loop_of(loop);
+
+    l->now_ns = (int64_t)uv_hrtime();
+    l->now_stale = false;
+    return l->now_ns;
+}
+
+static int64_t wall_ns(struct loop *loop)
+{
+    struct timespec t;
+
+    (void)loop;
+    ASSERT(clock_gettime(CLOCK_REALTIME, &t) == 0);
+    return (int64_t)t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+uint64_t edge_loop_timeout_ms(const struct edge_loop *l, int64_t delay_ns)
+{
+    uint64_t now_ms = uv_now(&l->uv);
+    int64_t deadline_ns;
+    uint64_t deadline_ms;
+
+    ASSERT(delay_ns >= 0);
+    if (__builtin_add_overflow(l->now_ns, delay_ns, &deadline_ns)) {
+        deadline_ns = INT64_MAX - NS_PER_MS;
+    }
+    deadline_ms = (uint64_t)((deadline_ns + NS_PER_MS - 1) / NS_PER_MS);
+    return deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+}
+
+/* ---- waking and owed callbacks ---- */
+
+static void wake(struct loop *loop)
+{
+    int rc = uv_async_send(&edge_loop_of(loop)->wake);
+
+    ASSERT(rc == 0);
+}
+
+static void on_woken(uv_async_t *async)
+{
+    struct edge_loop *l = async->data;
+
+    edge_loop_enter(l);
+    pthread_mutex_lock(&l->posted_lock);
+    list_append_all(&l->ready, &l->posted);
+    pthread_mutex_unlock(&l->posted_lock);
+}
+
+void edge_loop_defer(struct edge_loop *l, struct edge_task *task)
+{
+    list_push_back(&l->ready, &task->node);
+}
+
+void edge_loop_post(struct edge_loop *l, struct edge_task *task)
+{
+    int rc;
+
+    /* Sent under the lock: the loop may be gone as soon as it has seen its last task. */
+    pthread_mutex_lock(&l->posted_lock);
+    list_push_back(&l->posted, &task->node);
+    rc = uv_async_send(&l->wake);
+    pthread_mutex_unlock(&l->posted_lock);
+    ASSERT(rc == 0);
+}
+
+static void before_sleep(uv_prepare_t *prepare)
+{
+    struct edge_loop *l = prepare->data;
+
+    l->now_stale = true;
+}
+
+/* Runs those that are owed now; what they owe in turn waits for the next step. */
+static void run_ready(struct edge_loop *l)
+{
+    struct list now;
+    struct list_node *node;
+
+    if (list_is_empty(&l->ready)) {
+        return;
+    }
+    edge_loop_enter(l);
+    list_init(&now);
+    list_append_all(&now, &l->ready);
+    while ((node = list_pop_front(&now)) != NULL) {
+        struct edge_task *task = LIST_ENTRY(node, struct edge_task, node);
+
+        task->fn(task);
+    }
+}
+
+void edge_loop_step(struct edge_loop *l, bool wait)
+{
+    l->now_stale = true;
+    (void)uv_run(&l->uv, wait && list_is_empty(&l->ready) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    run_ready(l);
+}
+
+/* ---- timers ---- */
+
+static struct edge_timer *timer_of(struct timer *timer)
+{
+    return (struct edge_timer *)timer;
+}
+
+static void on_timer(uv_timer_t *uv)
+{
+    struct edge_timer *t = uv->data;
+
+    edge_loop_enter(edge_loop_of(t->base.loop));
+    t->fn(t->user);
+}
+
+static int edge_timer_new(struct loop *loop, loop_fn fn, void *user, struct timer **ret_timer)
+{
+    struct edge_loop *l = edge_loop_of(loop);
+    struct edge_timer *t = calloc(1, sizeof(*t));
+
+    if (t == NULL) {
+        return GP_ENOMEM;
+    }
+    *t = (struct edge_timer){.base.loop = loop, .fn = fn, .user = user};
+    (void)uv_timer_init(&l->uv, &t->uv); /* cannot fail */
+    t->uv.data = t;
+    l->objects++;
+    *ret_timer = &t->base;
+    return 0;
+}
+
+static void edge_timer_start(struct timer *timer, int64_t delay_ns)
+{
+    struct edge_timer *t = timer_of(timer);
+    uint64_t timeout_ms = edge_loop_timeout_ms(edge_loop_of(timer->loop), delay_ns);
+    int rc = uv_timer_start(&t->uv, on_timer, timeout_ms, 0);
+
+    ASSERT(rc == 0);
+}
+
+static void edge_timer_stop(struct timer *timer)
+{
+    (void)uv_timer_stop(&timer_of(timer)->uv); /* cannot fail */
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void edge_timer_free(struct timer *timer)
+{
+    edge_loop_of(timer->loop)->objects--;
+    uv_close((uv_handle_t *)&timer_of(timer)->uv, on_timer_closed);
+}
+
+/* ---- descriptors ---- */
+
+static struct edge_watch *watch_of(struct fd_watch *watch)
+{
+    return (struct edge_watch *)watch;
+}
+
+static void on_watch(uv_poll_t *uv, int status, int events)
+{
+    struct edge_watch *w = uv->data;
+    int seen = 0;
+
+    edge_loop_enter(edge_loop_of(w->base.loop));
+    if (status < 0) {
+        /* uv reports an error condition of the descriptor as EBADF. */
+        seen = status == UV_EBADF ? GP_EIO : edge_error_of(status);
+    } else {
+        seen |= (events & UV_READABLE) != 0 ? LOOP_READABLE : 0;
+        seen |= (events & UV_WRITABLE) != 0 ? LOOP_WRITABLE : 0;
+    }
+    if (seen != 0) {
+        w->fn(w->user, seen);
+    }
+}
+
+static int edge_watch_new(struct loop *loop, int fd, fd_watch_fn fn, void *user,
+                          struct fd_watch **ret_watch)
+{
+    struct edge_loop *l = edge_loop_of(loop);
+    struct edge_watch *w = calloc(1, sizeof(*w));
+    int rc;
+
+    if (w == NULL) {
+        return GP_ENOMEM;
+    }
+    *w = (struct edge_watch){.base.loop = loop, .fn = fn, .user = user};
+    rc = uv_poll_init(&l->uv, &w->uv, fd);
+    if (rc < 0) {
+        free(w);
+        /* EPERM: a regular file, which is always ready and so never watched. */
+        return rc == UV_EPERM || rc == UV_EBADF ? GP_EINVAL : edge_error_of(rc);
+    }
+    w->uv.data = w;
+    l->objects++;
+    *ret_watch = &w->base;
+    return 0;
+}
+
+static int edge_watch_set(struct fd_watch *watch, int events)
+{
+    struct edge_watch *w = watch_of(watch);
+    int wanted = 0;
+    int rc;
+
+    ASSERT((events & ~(LOOP_READABLE | LOOP_WRITABLE)) == 0);
+    wanted |= (events & LOOP_READABLE) != 0 ? UV_READABLE : 0;
+    wanted |= (events & LOOP_WRITABLE) != 0 ? UV_WRITABLE : 0;
+    rc = wanted == 0 ? uv_poll_stop(&w->uv) : uv_poll_start(&w->uv, wanted, on_watch);
+    return rc < 0 ? edge_error_of(rc) : 0;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void edge_watch_free(struct fd_watch *watch)
+{
+    edge_loop_of(watch->loop)->objects--;
+    uv_close((uv_handle_t *)&watch_of(watch)->uv, on_watch_closed);
+}
+
+/* ---- life ---- */
+
+static const struct loop_ops loop_ops = {
+    .now_ns = now_ns,
+    .fresh_now_ns = fresh_now_ns,
+    .wall_ns = wall_ns,
+    .wake = wake,
+    .timer_new = edge_timer_new,
+    .timer_start = edge_timer_start,
+    .timer_stop = edge_timer_stop,
+    .timer_free = edge_timer_free,
+    .fd_watch_new = edge_watch_new,
+    .fd_watch_set = edge_watch_set,
+    .fd_watch_free = edge_watch_free,
+};
+
+int edge_loop_init(struct edge_loop *l)
+{
+    int rc;
+
+    *l = (struct edge_loop){.base = {.ops = &loop_ops, .net = &edge_net_ops}};
+    list_init(&l->ready);
+    list_init(&l->writes_kept);
+    list_init(&l->posted);
+    rc = uv_loop_init(&l->uv);
+    if (rc < 0) {
+        return edge_error_of(rc);
+    }
+    rc = uv_async_init(&l->uv, &l->wake, on_woken);
+    if (rc < 0) {
+        (void)uv_loop_close(&l->uv); /* nothing is in it */
+        return edge_error_of(rc);
+    }
+    l->wake.data = l;
+    (void)uv_prepare_init(&l->uv, &l->before_sleep); /* these two cannot fail */
+    (void)uv_prepare_start(&l->before_sleep, before_sleep);
+    l->before_sleep.data = l;
+    uv_unref((uv_handle_t *)&l->before_sleep);
+    rc = pthread_mutex_init(&l->posted_lock, NULL);
+    ASSERT(rc == 0);
+    l->now_ns = (int64_t)uv_hrtime();
+    return 0;
+}
+
+void edge_loop_deinit(struct edge_loop *l)
+{
+    int rc;
+
+    ASSERT(l->objects == 0); /* somebody did not free what it made on this loop */
+    uv_close((uv_handle_t *)&l->before_sleep, NULL);
+    /* Alive are now only things that end by themselves: a stream that sends its last bytes, a
+     * killed child, a name being resolved. */
+    uv_unref((uv_handle_t *)&l->wake);
+    while (uv_loop_alive(&l->uv) != 0 || edge_loop_is_ready(l)) {
+        edge_loop_step(l, true);
+    }
+    uv_close((uv_handle_t *)&l->wake, NULL);
+    edge_loop_step(l, false);
+    rc = uv_loop_close(&l->uv);
+    ASSERT(rc == 0);
+    edge_net_free_writes(l);
+    (void)pthread_mutex_destroy(&l->posted_lock);
+}

@@ -1,0 +1,158 @@
+/*
+ * runner.c: a thread with a loop of its own that runs a step function.
+ *
+ * Threads: made and freed in the starter's, runner_main() and all below it in its own; the two meet
+ * only in edge_loop_post() and the join. A busy runner asks the kernel for events only every
+ * EDGE_TURNS_PER_POLL turns; an idle one sleeps in its loop until an event or loop_wake(), which is
+ * remembered when it comes before the sleep.
+ *
+ * Happy path: init, turns, fini, drain the loop, post `exited`; the starter joins the thread and
+ * calls on_exit. Failures: no memory, descriptors or threads at the start; init may refuse, then
+ * there are neither turns nor fini, and on_exit follows at once. Pinning and naming are wishes.
+ */
+#include "edge/runner.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "edge/crash.h"
+#include "edge/limits.h"
+
+struct runner {
+    struct edge_task exited; /* first */
+    struct edge_loop *starter;
+    struct runner_spec spec;
+    struct edge_loop loop;
+    pthread_t thread;
+    bool joined;
+};
+
+/* Inside the loop's thread, until turn answers RUNNER_DONE. */
+static void run_turns(struct runner *r)
+{
+    struct edge_loop *l = &r->loop;
+    const struct runner_spec *spec = &r->spec;
+    uint32_t turns = 0;
+
+    for (;;) {
+        enum runner_state state;
+
+        (void)loop_fresh_now_ns(&l->base);
+        state = spec->turn(spec->user);
+        if (state == RUNNER_DONE) {
+            return;
+        }
+        if (state == RUNNER_MORE) {
+            if (++turns % EDGE_TURNS_PER_POLL == 0) {
+                edge_loop_step(l, false);
+            }
+            continue;
+        }
+        turns = 0;
+        edge_loop_step(l, !edge_loop_is_ready(l) && spec->may_sleep(spec->user) != 0);
+    }
+}
+
+static void apply_wishes(const struct runner_spec *spec)
+{
+    char name[16];
+    cpu_set_t cpus;
+
+    (void)snprintf(name, sizeof(name), "%s", spec->name); /* cut to what the kernel takes */
+    (void)pthread_setname_np(pthread_self(), name);
+    if (spec->cpu >= 0 && spec->cpu < CPU_SETSIZE) {
+        CPU_ZERO(&cpus);
+        CPU_SET((size_t)spec->cpu, &cpus);
+        (void)pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+    }
+}
+
+static void *runner_main(void *arg)
+{
+    struct runner *r = arg;
+    struct edge_crash_stack crash_stack;
+
+    apply_wishes(&r->spec);
+    edge_crash_thread_begin(&crash_stack, r->spec.crash_note);
+    if (r->spec.init(r->spec.user, &r->loop.base) >= 0) {
+        run_turns(r);
+        r->spec.fini(r->spec.user);
+    }
+    edge_loop_deinit(&r->loop);
+    edge_crash_thread_end(&crash_stack);
+    edge_loop_post(r->starter, &r->exited);
+    return NULL;
+}
+
+static void on_exited(struct edge_task *task)
+{
+    struct runner *r = (struct runner *)task;
+    int rc = pthread_join(r->thread, NULL);
+
+    ASSERT(rc == 0);
+    r->joined = true;
+    r->starter->objects--;
+    r->spec.on_exit(r->spec.user); /* may free r */
+}
+
+/* Signals are the main thread's, so that a lane is never interrupted by one. */
+static int start_thread(struct runner *r)
+{
+    sigset_t all;
+    sigset_t before;
+    int rc;
+
+    (void)sigfillset(&all);
+    (void)sigdelset(&all, SIGSEGV); /* blocked faults kill without a word */
+    (void)sigdelset(&all, SIGBUS);
+    (void)sigdelset(&all, SIGFPE);
+    (void)sigdelset(&all, SIGILL);
+    (void)sigdelset(&all, SIGABRT);
+    (void)sigdelset(&all, SIGSYS);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&r->thread, NULL, runner_main, r);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+int edge_runner_start(struct edge_loop *starter, const struct runner_spec *spec,
+                      struct runner **ret, struct gp_error *err)
+{
+    struct runner *r = calloc(1, sizeof(*r));
+    int rc;
+
+    if (r == NULL) {
+        return gp_error_set(err, GP_ENOMEM, "cannot start runner %s: out of memory", spec->name);
+    }
+    list_node_init(&r->exited.node);
+    r->exited.fn = on_exited;
+    r->starter = starter;
+    r->spec = *spec;
+    rc = edge_loop_init(&r->loop);
+    if (rc < 0) {
+        free(r);
+        return gp_error_set(err, rc, "cannot start runner %s: no event loop: %s", spec->name,
+                            error_sentence(rc));
+    }
+    rc = start_thread(r);
+    if (rc != 0) {
+        edge_loop_deinit(&r->loop);
+        free(r);
+        return gp_error_set(err, error_from_errno(rc), "cannot start runner %s: %s", spec->name,
+                            strerror(rc));
+    }
+    starter->objects++;
+    *ret = r;
+    return 0;
+}
+
+void edge_runner_free(struct runner *runner)
+{
+    ASSERT(runner->joined);
+    free(runner);
+}

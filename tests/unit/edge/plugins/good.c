@@ -1,0 +1,4 @@
+/* A plugin that loads. */
+#include <gearpump/gearpump.h>
+
+GP_PLUGIN("good", "1.2.3", NULL)

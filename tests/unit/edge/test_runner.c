@@ -1,0 +1,283 @@
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "rig.h"
+
+/* A runner that takes work from a counter, sleeps when there is none, and is told by `quit`. */
+struct lane {
+    struct loop *loop;
+    struct timer *timer;
+    atomic_int work;
+    atomic_int sleeping;
+    atomic_bool quit;
+    atomic_int done;
+    int turns;
+    int slept;
+    int timer_calls;
+    int inits;
+    int finis;
+    int exits;
+    int init_answer;
+    pthread_t thread;
+    char name[16];
+    struct rig *rig;
+    struct runner *runner;
+};
+
+static int lane_init(void *user, struct loop *loop)
+{
+    struct lane *l = user;
+
+    l->inits++;
+    l->loop = loop;
+    l->thread = pthread_self();
+    (void)pthread_getname_np(pthread_self(), l->name, sizeof(l->name));
+    return l->init_answer;
+}
+
+static enum runner_state lane_turn(void *user)
+{
+    struct lane *l = user;
+
+    atomic_store(&l->sleeping, 0);
+    GP_CHECK(pthread_equal(pthread_self(), l->thread));
+    l->turns++;
+    if (atomic_load(&l->work) > 0) {
+        atomic_fetch_sub(&l->work, 1);
+        atomic_fetch_add(&l->done, 1);
+        return RUNNER_MORE;
+    }
+    return atomic_load(&l->quit) ? RUNNER_DONE : RUNNER_IDLE;
+}
+
+static int lane_may_sleep(void *user)
+{
+    struct lane *l = user;
+
+    atomic_store(&l->sleeping, 1);
+    if (atomic_load(&l->work) > 0 || atomic_load(&l->quit)) {
+        return 0;
+    }
+    l->slept++;
+    return 1;
+}
+
+static void lane_fini(void *user)
+{
+    ((struct lane *)user)->finis++;
+}
+
+static void lane_on_exit(void *user)
+{
+    struct lane *l = user;
+
+    l->exits++;
+    port_runner_free(l->rig->port, l->runner);
+    l->runner = NULL;
+}
+
+static void lane_start(struct lane *l, struct rig *rig)
+{
+    struct gp_error err = {0};
+    struct runner_spec spec = {
+        .name = "lane-7",
+        .init = lane_init,
+        .turn = lane_turn,
+        .may_sleep = lane_may_sleep,
+        .fini = lane_fini,
+        .on_exit = lane_on_exit,
+        .user = l,
+        .cpu = -1,
+    };
+
+    l->rig = rig;
+    GP_REQUIRE_EQ(port_runner_start(rig->port, &spec, &l->runner, &err), 0);
+}
+
+/* As a producer does: publish, then wake only one who said that it sleeps. */
+static void lane_give(struct lane *l, int n)
+{
+    atomic_fetch_add(&l->work, n);
+    if (atomic_exchange(&l->sleeping, 0) != 0) {
+        loop_wake(l->loop);
+    }
+}
+
+static void lane_quit(struct lane *l)
+{
+    atomic_store(&l->quit, true);
+    if (atomic_exchange(&l->sleeping, 0) != 0) {
+        loop_wake(l->loop);
+    }
+}
+
+GP_TEST(runner, runs_its_life_in_its_own_thread)
+{
+    struct rig rig;
+    struct lane lane = {0};
+
+    rig_begin(&rig, NULL);
+    atomic_store(&lane.work, 100);
+    atomic_store(&lane.quit, true);
+    lane_start(&lane, &rig);
+    RIG_PUMP_UNTIL(&rig, lane.exits > 0);
+    GP_CHECK_EQ(lane.inits, 1);
+    GP_CHECK_EQ(lane.finis, 1);
+    GP_CHECK_EQ(lane.exits, 1);
+    GP_CHECK_EQ(lane.turns, 101);
+    GP_CHECK(!pthread_equal(lane.thread, pthread_self()));
+    GP_CHECK_STR_EQ(lane.name, "lane-7");
+    rig_end(&rig);
+}
+
+GP_TEST(runner, that_refuses_to_begin_only_exits)
+{
+    struct rig rig;
+    struct lane lane = {.init_answer = GP_ENOMEM};
+
+    rig_begin(&rig, NULL);
+    lane_start(&lane, &rig);
+    RIG_PUMP_UNTIL(&rig, lane.exits > 0);
+    GP_CHECK_EQ(lane.turns, 0);
+    GP_CHECK_EQ(lane.finis, 0);
+    rig_end(&rig);
+}
+
+/* A wake that comes between the last look and the sleep must not be lost: then `done` stalls. */
+GP_TEST(runner, no_wake_is_lost)
+{
+    enum { ROUNDS = 20000 };
+    struct rig rig;
+    struct lane lane = {0};
+
+    rig_begin(&rig, NULL);
+    lane_start(&lane, &rig);
+    for (int i = 1; i <= ROUNDS; i++) {
+        int64_t end_ns = loop_fresh_now_ns(rig.loop) + RIG_PATIENCE_NS;
+
+        lane_give(&lane, 1);
+        if (i % 3 == 0) {
+            continue; /* sometimes a burst */
+        }
+        while (atomic_load(&lane.done) < i) {
+            GP_REQUIRE(i % 64 != 0 || loop_fresh_now_ns(rig.loop) < end_ns);
+        }
+    }
+    lane_quit(&lane);
+    RIG_PUMP_UNTIL(&rig, lane.exits > 0);
+    GP_CHECK_EQ(atomic_load(&lane.done), ROUNDS);
+    rig_end(&rig);
+}
+
+/* ---- events while busy, and objects on the runner's loop ---- */
+
+struct busy {
+    struct rig *rig;
+    struct runner *runner;
+    struct timer *timer;
+    struct loop *loop;
+    int64_t now_ns;
+    int turns;
+    bool went_back;
+    bool fired;
+    bool ended;
+};
+
+static void busy_on_timer(void *user)
+{
+    ((struct busy *)user)->fired = true;
+}
+
+static int busy_init(void *user, struct loop *loop)
+{
+    struct busy *b = user;
+
+    b->loop = loop;
+    if (timer_new(loop, busy_on_timer, b, &b->timer) < 0) {
+        return GP_ENOMEM;
+    }
+    timer_start(b->timer, 5000000);
+    return 0;
+}
+
+static enum runner_state busy_turn(void *user)
+{
+    struct busy *b = user;
+
+    b->turns++;
+    b->went_back |= loop_now_ns(b->loop) < b->now_ns;
+    b->now_ns = loop_now_ns(b->loop);
+    return b->fired ? RUNNER_DONE : RUNNER_MORE;
+}
+
+static int busy_may_sleep(void *user)
+{
+    (void)user;
+    GP_TEST_FAIL("asked although it never idles");
+    return 0;
+}
+
+static void busy_fini(void *user)
+{
+    timer_free(((struct busy *)user)->timer);
+}
+
+static void busy_on_exit(void *user)
+{
+    ((struct busy *)user)->ended = true;
+}
+
+GP_TEST(runner, a_busy_one_still_sees_events)
+{
+    struct rig rig;
+    struct busy b = {.rig = &rig};
+    struct gp_error err = {0};
+    struct runner_spec spec = {
+        .name = "a-name-too-long-for-a-thread",
+        .init = busy_init,
+        .turn = busy_turn,
+        .may_sleep = busy_may_sleep,
+        .fini = busy_fini,
+        .on_exit = busy_on_exit,
+        .user = &b,
+        .cpu = 0,
+    };
+
+    rig_begin(&rig, NULL);
+    GP_REQUIRE_EQ(port_runner_start(rig.port, &spec, &b.runner, &err), 0);
+    RIG_PUMP_UNTIL(&rig, b.ended);
+    GP_CHECK(b.fired);
+    GP_CHECK(b.turns > 8);
+    GP_CHECK(!b.went_back);
+    port_runner_free(rig.port, b.runner);
+    rig_end(&rig);
+}
+
+GP_TEST(runner, many_come_and_go)
+{
+    enum { COUNT = 8 };
+    static struct lane lanes[COUNT];
+    struct rig rig;
+    int exits;
+
+    rig_begin(&rig, NULL);
+    for (int round = 0; round < 5; round++) {
+        memset(lanes, 0, sizeof(lanes));
+        for (int i = 0; i < COUNT; i++) {
+            atomic_store(&lanes[i].work, 50 * i);
+            atomic_store(&lanes[i].quit, true);
+            lane_start(&lanes[i], &rig);
+        }
+        do {
+            edge_step(rig.world, true);
+            exits = 0;
+            for (int i = 0; i < COUNT; i++) {
+                exits += lanes[i].exits;
+            }
+        } while (exits < COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            GP_CHECK_EQ(atomic_load(&lanes[i].done), 50 * i);
+        }
+    }
+    rig_end(&rig);
+}
