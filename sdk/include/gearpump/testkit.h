@@ -1,5 +1,5 @@
 /*
- * testkit.h: one processor under test, with no cluster: link gp_testkit, hand it the processor's table.
+ * testkit.h: one processor under test, with no cluster: link gp_testkit, hand it the table.
  *
  *     struct gp_kit *kit = gp_kit_new(&count, 0, 1);
  *     gp_kit_set(kit, "output", "/tmp/x");
@@ -10,13 +10,15 @@
  *     gp_kit_row(kit, 0, 0)               what came out
  *     gp_kit_free(kit);
  *
- * Rows, watermarks and the end wait in one queue, in the order given; gp_kit_run() takes them as far as it can. The kit
- * plays a host that is as unkind as the ABI allows: rows stand apart and vanish after each call, and what the ABI forbids
- * (two reservations, a watermark that goes back, a wrong hash, ...) fails the task with a text that says so.
+ * Rows, watermarks and the end wait in one queue, in the order given; gp_kit_run() takes them as
+ * far as it can. The kit plays a host as unkind as the ABI allows: rows stand apart and vanish after
+ * each call, and what the ABI forbids (two reservations, a watermark that goes back, a wrong hash,
+ * ...) fails the task with a text that says so.
  *
- * Functions that drive the task answer GP_OK, GP_YIELD (outputs are full: read them, then gp_kit_clear()), GP_AGAIN (it
- * waits for gp_kit_ready(), a wake or a timer) or GP_FAIL (gp_kit_failure() says why; nothing is called any more but
- * close). Nothing here exits, blocks or reads a clock. One thread; wakers may be used from any.
+ * Functions that drive the task answer GP_OK, GP_YIELD (outputs are full: read them, then
+ * gp_kit_clear()), GP_AGAIN (it waits for gp_kit_ready(), a wake or a timer) or GP_FAIL
+ * (gp_kit_failure() says why; nothing is called any more but close). Nothing here exits, blocks or
+ * reads a clock. One thread; wakers may be used from any.
  */
 #ifndef GEARPUMP_TESTKIT_H
 #define GEARPUMP_TESTKIT_H
@@ -25,15 +27,15 @@
 #include <gearpump/processor.h>
 
 #define GP_KIT_PORTS_MAX 16u
-#define GP_KIT_ROWS_MAX (1u << 20)  /* waiting, and kept from one output port between two gp_kit_clear() */
-#define GP_KIT_LOG_MAX 1024u        /* lines kept; later ones are dropped */
+#define GP_KIT_ROWS_MAX  (1u << 20) /* waiting, and kept of each output port */
+#define GP_KIT_LOG_MAX   1024u      /* lines kept; later ones are dropped */
 #define GP_KIT_CALLS_MAX 1000000u   /* in one gp_kit_run(): a task that asks for more is stuck */
 
 GP_EXTERN_C_BEGIN
 
 struct gp_kit;
 
-/* NULL without memory or with a table that is none. Clocks start at a time well past 0; see gp_kit_now_ns(). */
+/* NULL without memory or with a table that is none. Both clocks start well past 0. */
 struct gp_kit *gp_kit_new(const struct gp_processor *table, uint32_t index, uint32_t parallelism);
 /* Closes what is open and frees everything; NULL is fine. */
 void gp_kit_free(struct gp_kit *kit);
@@ -44,7 +46,7 @@ int32_t gp_kit_set(struct gp_kit *kit, const char *key, const char *value);
 void gp_kit_set_ports(struct gp_kit *kit, uint32_t inputs, uint32_t outputs);
 /* At most so many rows in one call of process; 64 unless told. */
 void gp_kit_set_batch(struct gp_kit *kit, uint32_t rows);
-/* gp_out.full is set once so many rows have come out since the last gp_kit_clear(). 0, the default: never. */
+/* gp_out.full is set once so many rows came out since gp_kit_clear(). 0, the default: never. */
 void gp_kit_set_credit(struct gp_kit *kit, uint32_t rows);
 /* What gp_send() answers; GP_OK unless told. */
 void gp_kit_set_send(struct gp_kit *kit, int32_t answer);
@@ -54,8 +56,9 @@ int32_t gp_kit_open(struct gp_kit *kit);
 /* Closes the task, with ended = 1 if it came to its end, else 0. What came out stays readable. */
 void gp_kit_close(struct gp_kit *kit);
 
-/* Queues a row. key NULL: without key. Copied. GP_OK, or GP_FAIL (too large, no such port, too many). */
-int32_t gp_kit_push(struct gp_kit *kit, uint32_t port, const char *key, const char *value, int64_t time_ns);
+/* Queues a row; key NULL: without key. Copied. GP_OK, or GP_FAIL: too large, no such port, too many. */
+int32_t gp_kit_push(struct gp_kit *kit, uint32_t port, const char *key, const char *value,
+                    int64_t time_ns);
 /* The same with arbitrary bytes; GP_MSG_HASHED is ignored. */
 int32_t gp_kit_push_msg(struct gp_kit *kit, uint32_t port, const struct gp_msg *msg);
 /* Queues a watermark of all inputs; one that goes back is ignored, as the runtime does. */
@@ -77,7 +80,8 @@ void gp_kit_ready(struct gp_kit *kit);
 uint32_t gp_kit_count(const struct gp_kit *kit, uint32_t port);
 const struct gp_row *gp_kit_row(const struct gp_kit *kit, uint32_t port, uint32_t i);
 /* Whether row i is there, with this value (and key; NULL: without key). */
-int gp_kit_row_is(const struct gp_kit *kit, uint32_t port, uint32_t i, const char *key, const char *value);
+int gp_kit_row_is(const struct gp_kit *kit, uint32_t port, uint32_t i, const char *key,
+                  const char *value);
 /* Forgets all output and gives the credit back. */
 void gp_kit_clear(struct gp_kit *kit);
 /* The last watermark that came out; GP_TIME_MIN before the first. */
@@ -100,7 +104,8 @@ const char *gp_kit_log(const struct gp_kit *kit, uint32_t i, int32_t *ret_level)
 int64_t gp_kit_counter(const struct gp_kit *kit, const char *name);
 /* Messages sent with gp_send() and accepted; NULL beyond the last. */
 uint32_t gp_kit_sends(const struct gp_kit *kit);
-const struct gp_row *gp_kit_sent(const struct gp_kit *kit, uint32_t i, const char **ret_processor, uint32_t *ret_index);
+const struct gp_row *gp_kit_sent(const struct gp_kit *kit, uint32_t i, const char **ret_processor,
+                                 uint32_t *ret_index);
 int64_t gp_kit_now_ns(const struct gp_kit *kit);
 int64_t gp_kit_wall_ns(const struct gp_kit *kit);
 /* Pending timers of a clock, and the time of the earliest (GP_TIME_MAX: none). */
@@ -119,13 +124,17 @@ uint32_t gp_kit_state_count(const struct gp_kit_state *state);
 /* Entry i; ret->bytes is borrowed until the state changes. GP_OK, or GP_FAIL beyond the last. */
 int32_t gp_kit_state_entry(const struct gp_kit_state *state, uint32_t i, struct gp_entry_view *ret);
 /* Adds an entry by hand, as a damaged or older one. Copied. */
-int32_t gp_kit_state_add(struct gp_kit_state *state, uint32_t group, const char *name, gp_bytes bytes);
+int32_t gp_kit_state_add(struct gp_kit_state *state, uint32_t group, const char *name,
+                         gp_bytes bytes);
 
 /* Adds this task's entries to state. */
 int32_t gp_kit_snapshot(struct gp_kit *kit, struct gp_kit_state *state);
-/* Gives the task the entries of key groups first..last; with_task: those of GP_GROUP_NONE as well. After open. */
-int32_t gp_kit_restore(struct gp_kit *kit, const struct gp_kit_state *state, uint32_t first, uint32_t last,
-                       uint32_t with_task);
+/*
+ * Gives the task the entries of key groups first..last, and with with_task those of GP_GROUP_NONE.
+ * After open.
+ */
+int32_t gp_kit_restore(struct gp_kit *kit, const struct gp_kit_state *state, uint32_t first,
+                       uint32_t last, uint32_t with_task);
 int32_t gp_kit_prepare(struct gp_kit *kit, uint64_t checkpoint);
 int32_t gp_kit_commit(struct gp_kit *kit, uint64_t checkpoint);
 int32_t gp_kit_abort(struct gp_kit *kit, uint64_t checkpoint);
@@ -145,10 +154,11 @@ struct gp_kit_pair {
  *     split split x2
  *     source:0 -> split:0 shuffle
  *     mistake: output is missing
- * Names and edges are not checked. Returns what build answered; GP_FAIL, too, without build or when the text does not fit.
+ * Names and edges are not checked. Returns what build answered; GP_FAIL, too, without build or when
+ * the text does not fit.
  */
-int32_t gp_kit_build(const struct gp_entry *entry, const struct gp_kit_pair *config, uint32_t config_count, char *ret_text,
-                     size_t ret_text_size);
+int32_t gp_kit_build(const struct gp_entry *entry, const struct gp_kit_pair *config,
+                     uint32_t config_count, char *ret_text, size_t ret_text_size);
 
 /* The processor table of this type in a plugin's catalogue, or NULL. */
 const struct gp_processor *gp_kit_find(const struct gp_entry *entry, const char *type);

@@ -1,0 +1,171 @@
+/*
+ * WordCount: its processors one by one, and its graph.
+ */
+#include <ctype.h>
+
+#include <gearpump/gearpump.h>
+#include <gearpump/testkit.h>
+
+#include "files.h"
+
+static struct gp_kit *opened(const char *type, const char *output)
+{
+    struct gp_kit *kit = gp_kit_new(gp_kit_find(&gp_entry, type), 0, 1);
+
+    GP_REQUIRE(kit != NULL);
+    if (output) {
+        GP_REQUIRE_EQ(gp_kit_set(kit, "output", output), GP_OK);
+    }
+    GP_REQUIRE_EQ(gp_kit_open(kit), GP_OK);
+    return kit;
+}
+
+GP_TEST(wordcount, splits_at_the_white_space_of_the_c_locale)
+{
+    struct gp_kit *kit = opened("split", NULL);
+    char line[512];
+    struct gp_msg msg = {.size = sizeof msg, .time_ns = 3, .value = line, .value_len = 512};
+    const char *word;
+    uint32_t words = 0;
+
+    for (uint32_t i = 0; i < 256; i++) { /* each byte, with an x behind it */
+        line[2 * i] = (char)i;
+        line[2 * i + 1] = 'x';
+    }
+    GP_CHECK_EQ(gp_kit_push_msg(kit, 0, &msg), GP_OK);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_OK);
+    for (uint32_t i = 0; i < 512; i++) {
+        if (isspace((unsigned char)line[i]) || i == 0) {
+            const struct gp_row *row = gp_kit_row(kit, 0, words++);
+            uint32_t end = i + 1;
+            word = i == 0 ? line : line + i + 1;
+            while (end < 512 && !isspace((unsigned char)line[end])) {
+                end++;
+            }
+            GP_REQUIRE(row != NULL);
+            GP_CHECK_EQ(row->key_len, (size_t)(line + end - word));
+            GP_CHECK_MEM_EQ(row->key, word, row->key_len);
+            GP_CHECK_EQ(row->value_len, 0);
+            GP_CHECK_EQ(row->time_ns, 3);
+        }
+    }
+    GP_CHECK_EQ(gp_kit_count(kit, 0), words);
+    gp_kit_free(kit);
+}
+
+GP_TEST(wordcount, makes_no_words_of_space)
+{
+    struct gp_kit *kit = opened("split", NULL);
+
+    (void)gp_kit_push(kit, 0, NULL, "", 0);
+    (void)gp_kit_push(kit, 0, NULL, " \t\v\f\r ", 0);
+    (void)gp_kit_push(kit, 0, NULL, "  one  ", 0);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_OK);
+    GP_CHECK_EQ(gp_kit_count(kit, 0), 1);
+    GP_CHECK(gp_kit_row_is(kit, 0, 0, "one", ""));
+    gp_kit_free(kit);
+}
+
+/* More words than the table and the text begin with, and bytes that are no text. */
+GP_TEST(wordcount, counts_every_word_and_writes_its_part)
+{
+    struct folder f = folder_new();
+    struct gp_kit *kit = opened("count", folder_file(&f, "out"));
+    const struct gp_msg odd = {
+        .size = sizeof odd, .flags = GP_MSG_KEYED, .key = "\0\xff\xc3", .key_len = 3};
+    char word[32];
+    FILE *file;
+    uint32_t lines = 0;
+    int odd_found = 0;
+
+    for (uint32_t i = 0; i < 5000; i++) {
+        for (uint32_t j = 0; j <= i % 3; j++) {
+            (void)snprintf(word, sizeof word, "word-%u", i);
+            GP_REQUIRE_EQ(gp_kit_push(kit, 0, word, "", 0), GP_OK);
+        }
+    }
+    GP_CHECK_EQ(gp_kit_push_msg(kit, 0, &odd), GP_OK);
+    GP_CHECK_EQ(gp_kit_end(kit), GP_OK);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_OK);
+    gp_kit_free(kit);
+    file = fopen(folder_file(&f, "out/part-0"), "r");
+    GP_REQUIRE(file != NULL);
+    while (fgets(word, sizeof word, file)) {
+        uint32_t i = 0;
+        uint32_t count = 0;
+        lines++;
+        if (sscanf(word, "word-%u\t%u\n", &i, &count) == 2) {
+            GP_CHECK_EQ(count, i % 3 + 1);
+        } else {
+            odd_found += memcmp(word, "\0\xff\xc3\t1\n", 6) == 0;
+        }
+    }
+    (void)fclose(file);
+    GP_CHECK_EQ(lines, 5001);
+    GP_CHECK_EQ(odd_found, 1);
+    GP_CHECK(access(folder_file(&f, "out/.part-0.tmp"), F_OK) != 0);
+    folder_remove(&f);
+}
+
+GP_TEST(wordcount, fails_when_its_part_cannot_be_written)
+{
+    struct folder f = folder_new();
+    struct gp_kit *kit;
+
+    folder_write(&f, "file", "in the way");
+    kit = opened("count", f.name);
+    (void)gp_kit_end(kit);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_FAIL);
+    GP_CHECK(strstr(gp_kit_failure(kit), "/file/part-0': Not a directory") != NULL);
+    gp_kit_free(kit);
+    folder_remove(&f);
+}
+
+GP_TEST(wordcount, logs_every_second_without_output)
+{
+    struct gp_kit *kit = opened("count", NULL);
+
+    (void)gp_kit_push(kit, 0, "pump", "", 0);
+    (void)gp_kit_push(kit, 0, "pump", "", 0);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_OK);
+    GP_CHECK_EQ(gp_kit_logs(kit), 0);
+    gp_kit_advance(kit, 2000000000);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_OK);
+    GP_CHECK_EQ(gp_kit_logs(kit), 2);
+    GP_CHECK_STR_EQ(gp_kit_log(kit, 0, NULL), "counts: pump=2");
+    gp_kit_free(kit);
+}
+
+GP_TEST(wordcount, brings_lines_of_its_own_as_long_as_there_is_room)
+{
+    struct gp_kit *kit = opened("lines", NULL);
+
+    gp_kit_set_credit(kit, 5);
+    GP_CHECK_EQ(gp_kit_poll(kit, 4), GP_MORE);
+    GP_CHECK_EQ(gp_kit_count(kit, 0), 4);
+    GP_CHECK_EQ(gp_kit_poll(kit, 4), GP_MORE);
+    GP_CHECK_EQ(gp_kit_count(kit, 0), 5);
+    GP_CHECK(gp_kit_row_is(kit, 0, 0, NULL, "the gear turns the pump"));
+    gp_kit_free(kit);
+}
+
+GP_TEST(wordcount, builds_its_graph_by_its_parameters)
+{
+    static const struct gp_kit_pair pairs[] = {{"input", "/in"}, {"output", "/out"}};
+    char text[512];
+
+    GP_CHECK_EQ(gp_kit_build(&gp_entry, NULL, 0, text, sizeof text), GP_OK);
+    GP_CHECK_STR_EQ(text, "source lines x1\n"
+                          "split split x2\n"
+                          "count count x2\n"
+                          "source:0 -> split:0 shuffle\n"
+                          "split:0 -> count:0 hash\n");
+    GP_CHECK_EQ(gp_kit_build(&gp_entry, pairs, 2, text, sizeof text), GP_OK);
+    GP_CHECK_STR_EQ(text, "source file/source x1\n"
+                          "split split x2\n"
+                          "count count x2\n"
+                          "source path=/in\n"
+                          "count output=/out\n"
+                          "source:0 -> split:0 shuffle\n"
+                          "split:0 -> count:0 hash\n");
+}
