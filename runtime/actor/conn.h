@@ -12,8 +12,8 @@
  * the peer is told why in a CLOSE frame. Nothing that a peer sends has an effect beyond its own
  * connection.
  *
- * Loop thread only. conn_free() may be called anywhere, inside callbacks too; the memory lives on
- * until the writes under way have been told.
+ * Loop thread only; silent: whoever owns the connection logs. conn_free() may be called anywhere,
+ * inside callbacks too; the memory lives on until the writes under way have been told.
  */
 #ifndef ACTOR_CONN_H
 #define ACTOR_CONN_H
@@ -23,7 +23,6 @@
 #include <stdint.h>
 
 #include "actor/rbuf.h"
-#include "base/log.h"
 #include "port/port.h"
 #include "wire/frame.h"
 #include "wire/hello.h"
@@ -51,7 +50,6 @@ struct conn_identity {
 struct conn_setup {
     const struct port *port; /* randomness and JSON */
     struct loop *loop;
-    const struct log *log;
     struct rbuf_pool *pool;
     const struct conn_identity *identity;
 

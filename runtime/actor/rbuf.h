@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RBUF_ALIGN 64u
+#define RBUF_ALIGN ((size_t)64)
 
 struct rbuf_pool;
 

@@ -1,0 +1,109 @@
+/*
+ * conn_internal.h: one connection from inside: what conn.c (life, writing, silence), conn_read.c
+ * (bytes to frames) and conn_greet.c (the handshake) share. Nobody else includes it.
+ */
+#ifndef ACTOR_CONN_INTERNAL_H
+#define ACTOR_CONN_INTERNAL_H
+
+#include "actor/conn.h"
+#include "base/buf.h"
+
+enum conn_state {
+    CONN_CONNECTING, /* dialled: on_connected is owed */
+    CONN_HELLO,      /* the peer's HELLO is awaited */
+    CONN_PROOF,      /* the peer's PROOF is awaited */
+    CONN_READY,
+    CONN_CLOSED, /* on_closed is owed, or was told */
+};
+
+/* Copied frames, going out in one write. */
+struct conn_block {
+    struct conn *conn;
+    struct buf bytes;
+};
+
+/* What only the handshake needs. */
+struct conn_greeting {
+    char *target;
+    char *key_id;
+    uint64_t target_incarnation;
+    struct buf own; /* payloads of the two hellos, as they travelled */
+    struct buf peer;
+    struct conn_key key;
+    size_t bytes_in; /* of frames before READY */
+};
+
+/*
+ * Invariants: stream is NULL exactly in CLOSED; greeting is NULL from READY or CLOSED on; of buf,
+ * [head, tail) is received and not yet handed out, and buf is NULL when that is empty; writes
+ * counts blocks given to the stream, each of which holds a reference.
+ */
+struct conn {
+    const struct conn_setup *setup;
+    const struct conn_events *events;
+    void *user;
+    enum conn_state state;
+    enum hello_side side;
+    bool is_local; /* the bytes never leave this host */
+    bool is_freed; /* the owner let go: no more callbacks */
+    bool is_told;  /* on_closed was called */
+    uint32_t refs; /* the owner, blocks being written, calls under way */
+    struct stream *stream;
+    struct timer *timer; /* end of the handshake, then ticks, then telling on_closed */
+    struct gp_error why;
+    struct hello peer;
+    struct net_addr addr;
+    struct conn_greeting *greeting;
+
+    struct rbuf *buf;
+    size_t head;
+    size_t tail;
+    struct frame_header header;
+    bool header_known; /* header is that of the frame at head */
+    bool is_starved;   /* there was no memory to read into; the next tick tries again */
+
+    struct conn_block *pending; /* being filled */
+    struct conn_block *spare;
+    uint32_t writes;
+    int64_t heard_ns;
+    int64_t ticked_ns;
+    struct conn_counts counts;
+};
+
+/* ---- conn.c ---- */
+
+/* Asserts that the move is allowed. */
+void conn_move(struct conn *conn, enum conn_state state);
+
+/* Ends the connection because of err; tell: in a CLOSE frame too. Only the first call counts. */
+void conn_fail(struct conn *conn, const struct gp_error *err, bool tell);
+/* The same, made from a code and printf-style text. */
+void conn_refuse(struct conn *conn, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* As conn_send(), in any state that has a stream. */
+int conn_send_frame(struct conn *conn, const struct frame_header *header, gp_bytes payload);
+/* A struct as JSON in a frame; on failure the connection ends. */
+void conn_send_struct(struct conn *conn, uint16_t type, enum frame_kind kind,
+                      const struct fields *table, const void *s);
+
+void conn_hold(struct conn *conn);
+void conn_release(struct conn *conn);
+
+/* From HELLO or PROOF to READY: the keys are wiped, ticks begin, the owner is told. */
+void conn_become_ready(struct conn *conn);
+
+/* ---- conn_read.c ---- */
+
+extern const struct stream_reader conn_reader;
+
+/* ---- conn_greet.c ---- */
+
+/* Sends our HELLO. */
+void conn_greet(struct conn *conn);
+/* A HELLO or PROOF that arrived before READY. */
+void conn_greeting_frame(struct conn *conn, uint16_t type, gp_bytes payload);
+/* Wipes the key. NULL is fine. */
+void conn_greeting_free(struct conn_greeting *greeting);
+
+#endif
