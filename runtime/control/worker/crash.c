@@ -75,10 +75,7 @@ bool crash_parse(gp_str line, struct crash *ret)
     while (rest.len > 0) {
         gp_str key;
         gp_str value;
-        if (!str_cut(rest, ' ', &field, &rest)) {
-            field = rest;
-            rest = (gp_str){0};
-        }
+        (void)str_cut(rest, ' ', &field, &rest); /* without a blank, field is all of it */
         if (str_cut(str_trim(field), '=', &key, &value)) {
             take(ret, key, value);
         }
