@@ -113,19 +113,26 @@ int registry_lookup(const struct registry *r, const char *ref, struct app **ret_
     return 0;
 }
 
-/* Forgets the oldest ended application. */
-static void forget_one(struct registry *r)
+/* Forgets the application that ended first, but for one that is in use. */
+static void forget_one(struct registry *r, const struct app *keep)
 {
+    uint32_t oldest = r->count;
+
     for (uint32_t i = 0; i < r->count; i++) {
-        struct app *app = r->apps[i];
-        if (app_state_is_end(app->state)) {
-            (void)map_str_remove(&r->requests, gp_str_of(app->spec.request_id));
-            app_free(app);
-            memmove(&r->apps[i], &r->apps[i + 1], (r->count - i - 1) * sizeof(struct app *));
-            r->count--;
-            r->ended--;
-            return;
+        const struct app *app = r->apps[i];
+        if (app != keep && app_state_is_end(app->state) &&
+            (oldest == r->count || app->finished_ms < r->apps[oldest]->finished_ms)) {
+            oldest = i;
         }
+    }
+    if (oldest < r->count) {
+        struct app *app = r->apps[oldest];
+        (void)map_str_remove(&r->requests, gp_str_of(app->spec.request_id));
+        memmove(&r->apps[oldest], &r->apps[oldest + 1],
+                (r->count - oldest - 1) * sizeof(struct app *));
+        r->count--;
+        r->ended--;
+        app_free(app);
     }
 }
 
@@ -299,7 +306,7 @@ int registry_apply(struct registry *r, const struct command *command, struct app
     app->version++;
     *ret_app = app;
     if (r->ended > APPS_ENDED_MAX) {
-        forget_one(r); /* never the one at hand: it is the youngest to end */
+        forget_one(r, app);
     }
     return 0;
 }

@@ -1,0 +1,50 @@
+/*
+ * master.h: the registry and scheduler of the cluster, as one actor.
+ *
+ * Clients submit and ask; workers register and offer slots; appmasters register, get slots, tell how their application
+ * is. What must not be forgotten is in the registry (registry.h); the rest is soft: workers and grants (workers.h), the places
+ * of appmasters, uploads, waiting clients.
+ *
+ * Happy path of an application: artefact.offer, artefact.chunk ..., app.submit -> a worker is picked, grant.offer,
+ * appmaster.launch -> appmaster.register -> plugin.resolve, plan.put, slots.request -> grant.offer to the workers -> the
+ * appmaster launches executors there -> app.state running ... finished -> everything is given back.
+ *
+ * Fails when: the appmaster dies or does not come in time, the worker below it is lost, the appmaster says so: the
+ * application is failed with the reason. (Recovery will restart the appmaster with the next epoch instead.)
+ *
+ * One loop, one thread. Everything through port.
+ */
+#ifndef CONTROL_MASTER_MASTER_H
+#define CONTROL_MASTER_MASTER_H
+
+#include "actor/endpoint.h"
+#include "control/limits.h"
+
+struct master;
+
+struct master_options {
+    const struct port *port;        /* borrowed, outlives the master */
+    const char *bind;               /* "host:port"; port 0: a free one */
+    const char *advertise;          /* "host:port" for others, or NULL: as bound */
+    const char *data_dir;           /* absolute; made when missing */
+    gp_bytes secret;                /* key "cluster"; copied */
+    const char *const *plugin_dirs; /* where plugins named in graphs are looked for */
+    uint32_t plugin_dir_count;
+    uint64_t upload_max;      /* bytes; 0: ARTEFACT_SIZE_MAX_BYTES */
+    int64_t start_timeout_ns; /* 0: START_TIMEOUT_NS */
+    struct endpoint_limits limits;
+};
+
+/* Listens from now on. Strings are copied. */
+int master_new(const struct master_options *options, struct master **ret, struct gp_error *err);
+
+/* Ends all connections; workers go on and look for another master. NULL is fine. */
+void master_free(struct master *m);
+
+/* "host:port" that others reach it by. */
+const char *master_address(const struct master *m);
+
+/* Workers that are registered now. */
+uint32_t master_worker_count(const struct master *m);
+
+#endif
