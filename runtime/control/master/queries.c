@@ -1,0 +1,258 @@
+/*
+ * queries.c: what clients ask to see. Answers borrow from the master's state: they are encoded before anything can change.
+ */
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "control/master/internal.h"
+
+#define NS_PER_MS 1000000
+
+static char no_text[] = "";
+
+void app_summary(const struct app *app, struct msg_app_summary *ret)
+{
+    *ret = (struct msg_app_summary){.id = app->id,
+                                    .name = app->spec.name,
+                                    .state = app->state,
+                                    .submitted_ms = app->submitted_ms,
+                                    .started_ms = app->started_ms,
+                                    .finished_ms = app->finished_ms,
+                                    .executors = app->executors,
+                                    .tasks = app->tasks,
+                                    .error = app->error};
+}
+
+int queries_cluster_info(struct master *m, struct reply_token token)
+{
+    struct msg_master_info self = {.address = m->address, .role = MASTER_LEADER, .term = 1};
+    struct msg_cluster_info info = {.cluster = m->cluster,
+                                    .version = (char *)(uintptr_t)GP_VERSION,
+                                    .masters = &self,
+                                    .masters_count = 1};
+
+    return endpoint_reply(m->ep, token, &info);
+}
+
+int queries_workers(struct master *m, const struct msg_worker_list *list, struct reply_token token)
+{
+    struct msg_worker_info infos[MSG_PAGE_MAX];
+    struct msg_worker_page page = {.workers = infos};
+    uint32_t limit = list->limit > 0 && list->limit < MSG_PAGE_MAX ? list->limit : MSG_PAGE_MAX;
+    int64_t now_ns = loop_now_ns(m->port->loop);
+
+    for (uint32_t i = 0; i < m->workers.count; i++) {
+        const struct worker_entry *entry = m->workers.entries[i];
+        if (entry->id <= list->after) {
+            continue;
+        }
+        if (page.workers_count == limit) {
+            page.next = infos[limit - 1].id;
+            break;
+        }
+        infos[page.workers_count++] =
+            (struct msg_worker_info){.id = entry->id,
+                                     .name = entry->info.name,
+                                     .address = entry->info.address,
+                                     .host = entry->info.host,
+                                     .pid = entry->info.pid,
+                                     .cpus = entry->info.cpus,
+                                     .slots = entry->info.slots,
+                                     .slots_used = entry->used,
+                                     .executors = entry->processes,
+                                     .up_ms = (now_ns - entry->up_since_ns) / NS_PER_MS,
+                                     .version = entry->info.version};
+    }
+    return endpoint_reply(m->ep, token, &page);
+}
+
+int queries_apps(struct master *m, const struct msg_app_list *list, struct reply_token token)
+{
+    struct msg_app_summary summaries[MSG_PAGE_MAX];
+    struct msg_app_page page = {.apps = summaries};
+    uint32_t limit = list->limit > 0 && list->limit < MSG_PAGE_MAX ? list->limit : MSG_PAGE_MAX;
+    uint32_t after = list->after;
+    struct app *app;
+
+    while ((app = registry_next(&m->registry, after)) != NULL) {
+        after = app->id;
+        if (!list->all && app_state_is_end(app->state)) {
+            continue;
+        }
+        if (page.apps_count == limit) {
+            page.next = summaries[limit - 1].id;
+            break;
+        }
+        app_summary(app, &summaries[page.apps_count++]);
+    }
+    return endpoint_reply(m->ep, token, &page);
+}
+
+/* ---- describe: the appmaster knows the half of it ---- */
+
+struct describing {
+    struct master *master;
+    struct reply_token token;
+    uint32_t app;
+};
+
+static void describe_answer(struct master *m, struct app *app, struct reply_token token,
+                            const struct msg_app_live *live)
+{
+    const struct app_place *place = apps_place(m, app->id);
+    const struct worker_entry *entry = place ? workers_find(&m->workers, place->worker) : NULL;
+    struct msg_app_description d = {.plan = app->plan};
+
+    app_summary(app, &d.app);
+    d.appmaster = (struct msg_executor_info){
+        .worker_name = no_text, .worker_address = no_text, .host = no_text, .state = no_text};
+    if (entry) {
+        d.appmaster.worker = entry->id;
+        d.appmaster.worker_name = entry->info.name;
+        d.appmaster.worker_address = entry->info.address;
+        d.appmaster.host = entry->info.host;
+        d.appmaster.pid = place->pid;
+    }
+    if (live) {
+        d.live = *live;
+    } else {
+        d.live.last_error = app->error;
+        d.live.guarantee = no_text;
+    }
+    (void)endpoint_reply(m->ep, token, &d); /* a client that has gone needs no answer */
+}
+
+static void on_app_live(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct describing *d = user;
+    struct app *app = registry_find(&d->master->registry, d->app);
+
+    (void)peer;
+    if (app) {
+        describe_answer(d->master, app, d->token, answer->code < 0 ? NULL : answer->msg);
+    } else {
+        struct gp_error err;
+        (void)gp_error_set(&err, GP_ENOENT, "application %u is no longer known", d->app);
+        (void)endpoint_reply_error(d->master->ep, d->token, &err);
+    }
+    free(d);
+}
+
+int queries_describe(struct master *m, const struct msg_app_ref *ref, struct reply_token token,
+                     struct gp_error *err)
+{
+    const struct app_place *place;
+    struct peer *appmaster = NULL;
+    struct describing *d;
+    struct app *app;
+    int rc = registry_lookup(&m->registry, ref->app, &app, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    place = apps_place(m, app->id);
+    if (place && place->peer) {
+        appmaster = endpoint_peer(m->ep, place->peer);
+    }
+    d = appmaster ? malloc(sizeof *d) : NULL;
+    if (d) {
+        *d = (struct describing){m, token, app->id};
+        if (peer_ask(appmaster, MSG_APP_QUERY, NULL, ASK_TIMEOUT_NS, 0, on_app_live, d) >= 0) {
+            return 0;
+        }
+        free(d);
+    }
+    describe_answer(m, app, token, NULL);
+    return 0;
+}
+
+/* ---- waiting ---- */
+
+static void waiter_answer(struct master *m, const struct waiter *waiter, const struct app *app)
+{
+    struct msg_app_change change = {.version = app->version};
+
+    app_summary(app, &change.app);
+    if (waiter->kill) {
+        (void)endpoint_reply(m->ep, waiter->token, &change.app);
+    } else {
+        (void)endpoint_reply(m->ep, waiter->token, &change);
+    }
+}
+
+static void waiter_timer_set(struct master *m)
+{
+    int64_t first = INT64_MAX;
+    int64_t now_ns = loop_now_ns(m->port->loop);
+
+    for (uint32_t i = 0; i < m->waiter_count; i++) {
+        first = m->waiters[i].deadline_ns < first ? m->waiters[i].deadline_ns : first;
+    }
+    if (first == INT64_MAX) {
+        timer_stop(m->waiter_timer);
+    } else {
+        timer_start(m->waiter_timer, first > now_ns ? first - now_ns : 0);
+    }
+}
+
+int waiters_add(struct master *m, const struct waiter *waiter, struct gp_error *err)
+{
+    if (m->waiter_count == WAITERS_MAX) {
+        return gp_error_set(err, GP_EFULL, "%u clients are waiting already", WAITERS_MAX);
+    }
+    m->waiters[m->waiter_count++] = *waiter;
+    waiter_timer_set(m);
+    return 0;
+}
+
+int queries_wait(struct master *m, const struct msg_app_wait *wait, struct reply_token token,
+                 struct gp_error *err)
+{
+    struct waiter waiter = {.token = token, .seen_version = wait->seen_version};
+    struct app *app;
+    int rc = registry_lookup(&m->registry, wait->app, &app, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    waiter.app = app->id;
+    waiter.deadline_ns = loop_now_ns(m->port->loop) + (int64_t)wait->timeout_ms * NS_PER_MS;
+    if (app->version != wait->seen_version || wait->timeout_ms == 0) {
+        waiter_answer(m, &waiter, app);
+        return 0;
+    }
+    return waiters_add(m, &waiter, err);
+}
+
+void waiters_notify(struct master *m, const struct app *app)
+{
+    for (uint32_t i = m->waiter_count; i > 0; i--) {
+        struct waiter *waiter = &m->waiters[i - 1];
+        bool due =
+            waiter->kill ? app_state_is_end(app->state) : app->version != waiter->seen_version;
+        if (waiter->app == app->id && due) {
+            waiter_answer(m, waiter, app);
+            *waiter = m->waiters[--m->waiter_count];
+        }
+    }
+    waiter_timer_set(m);
+}
+
+void on_waiter_timer(void *user)
+{
+    struct master *m = user;
+    int64_t now_ns = loop_now_ns(m->port->loop);
+
+    for (uint32_t i = m->waiter_count; i > 0; i--) {
+        struct waiter waiter = m->waiters[i - 1];
+        const struct app *app = registry_find(&m->registry, waiter.app);
+        if (waiter.deadline_ns > now_ns && app) {
+            continue;
+        }
+        m->waiters[i - 1] = m->waiters[--m->waiter_count];
+        if (app) {
+            waiter_answer(m, &waiter, app);
+        }
+    }
+    waiter_timer_set(m);
+}
