@@ -17,7 +17,7 @@ target_compile_options(gp_warnings INTERFACE
   $<$<BOOL:${GP_WERROR}>:-Werror>)
 
 add_library(gp_flags INTERFACE)
-target_compile_definitions(gp_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(gp_flags INTERFACE _GNU_SOURCE GP_VERSION="${PROJECT_VERSION}")
 target_compile_options(gp_flags INTERFACE
   -fvisibility=hidden -fno-omit-frame-pointer -fstack-protector-strong
   $<$<CONFIG:Release,RelWithDebInfo>:-O3>)

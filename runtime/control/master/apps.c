@@ -1,0 +1,656 @@
+/*
+ * apps.c: the life of applications on the master.
+ *
+ * A live application has a place (struct app_place): the worker below its appmaster, the appmaster's connection, one timer that
+ * is a deadline, first to register, later to stop. Slots are booked before the worker is asked and given back when it refuses,
+ * when the appmaster releases them, and all at the end. The end is always apps_end(): state, slots, place, whoever waits.
+ */
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "control/master/internal.h"
+
+static const int64_t kill_wait_ns = STOP_TIMEOUT_NS + ASK_TIMEOUT_NS;
+
+struct app_place *apps_place(struct master *m, uint32_t app)
+{
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        if (m->places[i].app == app) {
+            return &m->places[i];
+        }
+    }
+    return NULL;
+}
+
+static void place_free(struct app_place *place)
+{
+    timer_free(place->deadline);
+    *place = (struct app_place){0};
+}
+
+void apps_deinit(struct master *m)
+{
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        place_free(&m->places[i]);
+    }
+}
+
+static int apply(struct master *m, const struct command *command, struct app **ret_app,
+                 struct gp_error *err)
+{
+    struct command full = *command;
+    int rc;
+
+    full.wall_ms = master_wall_ms(m);
+    rc = registry_apply(&m->registry, &full, ret_app, err);
+    if (rc >= 0) {
+        waiters_notify(m, *ret_app);
+    }
+    return rc;
+}
+
+/* ---- the end ---- */
+
+/* Whatever still runs of the application on this worker must go. The answer does not matter: losing the worker does it too. */
+static void stop_processes(struct master *m, const struct app *app, uint32_t worker)
+{
+    const struct worker_entry *entry = workers_find(&m->workers, worker);
+    struct peer *peer = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
+    struct msg_grant_revoke revoke = {.app = app->id, .epoch = app->epoch};
+
+    if (peer) {
+        (void)peer_tell(peer, MSG_GRANT_REVOKE, &revoke);
+    }
+}
+
+static void apps_end(struct master *m, uint32_t id, uint32_t state, const char *error)
+{
+    struct command command = {.op = COMMAND_STATE, .app = id, .state = state, .error = error};
+    struct app_place *place = apps_place(m, id);
+    struct app *app = registry_find(&m->registry, id);
+
+    if (!app || app_state_is_end(app->state)) {
+        return;
+    }
+    for (uint32_t i = 0; i < m->workers.grant_count; i++) {
+        if (m->workers.grants[i].app == id) {
+            stop_processes(m, app, m->workers.grants[i].worker);
+        }
+    }
+    workers_release_app(&m->workers, id);
+    if (place) {
+        place_free(place);
+    }
+    if (apply(m, &command, &app, NULL) < 0) {
+        return; /* no memory for the text: the state comes without it */
+    }
+    switch (state) {
+    case APP_FINISHED:
+        LOG_INFO(master_log(m), "app.finished", KV_U64("app", id), KV_STR("name", app->spec.name));
+        break;
+    case APP_KILLED:
+        LOG_INFO(master_log(m), "app.killed", KV_U64("app", id), KV_STR("name", app->spec.name));
+        break;
+    default:
+        LOG_WARN(master_log(m), "app.failed", KV_U64("app", id), KV_STR("name", app->spec.name),
+                 KV_STR("error", app->error));
+        break;
+    }
+}
+
+static void on_deadline(void *user)
+{
+    struct app_place *place = user;
+    struct master *m = place->master;
+
+    if (place->stopping) {
+        apps_end(m, place->app, APP_KILLED, NULL);
+    } else {
+        apps_end(m, place->app, APP_FAILED, "its appmaster did not register in time");
+    }
+}
+
+/* ---- launch ---- */
+
+struct launching {
+    struct master *master;
+    uint32_t app;
+    uint32_t worker;
+};
+
+static void on_launched(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct launching *l = user;
+    struct app_place *place = apps_place(l->master, l->app);
+    char text[ERROR_TEXT_MAX];
+
+    (void)peer;
+    if (place && answer->code < 0) {
+        (void)str_format(text, sizeof text, "its appmaster could not be started on worker %u: %s",
+                         l->worker, answer->err->text);
+        apps_end(l->master, l->app, APP_FAILED, text);
+    } else if (place) {
+        place->pid = ((const struct msg_launched *)answer->msg)->pid;
+    }
+    free(l);
+}
+
+static void on_offered(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct launching *l = user;
+    struct app *app = registry_find(&l->master->registry, l->app);
+    char *masters[] = {l->master->address};
+    struct msg_appmaster_launch launch;
+
+    if (!app || !apps_place(l->master, l->app) || answer->code < 0) {
+        on_launched(user, peer, answer);
+        return;
+    }
+    launch = (struct msg_appmaster_launch){.app = app->id,
+                                           .epoch = app->epoch,
+                                           .name = app->spec.name,
+                                           .sha256 = app->spec.sha256,
+                                           .token = app->token,
+                                           .masters = masters,
+                                           .masters_count = 1};
+    if (peer_ask(peer, MSG_APPMASTER_LAUNCH, &launch, START_TIMEOUT_NS, 0, on_launched, l) < 0) {
+        apps_end(l->master, l->app, APP_FAILED, "the worker of its appmaster was lost");
+        free(l);
+    }
+}
+
+/* Offers slots on a worker; fn gets the answer. */
+static int offer(struct master *m, const struct app *app, const struct worker_entry *entry,
+                 uint32_t slots, answer_fn fn, void *user)
+{
+    struct peer *peer = endpoint_peer(m->ep, entry->peer);
+    char *masters[] = {m->address};
+    struct msg_grant_offer grant = {.app = app->id,
+                                    .epoch = app->epoch,
+                                    .token = (char *)(uintptr_t)app->token,
+                                    .slots = slots,
+                                    .sha256 = app->spec.sha256,
+                                    .masters = masters,
+                                    .masters_count = 1};
+
+    return peer ? peer_ask(peer, MSG_GRANT_OFFER, &grant, ASK_TIMEOUT_NS, 0, fn, user) : GP_ECLOSED;
+}
+
+static int place_new(struct master *m, uint32_t app, uint32_t worker, struct app_place **ret)
+{
+    struct app_place *place = apps_place(m, 0);
+    int rc;
+
+    if (!place) {
+        return GP_EFULL;
+    }
+    rc = timer_new(m->port->loop, on_deadline, place, &place->deadline);
+    if (rc < 0) {
+        return rc;
+    }
+    place->master = m;
+    place->app = app;
+    place->worker = worker;
+    timer_start(place->deadline, m->start_timeout_ns);
+    *ret = place;
+    return 0;
+}
+
+/* Puts the appmaster of a new application on a worker. */
+static int start(struct master *m, struct app *app, const struct worker_entry *entry,
+                 struct gp_error *err)
+{
+    struct command epoch = {.op = COMMAND_EPOCH, .app = app->id};
+    struct command state = {.op = COMMAND_STATE, .app = app->id, .state = APP_STARTING};
+    struct launching *l = malloc(sizeof *l);
+    struct app_place *place = NULL;
+    int rc = l ? place_new(m, app->id, entry->id, &place) : GP_ENOMEM;
+
+    if (rc >= 0) {
+        rc = workers_grant(&m->workers, app->id, entry->id, 1);
+    }
+    if (rc >= 0) {
+        rc = apply(m, &epoch, &app, err);
+    }
+    if (rc >= 0) {
+        rc = apply(m, &state, &app, err);
+    }
+    if (rc >= 0) {
+        *l = (struct launching){m, app->id, entry->id};
+        rc = offer(m, app, entry, 1, on_offered, l);
+    }
+    if (rc < 0) {
+        free(l);
+        return gp_error_set(err, rc, "starting application %u: %s", app->id, error_sentence(rc));
+    }
+    return 0;
+}
+
+/* What can be known to be wrong before anything is registered. */
+static int submit_check(struct master *m, struct msg_app_submit *submit,
+                        struct worker_entry **ret_worker, struct gp_error *err)
+{
+    struct scheduler_worker list[WORKERS_MAX];
+    const struct scheduler_worker *pick;
+    struct gp_note note;
+    int rc = uploads_inspect(m, gp_str_of(submit->sha256), &note, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (!(note.flags & GP_NOTE_APP)) {
+        (void)gp_error_set(err, GP_EABI, "'%s' is a plugin without an application in it",
+                           note.name);
+        gp_error_hint(err, "define it with GP_APP(...) and a build function to submit it");
+        return GP_EABI;
+    }
+    if (submit->name[0] == '\0') {
+        free(submit->name);
+        submit->name = str_dup(gp_str_of(note.name));
+        if (!submit->name) {
+            return gp_error_set(err, GP_ENOMEM, "submitting");
+        }
+    }
+    pick = scheduler_pick(list, workers_offer(&m->workers, list));
+    if (!pick) {
+        (void)gp_error_set(err, GP_EFULL,
+                           "no worker has a free slot for the appmaster (%u worker%s)",
+                           m->workers.count, m->workers.count == 1 ? "" : "s");
+        gp_error_hint(err, "gpctl workers; start more with `gpd worker`, or kill an application");
+        return GP_EFULL;
+    }
+    *ret_worker = workers_find(&m->workers, pick->id);
+    return 0;
+}
+
+int apps_submit(struct master *m, struct msg_app_submit *submit, struct msg_app_submitted *ret,
+                struct gp_error *err)
+{
+    uint8_t random[(REGISTRY_TOKEN_SIZE - 1) / 2];
+    char token[REGISTRY_TOKEN_SIZE];
+    struct command command = {.op = COMMAND_SUBMIT, .submit = submit, .token = token};
+    struct worker_entry *entry = NULL;
+    struct app *app = NULL;
+    int rc = submit_check(m, submit, &entry, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    port_random(m->port, random, sizeof random);
+    hex_encode(random, sizeof random, token);
+    rc = apply(m, &command, &app, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->id = app->id;
+    if (app->state != APP_SUBMITTED || apps_place(m, app->id)) {
+        return 0; /* the client asked twice: this is the application of the first time */
+    }
+    LOG_INFO(master_log(m), "app.submitted", KV_U64("app", app->id), KV_STR("name", app->spec.name),
+             KV_STR("sha256", app->spec.sha256), KV_U64("worker", entry->id));
+    rc = start(m, app, entry, err);
+    if (rc < 0) {
+        apps_end(m, ret->id, APP_FAILED, err->text);
+    }
+    return rc;
+}
+
+/* ---- the appmaster speaks ---- */
+
+struct app *apps_of_peer(struct master *m, struct peer *peer)
+{
+    const struct address *address = peer_address(peer);
+
+    return address->role == ROLE_APPMASTER ? registry_find(&m->registry, address->app) : NULL;
+}
+
+/* The application of this peer, if the message is about it and of its present appmaster. */
+static int speaker(struct master *m, struct peer *peer, uint32_t id, uint32_t epoch,
+                   struct app **ret_app, struct app_place **ret_place, struct gp_error *err)
+{
+    struct app *app = apps_of_peer(m, peer);
+
+    if (!app || app->id != id) {
+        return gp_error_set(err, GP_EACCES, "not the appmaster of application %u", id);
+    }
+    if (app->epoch != epoch) {
+        return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
+                            epoch, id, app->epoch);
+    }
+    *ret_app = app;
+    *ret_place = apps_place(m, id);
+    if (!*ret_place) {
+        return gp_error_set(err, GP_ESTATE, "application %u is %s", id,
+                            app_state_names[app->state]);
+    }
+    return 0;
+}
+
+static void ask_to_stop(struct app_place *place);
+
+int apps_register(struct master *m, struct peer *peer, const struct msg_appmaster_register *msg,
+                  struct reply_token token, struct gp_error *err)
+{
+    struct msg_appmaster_welcome welcome;
+    struct app_place *place;
+    struct app *app;
+    int rc = speaker(m, peer, msg->app, msg->epoch, &app, &place, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    place->peer = peer_id(peer);
+    place->pid = msg->pid;
+    if (!place->stopping) {
+        timer_stop(place->deadline);
+    }
+    welcome = (struct msg_appmaster_welcome){.name = app->spec.name,
+                                             .sha256 = app->spec.sha256,
+                                             .config = app->spec.config,
+                                             .config_count = app->spec.config_count,
+                                             .parallelism = app->spec.parallelism,
+                                             .parallelism_count = app->spec.parallelism_count,
+                                             .executors = app->spec.executors,
+                                             .plan = app->plan};
+    LOG_INFO(master_log(m), "appmaster.registered", KV_U64("app", app->id),
+             KV_U64("epoch", app->epoch), KV_STR("address", msg->address));
+    rc = endpoint_reply(m->ep, token, &welcome);
+    if (place->stopping) {
+        ask_to_stop(place);
+    }
+    return rc;
+}
+
+int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put *msg,
+                  struct gp_error *err)
+{
+    struct command command = {.op = COMMAND_PLAN, .app = msg->app, .plan = msg->plan};
+    struct app_place *place;
+    struct app *app;
+    int rc = speaker(m, peer, msg->app, msg->epoch, &app, &place, err);
+
+    return rc < 0 ? rc : apply(m, &command, &app, err);
+}
+
+/* ---- slots ---- */
+
+/* One slots.request: answered when all workers have answered their offers. */
+struct granting {
+    struct master *master;
+    struct reply_token token;
+    uint32_t app;
+    uint32_t waiting;
+    bool refused;
+    uint32_t count;
+    struct gp_error err;
+    struct {
+        uint32_t worker;
+        uint32_t slots;
+    } parts[];
+};
+
+static void granting_finish(struct granting *g)
+{
+    struct master *m = g->master;
+    struct msg_grant *grants = calloc(g->count, sizeof *grants);
+    struct msg_slots_granted granted = {.grants = grants};
+
+    if (!grants) {
+        (void)gp_error_set(&g->err, GP_ENOMEM, "granting slots");
+        g->refused = true;
+    }
+    for (uint32_t i = 0; i < g->count; i++) {
+        const struct worker_entry *entry = workers_find(&m->workers, g->parts[i].worker);
+        if (g->refused || !entry) {
+            workers_release(&m->workers, g->app, g->parts[i].worker, g->parts[i].slots);
+            continue;
+        }
+        grants[granted.grants_count++] = (struct msg_grant){.worker = entry->id,
+                                                            .name = entry->info.name,
+                                                            .address = entry->info.address,
+                                                            .host = entry->info.host,
+                                                            .cpus = entry->info.cpus,
+                                                            .slots = g->parts[i].slots};
+    }
+    if (g->refused || granted.grants_count < g->count) {
+        if (!g->refused) {
+            (void)gp_error_set(&g->err, GP_EUNREACH, "a worker was lost while slots were granted");
+        }
+        LOG_WARN(master_log(m), "slots.refused", KV_U64("app", g->app),
+                 KV_STR("error", g->err.text));
+        (void)endpoint_reply_error(m->ep, g->token, &g->err);
+    } else {
+        (void)endpoint_reply(m->ep, g->token, &granted);
+    }
+    free(grants);
+    free(g);
+}
+
+static void on_grant_answer(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct granting *g = user;
+
+    (void)peer;
+    if (answer->code < 0 && !g->refused) {
+        g->refused = true;
+        g->err = *answer->err;
+        gp_error_prefix(&g->err, "a worker refused its slots");
+    }
+    if (--g->waiting == 0) {
+        granting_finish(g);
+    }
+}
+
+static int grant_parts(struct master *m, const struct app *app, struct granting *g)
+{
+    g->waiting = 1; /* ours, so that no answer ends it before all are asked */
+    for (uint32_t i = 0; i < g->count; i++) {
+        const struct worker_entry *entry = workers_find(&m->workers, g->parts[i].worker);
+        if (workers_grant(&m->workers, app->id, entry->id, g->parts[i].slots) < 0) {
+            g->count = i;
+            return GP_ENOMEM;
+        }
+        g->waiting++;
+        if (offer(m, app, entry, g->parts[i].slots, on_grant_answer, g) < 0) {
+            g->waiting--;
+            g->count = i + 1;
+            return GP_EUNREACH;
+        }
+    }
+    return 0;
+}
+
+int apps_slots_request(struct master *m, struct peer *peer, const struct msg_slots_request *msg,
+                       struct reply_token token, struct gp_error *err)
+{
+    struct scheduler_worker list[WORKERS_MAX];
+    uint32_t count = workers_offer(&m->workers, list);
+    uint32_t executors = msg->executors;
+    struct app_place *place;
+    struct granting *g;
+    struct app *app;
+    int rc = speaker(m, peer, msg->app, msg->epoch, &app, &place, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (msg->slots == 0) {
+        return gp_error_set(err, GP_EINVAL, "no slots were asked for");
+    }
+    if (executors == 0) {
+        executors = scheduler_executors_default(list, count, msg->slots);
+    }
+    rc = scheduler_spread(list, count, msg->slots, executors ? executors : 1, err);
+    if (rc < 0) {
+        gp_error_hint(err, "gpctl workers; start more workers, or lower the parallelism");
+        LOG_WARN(master_log(m), "slots.refused", KV_U64("app", app->id),
+                 KV_U64("slots", msg->slots));
+        return rc;
+    }
+    g = calloc(1, sizeof *g + count * sizeof g->parts[0]);
+    if (!g) {
+        return gp_error_set(err, GP_ENOMEM, "granting slots");
+    }
+    *g = (struct granting){.master = m, .token = token, .app = app->id};
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i].granted > 0) {
+            g->parts[g->count].worker = list[i].id;
+            g->parts[g->count++].slots = list[i].granted;
+        }
+    }
+    rc = grant_parts(m, app, g);
+    if (rc < 0) {
+        g->refused = true;
+        (void)gp_error_set(&g->err, rc, "granting slots: %s", error_sentence(rc));
+    }
+    if (--g->waiting == 0) {
+        granting_finish(g);
+    }
+    return 0;
+}
+
+void apps_slots_release(struct master *m, struct peer *peer, const struct msg_slots_release *msg)
+{
+    struct app_place *place;
+    struct app *app;
+
+    if (speaker(m, peer, msg->app, msg->epoch, &app, &place, NULL) < 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < msg->grants_count; i++) {
+        struct msg_grant_revoke revoke = {
+            .app = app->id, .epoch = app->epoch, .slots = msg->grants[i].slots};
+        const struct worker_entry *entry = workers_find(&m->workers, msg->grants[i].worker);
+        struct peer *worker = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
+        workers_release(&m->workers, app->id, msg->grants[i].worker, msg->grants[i].slots);
+        if (worker && revoke.slots > 0) {
+            (void)peer_tell(worker, MSG_GRANT_REVOKE, &revoke);
+        }
+    }
+}
+
+/* ---- news ---- */
+
+void apps_state(struct master *m, struct peer *peer, const struct msg_app_state *msg)
+{
+    struct command command = {.op = COMMAND_STATE,
+                              .app = msg->app,
+                              .state = msg->state,
+                              .executors = msg->executors,
+                              .tasks = msg->tasks};
+    struct gp_error err = {0};
+    struct app_place *place;
+    struct app *app;
+
+    if (speaker(m, peer, msg->app, msg->epoch, &app, &place, &err) < 0) {
+        LOG_DEBUG(master_log(m), "app.state_refused", KV_U64("app", msg->app),
+                  KV_STR("error", err.text));
+        return;
+    }
+    if (app_state_is_end(msg->state)) {
+        bool killed = place->stopping && msg->state != APP_FINISHED;
+        apps_end(m, app->id, killed ? APP_KILLED : msg->state, killed ? NULL : msg->error);
+        return;
+    }
+    if (apply(m, &command, &app, &err) >= 0 && msg->state == APP_RUNNING) {
+        LOG_INFO(master_log(m), "app.started", KV_U64("app", app->id),
+                 KV_STR("name", app->spec.name), KV_U64("executors", app->executors),
+                 KV_U64("tasks", app->tasks));
+    }
+}
+
+void apps_process_exited(struct master *m, const struct msg_process_exited *msg)
+{
+    const struct app *app = registry_find(&m->registry, msg->app);
+    const struct app_place *place = apps_place(m, msg->app);
+    char text[ERROR_TEXT_MAX];
+
+    if (!app || !place || msg->executor != 0 || msg->epoch != app->epoch) {
+        return; /* executors are their appmaster's business */
+    }
+    if (msg->signal != 0) {
+        (void)str_format(text, sizeof text, "its appmaster crashed: %s",
+                         msg->crash[0] ? msg->crash : "killed by a signal");
+    } else {
+        (void)str_format(text, sizeof text, "its appmaster ended with exit code %lld",
+                         (long long)msg->code);
+    }
+    apps_end(m, app->id, place->stopping ? APP_KILLED : APP_FAILED, place->stopping ? NULL : text);
+}
+
+/* The appmaster's connection broke: if its process is gone the worker says how; if not, its deadline runs. */
+void apps_peer_down(struct master *m, uint64_t peer, const struct gp_error *why)
+{
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        struct app_place *place = &m->places[i];
+        if (place->app != 0 && place->peer == peer) {
+            LOG_WARN(master_log(m), "appmaster.lost", KV_U64("app", place->app),
+                     KV_STR("why", why->text));
+            place->peer = 0;
+            if (!place->stopping) {
+                timer_start(place->deadline, ASK_TIMEOUT_NS);
+            }
+        }
+    }
+}
+
+void apps_worker_down(struct master *m, uint32_t worker, const char *name)
+{
+    char text[ERROR_TEXT_MAX];
+
+    (void)str_format(text, sizeof text, "worker %u (%s), which ran its appmaster, was lost", worker,
+                     name);
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        struct app_place *place = &m->places[i];
+        if (place->app != 0 && place->worker == worker) {
+            apps_end(m, place->app, place->stopping ? APP_KILLED : APP_FAILED,
+                     place->stopping ? NULL : text);
+        }
+    }
+}
+
+/* ---- kill ---- */
+
+static void on_stop_answer(void *user, struct peer *peer, const struct answer *answer)
+{
+    (void)user;
+    (void)peer;
+    (void)answer; /* app.state or the deadline ends it */
+}
+
+static void ask_to_stop(struct app_place *place)
+{
+    struct peer *peer = place->peer ? endpoint_peer(place->master->ep, place->peer) : NULL;
+
+    if (peer) {
+        (void)peer_ask(peer, MSG_APP_STOP, NULL, STOP_TIMEOUT_NS, 0, on_stop_answer, NULL);
+    }
+}
+
+int apps_kill(struct master *m, const struct msg_app_ref *ref, struct reply_token token,
+              struct gp_error *err)
+{
+    struct msg_app_summary summary;
+    struct waiter waiter = {.token = token, .kill = true};
+    struct app_place *place;
+    struct app *app;
+    int rc = registry_lookup(&m->registry, ref->app, &app, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    place = apps_place(m, app->id);
+    if (!place) {
+        app_summary(app, &summary); /* killing what has ended is done already */
+        return endpoint_reply(m->ep, token, &summary);
+    }
+    waiter.app = app->id;
+    waiter.deadline_ns = loop_now_ns(m->port->loop) + kill_wait_ns;
+    rc = waiters_add(m, &waiter, err);
+    if (rc >= 0 && !place->stopping) {
+        place->stopping = true;
+        timer_start(place->deadline, STOP_TIMEOUT_NS);
+        ask_to_stop(place);
+    }
+    return rc;
+}

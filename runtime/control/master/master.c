@@ -1,0 +1,333 @@
+/*
+ * master.c: the node: who may come in, and which file answers what.
+ *
+ * Keys: "cluster" proves workers and clients; "app/N" proves the appmaster of a live application. A tell or ask that reaches
+ * on_message was sent by a role that may send it (the endpoint checked); whether this very peer may is checked by its handler.
+ */
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "control/master/internal.h"
+
+int64_t master_wall_ms(const struct master *m)
+{
+    return loop_wall_ns(m->port->loop) / 1000000;
+}
+
+static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
+                       struct gp_error *err)
+{
+    struct master *m = user;
+    uint64_t id;
+    const struct app *app;
+
+    (void)role;
+    (void)name;
+    if (str_eq(key, GP_STR(HELLO_KEY_CLUSTER))) {
+        *ret = m->secret;
+        return 0;
+    }
+    if (str_starts_with(key, GP_STR("app/")) &&
+        str_to_u64((gp_str){key.ptr + 4, key.len - 4}, &id) >= 0 && id <= UINT32_MAX) {
+        app = registry_find(&m->registry, (uint32_t)id);
+        if (app && !app_state_is_end(app->state)) {
+            ret->len = strlen(app->token);
+            memcpy(ret->bytes, app->token, ret->len);
+            return 0;
+        }
+    }
+    return gp_error_set(err, GP_EACCES, "no key '%.*s' here", STR_ARG(key));
+}
+
+static void on_up(void *user, struct peer *peer)
+{
+    (void)user;
+    (void)peer;
+}
+
+static void on_down(void *user, struct peer *peer, const struct gp_error *why)
+{
+    struct master *m = user;
+    uint64_t id = peer_id(peer);
+    struct worker_entry *entry = workers_find_peer(&m->workers, id);
+
+    uploads_peer_down(m, id);
+    apps_peer_down(m, id, why);
+    if (entry) {
+        uint32_t worker = entry->id;
+        LOG_WARN(master_log(m), "worker.lost", KV_U64("worker", worker),
+                 KV_STR("name", entry->info.name), KV_STR("why", why->text));
+        apps_worker_down(m, worker, entry->info.name);
+        workers_remove(&m->workers, entry);
+    }
+}
+
+static int worker_register(struct master *m, struct peer *peer, struct msg_worker_register *msg,
+                           struct reply_token token, struct gp_error *err)
+{
+    struct worker_entry *entry = workers_find_peer(&m->workers, peer_id(peer));
+    struct msg_worker_welcome welcome = {.cluster = m->cluster};
+    int rc;
+
+    if (entry) {
+        return gp_error_set(err, GP_ESTATE, "this connection registered as worker %u already",
+                            entry->id);
+    }
+    rc = workers_add(&m->workers, peer_id(peer), msg, loop_now_ns(m->port->loop), &entry);
+    if (rc < 0) {
+        return gp_error_set(err, rc, "registering a worker: %s", error_sentence(rc));
+    }
+    welcome.id = entry->id;
+    LOG_INFO(master_log(m), "worker.registered", KV_U64("worker", entry->id),
+             KV_STR("name", entry->info.name), KV_STR("address", entry->info.address),
+             KV_U64("slots", entry->info.slots));
+    return endpoint_reply(m->ep, token, &welcome);
+}
+
+static int from_worker(struct master *m, struct peer *peer, struct incoming *in,
+                       struct gp_error *err)
+{
+    struct worker_entry *entry = workers_find_peer(&m->workers, peer_id(peer));
+    const struct msg_worker_report *report;
+
+    switch (in->type) {
+    case MSG_WORKER_REGISTER:
+        return worker_register(m, peer, in->msg, in->token, err);
+    case MSG_WORKER_REPORT:
+        report = in->msg;
+        if (entry) {
+            entry->processes = report->executors_count;
+        }
+        return 0;
+    case MSG_PROCESS_EXITED:
+        apps_process_exited(m, in->msg);
+        return 0;
+    default:
+        return GP_EUNSUPPORTED;
+    }
+}
+
+static int from_appmaster(struct master *m, struct peer *peer, struct incoming *in,
+                          struct gp_error *err)
+{
+    struct msg_plugin_resolved resolved = {0};
+    int rc;
+
+    switch (in->type) {
+    case MSG_APPMASTER_REGISTER:
+        return apps_register(m, peer, in->msg, in->token, err);
+    case MSG_PLUGIN_RESOLVE:
+        rc = uploads_resolve(m, ((const struct msg_plugin_resolve *)in->msg)->name, &resolved, err);
+        if (rc >= 0) {
+            rc = endpoint_reply(m->ep, in->token, &resolved);
+        }
+        fields_deinit(&msg_plugin_resolved_fields, &resolved);
+        return rc;
+    case MSG_PLAN_PUT:
+        rc = apps_plan_put(m, peer, in->msg, err);
+        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
+    case MSG_SLOTS_REQUEST:
+        return apps_slots_request(m, peer, in->msg, in->token, err);
+    case MSG_SLOTS_RELEASE:
+        apps_slots_release(m, peer, in->msg);
+        return 0;
+    case MSG_APP_STATE:
+        apps_state(m, peer, in->msg);
+        return 0;
+    default:
+        return GP_EUNSUPPORTED;
+    }
+}
+
+static int artefact_get(struct master *m, const struct incoming *in, struct gp_error *err)
+{
+    struct buf piece = {0};
+    int rc = uploads_get(m, in->msg, &piece, err);
+
+    if (rc >= 0) {
+        rc = endpoint_reply_bytes(m->ep, in->token, buf_bytes(&piece));
+    }
+    buf_deinit(&piece);
+    return rc;
+}
+
+static int from_client(struct master *m, struct peer *peer, struct incoming *in,
+                       struct gp_error *err)
+{
+    struct msg_artefact_place place = {0};
+    struct msg_artefact_received received = {0};
+    struct msg_app_submitted submitted = {0};
+    int rc;
+
+    switch (in->type) {
+    case MSG_CLUSTER_INFO:
+        return queries_cluster_info(m, in->token);
+    case MSG_WORKER_LIST:
+        return queries_workers(m, in->msg, in->token);
+    case MSG_APP_LIST:
+        return queries_apps(m, in->msg, in->token);
+    case MSG_APP_DESCRIBE:
+        return queries_describe(m, in->msg, in->token, err);
+    case MSG_APP_WAIT:
+        return queries_wait(m, in->msg, in->token, err);
+    case MSG_APP_KILL:
+        return apps_kill(m, in->msg, in->token, err);
+    case MSG_ARTEFACT_OFFER:
+        rc = uploads_offer(m, peer, in->msg, &place, err);
+        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &place);
+    case MSG_ARTEFACT_CHUNK:
+        rc = uploads_chunk(m, peer, in->bytes, &received, err);
+        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &received);
+    case MSG_APP_SUBMIT:
+        rc = apps_submit(m, in->msg, &submitted, err);
+        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &submitted);
+    default:
+        return GP_EUNSUPPORTED;
+    }
+}
+
+static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
+{
+    struct master *m = user;
+
+    if (in->type == MSG_ARTEFACT_GET) {
+        return artefact_get(m, in, err);
+    }
+    switch (peer_address(peer)->role) {
+    case ROLE_WORKER:
+        return from_worker(m, peer, in, err);
+    case ROLE_APPMASTER:
+        return from_appmaster(m, peer, in, err);
+    default:
+        return from_client(m, peer, in, err);
+    }
+}
+
+static const struct endpoint_events events = {
+    .on_up = on_up,
+    .on_down = on_down,
+    .on_message = on_message,
+    .key_find = on_key_find,
+};
+
+static int copy_plugin_dirs(struct master *m, const struct master_options *options)
+{
+    m->plugin_dirs = calloc(PLUGIN_DIRS_MAX, sizeof(char *));
+    if (!m->plugin_dirs) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < options->plugin_dir_count && i < PLUGIN_DIRS_MAX; i++) {
+        m->plugin_dirs[i] = str_dup(gp_str_of(options->plugin_dirs[i]));
+        if (!m->plugin_dirs[i]) {
+            return GP_ENOMEM;
+        }
+        m->plugin_dir_count++;
+    }
+    return 0;
+}
+
+static int listen_on(struct master *m, const struct master_options *options, struct gp_error *err)
+{
+    struct net_addr bind;
+    struct net_addr bound;
+    int rc;
+
+    if (str_format(bind.text, sizeof bind.text, "%s", options->bind) < 0) {
+        return gp_error_set(err, GP_EINVAL, "the address to listen on is too long");
+    }
+    rc = endpoint_listen(m->ep, &bind, &bound, err);
+    if (rc >= 0) {
+        (void)str_format(m->address, sizeof m->address, "%s",
+                         options->advertise ? options->advertise : bound.text);
+    }
+    return rc;
+}
+
+int master_new(const struct master_options *options, struct master **ret, struct gp_error *err)
+{
+    struct master *m = calloc(1, sizeof *m);
+    uint8_t id[8];
+    uint64_t seed;
+    int rc = m ? 0 : GP_ENOMEM;
+    struct endpoint_config config = {.port = options->port,
+                                     .role = ROLE_MASTER,
+                                     .name = "master",
+                                     .limits = options->limits,
+                                     .events = &events,
+                                     .user = m};
+
+    if (rc < 0) {
+        return gp_error_set(err, rc, "starting a master");
+    }
+    if (options->secret.len > sizeof m->secret.bytes) {
+        rc = gp_error_set(err, GP_EINVAL, "the cluster's secret is longer than %zu bytes",
+                          sizeof m->secret.bytes);
+        goto cleanup;
+    }
+    m->port = options->port;
+    m->start_timeout_ns = options->start_timeout_ns ? options->start_timeout_ns : START_TIMEOUT_NS;
+    memcpy(m->secret.bytes, options->secret.ptr, options->secret.len);
+    m->secret.len = options->secret.len;
+    port_random(m->port, id, sizeof id);
+    hex_encode(id, sizeof id, m->cluster);
+    port_random(m->port, &seed, sizeof seed);
+    registry_init(&m->registry, seed);
+    workers_init(&m->workers);
+    config.cluster = m->cluster;
+    rc = copy_plugin_dirs(m, options);
+    if (rc >= 0) {
+        rc = timer_new(m->port->loop, on_waiter_timer, m, &m->waiter_timer);
+    }
+    if (rc >= 0) {
+        rc = endpoint_new(&config, &m->ep);
+    }
+    if (rc < 0) {
+        (void)gp_error_set(err, rc, "starting a master: %s", error_sentence(rc));
+        goto cleanup;
+    }
+    rc = artefacts_open(&m->artefacts, m->port, options->data_dir,
+                        options->upload_max ? options->upload_max : ARTEFACT_SIZE_MAX_BYTES, err);
+    if (rc >= 0) {
+        rc = listen_on(m, options, err);
+    }
+cleanup:
+    if (rc < 0) {
+        master_free(m);
+        return rc;
+    }
+    LOG_INFO(master_log(m), "master.started", KV_STR("address", m->address),
+             KV_STR("cluster", m->cluster));
+    *ret = m;
+    return 0;
+}
+
+void master_free(struct master *m)
+{
+    if (!m) {
+        return;
+    }
+    endpoint_free(m->ep);
+    timer_free(m->waiter_timer);
+    apps_deinit(m);
+    for (uint32_t i = 0; i < UPLOADS_MAX; i++) {
+        artefact_drop(&m->uploads[i].in);
+    }
+    registry_deinit(&m->registry);
+    workers_deinit(&m->workers);
+    for (uint32_t i = 0; i < m->plugin_dir_count; i++) {
+        free(m->plugin_dirs[i]);
+    }
+    free(m->plugin_dirs);
+    secret_wipe(&m->secret, sizeof m->secret);
+    free(m);
+}
+
+const char *master_address(const struct master *m)
+{
+    return m->address;
+}
+
+uint32_t master_worker_count(const struct master *m)
+{
+    return m->workers.count;
+}
