@@ -1,8 +1,9 @@
 /*
- * launch.h: what a worker tells a child when it starts it: `gpd appmaster JSON`, `gpd executor JSON`.
+ * launch.h: what a worker tells a child when it starts it: `gpd appmaster JSON`, `gpd executor
+ * JSON`.
  *
- * One argument holds a JSON object described by the tables here; secrets are not in it, they come with the child's port
- * (LAUNCH_TOKEN_ENV).
+ * One argument holds a JSON object described by the tables here; secrets are not in it, they come
+ * with the child's port (LAUNCH_TOKEN_ENV).
  */
 #ifndef CONTROL_LAUNCH_H
 #define CONTROL_LAUNCH_H

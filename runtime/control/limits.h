@@ -1,4 +1,5 @@
-/* limits.h: the bounds of the control plane. Those that users may change are the defaults of the configuration. */
+/* limits.h: the bounds of the control plane. Those that users may change are the defaults of the
+ * configuration. */
 #ifndef CONTROL_LIMITS_H
 #define CONTROL_LIMITS_H
 

@@ -1,9 +1,10 @@
 /*
  * apps.c: the life of applications on the master.
  *
- * A live application has a place (struct app_place): the worker below its appmaster, the appmaster's connection, one timer that
- * is a deadline, first to register, later to stop. Slots are booked before the worker is asked and given back when it refuses,
- * when the appmaster releases them, and all at the end. The end is always apps_end(): state, slots, place, whoever waits.
+ * A live application has a place (struct app_place): the worker below its appmaster, the
+ * appmaster's connection, one timer that is a deadline, first to register, later to stop. Slots are
+ * booked before the worker is asked and given back when it refuses, when the appmaster releases
+ * them, and all at the end. The end is always apps_end(): state, slots, place, whoever waits.
  */
 #include <stdlib.h>
 
@@ -51,7 +52,8 @@ static int apply(struct master *m, const struct command *command, struct app **r
 
 /* ---- the end ---- */
 
-/* Whatever still runs of the application on this worker must go. The answer does not matter: losing the worker does it too. */
+/* Whatever still runs of the application on this worker must go. The answer does not matter: losing
+ * the worker does it too. */
 static void stop_processes(struct master *m, const struct app *app, uint32_t worker)
 {
     const struct worker_entry *entry = workers_find(&m->workers, worker);
@@ -578,7 +580,8 @@ void apps_process_exited(struct master *m, const struct msg_process_exited *msg)
     apps_end(m, app->id, place->stopping ? APP_KILLED : APP_FAILED, place->stopping ? NULL : text);
 }
 
-/* The appmaster's connection broke: if its process is gone the worker says how; if not, its deadline runs. */
+/* The appmaster's connection broke: if its process is gone the worker says how; if not, its
+ * deadline runs. */
 void apps_peer_down(struct master *m, uint64_t peer, const struct gp_error *why)
 {
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {

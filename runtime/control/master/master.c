@@ -1,8 +1,9 @@
 /*
  * master.c: the node: who may come in, and which file answers what.
  *
- * Keys: "cluster" proves workers and clients; "app/N" proves the appmaster of a live application. A tell or ask that reaches
- * on_message was sent by a role that may send it (the endpoint checked); whether this very peer may is checked by its handler.
+ * Keys: "cluster" proves workers and clients; "app/N" proves the appmaster of a live application. A
+ * tell or ask that reaches on_message was sent by a role that may send it (the endpoint checked);
+ * whether this very peer may is checked by its handler.
  */
 #include <stdlib.h>
 

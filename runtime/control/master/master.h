@@ -1,16 +1,18 @@
 /*
  * master.h: the registry and scheduler of the cluster, as one actor.
  *
- * Clients submit and ask; workers register and offer slots; appmasters register, get slots, tell how their application
- * is. What must not be forgotten is in the registry (registry.h); the rest is soft: workers and grants (workers.h), the places
- * of appmasters, uploads, waiting clients.
+ * Clients submit and ask; workers register and offer slots; appmasters register, get slots, tell
+ * how their application is. What must not be forgotten is in the registry (registry.h); the rest is
+ * soft: workers and grants (workers.h), the places of appmasters, uploads, waiting clients.
  *
- * Happy path of an application: artefact.offer, artefact.chunk ..., app.submit -> a worker is picked, grant.offer,
- * appmaster.launch -> appmaster.register -> plugin.resolve, plan.put, slots.request -> grant.offer to the workers -> the
- * appmaster launches executors there -> app.state running ... finished -> everything is given back.
+ * Happy path of an application: artefact.offer, artefact.chunk ..., app.submit -> a worker is
+ * picked, grant.offer, appmaster.launch -> appmaster.register -> plugin.resolve, plan.put,
+ * slots.request -> grant.offer to the workers -> the appmaster launches executors there ->
+ * app.state running ... finished -> everything is given back.
  *
- * Fails when: the appmaster dies or does not come in time, the worker below it is lost, the appmaster says so: the
- * application is failed with the reason. (Recovery will restart the appmaster with the next epoch instead.)
+ * Fails when: the appmaster dies or does not come in time, the worker below it is lost, the
+ * appmaster says so: the application is failed with the reason. (Recovery will restart the
+ * appmaster with the next epoch instead.)
  *
  * One loop, one thread. Everything through port.
  */

@@ -1,5 +1,6 @@
 /*
- * queries.c: what clients ask to see. Answers borrow from the master's state: they are encoded before anything can change.
+ * queries.c: what clients ask to see. Answers borrow from the master's state: they are encoded
+ * before anything can change.
  */
 #include <stdlib.h>
 

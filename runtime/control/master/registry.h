@@ -1,9 +1,10 @@
 /*
  * registry.h: what the cluster must not forget: its applications.
  *
- * The registry changes in one way only: registry_apply() of a command. The same commands in the same order give the same
- * registry, which is what lets several masters hold it: times and random numbers come with the command. Everything else a
- * master knows (workers, slots, who is connected) is soft and rebuilt.
+ * The registry changes in one way only: registry_apply() of a command. The same commands in the
+ * same order give the same registry, which is what lets several masters hold it: times and random
+ * numbers come with the command. Everything else a master knows (workers, slots, who is connected)
+ * is soft and rebuilt.
  *
  *     SUBMITTED -> STARTING -> RUNNING -> FINISHED      any but the three ends -> FAILED, KILLED
  */
@@ -67,8 +68,9 @@ void registry_deinit(struct registry *r);
 
 /*
  * Applies one command; *ret_app is the application it was about.
- * SUBMIT: a repeated request id gives the application made the first time, and 0. GP_EEXIST: an application of that name is
- * live. GP_EFULL: too many are live. Others: GP_ENOENT; GP_ESTATE: not a move that the drawing allows. Nothing changes on error.
+ * SUBMIT: a repeated request id gives the application made the first time, and 0. GP_EEXIST: an
+ * application of that name is live. GP_EFULL: too many are live. Others: GP_ENOENT; GP_ESTATE: not
+ * a move that the drawing allows. Nothing changes on error.
  */
 int registry_apply(struct registry *r, const struct command *command, struct app **ret_app,
                    struct gp_error *err);
@@ -76,7 +78,8 @@ int registry_apply(struct registry *r, const struct command *command, struct app
 /* NULL: there is none. */
 struct app *registry_find(const struct registry *r, uint32_t id);
 
-/* By id in decimal or by name; of those of one name a live one, else the youngest. GP_ENOENT with the nearest name. */
+/* By id in decimal or by name; of those of one name a live one, else the youngest. GP_ENOENT with
+ * the nearest name. */
 int registry_lookup(const struct registry *r, const char *ref, struct app **ret_app,
                     struct gp_error *err);
 

@@ -1,8 +1,8 @@
 /*
  * workers.h: which workers there are, and whose their slots are: the master's view of it.
  *
- * The worker itself is the ledger: a grant is an offer that it may refuse. Soft: lost with the master and rebuilt as
- * workers register.
+ * The worker itself is the ledger: a grant is an offer that it may refuse. Soft: lost with the
+ * master and rebuilt as workers register.
  */
 #ifndef CONTROL_MASTER_WORKERS_H
 #define CONTROL_MASTER_WORKERS_H
