@@ -9,6 +9,7 @@
 #ifndef CONTROL_MASTER_INTERNAL_H
 #define CONTROL_MASTER_INTERNAL_H
 
+#include "base/log.h"
 #include "control/artefacts.h"
 #include "control/master/master.h"
 #include "control/master/registry.h"
