@@ -1,8 +1,9 @@
 /*
  * plan_codec.c: the plan as a tree that travels in messages and is kept by the master.
  *
- * The tables describe the structs of plan.h as they are; numbers of partitioners become their names, so that a plan can be read
- * by people and by later versions. A decoded plan is checked: from then on its indices can be trusted.
+ * The tables describe the structs of plan.h as they are; numbers of partitioners become their
+ * names, so that a plan can be read by people and by later versions. A decoded plan is checked:
+ * from then on its indices can be trusted.
  */
 #include <stdlib.h>
 
@@ -63,7 +64,8 @@ static const struct field plugin_items[] = {
 };
 static const struct fields plugin_fields = FIELDS("plugin", struct plan_plugin, plugin_items);
 
-/* The lists of struct plan are named processors and processor_count: not the _count that the macros expect. */
+/* The lists of struct plan are named processors and processor_count: not the _count that the macros
+ * expect. */
 #define PLAN_LIST(member, count_member, max_, sub_, doc_)                                          \
     {                                                                                              \
         .name = #member, .kind = FIELD_KIND_LIST, .offset = offsetof(struct plan, member),         \
