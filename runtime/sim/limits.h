@@ -10,6 +10,7 @@
 
 #define SIM_HOSTS_MAX      4096
 #define SIM_PROCS_MAX      65536
+#define SIM_CPU_COUNT      2  /* of every host */
 #define SIM_NAME_MAX       64 /* of hosts and processes, with the zero */
 #define SIM_COUNTERS_MAX   4096
 #define SIM_EVENT_MAX      50000000u
@@ -50,8 +51,12 @@
 #define SIM_BACKLOG_MAX          128         /* connections not yet accepted */
 #define SIM_CONNECT_RETRY_NS     (1 * SIM_S)
 #define SIM_CONNECT_TIMEOUT_NS   (127 * SIM_S)
-#define SIM_STREAM_LINGER_NS     (1 * SIM_S) /* as net.h promises of stream_end() */
+#define SIM_STREAM_LINGER_NS     (1 * SIM_S)   /* as net.h promises of stream_end() */
+#define SIM_RETRANSMIT_MIN_NS    (50 * SIM_MS) /* how often a cut is tried */
+#define SIM_RETRANSMIT_MAX_NS    (400 * SIM_MS)
 #define SIM_SEGMENT_DELAY_MAX_NS (200 * SIM_MS)
+#define SIM_WRITE_BUFS_MAX       8
+#define SIM_EPHEMERAL_PORT       32768
 #define SIM_UNIX_PATH_MAX        108 /* with the zero */
 
 #define SIM_DISK_MAX_NS  (100 * SIM_US) /* of one call */

@@ -1,0 +1,77 @@
+/*
+ * disk.h: the files of one simulated host: a tree in memory that outlives every process.
+ *
+ * Paths are absolute; empty components and "." are skipped, ".." is refused. An open file lives on
+ * after its name is gone. Names are kept in the order in which they came.
+ */
+#ifndef SIM_DISK_H
+#define SIM_DISK_H
+
+#include <stdint.h>
+
+#include "base/list.h"
+#include "port/fs.h"
+
+struct sim_disk;
+
+enum sim_inode_kind {
+    SIM_INODE_FILE,
+    SIM_INODE_FOLDER,
+    SIM_INODE_SOCKET,
+};
+
+struct sim_inode {
+    /* read-only */
+    struct list_node node; /* in parent->children */
+    struct sim_inode *parent;
+    enum sim_inode_kind kind;
+    uint32_t mode;
+    uint32_t refs; /* its name and its open handles */
+    char *name;
+    struct list children;
+    uint32_t child_count;
+    unsigned char *bytes;
+    size_t size;
+    size_t capacity;
+    void *bound; /* a socket's listener; NULL: it is gone */
+};
+
+/* GP_ENOMEM */
+int sim_disk_new(struct sim_disk **ret);
+void sim_disk_free(struct sim_disk *disk);
+
+/* 0, GP_ENOENT, GP_EINVAL (".." or not absolute, or a file where a folder should be). */
+int sim_disk_find(struct sim_disk *disk, const char *path, struct sim_inode **ret);
+
+/* Makes a file, folder or socket in a folder that exists. Also GP_EEXIST, GP_ENOMEM. */
+int sim_disk_make(struct sim_disk *disk, const char *path, enum sim_inode_kind kind, uint32_t mode,
+                  struct sim_inode **ret);
+
+/* Folders, as far as they are missing. GP_EEXIST: a file is in the way. */
+int sim_disk_make_folders(struct sim_disk *disk, const char *path, uint32_t mode);
+
+/* Takes the name away; a folder must be empty (GP_EEXIST). */
+int sim_disk_unlink(struct sim_disk *disk, struct sim_inode *inode);
+void sim_disk_unlink_tree(struct sim_disk *disk, struct sim_inode *inode);
+
+/* GP_ENOENT, GP_EEXIST (a folder that is not empty is there), GP_EINVAL (a folder into itself). */
+int sim_disk_rename(struct sim_disk *disk, const char *from, const char *to);
+
+struct sim_inode *sim_inode_ref(struct sim_inode *inode);
+void sim_inode_unref(struct sim_inode *inode);
+
+/* Beyond the end the gap is zeroes. GP_ENOSPC, GP_ENOMEM. */
+int sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *ptr, size_t len);
+size_t sim_inode_read(const struct sim_inode *inode, uint64_t offset, void *ptr, size_t len);
+void sim_inode_truncate(struct sim_inode *inode);
+
+/* ---- sockets ---- */
+
+/* GP_EADDRINUSE while another listener is bound there or it is no socket. */
+int sim_disk_bind(struct sim_disk *disk, const char *path, void *listener);
+/* is_kept: the file stays, bound to nobody. */
+void sim_disk_unbind(struct sim_disk *disk, const char *path, const void *listener, int is_kept);
+/* GP_ENOENT: no such file; GP_EUNREACH: nobody is bound to it. */
+int sim_disk_find_bound(struct sim_disk *disk, const char *path, void **ret_listener);
+
+#endif
