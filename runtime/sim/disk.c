@@ -132,7 +132,7 @@ static struct sim_inode *child_of(const struct sim_inode *folder, gp_str name)
     LIST_FOREACH (node, &folder->children) {
         struct sim_inode *inode = LIST_ENTRY(node, struct sim_inode, node);
 
-        if (str_eq(str_c(inode->name), name)) {
+        if (str_eq(gp_str_of(inode->name), name)) {
             return inode;
         }
     }
@@ -146,7 +146,7 @@ static struct sim_inode *child_of(const struct sim_inode *folder, gp_str name)
 static int walk(struct sim_disk *disk, const char *path, struct sim_inode **ret_folder,
                 gp_str *ret_name)
 {
-    gp_str rest = str_c(path);
+    gp_str rest = gp_str_of(path);
     struct sim_inode *folder = disk->root;
     gp_str name = {0};
     gp_str next;
@@ -217,7 +217,7 @@ int sim_disk_make(struct sim_disk *disk, const char *path, enum sim_inode_kind k
 
 int sim_disk_make_folders(struct sim_disk *disk, const char *path, uint32_t mode)
 {
-    gp_str rest = str_c(path);
+    gp_str rest = gp_str_of(path);
     struct sim_inode *folder = disk->root;
     gp_str name;
 

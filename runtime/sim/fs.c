@@ -346,7 +346,7 @@ const struct fs_ops sim_fs_ops = {
 
 int sim_disk_put(struct sim_host *host, const char *path, gp_bytes bytes)
 {
-    char *folder = str_dup(str_c(path));
+    char *folder = str_dup(gp_str_of(path));
     char *slash = folder != NULL ? strrchr(folder, '/') : NULL;
     int rc = folder == NULL ? GP_ENOMEM : slash == NULL ? GP_EINVAL : 0;
 

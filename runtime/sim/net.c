@@ -123,7 +123,7 @@ static uint16_t next_port(struct sim_host *host)
 static int bind_tcp(struct sim_host *host, struct sim_listener *listener, struct gp_error *err)
 {
     struct sim_addr *parsed = &listener->parsed;
-    bool is_own = str_eq(parsed->host, str_c(host->name));
+    bool is_own = str_eq(parsed->host, gp_str_of(host->name));
 
     if (!is_own && !sim_addr_is_loopback(parsed->host) && !sim_addr_is_any(parsed->host)) {
         return gp_error_set(err, GP_EINVAL, "cannot listen on %s: not an address of this host",
@@ -263,7 +263,7 @@ static struct sim_host *find_host(struct sim_host *from, gp_str name)
     LIST_FOREACH (node, &from->sim->hosts) {
         struct sim_host *host = LIST_ENTRY(node, struct sim_host, node);
 
-        if (str_eq(name, str_c(host->name))) {
+        if (str_eq(name, gp_str_of(host->name))) {
             return host;
         }
     }

@@ -29,7 +29,7 @@ static void plugin_dispose(struct sim_object *object)
 
     sim_object_remove(&file->object);
     if (file->loaded != NULL) {
-        file->sim->options.loader->close(file->sim->options.loader->ctx, file->loaded);
+        file->sim->options.loader->close(file->loaded);
     }
     if (file->fd >= 0) {
         (void)close(file->fd); /* anonymous: nothing to lose */
@@ -66,7 +66,7 @@ static int load_copy(struct plugin_file *file, const char *path, const struct gp
     int rc;
 
     (void)str_format(fd_path, sizeof(fd_path), "/proc/self/fd/%d", file->fd);
-    rc = loader->open(loader->ctx, fd_path, &file->loaded, ret_entry, err);
+    rc = loader->open(fd_path, &file->loaded, ret_entry, err);
     if (rc < 0) {
         gp_error_prefix(err, "%s", path);
     }

@@ -178,7 +178,7 @@ static int args_dup(const char *const *args, char ***ret)
         return GP_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        dup[i] = str_dup(str_c(args[i]));
+        dup[i] = str_dup(gp_str_of(args[i]));
         if (dup[i] == NULL) {
             args_free(dup);
             return GP_ENOMEM;
@@ -325,7 +325,7 @@ static int world_json_parse(void *world, gp_str text, struct value **ret, struct
     if (options->json_parse == NULL) {
         return gp_error_set(err, GP_EUNSUPPORTED, "the simulation was given no JSON parser");
     }
-    return options->json_parse(options->json_ctx, text, ret, err);
+    return options->json_parse(text, ret, err);
 }
 
 static uint32_t world_cpu_count(void *world)

@@ -37,10 +37,9 @@ struct sim_proc;
 
 /* Opens shared objects of the real disk: edge's own loader, handed in by whoever links both. */
 struct sim_plugin_loader {
-    void *ctx;
-    int (*open)(void *ctx, const char *path, struct plugin_file **ret,
-                const struct gp_entry **ret_entry, struct gp_error *err);
-    void (*close)(void *ctx, struct plugin_file *file);
+    int (*open)(const char *path, struct plugin_file **ret, const struct gp_entry **ret_entry,
+                struct gp_error *err);
+    void (*close)(struct plugin_file *file);
 };
 
 /* Chances, 0 to 1, that a thing goes wrong each time it could. All zero: a world without faults,
@@ -75,8 +74,8 @@ struct sim_options {
     void *ctx;
 
     const struct sim_plugin_loader *loader; /* NULL: port_plugin_open answers GP_EUNSUPPORTED */
-    int (*json_parse)(void *ctx, gp_str text, struct value **ret, struct gp_error *err);
-    void *json_ctx;
+    /* edge's as well; NULL: port_json_parse answers GP_EUNSUPPORTED */
+    int (*json_parse)(gp_str text, struct value **ret, struct gp_error *err);
 
     /* What was done so far, one line each, for people: events if trace_events, and log lines of
      * log_level and above. */

@@ -173,7 +173,7 @@ uint64_t sim_event_count(const struct sim *sim, const char *name)
             return sim->trace.counters[i];
         }
     }
-    count = map_str_get(&sim->trace.logged, str_c(name));
+    count = map_str_get(&sim->trace.logged, gp_str_of(name));
     return count != NULL ? *count : 0;
 }
 
@@ -185,7 +185,7 @@ void sim_event_each(const struct sim *sim, void (*fn)(void *user, gp_str name, u
     void *count;
 
     for (size_t i = 0; i < ARRAY_LEN(counter_names); i++) {
-        fn(user, str_c(counter_names[i]), sim->trace.counters[i]);
+        fn(user, gp_str_of(counter_names[i]), sim->trace.counters[i]);
     }
     while (map_str_next(&sim->trace.logged, &cursor, &name, &count)) {
         fn(user, name, *(uint64_t *)count);
