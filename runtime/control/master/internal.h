@@ -3,7 +3,8 @@
  *
  *   master.c    the node: connections, keys, who may ask what
  *   uploads.c   artefacts coming in and going out
- *   apps.c      life of applications: submit, launch, slots, end
+ *   apps.c      life of applications: submit, launch, end
+ *   slots.c     slots for their executors
  *   queries.c   what clients ask to see
  */
 #ifndef CONTROL_MASTER_INTERNAL_H
@@ -92,9 +93,6 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
                   struct reply_token token, struct gp_error *err);
 int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put *msg,
                   struct gp_error *err);
-int apps_slots_request(struct master *m, struct peer *peer, const struct msg_slots_request *msg,
-                       struct reply_token token, struct gp_error *err);
-void apps_slots_release(struct master *m, struct peer *peer, const struct msg_slots_release *msg);
 void apps_state(struct master *m, struct peer *peer, const struct msg_app_state *msg);
 void apps_process_exited(struct master *m, const struct msg_process_exited *msg);
 void apps_peer_down(struct master *m, uint64_t peer, const struct gp_error *why);
@@ -103,6 +101,20 @@ struct app_place *apps_place(struct master *m, uint32_t app);
 /* The application that this peer is the appmaster of, or NULL. */
 struct app *apps_of_peer(struct master *m, struct peer *peer);
 void apps_deinit(struct master *m);
+
+/* The application of this peer, if the message is about it and of its present appmaster. GP_EACCES,
+ * GP_ESTALE, GP_ESTATE. */
+int apps_speaker(struct master *m, struct peer *peer, uint32_t id, uint32_t epoch,
+                 struct app **ret_app, struct app_place **ret_place, struct gp_error *err);
+/* Offers slots to a worker; fn gets its answer. */
+int apps_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
+               uint32_t slots, answer_fn fn, void *user);
+
+/* ---- slots.c ---- */
+
+int slots_request(struct master *m, struct peer *peer, const struct msg_slots_request *msg,
+                  struct reply_token token, struct gp_error *err);
+void slots_release(struct master *m, struct peer *peer, const struct msg_slots_release *msg);
 
 /* ---- queries.c ---- */
 

@@ -128,9 +128,9 @@ static int from_appmaster(struct master *m, struct peer *peer, struct incoming *
         rc = apps_plan_put(m, peer, in->msg, err);
         return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
     case MSG_SLOTS_REQUEST:
-        return apps_slots_request(m, peer, in->msg, in->token, err);
+        return slots_request(m, peer, in->msg, in->token, err);
     case MSG_SLOTS_RELEASE:
-        apps_slots_release(m, peer, in->msg);
+        slots_release(m, peer, in->msg);
         return 0;
     case MSG_APP_STATE:
         apps_state(m, peer, in->msg);
