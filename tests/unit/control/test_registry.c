@@ -1,0 +1,186 @@
+#include "base/str.h"
+#include "control/limits.h"
+#include "control/master/registry.h"
+#include "gp_test.h"
+
+static struct msg_app_submit submission(const char *name, const char *request)
+{
+    return (struct msg_app_submit){.name = str_dup(gp_str_of(name)),
+                                   .request_id = str_dup(gp_str_of(request)),
+                                   .sha256 = str_dup(GP_STR("00"))};
+}
+
+static int submit(struct registry *r, const char *name, const char *request, struct app **ret_app,
+                  struct gp_error *err)
+{
+    struct msg_app_submit spec = submission(name, request);
+    struct command command = {
+        .op = COMMAND_SUBMIT, .wall_ms = 1000, .submit = &spec, .token = "secret"};
+    int rc = registry_apply(r, &command, ret_app, err);
+
+    fields_deinit(&msg_app_submit_fields, &spec);
+    return rc;
+}
+
+static int move(struct registry *r, uint32_t id, uint32_t state, int64_t wall_ms)
+{
+    struct command command = {.op = COMMAND_STATE, .app = id, .state = state, .wall_ms = wall_ms};
+    struct app *app;
+
+    return registry_apply(r, &command, &app, NULL);
+}
+
+GP_TEST(registry, numbers_applications_from_one)
+{
+    struct registry r;
+    struct app *a;
+    struct app *b;
+
+    registry_init(&r, 1);
+    GP_REQUIRE_EQ(submit(&r, "first", "", &a, NULL), 0);
+    GP_REQUIRE_EQ(submit(&r, "second", "", &b, NULL), 0);
+    GP_CHECK_EQ(a->id, 1);
+    GP_CHECK_EQ(b->id, 2);
+    GP_CHECK_STR_EQ(b->token, "secret");
+    GP_CHECK_EQ(a->state, APP_SUBMITTED);
+    GP_CHECK(registry_find(&r, 3) == NULL);
+    GP_CHECK(registry_next(&r, 1) == b);
+    GP_CHECK(registry_next(&r, 2) == NULL);
+    GP_CHECK(registry_next(&r, UINT32_MAX) == NULL);
+    registry_deinit(&r);
+}
+
+/* A client that lost the answer asks again: it must not start the job twice. */
+GP_TEST(registry, gives_one_application_for_one_request)
+{
+    struct registry r;
+    struct app *a;
+    struct app *b;
+
+    registry_init(&r, 1);
+    GP_REQUIRE_EQ(submit(&r, "job", "request-1", &a, NULL), 0);
+    GP_REQUIRE_EQ(submit(&r, "job", "request-1", &b, NULL), 0);
+    GP_CHECK(a == b);
+    GP_CHECK_EQ(r.count, 1);
+    registry_deinit(&r);
+}
+
+GP_TEST(registry, keeps_live_names_unique)
+{
+    struct registry r;
+    struct gp_error err = {0};
+    struct app *a;
+    struct app *b;
+
+    registry_init(&r, 1);
+    GP_REQUIRE_EQ(submit(&r, "job", "", &a, NULL), 0);
+    GP_CHECK_EQ(submit(&r, "job", "", &b, &err), GP_EEXIST);
+    GP_CHECK(strstr(err.text, "'job' is submitted already: number 1"));
+    GP_REQUIRE_EQ(move(&r, 1, APP_FAILED, 2000), 0);
+    GP_CHECK_EQ(submit(&r, "job", "", &b, NULL), 0);
+    GP_CHECK_EQ(registry_lookup(&r, "job", &a, NULL), 0);
+    GP_CHECK(a == b); /* the live one, not the failed one */
+    registry_deinit(&r);
+}
+
+GP_TEST(registry, refuses_names_that_are_none)
+{
+    struct registry r;
+    struct app *a;
+    const char *const bad[] = {"",
+                               "1st",
+                               "a b",
+                               "a/b",
+                               "\xc3\xa4",
+                               "-x",
+                               "a123456789012345678901234567890123456789012345678901234567890123"};
+
+    registry_init(&r, 1);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        GP_CHECK_EQ(submit(&r, bad[i], "", &a, NULL), GP_EINVAL);
+    }
+    GP_CHECK_EQ(submit(&r, "My.job_1-x", "", &a, NULL), 0);
+    registry_deinit(&r);
+}
+
+GP_TEST(registry, looks_up_by_number_and_name_and_suggests)
+{
+    struct registry r;
+    struct gp_error err = {0};
+    struct app *a;
+    struct app *found;
+
+    registry_init(&r, 1);
+    GP_REQUIRE_EQ(submit(&r, "wordcount", "", &a, NULL), 0);
+    GP_CHECK_EQ(registry_lookup(&r, "1", &found, NULL), 0);
+    GP_CHECK_EQ(registry_lookup(&r, "wordcount", &found, NULL), 0);
+    GP_CHECK_EQ(registry_lookup(&r, "wordcout", &found, &err), GP_ENOENT);
+    GP_CHECK(strstr(err.text, "did you mean 'wordcount'"));
+    GP_CHECK_EQ(registry_lookup(&r, "99", &found, &err), GP_ENOENT);
+    registry_deinit(&r);
+}
+
+GP_TEST(registry, lets_states_move_forward_only)
+{
+    struct registry r;
+    struct app *a;
+    uint64_t version;
+
+    registry_init(&r, 1);
+    GP_REQUIRE_EQ(submit(&r, "job", "", &a, NULL), 0);
+    GP_CHECK_EQ(move(&r, 1, APP_FINISHED, 1), GP_ESTATE); /* it never ran */
+    GP_CHECK_EQ(move(&r, 1, APP_STARTING, 1), 0);
+    GP_CHECK_EQ(move(&r, 1, APP_RUNNING, 5), 0);
+    GP_CHECK_EQ(move(&r, 1, APP_STARTING, 6), GP_ESTATE);
+    version = a->version;
+    GP_CHECK_EQ(move(&r, 1, APP_RUNNING, 7), 0);
+    GP_CHECK(a->version > version);
+    GP_CHECK_EQ(a->started_ms, 5);
+    GP_CHECK_EQ(move(&r, 1, APP_FINISHED, 9), 0);
+    GP_CHECK_EQ(move(&r, 1, APP_KILLED, 10), GP_ESTATE);
+    GP_CHECK_EQ(a->finished_ms, 9);
+    registry_deinit(&r);
+}
+
+/* The one at hand must survive its own end, also when it is the oldest. */
+GP_TEST(registry, forgets_those_that_ended_first)
+{
+    struct registry r;
+    struct app *a;
+    char name[32];
+
+    registry_init(&r, 1);
+    GP_REQUIRE_EQ(submit(&r, "old", "old-request", &a, NULL), 0);
+    for (uint32_t i = 0; i < APPS_ENDED_MAX; i++) {
+        (void)str_format(name, sizeof name, "job-%u", i);
+        GP_REQUIRE_EQ(submit(&r, name, name, &a, NULL), 0);
+        GP_REQUIRE_EQ(move(&r, a->id, APP_KILLED, i), 0);
+    }
+    GP_REQUIRE_EQ(move(&r, 1, APP_KILLED, 5000), 0);
+    GP_CHECK_EQ(r.ended, APPS_ENDED_MAX);
+    GP_CHECK(registry_find(&r, 1) != NULL);
+    GP_CHECK(registry_find(&r, 2) == NULL);
+    GP_CHECK_EQ(submit(&r, "job-0", "job-0", &a, NULL), 0); /* its request is forgotten too */
+    GP_CHECK(a->id > APPS_ENDED_MAX);
+    registry_deinit(&r);
+}
+
+GP_TEST(registry, keeps_the_plan_and_counts_lives)
+{
+    struct registry r;
+    struct app *a;
+    struct value *plan = value_new_object();
+    struct command command = {.op = COMMAND_PLAN, .app = 1, .plan = plan};
+
+    registry_init(&r, 1);
+    GP_REQUIRE_EQ(submit(&r, "job", "", &a, NULL), 0);
+    GP_CHECK_EQ(registry_apply(&r, &command, &a, NULL), 0);
+    GP_CHECK(value_equal(a->plan, plan));
+    command.op = COMMAND_EPOCH;
+    GP_CHECK_EQ(registry_apply(&r, &command, &a, NULL), 0);
+    GP_CHECK_EQ(a->epoch, 1);
+    command.app = 2;
+    GP_CHECK_EQ(registry_apply(&r, &command, &a, NULL), GP_ENOENT);
+    value_free(plan);
+    registry_deinit(&r);
+}
