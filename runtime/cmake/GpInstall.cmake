@@ -8,12 +8,12 @@ set(staging ${PROJECT_BINARY_DIR}/install-files)
 
 # The SDK.
 install(DIRECTORY sdk/include/gearpump DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
-install(TARGETS gearpump_sdk EXPORT gearpump-targets)
+install(TARGETS gearpump_sdk gp_testkit EXPORT gearpump-targets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT gearpump-targets NAMESPACE gearpump:: DESTINATION ${cmake_dir})
 configure_package_config_file(sdk/cmake/gearpump-config.cmake.in ${staging}/gearpump-config.cmake
   INSTALL_DESTINATION ${cmake_dir} PATH_VARS CMAKE_INSTALL_BINDIR)
-write_basic_package_version_file(${staging}/gearpump-config-version.cmake
-  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+write_basic_package_version_file(${staging}/gearpump-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES sdk/cmake/GearpumpPlugin.cmake ${staging}/gearpump-config.cmake
   ${staging}/gearpump-config-version.cmake DESTINATION ${cmake_dir})
 file(RELATIVE_PATH GP_PC_PREFIX /prefix/${pkgconfig_dir} /prefix)

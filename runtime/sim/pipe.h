@@ -1,7 +1,7 @@
 /*
  * pipe.h: one direction of a connection: bytes under way and bytes that have arrived.
  *
- *     put ─▶ [ arrived, to be taken | under way in segments, each with its time ] 
+ *     put ─▶ [ arrived, to be taken | under way in segments, each with its time ]
  *
  * Invariants: arrived <= used <= window; the segments' sizes add up to used - arrived; their times
  * do not fall. At most SIM_PIPE_SEGMENTS: what is sent beyond rides with the last. Knows no world.

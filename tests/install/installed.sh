@@ -1,11 +1,10 @@
 #!/bin/sh
-# The installed tree is enough to write jobs with: an example builds from it by find_package(), by
-# pkg-config and by hand, and each result needs nothing but libc.
+# The installed tree is enough to write jobs with: the examples build from it by find_package(),
+# by pkg-config and by hand, each result needs nothing but libc, and a test links the testkit.
 set -eu
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 prefix=$root/prefix
-example=$GP_SOURCE_DIR/examples/wordcount
 
 cmake --install "$GP_BUILD_DIR" --prefix "$prefix" >/dev/null
 for file in include/gearpump/gearpump.h lib/cmake/gearpump/gearpump-config.cmake \
@@ -29,29 +28,44 @@ check_plugin() {
     }
 }
 
-[ -d "$example" ] || { echo "no example yet"; exit 0; }
-mkdir "$root/app"
-cp "$example"/*.[ch] "$root/app" 2>/dev/null || cp "$example"/*.c "$root/app"
-cat >"$root/app/CMakeLists.txt" <<'END'
-cmake_minimum_required(VERSION 3.16)
-project(app C)
-find_package(gearpump 0.1 REQUIRED)
-file(GLOB sources *.c)
-gp_add_plugin(app SOURCES ${sources})
-END
-cmake -S "$root/app" -B "$root/app/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
-cmake --build "$root/app/build" >/dev/null
-check_plugin "$root/app/build/app.so"
-[ "$(nm -D --defined-only "$root/app/build/app.so" | wc -l)" = 1 ] || {
-    echo "gp_add_plugin() exports more than gp_entry" >&2
-    exit 1
+for example in wordcount sol; do
+    [ -d "$GP_BUILD_DIR/examples" ] || continue # built with GP_BUILD_EXAMPLES=OFF
+    # By find_package(): the example's own CMakeLists.txt does it.
+    app=$root/$example
+    cp -r "$prefix/share/gearpump/examples/$example" "$app"
+    cmake -S "$app" -B "$app/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+    cmake --build "$app/build" >/dev/null
+    check_plugin "$app/build/$example.so"
+    [ "$(nm -D --defined-only "$app/build/$example.so" | wc -l)" = 1 ] || {
+        echo "$example: gp_add_plugin() exports more than gp_entry" >&2
+        exit 1
+    }
+
+    flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags gearpump-sdk)
+    # shellcheck disable=SC2086  # a list of flags
+    cc -shared -fPIC $flags "$app"/*.c -o "$app/by_pkg_config.so"
+    check_plugin "$app/by_pkg_config.so"
+
+    cc -shared -fPIC "$app"/*.c -o "$app/by_hand.so" -I"$prefix/include"
+    check_plugin "$app/by_hand.so"
+done
+
+cat >"$root/kit.c" <<'END'
+#include <gearpump/testkit.h>
+int main(void)
+{
+    gp_kit_free(gp_kit_new(NULL, 0, 1));
+    return 0;
 }
-
-flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags gearpump-sdk)
-# shellcheck disable=SC2086  # a list of flags
-cc -shared -fPIC $flags "$root"/app/*.c -o "$root/app/by_pkg_config.so"
-check_plugin "$root/app/by_pkg_config.so"
-
-cc -shared -fPIC "$root"/app/*.c -o "$root/app/by_hand.so" -I"$prefix/include"
-check_plugin "$root/app/by_hand.so"
-echo "an example builds from the installed tree in three ways"
+END
+cat >"$root/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.16)
+project(kit C)
+find_package(gearpump 0.1 REQUIRED)
+add_executable(kit kit.c)
+target_link_libraries(kit gearpump::testkit)
+END
+cmake -S "$root" -B "$root/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+cmake --build "$root/build" >/dev/null
+"$root/build/kit"
+echo "examples and a test build from the installed tree"
