@@ -11,6 +11,9 @@
 #define START_WALL_NS INT64_C(1600000000000000000) /* September 2020 */
 #define BATCH_DEFAULT 64u
 
+/* The table of 0.1 without the drafts behind close. */
+#define TABLE_SIZE_MIN offsetof(struct gp_processor, snapshot)
+
 int32_t kit_fail(struct gp_kit *kit, const char *format, ...)
 {
     va_list args;
@@ -47,24 +50,29 @@ int32_t kit_after(struct gp_kit *kit, const char *function, int32_t rc, uint32_t
     return kit->failed ? GP_FAIL : rc;
 }
 
+/* A copy of the table as far as its maker knew it: fields behind its size are absent, thus NULL. */
+static int32_t copy_table(const struct gp_processor *from, struct gp_processor *ret)
+{
+    if (!from || from->size < TABLE_SIZE_MIN || from->kind != GP_KIND_PROCESSOR) {
+        return GP_FAIL;
+    }
+    memcpy(ret, from, from->size < sizeof *ret ? from->size : sizeof *ret);
+    return ret->open && (ret->poll != NULL) != (ret->process != NULL) ? GP_OK : GP_FAIL;
+}
+
 struct gp_kit *gp_kit_new(const struct gp_processor *table, uint32_t index, uint32_t parallelism)
 {
-    struct gp_kit *kit;
+    struct gp_kit *kit = calloc(1, sizeof *kit);
 
-    if (!table || table->size < sizeof *table || table->kind != GP_KIND_PROCESSOR || !table->open ||
-        (table->poll != NULL) == (table->process != NULL) || index >= parallelism) {
-        return NULL;
-    }
-    kit = calloc(1, sizeof *kit);
     if (!kit) {
         return NULL;
     }
     kit->logs = calloc(GP_KIT_LOG_MAX, sizeof *kit->logs);
-    if (!kit->logs) {
+    if (!kit->logs || index >= parallelism || copy_table(table, &kit->table) != GP_OK) {
+        free(kit->logs);
         free(kit);
         return NULL;
     }
-    kit->table = table;
     kit->task = (struct gp_task){.size = sizeof kit->task,
                                  .index = index,
                                  .parallelism = parallelism,
@@ -158,7 +166,7 @@ int32_t gp_kit_open(struct gp_kit *kit)
         return GP_FAIL;
     }
     kit_before(kit);
-    rc = kit->table->open(&kit->task, &kit->self);
+    rc = kit->table.open(&kit->task, &kit->self);
     kit->opened = rc == GP_OK;
     return kit_after(kit, "open", rc, KIT_MAY(GP_OK));
 }
@@ -170,8 +178,8 @@ void gp_kit_close(struct gp_kit *kit)
     }
     kit->opened = 0;
     kit->closed = 1;
-    if (kit->table->close) {
-        kit->table->close(kit->self, kit->ended && !kit->failed);
+    if (kit->table.close) {
+        kit->table.close(kit->self, kit->ended && !kit->failed);
     }
 }
 

@@ -69,7 +69,7 @@ struct gp_waker {
 };
 
 struct gp_kit {
-    const struct gp_processor *table;
+    struct gp_processor table;
     void *self;
     int opened;
     int closed;

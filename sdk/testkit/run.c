@@ -45,7 +45,7 @@ int32_t gp_kit_push_msg(struct gp_kit *kit, uint32_t port, const struct gp_msg *
     struct gp_row *row;
 
     plain.flags &= ~GP_MSG_HASHED;
-    if (port >= kit->task.inputs || !kit->table->process || kit_msg_wrong(&plain, msg->value_len)) {
+    if (port >= kit->task.inputs || !kit->table.process || kit_msg_wrong(&plain, msg->value_len)) {
         return GP_FAIL;
     }
     row = kit_row_new(&plain, msg->value_len);
@@ -189,7 +189,7 @@ static int32_t process_rows(struct gp_kit *kit)
     }
     kit_before(kit);
     kit->wakes_seen = gp_kit_wakes(kit);
-    rc = kit->table->process(kit->self, port, &batch, &consumed, &kit->out);
+    rc = kit->table.process(kit->self, port, &batch, &consumed, &kit->out);
     views_free(views, count);
     rc = kit_after(kit, "process", rc,
                    KIT_MAY(GP_OK) | KIT_MAY(GP_YIELD) | KIT_MAY(GP_AGAIN) | KIT_MAY(GP_REJECT));
@@ -218,8 +218,8 @@ static int32_t fire(struct gp_kit *kit, struct kit_timer *timer)
     kit->waiting = 0;
     kit_timer_remove(kit, timer);
     kit_before(kit);
-    if (kit->table->on_timer) {
-        rc = kit->table->on_timer(kit->self, fired.clock, fired.id, fired.at_ns, &kit->out);
+    if (kit->table.on_timer) {
+        rc = kit->table.on_timer(kit->self, fired.clock, fired.id, fired.at_ns, &kit->out);
     }
     rc = kit_after(kit, "on_timer", rc, KIT_MAY(GP_OK) | KIT_MAY(GP_YIELD));
     if (rc == GP_YIELD && !kit_timer_find(kit, fired.clock, fired.id)) {
@@ -237,8 +237,8 @@ static int32_t pass_watermark(struct gp_kit *kit)
         return fire(kit, timer);
     }
     kit_before(kit);
-    if (kit->table->on_watermark) {
-        rc = kit->table->on_watermark(kit->self, kit->watermark_ns, &kit->out);
+    if (kit->table.on_watermark) {
+        rc = kit->table.on_watermark(kit->self, kit->watermark_ns, &kit->out);
     }
     rc = kit_after(kit, "on_watermark", rc, KIT_MAY(GP_OK) | KIT_MAY(GP_YIELD));
     if (rc == GP_OK) {
@@ -255,8 +255,8 @@ static int32_t finish(struct gp_kit *kit)
     int32_t rc = GP_OK;
 
     kit_before(kit);
-    if (kit->table->on_end) {
-        rc = kit->table->on_end(kit->self, &kit->out);
+    if (kit->table.on_end) {
+        rc = kit->table.on_end(kit->self, &kit->out);
     }
     rc = kit_after(kit, "on_end", rc, KIT_MAY(GP_OK) | KIT_MAY(GP_YIELD));
     kit->ended = rc == GP_OK;
@@ -329,14 +329,14 @@ int32_t gp_kit_poll(struct gp_kit *kit, uint32_t budget)
 {
     int32_t rc;
 
-    if (kit->failed || !kit->opened || !kit->table->poll || kit->ended) {
+    if (kit->failed || !kit->opened || !kit->table.poll || kit->ended) {
         return GP_FAIL;
     }
     if (kit->out.full) {
         return GP_YIELD;
     }
     kit_before(kit);
-    rc = kit_after(kit, "poll", kit->table->poll(kit->self, &kit->out, budget),
+    rc = kit_after(kit, "poll", kit->table.poll(kit->self, &kit->out, budget),
                    KIT_MAY(GP_MORE) | KIT_MAY(GP_IDLE) | KIT_MAY(GP_END));
     kit->ended = rc == GP_END;
     return rc;
@@ -347,7 +347,7 @@ int32_t gp_kit_message(struct gp_kit *kit, const struct gp_msg *msg)
     struct gp_row *row;
     int32_t rc;
 
-    if (kit->failed || !kit->opened || !kit->table->on_message ||
+    if (kit->failed || !kit->opened || !kit->table.on_message ||
         kit_msg_wrong(msg, msg->value_len)) {
         return GP_FAIL;
     }
@@ -356,7 +356,7 @@ int32_t gp_kit_message(struct gp_kit *kit, const struct gp_msg *msg)
         return GP_FAIL;
     }
     kit_before(kit);
-    rc = kit->table->on_message(kit->self, row, &kit->out);
+    rc = kit->table.on_message(kit->self, row, &kit->out);
     free(row);
     return kit_after(kit, "on_message", rc, KIT_MAY(GP_OK) | KIT_MAY(GP_REJECT));
 }

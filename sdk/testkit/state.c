@@ -134,11 +134,11 @@ int32_t gp_kit_snapshot(struct gp_kit *kit, struct gp_kit_state *state)
     struct writer w = {kit, state, state->count};
     struct gp_snapshot snapshot = {.size = sizeof snapshot, .put = on_put, .host = &w};
 
-    if (kit->failed || !kit->opened || !kit->table->snapshot) {
+    if (kit->failed || !kit->opened || !kit->table.snapshot) {
         return GP_FAIL;
     }
     kit_before(kit);
-    return kit_after(kit, "snapshot", kit->table->snapshot(kit->self, &snapshot), KIT_MAY(GP_OK));
+    return kit_after(kit, "snapshot", kit->table.snapshot(kit->self, &snapshot), KIT_MAY(GP_OK));
 }
 
 /* restore */
@@ -187,11 +187,11 @@ int32_t gp_kit_restore(struct gp_kit *kit, const struct gp_kit_state *state, uin
     struct gp_restore restore = {.size = sizeof restore, .next = on_next, .host = &r};
     int32_t rc;
 
-    if (kit->failed || !kit->opened || !kit->table->restore) {
+    if (kit->failed || !kit->opened || !kit->table.restore) {
         return GP_FAIL;
     }
     kit_before(kit);
-    rc = kit->table->restore(kit->self, &restore);
+    rc = kit->table.restore(kit->self, &restore);
     free(r.lent);
     return kit_after(kit, "restore", rc, KIT_MAY(GP_OK));
 }
@@ -211,15 +211,15 @@ static int32_t act(struct gp_kit *kit, const char *name, act_fn *function, uint6
 
 int32_t gp_kit_prepare(struct gp_kit *kit, uint64_t checkpoint)
 {
-    return act(kit, "prepare", kit->table->prepare, checkpoint);
+    return act(kit, "prepare", kit->table.prepare, checkpoint);
 }
 
 int32_t gp_kit_commit(struct gp_kit *kit, uint64_t checkpoint)
 {
-    return act(kit, "commit", kit->table->commit, checkpoint);
+    return act(kit, "commit", kit->table.commit, checkpoint);
 }
 
 int32_t gp_kit_abort(struct gp_kit *kit, uint64_t checkpoint)
 {
-    return act(kit, "abort", kit->table->abort, checkpoint);
+    return act(kit, "abort", kit->table.abort, checkpoint);
 }

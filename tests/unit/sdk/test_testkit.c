@@ -55,6 +55,13 @@ static int32_t see_end(void *self, struct gp_out *out)
 static const struct gp_processor echo_table = {PROBE, .process = echo, .on_timer = see_timer,
                                                .on_watermark = see_watermark, .on_end = see_end};
 
+static int32_t never_there(void *self, struct gp_snapshot *snapshot)
+{
+    (void)self, (void)snapshot;
+    GP_TEST_FAIL("a field beyond the size of its struct was used");
+    return GP_OK;
+}
+
 GP_TEST(testkit, refuses_what_is_no_table)
 {
     const struct gp_processor nothing = {PROBE};
@@ -67,6 +74,23 @@ GP_TEST(testkit, refuses_what_is_no_table)
     GP_CHECK(gp_kit_new(&nothing, 0, 1) == NULL);
     GP_CHECK(gp_kit_new(&partitioner, 0, 1) == NULL);
     GP_CHECK(gp_kit_new(&echo_table, 1, 1) == NULL);
+}
+
+/* Readers look at no field beyond the size that whoever filled the struct gave. */
+GP_TEST(testkit, takes_a_shorter_table_for_what_it_holds)
+{
+    struct gp_processor older = {PROBE, .process = echo, .snapshot = never_there};
+    struct gp_kit_state *state = gp_kit_state_new();
+    struct gp_kit *kit;
+
+    older.size = offsetof(struct gp_processor, snapshot);
+    kit = opened(&older);
+    GP_CHECK_EQ(gp_kit_snapshot(kit, state), GP_FAIL);
+    GP_CHECK_STR_EQ(gp_kit_failure(kit), "");
+    gp_kit_free(kit);
+    older.size = 24;
+    GP_CHECK(gp_kit_new(&older, 0, 1) == NULL);
+    gp_kit_state_free(state);
 }
 
 GP_TEST(testkit, delivers_rows_in_order_with_keys_and_bytes)
