@@ -169,3 +169,68 @@ GP_TEST(wordcount, builds_its_graph_by_its_parameters)
                           "source:0 -> split:0 shuffle\n"
                           "split:0 -> count:0 hash\n");
 }
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The lines of a file in the order of their bytes; at most 64. */
+static uint32_t sorted_lines(FILE *file, char *ret_lines[64])
+{
+    char line[256];
+    uint32_t count = 0;
+
+    while (count < 64 && fgets(line, sizeof line, file)) {
+        ret_lines[count++] = strdup(line);
+    }
+    qsort(ret_lines, count, sizeof ret_lines[0], by_bytes);
+    return count;
+}
+
+/* expected/counts.txt is what coreutils make of expected/input.txt (see README.md of the example). */
+GP_TEST(wordcount, gives_the_expected_counts)
+{
+    struct folder f = folder_new();
+    struct gp_kit *split = opened("split", NULL);
+    struct gp_kit *count = opened("count", f.path);
+    FILE *file = fopen(GP_EXPECTED_DIR "/input.txt", "r");
+    const struct gp_row *row;
+    char *is[64];
+    char *expected[64];
+    char line[256];
+    uint32_t lines;
+
+    GP_REQUIRE(file != NULL);
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        GP_REQUIRE_EQ(gp_kit_push(split, 0, NULL, line, 0), GP_OK);
+    }
+    (void)fclose(file);
+    GP_CHECK_EQ(gp_kit_run(split), GP_OK);
+    for (uint32_t i = 0; (row = gp_kit_row(split, 0, i)) != NULL; i++) {
+        struct gp_msg word = {.size = sizeof word, .flags = GP_MSG_KEYED};
+        word.key = row->key;
+        word.key_len = row->key_len;
+        GP_REQUIRE_EQ(gp_kit_push_msg(count, 0, &word), GP_OK);
+    }
+    (void)gp_kit_end(count);
+    GP_CHECK_EQ(gp_kit_run(count), GP_OK);
+
+    file = fopen(folder_file(&f, "part-0"), "r");
+    GP_REQUIRE(file != NULL);
+    lines = sorted_lines(file, is);
+    (void)fclose(file);
+    file = fopen(GP_EXPECTED_DIR "/counts.txt", "r");
+    GP_REQUIRE(file != NULL);
+    GP_CHECK_EQ(sorted_lines(file, expected), lines);
+    (void)fclose(file);
+    for (uint32_t i = 0; i < lines; i++) {
+        GP_CHECK_STR_EQ(is[i], expected[i]);
+        free(is[i]);
+        free(expected[i]);
+    }
+    gp_kit_free(count);
+    gp_kit_free(split);
+    folder_remove(&f);
+}
