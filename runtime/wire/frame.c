@@ -50,7 +50,7 @@ void frame_header_encode(const struct frame_header *h, void *ret_bytes)
     put_u16_le(p + OFFSET_TYPE, h->type);
     p[OFFSET_VERSION] = FRAME_VERSION;
     p[OFFSET_FLAGS] =
-        (unsigned char)(h->kind << FRAME_KIND_SHIFT | (h->has_crc ? FRAME_FLAG_CRC : 0u));
+        (unsigned char)((unsigned)h->kind << FRAME_KIND_SHIFT | (h->has_crc ? FRAME_FLAG_CRC : 0));
     put_u32_le(p + OFFSET_CRC, h->has_crc ? h->crc : 0);
     put_u64_le(p + OFFSET_CORRELATION, h->correlation);
     put_u64_le(p + OFFSET_SEQUENCE, h->sequence);
