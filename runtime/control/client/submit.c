@@ -1,0 +1,200 @@
+/*
+ * submit.c: from a file to an application.
+ *
+ *     OFFERING -> UPLOADING -> SUBMITTING -> done         any -> done, with an error
+ *
+ * The file is read whole and hashed first. Chunks go out one after the other, the next when the
+ * master has the last one: a chunk is large enough that the round trip does not matter. When the
+ * connection breaks in the middle, the offer is made again, once: the master has forgotten what it
+ * had.
+ */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/str.h"
+#include "control/artefacts.h"
+#include "control/client/internal.h"
+#include "control/limits.h"
+#include "wire/artefact.h"
+
+#define OFFERS_MAX 3u
+
+struct upload_job {
+    struct client *client;
+    struct client_submit submit;
+    struct buf file;
+    char sha256[SHA256_HEX_SIZE];
+    char request_id[33];
+    uint64_t upload;
+    uint64_t sent;
+    uint32_t offers;
+};
+
+void upload_free(struct upload_job *job)
+{
+    if (job) {
+        buf_deinit(&job->file);
+        free(job);
+    }
+}
+
+static void finish(struct upload_job *job, int code, const void *msg, const struct gp_error *err)
+{
+    client_fn fn = job->submit.fn;
+    void *user = job->submit.user;
+
+    job->client->upload = NULL;
+    upload_free(job);
+    fn(user, code, msg, err);
+}
+
+static void fail(struct upload_job *job, int code)
+{
+    struct gp_error err;
+
+    (void)gp_error_set(&err, code, "submitting %s: %s", job->submit.path, error_sentence(code));
+    finish(job, code, NULL, &err);
+}
+
+static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    finish(user, code, msg, err);
+}
+
+static void submit_now(struct upload_job *job)
+{
+    struct msg_app_submit spec = job->submit.spec;
+    int rc;
+
+    spec.sha256 = job->sha256;
+    spec.request_id = job->request_id;
+    rc = client_ask(job->client, MSG_APP_SUBMIT, &spec, on_submitted, job);
+    if (rc < 0) {
+        fail(job, rc);
+    }
+}
+
+static void progress(const struct upload_job *job)
+{
+    if (job->submit.on_progress) {
+        job->submit.on_progress(job->submit.user, job->sent, buf_len(&job->file));
+    }
+}
+
+static int offer(struct upload_job *job);
+
+static void on_chunk(void *user, int code, const void *msg, const struct gp_error *err);
+
+static int send_chunk(struct upload_job *job)
+{
+    gp_bytes file = buf_bytes(&job->file);
+    size_t left = file.len - (size_t)job->sent;
+    struct artefact_chunk chunk = {.upload = job->upload,
+                                   .offset = job->sent,
+                                   .bytes = gp_bytes_of((const char *)file.ptr + job->sent,
+                                                        left < CHUNK_BYTES ? left : CHUNK_BYTES)};
+    struct buf payload = {0};
+    int rc = artefact_chunk_encode(&chunk, &payload);
+
+    if (rc >= 0) {
+        rc = client_ask_bytes(job->client, MSG_ARTEFACT_CHUNK, buf_bytes(&payload), on_chunk, job);
+    }
+    buf_deinit(&payload);
+    return rc;
+}
+
+static void on_chunk(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct upload_job *job = user;
+    const struct msg_artefact_received *received = msg;
+    int rc;
+
+    if ((code == GP_ECLOSED || code == GP_ENOENT) && job->offers < OFFERS_MAX) {
+        rc = offer(job);
+    } else if (code < 0) {
+        finish(job, code, NULL, err);
+        return;
+    } else {
+        job->sent = received->received;
+        progress(job);
+        if (job->sent >= buf_len(&job->file)) {
+            submit_now(job);
+            return;
+        }
+        rc = send_chunk(job);
+    }
+    if (rc < 0) {
+        fail(job, rc);
+    }
+}
+
+static void on_offered(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct upload_job *job = user;
+    const struct msg_artefact_place *place = msg;
+    int rc;
+
+    if (code < 0) {
+        finish(job, code, NULL, err);
+        return;
+    }
+    if (place->have) {
+        job->sent = buf_len(&job->file);
+        progress(job);
+        submit_now(job);
+        return;
+    }
+    job->upload = place->upload;
+    job->sent = place->offset < buf_len(&job->file) ? place->offset : 0;
+    progress(job);
+    rc = send_chunk(job);
+    if (rc < 0) {
+        fail(job, rc);
+    }
+}
+
+static int offer(struct upload_job *job)
+{
+    struct msg_artefact_offer msg = {
+        .sha256 = job->sha256, .size = buf_len(&job->file), .request_id = job->request_id};
+
+    job->offers++;
+    return client_ask(job->client, MSG_ARTEFACT_OFFER, &msg, on_offered, job);
+}
+
+int client_submit(struct client *c, const struct client_submit *submit, struct gp_error *err)
+{
+    struct upload_job *job = calloc(1, sizeof *job);
+    uint8_t digest[SHA256_SIZE];
+    uint8_t id[16];
+    int rc;
+
+    ASSERT(!c->upload);
+    if (!job) {
+        return gp_error_set(err, GP_ENOMEM, "submitting %s", submit->path);
+    }
+    job->client = c;
+    job->submit = *submit;
+    buf_init(&job->file, ARTEFACT_SIZE_MAX_BYTES);
+    rc = c->port->fs->read_file(c->port->world, submit->path, ARTEFACT_SIZE_MAX_BYTES, &job->file,
+                                err);
+    if (rc >= 0 && buf_len(&job->file) == 0) {
+        rc = gp_error_set(err, GP_EABI, "%s is empty", submit->path);
+    }
+    if (rc >= 0) {
+        sha256(buf_bytes(&job->file), digest);
+        hex_encode(digest, sizeof digest, job->sha256);
+        port_random(c->port, id, sizeof id);
+        hex_encode(id, sizeof id, job->request_id);
+        rc = offer(job);
+        if (rc < 0) {
+            (void)gp_error_set(err, rc, "submitting %s: %s", submit->path, error_sentence(rc));
+        }
+    }
+    if (rc < 0) {
+        upload_free(job);
+        return rc;
+    }
+    c->upload = job;
+    return 0;
+}
