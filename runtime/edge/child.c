@@ -69,6 +69,8 @@ int edge_child_begin(struct gp_error *err)
         return gp_error_set(err, GP_ESTATE, "this role is started by a worker, not by hand");
     }
     (void)unsetenv(EDGE_CHILD_PARENT_ENV); /* not for our own children */
+    /* What the parent itself once inherited without knowing it. */
+    (void)close_range(EDGE_CHILD_LIFELINE_FD + 1, ~0U, 0);
     (void)fcntl(EDGE_CHILD_LIFELINE_FD, F_SETFD, FD_CLOEXEC);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* cannot fail for a valid signal */
     if ((uint64_t)getppid() != parent) {

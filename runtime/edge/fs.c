@@ -123,13 +123,25 @@ static int read_file(void *world, const char *path, size_t max, struct buf *buf,
 
 /* ---- whole files ---- */
 
-/* A name that nobody else uses, in the folder of another. */
+void fs_random(void *ptr, size_t len)
+{
+    char *at = ptr;
+
+    while (len > 0) {
+        ssize_t n = getrandom(at, len, 0);
+
+        ASSERT(n > 0 || errno == EINTR); /* it has no other way to fail */
+        at += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* A name that nobody else uses. */
 static void temporary_name(char ret[FS_TEMPORARY_NAME_MAX])
 {
     uint64_t random;
-    ssize_t n = getrandom(&random, sizeof(random), 0);
 
-    ASSERT(n == (ssize_t)sizeof(random)); /* never short below 256 bytes */
+    fs_random(&random, sizeof(random));
     (void)snprintf(ret, FS_TEMPORARY_NAME_MAX, FS_TEMPORARY_PREFIX "%016llx",
                    (unsigned long long)random);
 }
@@ -156,29 +168,48 @@ static int write_new(int folder, const char *name, gp_bytes bytes, mode_t mode)
     return rc;
 }
 
-static int write_file(void *world, const char *path, gp_bytes bytes, uint32_t mode,
-                      struct gp_error *err)
+/*
+ * Writes a file under a temporary name, then gives it its own: replacing what has that name, or
+ * failing with EEXIST. Either way no name is left behind on failure.
+ */
+static int write_whole(const char *path, gp_bytes bytes, mode_t mode, bool replace,
+                       struct gp_error *err)
 {
     char temporary[FS_TEMPORARY_NAME_MAX];
     const char *name;
     int folder = fs_open_folder(path, &name);
     int rc;
 
-    (void)world;
     if (folder < 0) {
         return fs_failed(err, path, "cannot write", -folder);
     }
     temporary_name(temporary);
-    rc = write_new(folder, temporary, bytes, (mode_t)mode);
-    if (rc == 0 && renameat(folder, temporary, folder, name) < 0) {
-        rc = -errno;
-        (void)unlinkat(folder, temporary, 0);
+    rc = write_new(folder, temporary, bytes, mode);
+    if (rc == 0) {
+        rc = replace ? renameat(folder, temporary, folder, name)
+                     : linkat(folder, temporary, folder, name, 0);
+        rc = rc < 0 ? -errno : 0;
+        if (rc < 0 || !replace) {
+            (void)unlinkat(folder, temporary, 0);
+        }
     }
     if (rc == 0 && fsync(folder) < 0) {
         rc = -errno;
     }
     (void)close(folder);
     return rc < 0 ? fs_failed(err, path, "cannot write", -rc) : 0;
+}
+
+static int write_file(void *world, const char *path, gp_bytes bytes, uint32_t mode,
+                      struct gp_error *err)
+{
+    (void)world;
+    return write_whole(path, bytes, (mode_t)mode, true, err);
+}
+
+int fs_write_new(const char *path, gp_bytes bytes, uint32_t mode, struct gp_error *err)
+{
+    return write_whole(path, bytes, (mode_t)mode, false, err);
 }
 
 /* ---- open files ---- */

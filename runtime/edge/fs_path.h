@@ -16,6 +16,15 @@ int fs_failed(struct gp_error *err, const char *path, const char *what, int caus
 /* Opens the folder that a path is in and points *ret_name at its last part. -errno. */
 int fs_open_folder(const char *path, const char **ret_name);
 
+/*
+ * Makes a file that must not exist yet, complete and durable before its name appears. GP_EEXIST:
+ * there is one, and it stays as it is.
+ */
+int fs_write_new(const char *path, gp_bytes bytes, uint32_t mode, struct gp_error *err);
+
+/* Good randomness, any amount. */
+void fs_random(void *ptr, size_t len);
+
 /* Entries of edge_fs_ops. */
 int fs_remove_tree(void *world, const char *path, struct gp_error *err);
 int fs_make_dirs(void *world, const char *path, uint32_t mode, struct gp_error *err);

@@ -18,6 +18,7 @@
 
 #include "base/str.h"
 #include "edge/limits.h"
+#include "edge/source.h"
 
 #define EXACT_MAX 9007199254740992.0 /* 2^53: above, not every integer is a double */
 
@@ -29,21 +30,9 @@ struct scan {
     struct gp_error *err;
 };
 
-static int fail_at(gp_str text, size_t at, int code, const char *what, struct gp_error *err)
-{
-    unsigned line = 1;
-    unsigned column = 1;
-
-    for (size_t i = 0; i < at && i < text.len; i++) {
-        column = text.ptr[i] == '\n' ? 1 : column + 1;
-        line += text.ptr[i] == '\n' ? 1 : 0;
-    }
-    return gp_error_set(err, code, "%u:%u: %s", line, column, what);
-}
-
 static int refuse(const struct scan *s, int code, const char *what)
 {
-    return fail_at(s->text, s->at, code, what, s->err);
+    return edge_source_error(s->text, s->at, code, what, s->err);
 }
 
 /* ---- the scan ---- */
@@ -67,7 +56,7 @@ static int scan_string(struct scan *s)
         s->at++; /* whatever is escaped; cJSON checks it */
     }
     if (s->at >= len) {
-        return fail_at(s->text, begin, GP_EPROTO, "text is not closed", s->err);
+        return edge_source_error(s->text, begin, GP_EPROTO, "text is not closed", s->err);
     }
     s->at++;
     return 0;
@@ -142,7 +131,7 @@ static int scan(gp_str text, struct gp_error *err)
         if (rc < 0) {
             return rc;
         }
-        if (s.values > EDGE_JSON_VALUES_MAX) {
+        if (s.values > EDGE_TEXT_VALUES_MAX) {
             return refuse(&s, GP_ETOOBIG, "too many values");
         }
     }
@@ -217,15 +206,16 @@ int edge_json_parse(gp_str text, struct value **ret, struct gp_error *err)
     }
     item = text.len > 0 ? cJSON_ParseWithLengthOpts(text.ptr, text.len, &end, 0) : NULL;
     if (item == NULL) {
-        return fail_at(text, (size_t)(end - text.ptr), GP_EPROTO,
-                       text.len > 0 ? "not JSON" : "no value", err);
+        return edge_source_error(text, (size_t)(end - text.ptr), GP_EPROTO,
+                                 text.len > 0 ? "not JSON" : "no value", err);
     }
     while (end < text.ptr + text.len && (unsigned char)*end <= ' ') {
         end++;
     }
     if (end < text.ptr + text.len) {
         cJSON_Delete(item);
-        return fail_at(text, (size_t)(end - text.ptr), GP_EPROTO, "more after the end", err);
+        return edge_source_error(text, (size_t)(end - text.ptr), GP_EPROTO, "more after the end",
+                                 err);
     }
     v = convert(item, &cause);
     cJSON_Delete(item);

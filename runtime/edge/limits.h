@@ -4,18 +4,21 @@
 #ifndef EDGE_LIMITS_H
 #define EDGE_LIMITS_H
 
-#define EDGE_WRITE_BUFS_MAX     8      /* slices of one stream_write() */
-#define EDGE_WRITES_KEPT_MAX    256    /* write requests a loop keeps for the next writes */
-#define EDGE_LISTEN_BACKLOG     511    /* connections the kernel queues */
-#define EDGE_ACCEPTS_PER_TURN   16     /* of one listener: then others have their turn */
-#define EDGE_ACCEPT_PAUSE_MS    100    /* when descriptors have run out */
-#define EDGE_STREAM_LINGER_MS   1000   /* of stream_end() */
-#define EDGE_DISCARD_SIZE_BYTES 4096   /* read at once from a stream that is ending */
-#define EDGE_DIAL_ADDRESSES_MAX 8      /* addresses of one name that are tried */
-#define EDGE_TURNS_PER_POLL     8      /* of a busy runner */
-#define EDGE_OUTPUT_PIECE_BYTES 8192   /* of a child's output */
-#define EDGE_EXIT_LINGER_MS     1000   /* wait for the last output of a dead child */
-#define EDGE_JSON_VALUES_MAX    262144 /* in one text */
-#define EDGE_TREE_DEPTH_MAX     64     /* folders below the one that is removed */
+#define EDGE_WRITE_BUFS_MAX      8      /* slices of one stream_write() */
+#define EDGE_WRITES_KEPT_MAX     256    /* write requests a loop keeps for the next writes */
+#define EDGE_LISTEN_BACKLOG      511    /* connections the kernel queues */
+#define EDGE_ACCEPTS_PER_TURN    16     /* of one listener: then others have their turn */
+#define EDGE_ACCEPT_PAUSE_MS     100    /* when descriptors have run out */
+#define EDGE_STREAM_LINGER_MS    1000   /* of stream_end() */
+#define EDGE_DISCARD_SIZE_BYTES  4096   /* read at once from a stream that is ending */
+#define EDGE_DIAL_ADDRESSES_MAX  8      /* addresses of one name that are tried */
+#define EDGE_TURNS_PER_POLL      8      /* of a busy runner */
+#define EDGE_OUTPUT_PIECE_BYTES  8192   /* of a child's output */
+#define EDGE_EXIT_LINGER_MS      1000   /* wait for the last output of a dead child */
+#define EDGE_TEXT_VALUES_MAX     262144 /* in one JSON or YAML text */
+#define EDGE_YAML_SIZE_MAX_BYTES (1 << 20)
+#define EDGE_SECRET_SIZE_MIN     32 /* bytes in the secret file */
+#define EDGE_SECRET_SIZE_MAX     1024
+#define EDGE_TREE_DEPTH_MAX      64 /* folders below the one that is removed */
 
 #endif

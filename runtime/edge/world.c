@@ -5,15 +5,14 @@
  */
 #include "edge/world.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "edge/fs.h"
+#include "edge/fs_path.h"
 #include "edge/json.h"
 #include "edge/loop.h"
 #include "edge/plugin.h"
@@ -62,16 +61,8 @@ static void plugin_close(void *world, struct plugin_file *file)
 
 static void fill_random(void *world, void *ptr, size_t len)
 {
-    char *at = ptr;
-
     (void)world;
-    while (len > 0) {
-        ssize_t n = getrandom(at, len, 0);
-
-        ASSERT(n > 0 || errno == EINTR); /* it has no other way to fail */
-        at += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
+    fs_random(ptr, len);
 }
 
 static int json_parse(void *world, gp_str text, struct value **ret, struct gp_error *err)
