@@ -1,0 +1,114 @@
+/*
+ * inbox.h: from arrived batches to the views a task is given.
+ *
+ * inbox_accept() walks the elements of a batch once. A run for one task becomes one entry of that
+ * task's inbox, its rows untouched and unchecked; a run whose rows name their own tasks is sorted by
+ * task in two passes over the row headers into a list of offsets, and becomes one entry per task. An
+ * entry borrows the bytes; the parcel counts how many do. Watermarks and ends travel through the
+ * inbox as entries of their own, so that a task sees them in order with its rows.
+ *
+ * Views are built just before user code is called, up to VIEWS_MAX of them across entries of one
+ * port, and each row's bounds are checked there: no byte of a row is touched earlier than needed.
+ *
+ * Consuming gives credit back, in bytes of rows, once half a window is owed: not before, for a
+ * message per row would cost more than the row.
+ *
+ * A batch of which little is left is copied out (inbox_compact) so that a task that stopped holds its
+ * own rows and not 64 KiB for each of them.
+ *
+ * Thread: the lane's.
+ */
+#ifndef DATA_INBOX_H
+#define DATA_INBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "data/batch_pool.h"
+#include "wire/batch.h"
+
+struct lane;
+struct stage;
+struct task;
+struct peer;
+
+/* What comes into one stage on one edge from one lane. */
+struct inlink {
+    uint32_t edge; /* or BATCH_UNMANAGED | processor */
+    uint32_t port;
+    struct stage *stage;
+    struct peer *peer;
+    uint32_t *owed; /* [task of the stage] bytes consumed and not yet given back; NULL before use */
+    uint32_t owed_max; /* half the window */
+    int64_t watermark_ns;
+    bool idle;
+    bool ended;
+};
+
+enum entry_kind {
+    ENTRY_RANGE,   /* consecutive rows */
+    ENTRY_INDEX,   /* rows at listed offsets; the last kind of rows */
+    ENTRY_MESSAGE, /* one row outside the stream */
+    ENTRY_LARGE,   /* one message put together from fragments */
+    ENTRY_WATERMARK,
+    ENTRY_END,
+};
+
+struct entry {
+    struct entry *next;
+    struct parcel *parcel;
+    struct inlink *link;
+    const uint8_t *at; /* RANGE: the next row; INDEX: what offsets count from */
+    union {
+        const uint8_t *end;    /* RANGE: behind the last row */
+        const uint16_t *index; /* INDEX: offset of the next row, in words of 8 bytes */
+        int64_t time_ns;       /* WATERMARK */
+    } u;
+    uint32_t kind;
+    uint32_t rows;   /* left; RANGE: as the sender says, for accounting only */
+    uint32_t source; /* index of the sending task */
+    uint32_t viewed; /* rows in the current views */
+};
+
+_Static_assert(sizeof(struct entry) <= 64, "an entry is one line of cache");
+
+/* Offsets of the rows of one batch, sorted by task. */
+struct index_block {
+    struct index_block *next;
+    uint32_t used;
+    uint16_t offsets[BATCH_ROWS_MAX];
+};
+
+/* Reads the elements of a batch. The parcel is taken: it is given back when its last row is
+ * consumed. 0, or GP_EPROTO when the bytes are not a batch that this neighbour may send. */
+int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len);
+
+/* Views of the next rows of t, all of one port: their count, 0 when none are at the head. */
+uint32_t inbox_views(struct task *t, struct gp_row *views, uint32_t max, uint32_t *ret_port);
+
+/* The first n of the current views are done. */
+void inbox_consume(struct task *t, const struct gp_row *views, uint32_t n);
+
+/* Appends a watermark or the end; a watermark directly behind another replaces it. */
+void inbox_add_watermark(struct task *t, int64_t time_ns);
+void inbox_add_end(struct task *t);
+
+/* Drops the entry at the head. */
+void inbox_pop(struct task *t);
+
+/* Drops everything. */
+void inbox_clear(struct task *t);
+
+/* One reader less. */
+void parcel_unref(struct lane *lane, struct parcel *parcel);
+
+struct parcel *parcel_new(struct lane *lane);
+void parcel_free(struct lane *lane, struct parcel *parcel);
+
+/* For inbox_accept.c and the like. */
+struct entry *inbox_new_entry(struct lane *lane);
+void inbox_push(struct task *t, struct entry *e);
+void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes);
+void inbox_deinit_pools(struct lane *lane);
+
+#endif

@@ -1,0 +1,303 @@
+/*
+ * inbox_accept.c: the walk over the elements of an arrived batch. The one place where bytes of
+ * another process become indices of ours: each is checked here, save the bounds of rows in runs for
+ * one task, which inbox.c checks when it builds their views.
+ */
+#include <stdlib.h>
+
+#include "data/inbox.h"
+#include "data/lane.h"
+#include "data/large.h"
+#include "data/stage.h"
+#include "data/task.h"
+
+static void touch(struct inlink *link)
+{
+    if (UNLIKELY(!link->owed)) {
+        link->owed = (uint32_t *)calloc(link->stage->task_count, sizeof(*link->owed));
+        ASSERT(link->owed);
+    }
+}
+
+/* Whether a task still takes rows; what it does not take counts as consumed at once. */
+static bool takes(struct task *t)
+{
+    return t->state == TASK_RUNNING || t->state == TASK_OPEN;
+}
+
+static struct entry *new_entry(struct lane *lane, struct parcel *parcel, struct inlink *link,
+                               const struct batch_element *e, enum entry_kind kind)
+{
+    struct entry *entry = inbox_new_entry(lane);
+
+    parcel->refs++;
+    entry->parcel = parcel;
+    entry->link = link;
+    entry->kind = kind;
+    entry->source = e->source;
+    entry->rows = e->rows;
+    return entry;
+}
+
+static void deliver_range(struct lane *lane, struct parcel *parcel, struct inlink *link,
+                          const struct batch_element *e, uint32_t local)
+{
+    struct task *t = &link->stage->tasks[local];
+    struct entry *entry;
+
+    if (UNLIKELY(!takes(t))) {
+        inbox_owe(t, link, e->bytes);
+        return;
+    }
+    entry = new_entry(lane, parcel, link, e, ENTRY_RANGE);
+    entry->at = e->body;
+    entry->u.end = e->body + e->bytes;
+    inbox_push(t, entry);
+    task_ready(t);
+}
+
+/* Position in the stage of a task that a neighbour names, or -1. */
+static int64_t local_of(const struct lane *lane, const struct stage *s, uint32_t dst)
+{
+    if (UNLIKELY(dst >= s->topology->tasks || s->topology->lane_of[dst] != lane->index)) {
+        return -1;
+    }
+    return s->topology->local_of[dst];
+}
+
+/* First pass: bounds and owner of each row, rows per task. Their count, or GP_EPROTO. */
+static int count_rows(struct lane *lane, const struct stage *s, const struct batch_element *e,
+                      const uint8_t *base, uint32_t *ret_touched)
+{
+    const uint8_t *at = e->body;
+    const uint8_t *end = at + e->bytes;
+    uint32_t n = 0;
+
+    for (; at < end; n++) {
+        uint32_t size = row_check(at, (size_t)(end - at));
+        int64_t local = size > 0 ? local_of(lane, s, row_word_dst(get_u64_le(at))) : -1;
+
+        if (UNLIKELY(local < 0)) {
+            return GP_EPROTO;
+        }
+        lane->sort_locals[n] = (uint32_t)local;
+        lane->sort_offsets[n] = (uint16_t)((size_t)(at - base) / 8);
+        if (lane->sort_counts[local]++ == 0) {
+            lane->sort_touched[(*ret_touched)++] = (uint32_t)local;
+        }
+        at += size;
+    }
+    return (int)n;
+}
+
+static uint16_t *index_room(struct lane *lane, struct parcel *parcel, uint32_t rows)
+{
+    struct index_block *block = parcel->index;
+    uint16_t *room;
+
+    if (!block) {
+        block = lane->free_indexes;
+        if (block) {
+            lane->free_indexes = block->next;
+        } else {
+            block = (struct index_block *)malloc(sizeof(*block));
+            ASSERT(block);
+        }
+        block->used = 0;
+        parcel->index = block;
+    }
+    ASSERT(rows <= BATCH_ROWS_MAX - block->used);
+    room = block->offsets + block->used;
+    block->used += rows;
+    return room;
+}
+
+/* Second pass: an entry per task, its rows listed in order. */
+static void deliver_sorted(struct lane *lane, struct parcel *parcel, struct inlink *link,
+                           const struct batch_element *e, const uint8_t *base, uint32_t touched,
+                           uint32_t rows)
+{
+    uint16_t *room = index_room(lane, parcel, rows);
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < touched; i++) {
+        uint32_t local = lane->sort_touched[i];
+        struct entry *entry = new_entry(lane, parcel, link, e, ENTRY_INDEX);
+
+        entry->at = base;
+        entry->u.index = room + at;
+        entry->rows = lane->sort_counts[local];
+        inbox_push(&link->stage->tasks[local], entry);
+        lane->sort_counts[local] = at;
+        at += entry->rows;
+    }
+    for (uint32_t i = 0; i < rows; i++) {
+        room[lane->sort_counts[lane->sort_locals[i]]++] = lane->sort_offsets[i];
+    }
+}
+
+static int deliver_rows(struct lane *lane, struct parcel *parcel, struct inlink *link,
+                        const struct batch_element *e, const uint8_t *base)
+{
+    uint32_t touched = 0;
+    int rows = count_rows(lane, link->stage, e, base, &touched);
+
+    if (LIKELY(rows > 0)) {
+        deliver_sorted(lane, parcel, link, e, base, touched, (uint32_t)rows);
+    }
+    for (uint32_t i = 0; i < touched; i++) {
+        struct task *t = &link->stage->tasks[lane->sort_touched[i]];
+
+        lane->sort_counts[lane->sort_touched[i]] = 0;
+        if (rows > 0 && !takes(t)) {
+            inbox_clear(t);
+        } else {
+            task_ready(t);
+        }
+    }
+    return rows < 0 ? rows : 0;
+}
+
+static int accept_rows(struct lane *lane, struct parcel *parcel, struct inlink *link,
+                       const struct batch_element *e, const uint8_t *base)
+{
+    struct stage *s = link->stage;
+    int64_t local;
+
+    touch(link);
+    if (e->dst == BATCH_DST_ROWS) {
+        return deliver_rows(lane, parcel, link, e, base);
+    }
+    if (e->dst == BATCH_DST_ALL) {
+        for (uint32_t i = 0; i < s->task_count; i++) {
+            deliver_range(lane, parcel, link, e, i);
+        }
+        return 0;
+    }
+    local = local_of(lane, s, e->dst);
+    if (UNLIKELY(local < 0)) {
+        return GP_EPROTO;
+    }
+    deliver_range(lane, parcel, link, e, (uint32_t)local);
+    return 0;
+}
+
+/* Messages outside the stream: one entry each, for on_message takes one at a time. */
+static int accept_messages(struct lane *lane, struct parcel *parcel, const struct batch_element *e)
+{
+    uint32_t processor = e->edge & ~BATCH_UNMANAGED;
+    const uint8_t *at = e->body;
+    const uint8_t *end = at + e->bytes;
+    struct inlink *link;
+    struct stage *s;
+    int64_t local;
+
+    if (processor >= lane->topology->plan->processor_count || !lane->stages[processor]) {
+        return GP_EPROTO;
+    }
+    s = lane->stages[processor];
+    local = local_of(lane, s, e->dst);
+    if (local < 0) {
+        return GP_EPROTO;
+    }
+    link = stage_unmanaged_link(s, parcel->peer);
+    touch(link);
+    while (at < end) {
+        uint32_t size = row_check(at, (size_t)(end - at));
+        struct task *t = &s->tasks[local];
+
+        if (size == 0) {
+            return GP_EPROTO;
+        }
+        if (takes(t)) {
+            struct entry *entry = new_entry(lane, parcel, link, e, ENTRY_MESSAGE);
+
+            entry->at = at;
+            entry->rows = 1;
+            inbox_push(t, entry);
+            task_ready(t);
+        } else {
+            inbox_owe(t, link, size);
+        }
+        at += size;
+    }
+    return 0;
+}
+
+static bool source_is_theirs(const struct lane *lane, const struct parcel *parcel,
+                             const struct batch_element *e)
+{
+    const struct plan_edge *edge = &lane->topology->plan->edges[e->edge];
+    const struct topology_processor *from = &lane->topology->processors[edge->from];
+
+    return e->source < from->tasks && from->lane_of[e->source] == parcel->peer->index;
+}
+
+static int accept_element(struct lane *lane, struct parcel *parcel, const struct batch_element *e,
+                          const uint8_t *base)
+{
+    struct inlink *link;
+
+    if (UNLIKELY((e->edge & BATCH_UNMANAGED) && e->kind == BATCH_ROWS)) {
+        return accept_messages(lane, parcel, e);
+    }
+    if (UNLIKELY(e->edge >= lane->topology->plan->edge_count)) {
+        return GP_EPROTO;
+    }
+    link = parcel->peer->inlinks[e->edge];
+    if (UNLIKELY(!link || link->ended)) {
+        return GP_EPROTO;
+    }
+    switch (e->kind) {
+    case BATCH_WATERMARK:
+        stage_on_watermark(link, (int64_t)get_u64_le(e->body));
+        return 0;
+    case BATCH_IDLE:
+    case BATCH_ACTIVE:
+        stage_on_idle(link, e->kind == BATCH_IDLE);
+        return 0;
+    case BATCH_END:
+        stage_on_end(link);
+        return 0;
+    case BATCH_PROBE:
+        return 0;
+    default:
+        break;
+    }
+    if (UNLIKELY(!source_is_theirs(lane, parcel, e))) {
+        return GP_EPROTO;
+    }
+    if (UNLIKELY(e->session < lane->env->session)) {
+        counter_add(&lane->stats.stale_rows, e->rows);
+        return 0;
+    }
+    switch (e->kind) {
+    case BATCH_ROWS:
+        return accept_rows(lane, parcel, link, e, base);
+    case BATCH_FRAGMENT:
+        return large_on_fragment(link, e);
+    case BATCH_LARGE_REQUEST:
+        return large_on_request(link, e);
+    default:
+        return GP_EPROTO;
+    }
+}
+
+int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len)
+{
+    struct batch_cursor cursor = {body, len};
+    struct batch_element e;
+    int rc = len > BATCH_BODY_SIZE ? GP_EPROTO : 0;
+
+    parcel->refs = 1;
+    counter_add(&lane->stats.batches_in, 1);
+    while (rc == 0) {
+        rc = batch_next(&cursor, &e);
+        if (rc <= 0) {
+            break;
+        }
+        rc = accept_element(lane, parcel, &e, body);
+    }
+    parcel_unref(lane, parcel);
+    return rc;
+}

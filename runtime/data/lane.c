@@ -1,0 +1,289 @@
+/*
+ * lane.c: the turn of a lane, its sleep, and the commands it obeys. Making and freeing a lane stands
+ * in lane_new.c; the overview in lane.h.
+ */
+#include "data/lane.h"
+
+#include "data/output.h"
+#include "data/service.h"
+#include "data/stage.h"
+#include "data/task.h"
+#include "data/timers.h"
+
+static void set_phase(struct lane *lane, enum lane_phase phase)
+{
+    atomic_store_explicit(&lane->phase, (uint32_t)phase, memory_order_release);
+    if (lane->env->notify) {
+        lane->env->notify(lane->env->notify_user);
+    }
+}
+
+enum lane_phase lane_phase(const struct lane *lane)
+{
+    return (enum lane_phase)atomic_load_explicit(&((struct lane *)(uintptr_t)lane)->phase,
+                                                 memory_order_acquire);
+}
+
+void lane_wake(struct lane *lane, enum lane_sleep least)
+{
+    uint32_t sleeping = atomic_load_explicit(&lane->sleeping, memory_order_relaxed);
+
+    if (UNLIKELY(sleeping >= (uint32_t)least) &&
+        atomic_exchange(&lane->sleeping, SLEEP_AWAKE) != SLEEP_AWAKE) {
+        loop_wake(lane->loop);
+    }
+}
+
+void lane_command(struct lane *lane, enum lane_command command)
+{
+    atomic_store(&lane->command, (uint32_t)command);
+    lane_wake(lane, SLEEP_DATA);
+}
+
+void lane_task_closed(struct lane *lane)
+{
+    lane->tasks_closed++;
+    if (lane->tasks_closed == lane->tasks_total && lane_phase(lane) == LANE_RUNNING) {
+        set_phase(lane, LANE_ENDED);
+    } else if (atomic_load_explicit(&lane->failed, memory_order_relaxed) && lane->env->notify) {
+        lane->env->notify(lane->env->notify_user);
+    }
+}
+
+typedef int (*task_fn)(struct task *t);
+
+static int for_each_task(struct lane *lane, task_fn fn)
+{
+    for (uint32_t p = 0; p < lane->topology->plan->processor_count; p++) {
+        struct stage *s = lane->stages[p];
+
+        for (uint32_t i = 0; s && i < s->task_count; i++) {
+            int rc = fn(&s->tasks[i]);
+
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+static int start_one(struct task *t)
+{
+    task_start(t);
+    return 0;
+}
+
+static int close_one(struct task *t)
+{
+    task_close(t);
+    return 0;
+}
+
+/* RUNNER_DONE after the command to stop. */
+static enum runner_state obey(struct lane *lane)
+{
+    uint32_t command = atomic_load_explicit(&lane->command, memory_order_acquire);
+
+    if (LIKELY(command == lane->command_done)) {
+        return RUNNER_MORE;
+    }
+    lane->command_done = command;
+    if (command == LANE_STOP) {
+        (void)for_each_task(lane, close_one); /* never fails */
+        set_phase(lane, LANE_CLOSED);
+        return RUNNER_DONE;
+    }
+    if (lane_phase(lane) == LANE_NEW) {
+        int rc = for_each_task(lane, task_open);
+
+        set_phase(lane, rc < 0 ? LANE_OPEN_FAILED : LANE_OPENED);
+    }
+    if (command == LANE_START && lane_phase(lane) == LANE_OPENED) {
+        set_phase(lane, LANE_RUNNING);
+        (void)for_each_task(lane, start_one); /* never fails */
+    }
+    return RUNNER_MORE;
+}
+
+static void take_rings(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->ring_count; i++) {
+        peer_take(lane->rings[i]);
+    }
+    if (UNLIKELY(lane->pool_waits) && !batch_pool_is_short(&lane->pool)) {
+        lane->pool_waits = false;
+        for (uint32_t p = 0; p < lane->topology->plan->processor_count; p++) {
+            if (lane->stages[p]) {
+                stage_unblock(lane->stages[p]);
+            }
+        }
+    }
+}
+
+/* Each task that is runnable now gets one slice; those that become so meanwhile wait their turn. */
+static void run_tasks(struct lane *lane)
+{
+    struct list now;
+    uint32_t left = TASKS_PER_TURN;
+
+    list_init(&now);
+    list_append_all(&now, &lane->runnable);
+    while (left-- > 0 && !list_is_empty(&now)) {
+        struct task *t = LIST_ENTRY(list_pop_front(&now), struct task, node);
+
+        task_run(t);
+    }
+    /* What did not get its turn goes before what got it. */
+    list_append_all(&now, &lane->runnable);
+    list_append_all(&lane->runnable, &now);
+}
+
+static void advance(struct list *changed, bool out)
+{
+    struct list now;
+
+    list_init(&now);
+    list_append_all(&now, changed);
+    while (!list_is_empty(&now)) {
+        struct list_node *node = list_pop_front(&now);
+        struct stage *s = out ? LIST_ENTRY(node, struct stage, out_changed)
+                              : LIST_ENTRY(node, struct stage, in_changed);
+
+        if (!stage_is_due(s, out ? s->out_advanced_ns : s->in_advanced_ns)) {
+            list_push_back(changed, node);
+        } else if (out) {
+            stage_advance_out(s);
+        } else {
+            stage_advance_in(s);
+        }
+    }
+}
+
+/* What tasks of this lane sent to each other, and time. */
+static void settle(struct lane *lane)
+{
+    advance(&lane->out_changed, true);
+    if (lane->self->open) {
+        peer_flush(lane->self);
+        peer_pump(lane->self);
+    }
+    advance(&lane->in_changed, false);
+}
+
+static bool has_work(const struct lane *lane)
+{
+    return !list_is_empty(&lane->runnable) || !list_is_empty(&lane->in_changed) ||
+           !list_is_empty(&lane->out_changed);
+}
+
+/* Hands over partial batches: all of them when idle, else those that lingered. */
+static void flush_partial(struct lane *lane, bool idle)
+{
+    int64_t linger_ns = lane->options->linger_ns;
+
+    if (!idle && lane->now_ns - lane->linger_checked_ns < linger_ns / 4) {
+        return;
+    }
+    lane->linger_checked_ns = lane->now_ns;
+    lane->holds_partial = false;
+    for (uint32_t i = 0; i < lane->neighbour_count; i++) {
+        struct peer *p = lane->neighbours[i];
+
+        if (!p->open || (!idle && lane->now_ns - p->opened_ns < linger_ns)) {
+            continue;
+        }
+        if (peer_is_saturated(p)) {
+            lane->holds_partial = true;
+        } else {
+            peer_flush(p);
+        }
+    }
+}
+
+static void pump(struct lane *lane)
+{
+    struct list now;
+
+    list_init(&now);
+    list_append_all(&now, &lane->dirty);
+    while (!list_is_empty(&now)) {
+        peer_pump(LIST_ENTRY(list_first(&now), struct peer, dirty));
+    }
+}
+
+enum runner_state lane_turn(void *user)
+{
+    struct lane *lane = (struct lane *)user;
+    bool idle;
+
+    if (atomic_load_explicit(&lane->sleeping, memory_order_relaxed) != SLEEP_AWAKE) {
+        atomic_store_explicit(&lane->sleeping, SLEEP_AWAKE, memory_order_relaxed);
+    }
+    lane->now_ns = loop_now_ns(lane->loop);
+    counter_add(&lane->stats.turns, 1);
+    if (obey(lane) == RUNNER_DONE) {
+        return RUNNER_DONE;
+    }
+    take_rings(lane);
+    service_take_wakes(lane);
+    run_tasks(lane);
+    settle(lane);
+    idle = !has_work(lane);
+    flush_partial(lane, idle);
+    pump(lane);
+    return idle ? RUNNER_IDLE : RUNNER_MORE;
+}
+
+static bool has_news(struct lane *lane)
+{
+    if (atomic_load(&lane->woken) || atomic_load(&lane->command) != lane->command_done) {
+        return true;
+    }
+    for (uint32_t i = 0; i < lane->ring_count; i++) {
+        if (ring_has_news(lane->rings[i]->from)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int lane_may_sleep(void *user)
+{
+    struct lane *lane = (struct lane *)user;
+    enum lane_sleep depth = SLEEP_DATA;
+
+    if (!list_is_empty(&lane->dirty)) {
+        depth = SLEEP_ROOM;
+    } else if (lane->blocked_count > 0 || lane->holds_partial || lane->pool_waits) {
+        depth = SLEEP_ANY;
+    }
+    atomic_store_explicit(&lane->sleeping, (uint32_t)depth, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (has_news(lane)) {
+        atomic_store_explicit(&lane->sleeping, SLEEP_AWAKE, memory_order_relaxed);
+        return 0;
+    }
+    counter_add(&lane->stats.sleeps, 1);
+    return 1;
+}
+
+int lane_init(void *user, struct loop *loop)
+{
+    struct lane *lane = (struct lane *)user;
+
+    lane->loop = loop;
+    lane->now_ns = loop_now_ns(loop);
+    return lane_timers_new(lane, &lane->timers);
+}
+
+void lane_fini(void *user)
+{
+    struct lane *lane = (struct lane *)user;
+
+    if (lane_phase(lane) != LANE_CLOSED) {
+        (void)for_each_task(lane, close_one); /* never fails */
+    }
+    lane_timers_free(lane->timers);
+    lane->timers = NULL;
+}

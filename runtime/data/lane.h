@@ -1,0 +1,230 @@
+/*
+ * lane.h: a lane: one thread with one loop that runs many tasks. The heart of the data plane.
+ *
+ * The way of one message:
+ *
+ *   poll() or process() of a task
+ *     └─ emit            output.c     hash the key, choose the task (partition), draw its account
+ *          └─ row        peer.c       append to the open batch of the neighbour lane it lives on
+ *               ├─ LOCAL              handed over at the end of the turn
+ *               ├─ RING               pushed into the ring, published once per turn
+ *               └─ STREAM             one write of one frame
+ *   inbox_accept         inbox.c      walk the elements, entries into the inboxes of tasks
+ *     └─ inbox_views     inbox.c      views of up to 64 rows
+ *          └─ process()  task.c       ... and so on; what is consumed goes back as credit
+ *
+ * One turn (lane_turn):
+ *   1. take what neighbours of this process pushed; what streams brought came with the loop's events;
+ *   2. give each runnable task a slice of slice_rows rows;
+ *   3. hand over what they sent to each other;
+ *   4. pass time on;
+ *   5. if nothing is runnable now, hand over the partial batches too; else only those that have
+ *      lingered;
+ *   6. pump: publish rings, write frames, tell credit; wake neighbours that sleep.
+ * So a batch leaves when it is full or when there is nothing better to do: load makes full batches,
+ * idleness makes low latency.
+ *
+ * What must hold:
+ *   - No malloc, lock, system call, clock read or store to a shared line per message; those
+ *     come per batch or per turn.
+ *   - Lanes share nothing but rings, the sleeping flag, wakers, counters and the control word. Memory
+ *     of a batch belongs to the lane that filled it and is lent by pointer.
+ *   - Memory is bounded by credit: what is on the way to the tasks of a lane, in queues, kernels and
+ *     inboxes, is at most the sum of the windows of the accounts into it (lane_budget) plus one row's overdraft each.
+ *   - An exhausted account stops the tasks that must send to it, nothing else: receiving never
+ *     waits for sending, and a batch that arrived is always taken in.
+ *   - A neighbour of another process is not believed: every index and length it sends is checked, and
+ *     what does not fit fails that peer.
+ *
+ * Sleeping. `sleeping` is 0 while awake. Before it sleeps the lane stores SLEEP_DATA (wake me for
+ * data), SLEEP_ANY (also for credit and batches coming home, because I wait for them) or SLEEP_ROOM
+ * (also when a full ring has room again), then looks at its rings once more; a neighbour publishes, then
+ * looks at the flag. Both put a full fence in between, so one of them sees the other.
+ *
+ * Control. The executor's thread writes `command`, reads `phase` and what was set before it; the lane
+ * answers by moving `phase` and calling `notify`. Failures of tasks are kept, the first one with its text.
+ *
+ * Threads: everything is the lane's own but lane_new, lane_connect, lane_free (before start, after the end)
+ * and what is marked [any thread].
+ */
+#ifndef DATA_LANE_H
+#define DATA_LANE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gearpump/processor.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "data/batch_pool.h"
+#include "data/counter.h"
+#include "data/inbox.h"
+#include "data/limits.h"
+#include "data/options.h"
+#include "data/peer.h"
+#include "data/topology.h"
+#include "port/runner.h"
+
+struct stage;
+struct out_edge;
+struct lane_timers;
+struct gp_waker;
+
+/* What to run for one processor of the plan. */
+struct lane_processor {
+    const struct gp_processor *table;
+    const char *plugin; /* its name, for crash notes */
+    const struct gp_host *host;
+    const struct gp_config *config;
+};
+
+/* Shared by the lanes of an executor; borrowed, outlives them. */
+struct lane_env {
+    const struct topology *topology;
+    const struct data_options *options;
+    const struct lane_processor *processors;         /* [processor]; those placed here are set */
+    const struct gp_partitioner *const *partitioners; /* [edge]; custom edges that leave from here */
+    const struct gp_config *partitioner_config;
+    uint64_t app_id;
+    uint64_t session; /* of every task's first life, and the oldest that is believed */
+    const struct log *log;
+    void (*notify)(void *user); /* a phase moved or a task failed [called in the lane's thread] */
+    void *notify_user;
+};
+
+enum lane_command {
+    LANE_WAIT,
+    LANE_OPEN,  /* call open of every task */
+    LANE_START, /* let data flow */
+    LANE_STOP,  /* close every task, then end the thread */
+};
+
+enum lane_phase {
+    LANE_NEW,
+    LANE_OPENED,
+    LANE_OPEN_FAILED,
+    LANE_RUNNING,
+    LANE_ENDED, /* every task has ended or failed; credit and batches still flow */
+    LANE_CLOSED,
+};
+
+enum lane_sleep {
+    SLEEP_AWAKE,
+    SLEEP_DATA,
+    SLEEP_ANY,
+    SLEEP_ROOM,
+};
+
+/* Why a task failed: the first failure of a lane. */
+struct lane_failure {
+    uint32_t processor;
+    uint32_t task;
+    const char *function;
+    char text[FAIL_TEXT_MAX];
+};
+
+struct lane_stats {
+    struct counter turns;
+    struct counter sleeps;
+    struct counter batches_out;
+    struct counter batches_full;
+    struct counter batches_in;
+    struct counter stale_rows;
+    struct counter bad_batches;
+    struct counter blocked;   /* times a task had to wait for credit */
+    struct counter copied_out; /* rows moved out of batches they pinned */
+    struct counter large;     /* messages that travelled in fragments */
+    struct counter refused;   /* unmanaged messages refused for lack of credit */
+    struct counter sent;      /* unmanaged messages */
+    struct counter sent_bytes;
+    struct counter lost;      /* rows emitted on a port without edges */
+};
+
+struct lane {
+    const struct lane_env *env;
+    const struct data_options *options;
+    const struct topology *topology;
+    uint32_t index; /* number in the topology */
+    struct loop *loop; /* NULL before the thread runs */
+    int64_t now_ns;    /* of this turn */
+    uint32_t small_max; /* bytes of key and value that surely fit a batch */
+
+    struct list runnable;
+    struct list dirty;       /* peers with something to pump */
+    struct list in_changed;  /* stages */
+    struct list out_changed; /* stages */
+    struct peer **peers;     /* [lane_count], NULL where there is none */
+    struct peer *self;       /* the LOCAL one */
+    struct peer **neighbours; /* all others, in order */
+    uint32_t neighbour_count;
+    struct peer **rings;     /* the RING ones, in order */
+    uint32_t ring_count;
+    struct stage **stages;      /* [processor], NULL where no task of it is here */
+    struct out_edge **out_edges; /* [edge], NULL where nothing leaves from here */
+    struct batch_pool pool;
+    uint64_t next_token;
+    int64_t linger_checked_ns;
+
+    /* scratch and free lists */
+    struct gp_row views[VIEWS_MAX];
+    struct entry *free_entries;
+    void *entry_chunks;
+    struct parcel *free_parcels;
+    struct index_block *free_indexes;
+    uint32_t *sort_counts;  /* [largest task count of a stage], all zero between batches */
+    uint32_t *sort_touched; /* the same size */
+    uint32_t *sort_locals;  /* [BATCH_ROWS_MAX] */
+    uint16_t *sort_offsets; /* [BATCH_ROWS_MAX] */
+    uint32_t held_batches; /* foreign batches that inboxes hold */
+    uint8_t *reserve_buf;
+    uint32_t reserve_cap;
+
+    struct lane_timers *timers;
+    int32_t **unmanaged; /* [processor]: accounts, see unmanaged.h */
+    uint32_t tasks_total;
+    uint32_t tasks_closed; /* ended or failed */
+    uint32_t blocked_count; /* tasks in a stage.blocked */
+    bool pool_waits;        /* ... some of them for batches */
+    bool holds_partial;     /* a batch is not handed over because its neighbour has enough */
+
+    struct crash_note note;
+    struct lane_stats stats;
+
+    _Alignas(CACHE_LINE) _Atomic uint32_t sleeping; /* enum lane_sleep */
+    _Atomic uint32_t command;                       /* enum lane_command */
+    _Alignas(CACHE_LINE) _Atomic uint32_t phase;    /* enum lane_phase */
+    _Atomic uint32_t failed;                        /* 1: failure is set */
+    struct lane_failure failure;
+    _Atomic(struct gp_waker *) woken; /* wakers that rang, newest first */
+    uint32_t command_done;
+};
+
+/* A lane with its stages and no neighbours but itself. env is borrowed. */
+int lane_new(const struct lane_env *env, uint32_t index, struct lane **ret, struct gp_error *err);
+void lane_free(struct lane *lane); /* its thread has ended; NULL is fine */
+
+/* Joins two lanes of one process by a pair of rings, when both host tasks. */
+int lane_connect(struct lane *a, struct lane *b);
+
+/* The functions of struct runner_spec; user is the lane. */
+int lane_init(void *user, struct loop *loop);
+enum runner_state lane_turn(void *user);
+int lane_may_sleep(void *user);
+void lane_fini(void *user);
+
+/* Tells the lane what to do; wakes it. [control thread] */
+void lane_command(struct lane *lane, enum lane_command command);
+
+/* Where the lane is. What it set before, failure included, is visible afterwards. [any thread] */
+enum lane_phase lane_phase(const struct lane *lane);
+
+/* Ends the sleep of another lane if it sleeps at least that deep. [any thread] */
+void lane_wake(struct lane *lane, enum lane_sleep least);
+
+/* A task that is no longer running was taken off the account. */
+void lane_task_closed(struct lane *lane);
+
+#endif

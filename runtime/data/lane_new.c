@@ -1,0 +1,178 @@
+/*
+ * lane_new.c: a lane from its environment: stages, accounts, neighbours; and the way back.
+ */
+#include <stdlib.h>
+
+#include "data/lane.h"
+#include "data/output.h"
+#include "data/stage.h"
+#include "data/task.h"
+#include "data/unmanaged.h"
+
+static bool hosts_tasks(const struct topology *t, uint32_t lane)
+{
+    return t->lanes[lane].tasks > 0;
+}
+
+static int add_neighbour(struct lane *lane, uint32_t index, enum peer_kind kind,
+                         struct peer **ret_peer)
+{
+    struct peer *p = peer_new(lane, index, kind);
+
+    if (!p) {
+        return GP_ENOMEM;
+    }
+    if (stage_add_inlinks(p) < 0) {
+        peer_free(p); /* its inlinks are the stages' */
+        return GP_ENOMEM;
+    }
+    lane->peers[index] = p;
+    if (kind != PEER_LOCAL) {
+        lane->neighbours[lane->neighbour_count++] = p;
+    }
+    *ret_peer = p;
+    return 0;
+}
+
+static int make_tables(struct lane *lane)
+{
+    const struct topology *t = lane->topology;
+    uint32_t largest = 1;
+
+    for (uint32_t p = 0; p < t->plan->processor_count; p++) {
+        uint32_t count = t->processors[p].offset[lane->index + 1] -
+                         t->processors[p].offset[lane->index];
+
+        lane->tasks_total += count;
+        largest = count > largest ? count : largest;
+    }
+    lane->peers = (struct peer **)calloc(t->lane_count, sizeof(struct peer *));
+    lane->neighbours = (struct peer **)calloc(t->lane_count, sizeof(struct peer *));
+    lane->rings = (struct peer **)calloc(t->lane_count, sizeof(struct peer *));
+    lane->stages = (struct stage **)calloc(t->plan->processor_count, sizeof(struct stage *));
+    lane->out_edges = (struct out_edge **)calloc(t->plan->edge_count + 1u, sizeof(struct out_edge *));
+    lane->sort_counts = (uint32_t *)calloc(largest, sizeof(uint32_t));
+    lane->sort_touched = (uint32_t *)calloc(largest, sizeof(uint32_t));
+    lane->sort_locals = (uint32_t *)calloc(BATCH_ROWS_MAX, sizeof(uint32_t));
+    lane->sort_offsets = (uint16_t *)calloc(BATCH_ROWS_MAX, sizeof(uint16_t));
+    return lane->peers && lane->neighbours && lane->rings && lane->stages && lane->out_edges &&
+                   lane->sort_counts && lane->sort_touched && lane->sort_locals &&
+                   lane->sort_offsets
+               ? 0
+               : GP_ENOMEM;
+}
+
+static int build(struct lane *lane, struct gp_error *err)
+{
+    const struct topology *t = lane->topology;
+    int rc = make_tables(lane);
+
+    for (uint32_t p = 0; rc == 0 && p < t->plan->processor_count; p++) {
+        if (t->processors[p].offset[lane->index] < t->processors[p].offset[lane->index + 1]) {
+            rc = stage_new(lane, p, &lane->stages[p], err);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    if (rc == 0) {
+        rc = add_neighbour(lane, lane->index, PEER_LOCAL, &lane->self);
+    }
+    return rc == 0 ? 0 : gp_error_set(err, rc, "no memory for a lane");
+}
+
+int lane_new(const struct lane_env *env, uint32_t index, struct lane **ret, struct gp_error *err)
+{
+    struct lane *lane = (struct lane *)aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof(*lane), CACHE_LINE));
+    int rc;
+
+    if (!lane) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for a lane");
+    }
+    memset(lane, 0, sizeof(*lane));
+    lane->env = env;
+    lane->options = env->options;
+    lane->topology = env->topology;
+    lane->index = index;
+    lane->small_max = env->options->batch_bytes - BATCH_FRAME_HEADER_SIZE - BATCH_ELEMENT_SIZE -
+                      ROW_HEADER_SIZE - 8;
+    list_init(&lane->runnable);
+    list_init(&lane->dirty);
+    list_init(&lane->in_changed);
+    list_init(&lane->out_changed);
+    batch_pool_init(&lane->pool, env->options->pool_warm_bytes / BATCH_BLOCK_SIZE,
+                    env->options->pool_max_bytes / BATCH_BLOCK_SIZE);
+    rc = build(lane, err);
+    if (rc < 0) {
+        lane_free(lane);
+        return rc;
+    }
+    *ret = lane;
+    return 0;
+}
+
+void lane_free(struct lane *lane)
+{
+    if (!lane) {
+        return;
+    }
+    for (uint32_t i = 0; lane->peers && i < lane->topology->lane_count; i++) {
+        if (lane->peers[i] && lane->peers[i]->kind == PEER_RING) {
+            ring_free(lane->peers[i]->from); /* each side frees what it reads */
+        }
+        peer_free(lane->peers[i]);
+    }
+    for (uint32_t p = 0; lane->stages && p < lane->topology->plan->processor_count; p++) {
+        stage_free(lane->stages[p]);
+    }
+    unmanaged_deinit(lane);
+    inbox_deinit_pools(lane);
+    batch_pool_deinit(&lane->pool);
+    free(lane->peers);
+    free(lane->neighbours);
+    free(lane->rings);
+    free(lane->stages);
+    free(lane->out_edges);
+    free(lane->sort_counts);
+    free(lane->sort_touched);
+    free(lane->sort_locals);
+    free(lane->sort_offsets);
+    free(lane->reserve_buf);
+    free(lane);
+}
+
+static int connect_half(struct lane *lane, struct lane *other, struct ring *from, struct ring *to)
+{
+    struct peer *p;
+    int rc = add_neighbour(lane, other->index, PEER_RING, &p);
+
+    if (rc == 0) {
+        p->from = from;
+        p->to = to;
+        p->other = other;
+        lane->rings[lane->ring_count++] = p;
+    }
+    return rc;
+}
+
+int lane_connect(struct lane *a, struct lane *b)
+{
+    struct ring *to_a;
+    struct ring *to_b;
+
+    if (!hosts_tasks(a->topology, a->index) || !hosts_tasks(b->topology, b->index)) {
+        return 0;
+    }
+    to_a = ring_new();
+    to_b = ring_new();
+    if (!to_a || !to_b || connect_half(a, b, to_a, to_b) < 0) {
+        ring_free(to_a);
+        ring_free(to_b);
+        return GP_ENOMEM;
+    }
+    if (connect_half(b, a, to_b, to_a) < 0) {
+        ring_free(to_b); /* to_a is freed with lane a */
+        return GP_ENOMEM;
+    }
+    return 0;
+}

@@ -1,0 +1,152 @@
+/*
+ * out_edge.c: making the sending side of an edge, and its credit coming back.
+ */
+#include <stdlib.h>
+
+#include "data/lane.h"
+#include "data/output.h"
+#include "data/stage.h"
+#include "data/task.h"
+
+static int make_accounts(struct out_edge *e, const struct topology *topology)
+{
+    e->credit = (int32_t *)malloc(e->targets * sizeof(*e->credit));
+    if (!e->credit) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < e->targets; i++) {
+        e->credit[i] = (int32_t)topology->lanes[e->lane_of[i]].window_bytes;
+    }
+    return 0;
+}
+
+static int list_lanes(struct out_edge *e, const struct topology *topology)
+{
+    e->lanes = (uint32_t *)malloc(e->to->lanes * sizeof(*e->lanes));
+    e->single = (uint8_t *)calloc(topology->lane_count, 1);
+    if (!e->lanes || !e->single) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t l = 0; l < topology->lane_count; l++) {
+        uint32_t tasks = e->to->offset[l + 1] - e->to->offset[l];
+
+        if (tasks > 0) {
+            e->lanes[e->lane_count++] = l;
+        }
+        e->single[l] = tasks == 1;
+    }
+    return 0;
+}
+
+/* The targets on lanes that pass, in order; none: NULL. */
+static int choose(struct out_edge *e, const struct topology *topology, uint32_t self,
+                  bool whole_executor)
+{
+    e->choice = (uint32_t *)malloc(e->targets * sizeof(*e->choice));
+    if (!e->choice) {
+        return GP_ENOMEM;
+    }
+    e->choice_count = 0;
+    for (uint32_t i = 0; i < e->targets; i++) {
+        uint32_t lane = e->lane_of[i];
+
+        if (whole_executor ? topology->lanes[lane].executor == topology->lanes[self].executor
+                           : lane == self) {
+            e->choice[e->choice_count++] = i;
+        }
+    }
+    return 0;
+}
+
+static int choose_local(struct out_edge *e, const struct topology *topology, uint32_t self)
+{
+    int rc = choose(e, topology, self, false);
+
+    if (rc == 0 && e->choice_count == 0) {
+        free(e->choice);
+        rc = choose(e, topology, self, true);
+    }
+    if (rc == 0 && e->choice_count == 0) {
+        free(e->choice);
+        e->choice = NULL;
+        e->choice_count = e->targets;
+    }
+    return rc;
+}
+
+static int open_partitioner(struct out_edge *e, struct lane *lane, struct gp_error *err)
+{
+    const struct plan_edge *plan = &lane->topology->plan->edges[e->edge];
+    const struct gp_partitioner *table =
+        lane->env->partitioners ? lane->env->partitioners[e->edge] : NULL;
+
+    if (!table || table->size < sizeof(*table) || !table->route) {
+        return gp_error_set(err, GP_EINVAL, "no code was loaded for the partitioner %s",
+                            plan->custom);
+    }
+    if (table->open && table->open(lane->env->partitioner_config, e->targets,
+                                   &e->partitioner_self) != GP_OK) {
+        return gp_error_set(err, GP_EUSER, "the partitioner %s did not open", plan->custom);
+    }
+    e->partitioner = table;
+    return 0;
+}
+
+int out_edge_init(struct out_edge *e, struct stage *stage, uint32_t edge, struct gp_error *err)
+{
+    const struct topology *topology = stage->lane->topology;
+    int rc;
+
+    e->edge = edge;
+    e->stage = stage;
+    e->kind = topology->plan->edges[edge].partitioner;
+    e->to = &topology->processors[topology->plan->edges[edge].to];
+    e->targets = e->to->tasks;
+    e->lane_of = e->to->lane_of;
+    e->choice_count = e->targets;
+    rc = make_accounts(e, topology);
+    if (rc == 0) {
+        rc = list_lanes(e, topology);
+    }
+    if (rc == 0 && e->kind == PLAN_LOCAL) {
+        rc = choose_local(e, topology, stage->lane->index);
+    }
+    if (rc < 0) {
+        return gp_error_set(err, rc, "no memory for the edges of %s", stage->name);
+    }
+    return e->kind == PLAN_CUSTOM ? open_partitioner(e, stage->lane, err) : 0;
+}
+
+void out_edge_deinit(struct out_edge *e)
+{
+    if (e->partitioner && e->partitioner->close) {
+        e->partitioner->close(e->partitioner_self);
+    }
+    free(e->credit);
+    free(e->lanes);
+    free(e->single);
+    free(e->choice);
+}
+
+void output_init(struct output *o, struct out_edge *e, const struct task *t)
+{
+    *o = (struct output){.edge = e,
+                         .token = ++t->stage->lane->next_token,
+                         .next = t->api.index % e->choice_count};
+}
+
+void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes)
+{
+    bool was_exhausted = e->credit[dst] <= 0;
+
+    e->credit[dst] += (int32_t)bytes;
+    if (!was_exhausted || e->credit[dst] <= 0) {
+        return;
+    }
+    e->exhausted--;
+    if (e->kind == PLAN_FORWARD) {
+        task_unblock(&e->stage->tasks[e->stage->topology->local_of[dst]]);
+    } else if (!list_is_empty(&e->stage->blocked)) {
+        stage_unblock(e->stage);
+    }
+}

@@ -1,0 +1,98 @@
+/*
+ * output.h: from emit() to a row in the open batch of the right neighbour.
+ *
+ * An out_edge is an edge of the plan as one stage of one lane sends on it: its accounts and its
+ * partitioner, shared by the stage's tasks. An output is one task's place on it: where its current run goes.
+ *
+ * Credit. out_edge.credit[task] is what this lane may still send to that task on this edge, in bytes
+ * of rows; it starts as the window of the receiving lane, which both sides compute. Emitting draws and never
+ * refuses: the rule that a task is only called while out_edge_is_ready() for all its edges, and
+ * that `full` ends a batch early, keeps the overdraft to the output of one row.
+ *
+ *   hash, broadcast, round_robin, custom   ready while no account is exhausted: the next row may be
+ *                                          for any of them
+ *   shuffle, local                         ready while one account is not
+ *   forward                                ready while the account of the task of the same index is not
+ *
+ * Shuffle and local send runs: one target for up to RUN_BYTES or the end of the task's slice, then
+ * the next in turn that has credit, so a slow task is passed over and gets less.
+ *
+ * Thread: the lane's.
+ */
+#ifndef DATA_OUTPUT_H
+#define DATA_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gearpump/message.h>
+#include <gearpump/processor.h>
+
+#include "base/error.h"
+#include "data/counter.h"
+#include "data/topology.h"
+
+struct lane;
+struct stage;
+struct task;
+struct peer;
+
+#define RUN_BYTES 16384
+
+struct out_edge {
+    uint32_t edge;
+    uint32_t kind; /* enum plan_partitioner */
+    uint32_t targets;
+    uint32_t exhausted; /* accounts at or below zero */
+    int32_t *credit;    /* [targets] */
+    const uint16_t *lane_of;
+    const struct topology_processor *to;
+    struct stage *stage;
+    uint32_t *lanes; /* that host targets */
+    uint32_t lane_count;
+    uint8_t *single; /* [lane]: hosts one target, so its runs need not be sorted */
+    uint32_t *choice; /* local: targets on this lane, or in this process; NULL: all */
+    uint32_t choice_count;
+    const struct gp_partitioner *partitioner; /* custom */
+    void *partitioner_self;
+    struct counter rows;
+    struct counter bytes;
+};
+
+struct output {
+    struct out_edge *edge;
+    uint64_t token; /* names the current run; a new target means a new token */
+    uint32_t dst;   /* shuffle, local, forward: the current target */
+    uint32_t next;  /* shuffle, local, round_robin: place in the choice to try next */
+    int32_t left;   /* bytes until the target changes */
+    struct peer *peer; /* of dst */
+};
+
+int out_edge_init(struct out_edge *e, struct stage *stage, uint32_t edge, struct gp_error *err);
+void out_edge_deinit(struct out_edge *e);
+void output_init(struct output *o, struct out_edge *e, const struct task *t);
+
+/* Whether a task may be called that sends on this edge. index is its own. */
+static inline bool out_edge_is_ready(const struct out_edge *e, uint32_t index)
+{
+    switch (e->kind) {
+    case PLAN_SHUFFLE:
+    case PLAN_LOCAL:
+        return e->exhausted < e->choice_count;
+    case PLAN_FORWARD:
+        return e->credit[index] > 0;
+    default:
+        return e->exhausted == 0;
+    }
+}
+
+/* The receiving task consumed that much: its account may be drawn on again. Unblocks who waited. */
+void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes);
+
+/* The functions of gp_out. */
+void output_bind(struct task *t);
+
+/* The slice of a task is over: its shuffles turn to the next target. */
+void output_end_slice(struct task *t);
+
+#endif

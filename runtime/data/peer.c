@@ -1,0 +1,295 @@
+/*
+ * peer.c: the open batch of a neighbour, and what all kinds of neighbours share. What is special to a
+ * kind stands in peer_ring.c and peer_stream.c.
+ */
+#include "data/peer.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "data/lane.h"
+#include "data/output.h"
+#include "data/peer_stream.h"
+#include "data/unmanaged.h"
+
+struct peer *peer_new(struct lane *lane, uint32_t index, enum peer_kind kind)
+{
+    struct peer *p = (struct peer *)calloc(1, sizeof(*p));
+
+    if (!p) {
+        return NULL;
+    }
+    p->kind = (uint32_t)kind;
+    p->lane = lane;
+    p->index = index;
+    list_node_init(&p->dirty);
+    p->inlinks = (struct inlink **)calloc(lane->topology->plan->edge_count + 1u, sizeof(*p->inlinks));
+    if (!p->inlinks) {
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void peer_free(struct peer *p)
+{
+    if (!p) {
+        return;
+    }
+    peer_stream_free(p->stream);
+    free(p->inlinks);
+    free(p->credits);
+    free(p);
+}
+
+static void mark_dirty(struct peer *p)
+{
+    if (!list_is_linked(&p->dirty)) {
+        list_push_back(&p->lane->dirty, &p->dirty);
+    }
+}
+
+void peer_end_run(struct peer *p)
+{
+    if (p->token == 0) {
+        return;
+    }
+    p->token = 0;
+    if (p->rows == 0) {
+        p->cursor = p->run; /* nothing came: take the header back */
+        return;
+    }
+    p->head.rows = p->rows;
+    p->head.bytes = (uint32_t)(p->cursor - p->run) - BATCH_ELEMENT_SIZE;
+    batch_element_put(p->run, &p->head);
+    counter_add(p->run_rows, p->rows);
+    counter_add(p->run_bytes, p->head.bytes);
+    p->rows = 0;
+}
+
+/* Moves the open batch to the queue. */
+static void hand_over(struct peer *p)
+{
+    struct batch *b = p->open;
+
+    peer_end_run(p);
+    b->used = (uint32_t)(p->cursor - batch_frame(b));
+    p->open = NULL;
+    p->cursor = NULL;
+    p->limit = NULL;
+    if (b->used == BATCH_FRAME_HEADER_SIZE) {
+        batch_pool_put_near(&p->lane->pool, b);
+        return;
+    }
+    b->next = NULL;
+    b->seq = p->next_seq++;
+    if (p->queue_tail) {
+        p->queue_tail->next = b;
+    } else {
+        p->queue_head = b;
+    }
+    p->queue_tail = b;
+    p->in_flight++;
+    counter_add(&p->lane->stats.batches_out, 1);
+    mark_dirty(p);
+}
+
+static int open_batch(struct peer *p)
+{
+    struct batch *b = batch_pool_take(&p->lane->pool, p->busy && p->kind == PEER_RING);
+
+    if (!b) {
+        return GP_ENOMEM;
+    }
+    p->open = b;
+    p->opened_ns = p->lane->now_ns;
+    p->cursor = batch_body(b);
+    p->limit = batch_frame(b) + p->lane->options->batch_bytes;
+    return 0;
+}
+
+/* An open batch with room for that many bytes, which a batch can hold. */
+static int make_room(struct peer *p, uint32_t bytes)
+{
+    if (p->open && bytes <= (size_t)(p->limit - p->cursor)) {
+        return 0;
+    }
+    if (p->open) {
+        p->busy = true;
+        counter_add(&p->lane->stats.batches_full, 1);
+        hand_over(p);
+    }
+    return open_batch(p);
+}
+
+int peer_make_room(struct peer *p, uint64_t token, const struct batch_element *e, uint32_t size,
+                   struct counter *run_rows, struct counter *run_bytes)
+{
+    int rc;
+
+    ASSERT(size <= p->lane->options->batch_bytes - BATCH_FRAME_HEADER_SIZE - BATCH_ELEMENT_SIZE);
+    peer_end_run(p);
+    rc = make_room(p, BATCH_ELEMENT_SIZE + size);
+    if (rc < 0) {
+        return rc;
+    }
+    p->run = p->cursor;
+    p->cursor += BATCH_ELEMENT_SIZE;
+    p->token = token;
+    p->head = *e;
+    p->run_rows = run_rows;
+    p->run_bytes = run_bytes;
+    return 0;
+}
+
+int peer_put_element(struct peer *p, const struct batch_element *e, const void *body)
+{
+    int rc;
+
+    peer_end_run(p);
+    rc = make_room(p, BATCH_ELEMENT_SIZE + e->bytes);
+    if (rc < 0) {
+        return rc;
+    }
+    batch_element_put(p->cursor, e);
+    memcpy(p->cursor + BATCH_ELEMENT_SIZE, body, e->bytes);
+    p->cursor += BATCH_ELEMENT_SIZE + e->bytes;
+    return 0;
+}
+
+void peer_flush(struct peer *p)
+{
+    if (p->open) {
+        p->busy = false;
+        hand_over(p);
+    }
+}
+
+bool peer_is_saturated(const struct peer *p)
+{
+    switch (p->kind) {
+    case PEER_RING:
+        return p->in_flight >= BATCHES_HELD_MAX;
+    case PEER_STREAM:
+        return p->queue_head || peer_stream_is_writing(p->stream);
+    default:
+        return false;
+    }
+}
+
+void peer_add_credit(struct peer *p, const struct batch_credit *credit)
+{
+    if (p->credit_count == p->credit_capacity) {
+        uint32_t capacity = p->credit_capacity ? p->credit_capacity * 2 : 16;
+        struct batch_credit *credits =
+            (struct batch_credit *)realloc(p->credits, capacity * sizeof(*credits));
+
+        /* Without the note the sender would wait for ever: better to end here, loudly. */
+        ASSERT(credits);
+        p->credits = credits;
+        p->credit_capacity = capacity;
+    }
+    p->credits[p->credit_count++] = *credit;
+    mark_dirty(p);
+}
+
+void peer_add_return(struct peer *p, struct batch *b)
+{
+    b->next = NULL;
+    if (p->return_tail) {
+        p->return_tail->next = b;
+    } else {
+        p->return_head = b;
+    }
+    p->return_tail = b;
+    mark_dirty(p);
+}
+
+struct batch *peer_next_queued(struct peer *p)
+{
+    struct batch *b = p->queue_head;
+
+    if (b) {
+        p->queue_head = b->next;
+        if (!p->queue_head) {
+            p->queue_tail = NULL;
+        }
+        b->next = NULL;
+    }
+    return b;
+}
+
+static int take_credit(struct peer *p, const struct batch_credit *c)
+{
+    struct lane *lane = p->lane;
+    struct out_edge *e;
+
+    if (c->edge & BATCH_UNMANAGED) {
+        return unmanaged_refill(lane, p, c->edge & ~BATCH_UNMANAGED, c->dst, c->bytes);
+    }
+    if (c->edge >= lane->topology->plan->edge_count || !lane->out_edges[c->edge]) {
+        return GP_EPROTO;
+    }
+    e = lane->out_edges[c->edge];
+    if (c->dst >= e->targets || e->lane_of[c->dst] != p->index) {
+        return GP_EPROTO;
+    }
+    /* More than was drawn would let the account grow without bound. */
+    if ((int64_t)e->credit[c->dst] + c->bytes >
+        (int64_t)lane->topology->lanes[p->index].window_bytes) {
+        return GP_EPROTO;
+    }
+    out_edge_refill(e, c->dst, c->bytes);
+    return 0;
+}
+
+void peer_take_credit(struct peer *p, const struct batch_credit *credit)
+{
+    if (UNLIKELY(take_credit(p, credit) < 0)) {
+        ASSERT(p->kind == PEER_STREAM);
+        peer_fail(p, GP_EPROTO, "credit for what was not sent");
+    }
+}
+
+void peer_fail(struct peer *p, int code, const char *text)
+{
+    struct lane *lane = p->lane;
+
+    if (p->failed) {
+        return;
+    }
+    p->failed = true;
+    LOG_ERROR(lane->env->log, "link.failed", KV_U64("lane", lane->index),
+              KV_U64("neighbour", p->index), KV_CODE("code", code), KV_STR("text", text));
+}
+
+/* Reads in place what this lane sent to itself. */
+static void pump_local(struct peer *p)
+{
+    struct batch *b;
+
+    while ((b = peer_next_queued(p)) != NULL) {
+        b->parcel = (struct parcel){.peer = p, .batch = b};
+        if (inbox_accept_take(p->lane, &b->parcel, batch_body(b), batch_body_len(b)) < 0) {
+            UNREACHABLE(); /* our own bytes */
+        }
+    }
+}
+
+void peer_pump(struct peer *p)
+{
+    list_remove(&p->dirty);
+    switch (p->kind) {
+    case PEER_LOCAL:
+        pump_local(p);
+        break;
+    case PEER_RING:
+        if (!peer_ring_pump(p)) {
+            mark_dirty(p);
+        }
+        break;
+    default:
+        peer_stream_pump(p);
+        break;
+    }
+}

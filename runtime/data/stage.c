@@ -1,0 +1,265 @@
+/*
+ * stage.c: making a stage: tables from the plan, tasks, edges in and out. Its time stands in
+ * stage_time.c.
+ */
+#include "data/stage.h"
+
+#include <stdlib.h>
+
+#include "data/lane.h"
+#include "data/output.h"
+#include "data/task.h"
+
+#define LOG_INTERVAL_NS (10 * 1000 * 1000) /* between log lines of user code, and of rejected rows */
+
+/* The plugin's table as this host knows it: a shorter one ends in NULLs, a longer one is cut. */
+static void copy_table(struct gp_processor *to, const struct gp_processor *from)
+{
+    size_t size = from->size < sizeof(*to) ? from->size : sizeof(*to);
+
+    memset(to, 0, sizeof(*to));
+    memcpy(to, from, size);
+}
+
+static int check_table(const struct stage *s, const struct plan_processor *plan,
+                       struct gp_error *err)
+{
+    if (!s->table.open) {
+        return gp_error_set(err, GP_EINVAL, "%s has no open function", plan->name);
+    }
+    if (plan->inputs > 0 && !s->table.process) {
+        return gp_error_set(err, GP_EINVAL, "%s has input but no process function", plan->name);
+    }
+    if (plan->inputs == 0 && !s->table.poll) {
+        return gp_error_set(err, GP_EINVAL, "%s has no input and no poll function", plan->name);
+    }
+    return 0;
+}
+
+static uint32_t count_out_edges(const struct plan *plan, uint32_t processor)
+{
+    uint32_t count = 0;
+
+    for (uint32_t e = 0; e < plan->edge_count; e++) {
+        count += plan->edges[e].from == processor;
+    }
+    return count;
+}
+
+/* Edges out, grouped by port. */
+static int make_out_edges(struct stage *s, struct gp_error *err)
+{
+    const struct plan *plan = s->lane->topology->plan;
+    uint32_t total = count_out_edges(plan, s->processor);
+
+    s->port_count = plan->processors[s->processor].outputs;
+    s->ports = (struct stage_port *)calloc(s->port_count + 1u, sizeof(*s->ports));
+    s->out_edges = (struct out_edge *)calloc(total + 1u, sizeof(*s->out_edges));
+    if (!s->ports || !s->out_edges) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for the edges of %s", s->name);
+    }
+    for (uint32_t port = 0; port < s->port_count; port++) {
+        s->ports[port].first = s->out_count;
+        for (uint32_t e = 0; e < plan->edge_count; e++) {
+            if (plan->edges[e].from == s->processor && plan->edges[e].from_port == port) {
+                int rc = out_edge_init(&s->out_edges[s->out_count], s, e, err);
+
+                s->out_count++;
+                if (rc < 0) {
+                    return rc;
+                }
+                s->lane->out_edges[e] = &s->out_edges[s->out_count - 1];
+            }
+        }
+        s->ports[port].count = s->out_count - s->ports[port].first;
+    }
+    return 0;
+}
+
+static int make_inlinks(struct stage *s, struct gp_error *err)
+{
+    const struct topology *topology = s->lane->topology;
+
+    for (uint32_t e = 0; e < topology->plan->edge_count; e++) {
+        if (topology->plan->edges[e].to == s->processor) {
+            s->inlink_max += topology->processors[topology->plan->edges[e].from].lanes;
+        }
+    }
+    s->inlinks = (struct inlink **)calloc(s->inlink_max + 1u, sizeof(struct inlink *));
+    if (!s->inlinks) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for the inputs of %s", s->name);
+    }
+    return 0;
+}
+
+static int make_tasks(struct stage *s, struct gp_error *err)
+{
+    uint32_t count = topology_tasks_on(s->topology, s->lane->index, &s->task_indices);
+
+    s->tasks = (struct task *)calloc(count, sizeof(*s->tasks));
+    for (uint32_t i = 0; s->tasks && i < count; i++) {
+        s->task_count++;
+        if (task_init(&s->tasks[i], s, i) < 0) {
+            return gp_error_set(err, GP_ENOMEM, "no memory for the tasks of %s", s->name);
+        }
+    }
+    return s->tasks ? 0 : gp_error_set(err, GP_ENOMEM, "no memory for the tasks of %s", s->name);
+}
+
+static int stage_build(struct stage *s, struct gp_error *err)
+{
+    const struct plan_processor *plan = &s->lane->topology->plan->processors[s->processor];
+    const struct lane_processor *what = &s->lane->env->processors[s->processor];
+    int rc;
+
+    s->name = plan->name;
+    s->plugin = what->plugin;
+    s->hash_seed = s->lane->topology->plan->hash_seed;
+    s->topology = &s->lane->topology->processors[s->processor];
+    s->reject_limit.interval_ns = LOG_INTERVAL_NS;
+    s->log_limit.interval_ns = LOG_INTERVAL_NS;
+    if (!what->table) {
+        return gp_error_set(err, GP_EINVAL, "no code was loaded for %s", plan->name);
+    }
+    copy_table(&s->table, what->table);
+    rc = check_table(s, plan, err);
+    if (rc == 0) {
+        rc = make_out_edges(s, err);
+    }
+    if (rc == 0) {
+        rc = make_inlinks(s, err);
+    }
+    if (rc == 0) {
+        rc = make_tasks(s, err);
+    }
+    return rc;
+}
+
+int stage_new(struct lane *lane, uint32_t processor, struct stage **ret, struct gp_error *err)
+{
+    struct stage *s = (struct stage *)calloc(1, sizeof(*s));
+    int rc;
+
+    if (!s) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for a stage");
+    }
+    s->lane = lane;
+    s->processor = processor;
+    s->in_ns = GP_TIME_MIN;
+    s->out_ns = GP_TIME_MIN;
+    list_init(&s->blocked);
+    list_node_init(&s->in_changed);
+    list_node_init(&s->out_changed);
+    counter_set(&s->watermark, (uint64_t)GP_TIME_MIN);
+    rc = stage_build(s, err);
+    if (rc < 0) {
+        stage_free(s);
+        return rc;
+    }
+    *ret = s;
+    return 0;
+}
+
+static void free_inlink(struct inlink *link)
+{
+    if (link) {
+        free(link->owed);
+        free(link);
+    }
+}
+
+void stage_free(struct stage *s)
+{
+    if (!s) {
+        return;
+    }
+    for (uint32_t i = 0; i < s->task_count; i++) {
+        task_deinit(&s->tasks[i]);
+    }
+    for (uint32_t i = 0; i < s->out_count; i++) {
+        out_edge_deinit(&s->out_edges[i]);
+    }
+    for (uint32_t i = 0; i < s->inlink_count; i++) {
+        free_inlink(s->inlinks[i]);
+    }
+    for (uint32_t i = 0; s->unmanaged && i < s->lane->topology->lane_count; i++) {
+        free_inlink(s->unmanaged[i]);
+    }
+    free(s->unmanaged);
+    free(s->inlinks);
+    free(s->tasks);
+    free(s->out_edges);
+    free(s->ports);
+    free(s);
+}
+
+static struct inlink *new_inlink(struct stage *s, struct peer *peer, uint32_t edge,
+                                 uint32_t window_bytes)
+{
+    struct inlink *link = (struct inlink *)calloc(1, sizeof(*link));
+
+    if (link) {
+        link->edge = edge;
+        link->stage = s;
+        link->peer = peer;
+        link->owed_max = window_bytes / 2;
+        link->watermark_ns = GP_TIME_MIN;
+    }
+    return link;
+}
+
+int stage_add_inlinks(struct peer *peer)
+{
+    struct lane *lane = peer->lane;
+    const struct topology *topology = lane->topology;
+
+    for (uint32_t e = 0; e < topology->plan->edge_count; e++) {
+        const struct plan_edge *edge = &topology->plan->edges[e];
+        const struct topology_processor *from = &topology->processors[edge->from];
+        struct stage *s = lane->stages[edge->to];
+        struct inlink *link;
+
+        if (!s || from->offset[peer->index] == from->offset[peer->index + 1]) {
+            continue;
+        }
+        link = new_inlink(s, peer, e, topology->lanes[lane->index].window_bytes);
+        if (!link) {
+            return GP_ENOMEM;
+        }
+        link->port = edge->to_port;
+        ASSERT(s->inlink_count < s->inlink_max);
+        s->inlinks[s->inlink_count++] = link;
+        peer->inlinks[e] = link;
+    }
+    return 0;
+}
+
+struct inlink *stage_unmanaged_link(struct stage *s, struct peer *peer)
+{
+    if (!s->unmanaged) {
+        s->unmanaged =
+            (struct inlink **)calloc(s->lane->topology->lane_count, sizeof(struct inlink *));
+        ASSERT(s->unmanaged);
+    }
+    if (!s->unmanaged[peer->index]) {
+        s->unmanaged[peer->index] = new_inlink(s, peer, BATCH_UNMANAGED | s->processor,
+                                               s->lane->options->unmanaged_window_bytes);
+        ASSERT(s->unmanaged[peer->index]);
+    }
+    return s->unmanaged[peer->index];
+}
+
+void stage_unblock(struct stage *s)
+{
+    struct list waiting;
+
+    list_init(&waiting);
+    list_append_all(&waiting, &s->blocked);
+    while (!list_is_empty(&waiting)) {
+        struct task *t = LIST_ENTRY(list_pop_front(&waiting), struct task, node);
+
+        s->lane->blocked_count--;
+        t->place = TASK_NOWHERE;
+        task_ready(t);
+    }
+}

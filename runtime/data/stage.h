@@ -1,0 +1,130 @@
+/*
+ * stage.h: a lane's share of one processor: its tasks, the edges into it and out of it, and its time.
+ *
+ * Time is kept per stage, not per task: the watermark that goes out is the smallest of the stage's tasks
+ * and travels once per neighbour; the one that comes in is the smallest over the inlinks and is
+ * handed to every task as an entry of its inbox. That is exact: whatever arrived before the entry
+ * lies before it, whatever arrives later is not older.
+ *
+ *   inlink.watermark ──min over active──▶ stage.in_ns ──inbox──▶ task.watermark_ns
+ *          ──on_watermark──▶ task.out_ns ──min over active──▶ stage.out_ns ──▶ WATERMARK elements
+ *
+ * Idle inlinks leave the minimum; when all are idle the stage is, and says so downstream. Nothing
+ * ever goes back. An inlink has ended when the sending lane has no running task of that processor; a task
+ * has ended input when all inlinks of its stage have.
+ *
+ * Thread: the lane's.
+ */
+#ifndef DATA_STAGE_H
+#define DATA_STAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gearpump/processor.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "data/counter.h"
+#include "data/limits.h"
+#include "data/topology.h"
+
+struct lane;
+struct task;
+struct out_edge;
+struct inlink;
+struct peer;
+
+/* The outputs of every task of a stage: out_edges[first .. first+count) leave from this port. */
+struct stage_port {
+    uint32_t first;
+    uint32_t count;
+};
+
+struct user_counter {
+    char name[GP_NAME_MAX_BYTES + 1];
+    _Atomic int64_t value;
+};
+
+struct stage {
+    struct lane *lane;
+    uint32_t processor;
+    struct gp_processor table; /* as this host knows it: what the plugin has not is NULL */
+    const char *name;
+    const char *plugin;
+    uint64_t hash_seed;
+    const struct topology_processor *topology;
+    const uint32_t *task_indices; /* [task_count] */
+    struct task *tasks;
+    uint32_t task_count;
+
+    struct stage_port *ports;
+    uint32_t port_count;
+    struct out_edge *out_edges; /* sorted by port */
+    uint32_t out_count;
+    struct inlink **inlinks; /* one for each (edge in, lane that sends on it) */
+    uint32_t inlink_count;
+    uint32_t inlink_ended;
+    uint32_t inlink_max; /* as the topology says */
+    struct inlink **unmanaged; /* [lane_count], or NULL before use */
+
+    struct list blocked; /* tasks that wait for credit */
+    struct list_node in_changed;  /* in lane.in_changed: watermark or end to be handed to tasks */
+    struct list_node out_changed; /* in lane.out_changed: watermark, idle or end to be sent */
+    int64_t in_ns;
+    int64_t out_ns;
+    int64_t in_advanced_ns; /* when it was last done: many tasks make it dear */
+    int64_t out_advanced_ns;
+    bool in_idle;
+    bool in_ended; /* handed to the tasks */
+    bool out_idle;
+    bool out_ended;
+    uint32_t ended;  /* tasks that ended regularly */
+    uint32_t closed; /* tasks that will not run again, for whatever reason */
+
+    /* read by the control thread */
+    struct counter in_rows;
+    struct counter out_rows;
+    struct counter rejected;
+    struct counter late;
+    struct counter running;
+    struct counter tasks_ended;
+    struct counter watermark; /* int64_t as bits */
+    struct user_counter counters[COUNTERS_MAX];
+    _Atomic uint32_t counter_count;
+    struct log_limit reject_limit;
+    struct log_limit log_limit;
+};
+
+/* A stage with its tasks, not opened. GP_EINVAL: the table cannot do what the plan wants of it. */
+int stage_new(struct lane *lane, uint32_t processor, struct stage **ret, struct gp_error *err);
+void stage_free(struct stage *s);
+
+/* What comes from a neighbour, for all stages of its lane. 0; GP_ENOMEM. */
+int stage_add_inlinks(struct peer *peer);
+
+/* The link of messages outside the stream from a neighbour. */
+struct inlink *stage_unmanaged_link(struct stage *s, struct peer *peer);
+
+/* A watermark, idle mark or end came in on a link. */
+void stage_on_watermark(struct inlink *link, int64_t time_ns);
+void stage_on_idle(struct inlink *link, bool idle);
+void stage_on_end(struct inlink *link);
+
+/* The out_ns, idle or state of a task changed. */
+void stage_task_changed(struct stage *s);
+
+/* Hands the smallest watermark of the inlinks, or their end, to the tasks. */
+void stage_advance_in(struct stage *s);
+
+/* Tells the neighbours what became of the stage's own time. */
+void stage_advance_out(struct stage *s);
+
+/* Whether it is time for that: with many tasks at most once a millisecond. */
+bool stage_is_due(const struct stage *s, int64_t advanced_ns);
+
+/* Tasks that waited for credit look again. */
+void stage_unblock(struct stage *s);
+
+#endif

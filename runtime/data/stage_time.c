@@ -1,0 +1,190 @@
+/*
+ * stage_time.c: watermarks, idleness and ends of a stage. See stage.h for the rules.
+ *
+ * A change is noted when it happens and acted on at the end of the turn, once for all changes of
+ * the turn; with many tasks at most once a millisecond unless the lane is idle, for both directions
+ * look at each task.
+ */
+#include "data/lane.h"
+#include "data/output.h"
+#include "data/stage.h"
+#include "data/task.h"
+#include "data/timers.h"
+
+#define MANY_TASKS       16u
+#define MANY_INTERVAL_NS (1000 * 1000)
+
+static void mark_in(struct stage *s)
+{
+    if (!list_is_linked(&s->in_changed)) {
+        list_push_back(&s->lane->in_changed, &s->in_changed);
+    }
+}
+
+void stage_task_changed(struct stage *s)
+{
+    if (!list_is_linked(&s->out_changed)) {
+        list_push_back(&s->lane->out_changed, &s->out_changed);
+    }
+}
+
+void stage_on_watermark(struct inlink *link, int64_t time_ns)
+{
+    if (time_ns > link->watermark_ns) {
+        link->watermark_ns = time_ns;
+        mark_in(link->stage);
+    }
+}
+
+void stage_on_idle(struct inlink *link, bool idle)
+{
+    if (link->idle != idle) {
+        link->idle = idle;
+        mark_in(link->stage);
+    }
+}
+
+void stage_on_end(struct inlink *link)
+{
+    link->ended = true;
+    link->stage->inlink_ended++;
+    mark_in(link->stage);
+}
+
+bool stage_is_due(const struct stage *s, int64_t advanced_ns)
+{
+    return s->task_count <= MANY_TASKS || list_is_empty(&s->lane->runnable) ||
+           s->lane->now_ns - advanced_ns >= MANY_INTERVAL_NS;
+}
+
+/* The smallest watermark of the links that count; false when all are idle or ended. */
+static bool smallest_in(const struct stage *s, int64_t *ret_ns)
+{
+    int64_t smallest = GP_TIME_MAX;
+    bool active = false;
+
+    for (uint32_t i = 0; i < s->inlink_count; i++) {
+        const struct inlink *link = s->inlinks[i];
+
+        if (!link->ended && !link->idle) {
+            active = true;
+            if (link->watermark_ns < smallest) {
+                smallest = link->watermark_ns;
+            }
+        }
+    }
+    *ret_ns = smallest;
+    return active;
+}
+
+static void hand_to_tasks(struct stage *s, bool end)
+{
+    for (uint32_t i = 0; i < s->task_count; i++) {
+        struct task *t = &s->tasks[i];
+
+        if (t->state != TASK_RUNNING && t->state != TASK_OPEN) {
+            continue;
+        }
+        if (!end && !t->in_head && !s->table.on_watermark && !timers_has_event(t) &&
+            t->pending == TASK_PENDING_NONE) {
+            t->watermark_ns = s->in_ns; /* nobody to ask, nothing before it */
+            task_pass_watermark(t, s->in_ns);
+            continue;
+        }
+        inbox_add_watermark(t, s->in_ns);
+        if (end) {
+            inbox_add_end(t);
+        }
+        task_ready(t);
+    }
+}
+
+void stage_advance_in(struct stage *s)
+{
+    int64_t smallest;
+
+    s->in_advanced_ns = s->lane->now_ns;
+    if (s->inlink_ended == s->inlink_max) {
+        if (!s->in_ended) {
+            s->in_ended = true;
+            s->in_idle = false;
+            s->in_ns = GP_TIME_MAX;
+            hand_to_tasks(s, true);
+        }
+        return;
+    }
+    s->in_idle = !smallest_in(s, &smallest);
+    if (!s->in_idle && smallest > s->in_ns) {
+        s->in_ns = smallest;
+        hand_to_tasks(s, false);
+    }
+    stage_task_changed(s); /* idleness may have to be passed on */
+}
+
+/* The smallest promise of the tasks that count; false when none does. */
+static bool smallest_out(const struct stage *s, int64_t *ret_ns)
+{
+    int64_t smallest = GP_TIME_MAX;
+    bool active = false;
+
+    for (uint32_t i = 0; i < s->task_count; i++) {
+        const struct task *t = &s->tasks[i];
+
+        if (t->state >= TASK_ENDED || t->idle) {
+            continue;
+        }
+        active = active || !s->in_idle || t->in_head;
+        if (t->out_ns < smallest) {
+            smallest = t->out_ns;
+        }
+    }
+    *ret_ns = smallest;
+    return active;
+}
+
+/* Tells every lane that hosts a task behind this stage. */
+static void send_time(struct stage *s, enum batch_kind kind, int64_t time_ns)
+{
+    uint8_t body[8];
+
+    put_u64_le(body, (uint64_t)time_ns);
+    for (uint32_t i = 0; i < s->out_count; i++) {
+        const struct out_edge *e = &s->out_edges[i];
+        struct batch_element element = {.kind = (uint32_t)kind,
+                                        .bytes = kind == BATCH_WATERMARK ? 8 : 0,
+                                        .edge = e->edge,
+                                        .dst = BATCH_DST_ALL,
+                                        .session = s->lane->env->session};
+
+        for (uint32_t l = 0; l < e->lane_count; l++) {
+            /* Without memory for one batch there is no way to go on in order. */
+            ASSERT(peer_put_element(s->lane->peers[e->lanes[l]], &element, body) == 0);
+        }
+    }
+}
+
+void stage_advance_out(struct stage *s)
+{
+    int64_t smallest;
+    bool active;
+
+    s->out_advanced_ns = s->lane->now_ns;
+    if (s->out_ended) {
+        return;
+    }
+    if (s->ended == s->task_count) {
+        s->out_ended = true;
+        send_time(s, BATCH_END, 0);
+        return;
+    }
+    active = smallest_out(s, &smallest);
+    if (!active != s->out_idle && s->closed < s->task_count) {
+        s->out_idle = !active;
+        send_time(s, active ? BATCH_ACTIVE : BATCH_IDLE, 0);
+    }
+    if (active && smallest > s->out_ns) {
+        s->out_ns = smallest;
+        counter_set(&s->watermark, (uint64_t)smallest);
+        send_time(s, BATCH_WATERMARK, smallest);
+    }
+}

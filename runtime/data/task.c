@@ -1,0 +1,236 @@
+/*
+ * task.c: the life of a task. How its code is called stands in task_call.c.
+ */
+#include "data/task.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "data/lane.h"
+#include "data/output.h"
+#include "data/service.h"
+#include "data/stage.h"
+#include "data/task_call.h"
+#include "data/timers.h"
+
+int task_init(struct task *t, struct stage *stage, uint32_t local)
+{
+    const struct lane *lane = stage->lane;
+    const struct plan *plan = lane->topology->plan;
+    const struct plan_processor *processor = &plan->processors[stage->processor];
+    const struct lane_processor *what = &lane->env->processors[stage->processor];
+
+    t->stage = stage;
+    t->local = local;
+    t->watermark_ns = GP_TIME_MIN;
+    t->out_ns = GP_TIME_MIN;
+    t->session = lane->env->session;
+    list_node_init(&t->node);
+    t->api = (struct gp_task){.size = (uint32_t)sizeof(t->api),
+                              .index = stage->task_indices[local],
+                              .parallelism = processor->parallelism,
+                              .inputs = processor->inputs,
+                              .outputs = processor->outputs,
+                              .app_id = lane->env->app_id,
+                              .app_name = plan->app_name,
+                              .processor = processor->name,
+                              .host = what->host,
+                              .config = what->config,
+                              .service = &service_task,
+                              .io = &service_io};
+    output_bind(t);
+    t->outputs = (struct output *)calloc(stage->out_count + 1u, sizeof(*t->outputs));
+    if (!t->outputs) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < stage->out_count; i++) {
+        output_init(&t->outputs[i], &stage->out_edges[i], t);
+    }
+    return 0;
+}
+
+void task_deinit(struct task *t)
+{
+    service_free(t);
+    free(t->fail_text);
+    free(t->outputs);
+}
+
+int task_open(struct task *t)
+{
+    int32_t rc = call_open(t);
+
+    if (rc == GP_OK) {
+        t->state = TASK_OPEN;
+        return 0;
+    }
+    t->state = TASK_CLOSED;
+    task_report_failure(t, "open", t->fail_text ? t->fail_text : "gave no reason");
+    return GP_EUSER;
+}
+
+void task_start(struct task *t)
+{
+    if (t->state == TASK_OPEN) {
+        t->state = TASK_RUNNING;
+        counter_add(&t->stage->running, 1);
+        t->polling = t->stage->table.poll != NULL;
+        task_ready(t);
+    }
+}
+
+void task_ready(struct task *t)
+{
+    if (t->state == TASK_RUNNING && t->place == TASK_NOWHERE && !t->waiting) {
+        t->place = TASK_RUNNABLE;
+        list_push_back(&t->stage->lane->runnable, &t->node);
+    }
+}
+
+void task_token(struct task *t)
+{
+    t->waiting = false;
+    t->polling = t->stage->table.poll != NULL;
+    task_ready(t);
+}
+
+void task_unblock(struct task *t)
+{
+    if (t->place == TASK_BLOCKED) {
+        list_remove(&t->node);
+        t->stage->lane->blocked_count--;
+        t->place = TASK_NOWHERE;
+        task_ready(t);
+    }
+}
+
+static void block(struct task *t)
+{
+    struct lane *lane = t->stage->lane;
+
+    t->place = TASK_BLOCKED;
+    list_push_back(&t->stage->blocked, &t->node);
+    lane->blocked_count++;
+    counter_add(&lane->stats.blocked, 1);
+}
+
+/* Sources also wait while batches are short; the rest must go on, so that batches come back. */
+static bool outputs_are_ready(const struct task *t)
+{
+    const struct stage *s = t->stage;
+
+    for (uint32_t i = 0; i < s->out_count; i++) {
+        if (!out_edge_is_ready(&s->out_edges[i], t->api.index)) {
+            return false;
+        }
+    }
+    if (s->table.poll && UNLIKELY(batch_pool_is_short(&s->lane->pool))) {
+        s->lane->pool_waits = true;
+        return false;
+    }
+    return true;
+}
+
+void task_run(struct task *t)
+{
+    int64_t budget = t->stage->lane->options->slice_rows;
+
+    t->place = TASK_NOWHERE;
+    while (t->state == TASK_RUNNING) {
+        enum step step;
+
+        if (!outputs_are_ready(t)) {
+            block(t);
+            break;
+        }
+        t->out.full = 0;
+        t->overdraft = 0;
+        step = task_step(t, &budget);
+        if (step == STEP_WAIT) {
+            break;
+        }
+        if (step == STEP_LATER || budget <= 0) {
+            task_ready(t);
+            break;
+        }
+    }
+    output_end_slice(t);
+}
+
+void task_pass_watermark(struct task *t, int64_t time_ns)
+{
+    if (time_ns > t->out_ns) {
+        t->out_ns = time_ns;
+        stage_task_changed(t->stage);
+    }
+}
+
+void task_report_failure(struct task *t, const char *function, const char *text)
+{
+    struct lane *lane = t->stage->lane;
+    struct lane_failure *f = &lane->failure;
+
+    LOG_ERROR(lane->env->log, "task.failed", KV_STR("processor", t->stage->name),
+              KV_U64("task", t->api.index), KV_STR("function", function), KV_STR("text", text));
+    if (atomic_load_explicit(&lane->failed, memory_order_relaxed) == 0) {
+        f->processor = t->stage->processor;
+        f->task = t->api.index;
+        f->function = function;
+        (void)str_format(f->text, sizeof(f->text), "%s", text); /* cut at worst */
+        atomic_store_explicit(&lane->failed, 1, memory_order_release);
+    }
+}
+
+static void leave(struct task *t)
+{
+    if (t->place == TASK_BLOCKED) {
+        t->stage->lane->blocked_count--;
+    }
+    list_remove(&t->node);
+    t->place = TASK_NOWHERE;
+    counter_set(&t->stage->running, counter_get(&t->stage->running) - 1);
+    inbox_clear(t);
+}
+
+void task_fail(struct task *t, const char *function, const char *text)
+{
+    if (t->state != TASK_RUNNING) {
+        return;
+    }
+    t->state = TASK_FAILED;
+    leave(t);
+    t->stage->closed++;
+    task_report_failure(t, function, text);
+    task_close(t);
+    lane_task_closed(t->stage->lane);
+}
+
+void task_end(struct task *t)
+{
+    t->state = TASK_ENDED;
+    leave(t);
+    t->stage->closed++;
+    t->stage->ended++;
+    counter_add(&t->stage->tasks_ended, 1);
+    task_close(t);
+    stage_task_changed(t->stage);
+    lane_task_closed(t->stage->lane);
+}
+
+void task_close(struct task *t)
+{
+    bool ended = t->state == TASK_ENDED;
+
+    if (t->state == TASK_NEW || t->state == TASK_CLOSED) {
+        return;
+    }
+    if (t->state == TASK_RUNNING) {
+        leave(t);
+    }
+    t->state = TASK_CLOSED;
+    call_close(t, ended);
+    inbox_clear(t);
+    service_release(t);
+    timers_free(t);
+}

@@ -1,0 +1,145 @@
+/*
+ * task.h: one parallel instance of a processor, and the calls into its code.
+ *
+ *   OPENING ──open──▶ OPEN ──start──▶ RUNNING ──on_end──▶ ENDED ──close──▶ CLOSED
+ *                       │                │ FAIL
+ *                       └────stop────────┴──▶ FAILED ──close──▶ CLOSED
+ *
+ * A RUNNING task is in one of three places: in lane.runnable, in stage.blocked (it has something to
+ * do but an output has no credit), or nowhere (nothing to do, or it answered GP_AGAIN). task_ready()
+ * is called whenever there may be something to do; task_run() does a slice of it.
+ *
+ * What a slice does, in this order: finish a callback that answered GP_YIELD; due timers; then the
+ * inbox from its head; sources poll. Around every call the lane's crash note names plugin,
+ * processor, task and function.
+ *
+ * Thread: the lane's.
+ */
+#ifndef DATA_TASK_H
+#define DATA_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gearpump/processor.h>
+
+#include "base/assert.h"
+#include "base/list.h"
+#include "data/limits.h"
+#include "data/timers.h"
+
+struct stage;
+struct entry;
+struct output;
+struct fd_watch;
+struct gp_waker;
+
+enum task_state {
+    TASK_NEW,
+    TASK_OPEN,
+    TASK_RUNNING,
+    TASK_ENDED,
+    TASK_FAILED,
+    TASK_CLOSED,
+};
+
+enum task_place {
+    TASK_NOWHERE,
+    TASK_RUNNABLE,
+    TASK_BLOCKED,
+};
+
+/* A callback that answered GP_YIELD and is called again before anything else. */
+enum task_pending {
+    TASK_PENDING_NONE,
+    TASK_PENDING_WATERMARK,
+    TASK_PENDING_TIMER,
+    TASK_PENDING_END,
+};
+
+struct task {
+    struct gp_out out;
+    struct output *outputs; /* [stage.out_count] */
+    struct stage *stage;
+    uint32_t local;  /* position in the stage */
+    uint32_t state;  /* enum task_state */
+    void *self;
+
+    struct list_node node;
+    uint8_t place;   /* enum task_place */
+    uint8_t pending; /* enum task_pending */
+    bool waiting;    /* answered GP_AGAIN: nothing before a token */
+    bool polling;    /* a source that has more */
+    bool silent;     /* a source that had nothing when last asked */
+    bool idle;       /* ... for so long that it holds no watermark back */
+    bool emitted; /* since it was cleared */
+    struct entry *in_head;
+    struct entry *in_tail;
+
+    int64_t watermark_ns; /* of its input */
+    int64_t out_ns;       /* what it promises */
+    uint64_t session;
+    uint64_t overdraft; /* bytes emitted since `full` was set */
+
+    struct timers *timers; /* NULL before use */
+    struct timer_due due;  /* the one being called */
+    struct gp_waker *waker;
+    struct fd_watch *watch;
+    int watch_events;
+    bool watch_paused;
+    char *fail_text;     /* FAIL_TEXT_MAX, NULL before use */
+
+    /* reserve() */
+    uint8_t *reserved;
+    uint32_t reserved_port;
+    uint32_t reserved_len;
+    struct gp_msg reserved_msg;
+
+    struct gp_task api;
+};
+
+int task_init(struct task *t, struct stage *stage, uint32_t local);
+void task_deinit(struct task *t);
+
+/* Calls open. 0 or GP_EUSER. */
+int task_open(struct task *t);
+void task_start(struct task *t);
+
+/* There may be something to do. */
+void task_ready(struct task *t);
+
+/* Credit came for a task that may have waited for it. */
+void task_unblock(struct task *t);
+
+/* Promises its neighbours that nothing older than time_ns will come. Never goes back. */
+void task_pass_watermark(struct task *t, int64_t time_ns);
+
+/* A token for GP_AGAIN or GP_IDLE came. */
+void task_token(struct task *t);
+
+/* One slice. */
+void task_run(struct task *t);
+
+/* Calls close, if open was called. */
+void task_close(struct task *t);
+
+/* It ended regularly. */
+void task_end(struct task *t);
+
+/* Notes why, for the control thread; the first failure of a lane is kept. */
+void task_report_failure(struct task *t, const char *function, const char *text);
+
+/* Ends the task for good: told to the control thread, its rows dropped. function names the callback. */
+void task_fail(struct task *t, const char *function, const char *text);
+
+static inline struct task *task_of_api(const struct gp_task *api)
+{
+    return container_of(api, struct task, api);
+}
+
+static inline struct task *task_of_out(struct gp_out *out)
+{
+    return container_of(out, struct task, out);
+}
+
+#endif

@@ -1,0 +1,367 @@
+/*
+ * task_call.c: what a task does next, and the calls into its code.
+ *
+ * Every call stands between note_enter and note_leave, so that a crash or a stuck call names plugin,
+ * processor, task and function. Whatever a callback answers is checked: an answer that the ABI does
+ * not know fails the task, not the lane.
+ */
+#include "data/task_call.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "data/lane.h"
+#include "data/large.h"
+#include "data/output.h"
+#include "data/service.h"
+#include "data/stage.h"
+#include "data/task.h"
+#include "data/timers.h"
+
+static inline void note_enter(struct task *t, const char *function)
+{
+    struct crash_note *note = &t->stage->lane->note;
+
+    note->plugin = t->stage->plugin;
+    note->processor = t->stage->name;
+    note->task = t->api.index;
+    note->function = function;
+}
+
+static inline void note_leave(struct task *t)
+{
+    t->stage->lane->note.function = NULL;
+}
+
+int32_t call_open(struct task *t)
+{
+    int32_t rc;
+
+    note_enter(t, "open");
+    rc = t->stage->table.open(&t->api, &t->self);
+    note_leave(t);
+    return rc;
+}
+
+void call_close(struct task *t, bool ended)
+{
+    if (t->stage->table.close) {
+        note_enter(t, "close");
+        t->stage->table.close(t->self, ended ? 1 : 0);
+        note_leave(t);
+    }
+    t->self = NULL;
+}
+
+static const char *reason(const struct task *t)
+{
+    return t->fail_text && t->fail_text[0] ? t->fail_text : "gave no reason";
+}
+
+static enum step fail(struct task *t, const char *function)
+{
+    task_fail(t, function, reason(t));
+    return STEP_WAIT;
+}
+
+static enum step fail_answer(struct task *t, const char *function, int32_t answer)
+{
+    char text[96];
+
+    (void)str_format(text, sizeof(text), "%s answered %d, which it must not", function, (int)answer);
+    task_fail(t, function, text);
+    return STEP_WAIT;
+}
+
+static enum step wait_for_token(struct task *t)
+{
+    t->waiting = true;
+    service_rearm(t);
+    return STEP_WAIT;
+}
+
+static void rejected(struct task *t)
+{
+    struct stage *s = t->stage;
+    uint64_t held_back;
+
+    counter_add(&s->rejected, 1);
+    if (log_limit_pass(&s->reject_limit, s->lane->now_ns, &held_back)) {
+        LOG_WARN(s->lane->env->log, "row.rejected", KV_STR("processor", s->name),
+                 KV_U64("task", t->api.index), KV_STR("reason", reason(t)),
+                 KV_U64("held_back", held_back));
+    }
+    if (t->fail_text) {
+        t->fail_text[0] = '\0';
+    }
+}
+
+static void mark_late(struct task *t, struct gp_row *views, uint32_t n)
+{
+    uint32_t late = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (views[i].time_ns < t->watermark_ns) {
+            views[i].flags |= GP_ROW_LATE;
+            late++;
+        }
+    }
+    if (late > 0) {
+        counter_add(&t->stage->late, late);
+    }
+}
+
+/* What process() answered, with n of `offered` rows consumed. */
+static enum step after_process(struct task *t, int32_t rc, const struct gp_row *views, uint32_t n,
+                               uint32_t offered)
+{
+    switch (rc) {
+    case GP_OK:
+        /* Rows left although there was room and nothing was done: give way, or it would spin. */
+        return n == 0 && !t->out.full ? STEP_LATER : STEP_MORE;
+    case GP_YIELD:
+        return STEP_LATER;
+    case GP_AGAIN:
+        return wait_for_token(t);
+    case GP_REJECT:
+        if (n == offered) {
+            return fail_answer(t, "process", rc);
+        }
+        inbox_consume(t, views + n, 1);
+        rejected(t);
+        return STEP_MORE;
+    case GP_FAIL:
+        return fail(t, "process");
+    default:
+        return fail_answer(t, "process", rc);
+    }
+}
+
+static enum step step_rows(struct task *t, int64_t *budget)
+{
+    struct stage *s = t->stage;
+    struct gp_row *views = s->lane->views;
+    struct gp_batch batch = {.size = (uint32_t)sizeof(batch),
+                             .stride = (uint32_t)sizeof(*views),
+                             .rows = views};
+    uint32_t consumed = 0;
+    uint32_t port = 0;
+    int32_t rc;
+
+    batch.count = inbox_views(t, views, VIEWS_MAX, &port);
+    if (UNLIKELY(batch.count == 0)) {
+        return STEP_MORE; /* what was there was no row */
+    }
+    if (t->watermark_ns > GP_TIME_MIN) {
+        mark_late(t, views, batch.count);
+    }
+    note_enter(t, "process");
+    rc = s->table.process(t->self, port, &batch, &consumed, &t->out);
+    note_leave(t);
+    if (UNLIKELY(consumed > batch.count)) {
+        task_fail(t, "process", "consumed more rows than it was given");
+        return STEP_WAIT;
+    }
+    if (consumed > 0) {
+        inbox_consume(t, views, consumed);
+        counter_add(&s->in_rows, consumed);
+        *budget -= consumed;
+    }
+    return after_process(t, rc, views, consumed, batch.count);
+}
+
+static enum step step_message(struct task *t, int64_t *budget)
+{
+    struct stage *s = t->stage;
+    struct entry *e = t->in_head;
+    struct gp_row *row = s->lane->views;
+    uint32_t size = row_word_size(get_u64_le(e->at));
+    int32_t rc = GP_OK;
+
+    row_view(e->at, e->source, row);
+    if (s->table.on_message) {
+        note_enter(t, "on_message");
+        rc = s->table.on_message(t->self, row, &t->out);
+        note_leave(t);
+    }
+    inbox_owe(t, e->link, size);
+    inbox_pop(t);
+    *budget -= 1;
+    switch (rc) {
+    case GP_OK:
+        return STEP_MORE;
+    case GP_REJECT:
+        rejected(t);
+        return STEP_MORE;
+    case GP_FAIL:
+        return fail(t, "on_message");
+    default:
+        return fail_answer(t, "on_message", rc);
+    }
+}
+
+/* What a callback answered that may ask to be called again before anything else. */
+static enum step after_yielding(struct task *t, int32_t rc, enum task_pending pending,
+                                const char *function)
+{
+    switch (rc) {
+    case GP_OK:
+        t->pending = TASK_PENDING_NONE;
+        return STEP_MORE;
+    case GP_YIELD:
+        t->pending = (uint8_t)pending;
+        return STEP_LATER;
+    case GP_FAIL:
+        return fail(t, function);
+    default:
+        return fail_answer(t, function, rc);
+    }
+}
+
+static enum step call_timer(struct task *t)
+{
+    int32_t rc;
+
+    if (!t->stage->table.on_timer) {
+        t->pending = TASK_PENDING_NONE;
+        return STEP_MORE;
+    }
+    note_enter(t, "on_timer");
+    rc = t->stage->table.on_timer(t->self, t->due.clock, t->due.id, t->due.at_ns, &t->out);
+    note_leave(t);
+    return after_yielding(t, rc, TASK_PENDING_TIMER, "on_timer");
+}
+
+/* The watermark at the head of the inbox: first the event timers it makes due, then on_watermark, then it is
+ * passed on. Each may have to wait for credit in between, so each is a step. */
+static enum step step_watermark(struct task *t)
+{
+    struct stage *s = t->stage;
+    int64_t time_ns = t->in_head->u.time_ns;
+    enum step step = STEP_MORE;
+
+    if (time_ns > t->watermark_ns) {
+        t->watermark_ns = time_ns;
+    }
+    if (timers_take_due(t, GP_TIMER_EVENT, t->watermark_ns, &t->due)) {
+        return call_timer(t);
+    }
+    if (s->table.on_watermark) {
+        int32_t rc;
+
+        note_enter(t, "on_watermark");
+        rc = s->table.on_watermark(t->self, time_ns, &t->out);
+        note_leave(t);
+        step = after_yielding(t, rc, TASK_PENDING_WATERMARK, "on_watermark");
+        if (t->state != TASK_RUNNING || t->pending != TASK_PENDING_NONE) {
+            return step;
+        }
+    }
+    inbox_pop(t);
+    task_pass_watermark(t, time_ns);
+    return step;
+}
+
+static enum step step_end(struct task *t)
+{
+    struct stage *s = t->stage;
+
+    if (s->table.on_end) {
+        enum step step;
+        int32_t rc;
+
+        note_enter(t, "on_end");
+        rc = s->table.on_end(t->self, &t->out);
+        note_leave(t);
+        step = after_yielding(t, rc, TASK_PENDING_END, "on_end");
+        if (t->state != TASK_RUNNING || t->pending != TASK_PENDING_NONE) {
+            return step;
+        }
+    }
+    task_end(t);
+    return STEP_WAIT;
+}
+
+static void note_activity(struct task *t, int32_t rc)
+{
+    struct lane *lane = t->stage->lane;
+
+    if (t->emitted || rc == GP_MORE) {
+        t->silent = false;
+        if (t->idle) {
+            t->idle = false;
+            stage_task_changed(t->stage);
+        }
+    }
+    if (rc == GP_IDLE && !t->silent) {
+        t->silent = true;
+        /* Without memory for it the source merely never counts as idle. */
+        (void)timers_watch_silence(t, lane->now_ns + lane->options->source_idle_ns);
+    }
+}
+
+static enum step step_poll(struct task *t, int64_t *budget)
+{
+    int32_t rc;
+
+    t->emitted = false;
+    note_enter(t, "poll");
+    rc = t->stage->table.poll(t->self, &t->out, (uint32_t)*budget);
+    note_leave(t);
+    note_activity(t, rc);
+    switch (rc) {
+    case GP_MORE:
+        /* Emitting is the work of a source; stopped early by its outputs, it has nothing else to do. */
+        return STEP_LATER;
+    case GP_IDLE:
+        t->polling = false;
+        service_rearm(t);
+        return STEP_WAIT;
+    case GP_END:
+        task_end(t);
+        return STEP_WAIT;
+    case GP_FAIL:
+        return fail(t, "poll");
+    default:
+        return fail_answer(t, "poll", rc);
+    }
+}
+
+static enum step step_pending(struct task *t)
+{
+    switch (t->pending) {
+    case TASK_PENDING_TIMER:
+        return call_timer(t);
+    case TASK_PENDING_WATERMARK:
+        return step_watermark(t);
+    default:
+        return step_end(t);
+    }
+}
+
+enum step task_step(struct task *t, int64_t *budget)
+{
+    if (UNLIKELY(t->pending != TASK_PENDING_NONE)) {
+        return step_pending(t);
+    }
+    if (UNLIKELY(t->timers != NULL) &&
+        (timers_take_due(t, GP_TIMER_PROCESSING, t->stage->lane->now_ns, &t->due) ||
+         timers_take_due(t, GP_TIMER_EVENT, t->watermark_ns, &t->due))) {
+        return call_timer(t);
+    }
+    if (t->in_head) {
+        switch (t->in_head->kind) {
+        case ENTRY_RANGE:
+        case ENTRY_INDEX:
+            return step_rows(t, budget);
+        case ENTRY_MESSAGE:
+            return step_message(t, budget);
+        case ENTRY_WATERMARK:
+            return step_watermark(t);
+        case ENTRY_END:
+            return step_end(t);
+        default:
+            return step_large(t, budget);
+        }
+    }
+    return t->polling ? step_poll(t, budget) : STEP_WAIT;
+}

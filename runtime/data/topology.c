@@ -1,0 +1,228 @@
+/*
+ * topology.c: see topology.h. Failures leave nothing behind; the tables are sized by the plan, whose
+ * bounds plan_check() has checked.
+ */
+#include "data/topology.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "data/limits.h"
+
+#define LANE_NONE 0xffffu
+
+_Static_assert(LANES_MAX < LANE_NONE, "a lane number has 16 bits");
+
+static uint32_t lanes_of_host(const struct placement *placement, const struct placement_host *host)
+{
+    uint32_t lanes = host->lanes;
+
+    for (uint32_t i = 0; i < placement->count; i++) {
+        const struct placement_range *r = &placement->ranges[i];
+
+        if (r->executor == host->executor && r->lane >= lanes) {
+            lanes = r->lane < LANES_MAX ? r->lane + 1 : LANES_MAX + 1;
+        }
+    }
+    return lanes;
+}
+
+static int number_lanes(struct topology *t, const struct placement *placement,
+                        const struct placement_host *hosts, uint32_t host_count,
+                        struct gp_error *err)
+{
+    uint64_t total = 0;
+
+    for (uint32_t h = 0; h < host_count; h++) {
+        total += lanes_of_host(placement, &hosts[h]);
+    }
+    if (total == 0 || total > LANES_MAX) {
+        return gp_error_set(err, GP_ETOOBIG, "%llu lanes in all executors, at most %u are possible",
+                            (unsigned long long)total, LANES_MAX);
+    }
+    t->lanes = (struct topology_lane *)calloc((size_t)total, sizeof(*t->lanes));
+    if (!t->lanes) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for the lanes");
+    }
+    for (uint32_t h = 0; h < host_count; h++) {
+        uint32_t lanes = lanes_of_host(placement, &hosts[h]);
+
+        for (uint32_t l = 0; l < lanes; l++) {
+            t->lanes[t->lane_count++] =
+                (struct topology_lane){.executor = hosts[h].executor, .lane = l};
+        }
+    }
+    return 0;
+}
+
+int topology_find_lane(const struct topology *t, uint32_t executor, uint32_t lane)
+{
+    for (uint32_t i = 0; i < t->lane_count; i++) {
+        if (t->lanes[i].executor == executor && t->lanes[i].lane == lane) {
+            return (int)i;
+        }
+    }
+    return GP_ENOENT;
+}
+
+static int processor_init(struct topology_processor *p, uint32_t tasks, uint32_t lane_count)
+{
+    p->tasks = tasks;
+    p->lane_of = (uint16_t *)malloc(tasks * sizeof(*p->lane_of));
+    p->local_of = (uint32_t *)malloc(tasks * sizeof(*p->local_of));
+    p->by_lane = (uint32_t *)malloc(tasks * sizeof(*p->by_lane));
+    p->offset = (uint32_t *)calloc(lane_count + 1u, sizeof(*p->offset));
+    if (!p->lane_of || !p->local_of || !p->by_lane || !p->offset) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < tasks; i++) {
+        p->lane_of[i] = LANE_NONE;
+    }
+    return 0;
+}
+
+static int place_range(struct topology *t, const struct placement_range *r, struct gp_error *err)
+{
+    struct topology_processor *p;
+    int lane = topology_find_lane(t, r->executor, r->lane);
+
+    if (lane < 0 || r->processor >= t->plan->processor_count) {
+        return gp_error_set(err, GP_EINVAL, "the placement names processor %u on executor %u",
+                            r->processor, r->executor);
+    }
+    p = &t->processors[r->processor];
+    if (r->first > p->tasks || r->count > p->tasks - r->first) {
+        return gp_error_set(err, GP_EINVAL, "the placement names tasks that %s has not",
+                            t->plan->processors[r->processor].name);
+    }
+    for (uint32_t i = r->first; i < r->first + r->count; i++) {
+        if (p->lane_of[i] != LANE_NONE) {
+            return gp_error_set(err, GP_EINVAL, "task %u of %s is placed twice", i,
+                                t->plan->processors[r->processor].name);
+        }
+        p->lane_of[i] = (uint16_t)lane;
+        t->lanes[lane].tasks++;
+    }
+    return 0;
+}
+
+/* A counting sort of the tasks by lane. */
+static int group_by_lane(struct topology *t, uint32_t processor, struct gp_error *err)
+{
+    struct topology_processor *p = &t->processors[processor];
+
+    for (uint32_t i = 0; i < p->tasks; i++) {
+        if (p->lane_of[i] == LANE_NONE) {
+            return gp_error_set(err, GP_EINVAL, "task %u of %s is placed nowhere", i,
+                                t->plan->processors[processor].name);
+        }
+        p->local_of[i] = p->offset[p->lane_of[i] + 1u]++;
+    }
+    for (uint32_t l = 0; l < t->lane_count; l++) {
+        p->lanes += p->offset[l + 1] > 0;
+        p->offset[l + 1] += p->offset[l];
+    }
+    for (uint32_t i = 0; i < p->tasks; i++) {
+        p->by_lane[p->offset[p->lane_of[i]] + p->local_of[i]] = i;
+    }
+    return 0;
+}
+
+/* An account stands for each (edge, lane that sends on it, task that receives on it). */
+static void set_windows(struct topology *t, const struct data_options *options)
+{
+    for (uint32_t l = 0; l < t->lane_count; l++) {
+        uint64_t accounts = 0;
+        uint64_t window = options->lane_budget_bytes;
+
+        for (uint32_t e = 0; e < t->plan->edge_count; e++) {
+            const struct topology_processor *to = &t->processors[t->plan->edges[e].to];
+            uint64_t tasks = to->offset[l + 1] - to->offset[l];
+
+            accounts += tasks * t->processors[t->plan->edges[e].from].lanes;
+        }
+        if (accounts > 0) {
+            window /= accounts;
+        }
+        if (window > options->window_max_bytes) {
+            window = options->window_max_bytes;
+        }
+        if (window < options->window_min_bytes) {
+            window = options->window_min_bytes;
+        }
+        t->lanes[l].window_bytes = (uint32_t)window;
+    }
+}
+
+static int build(struct topology *t, const struct placement *placement,
+                 const struct placement_host *hosts, uint32_t host_count,
+                 const struct data_options *options, struct gp_error *err)
+{
+    const struct plan *plan = t->plan;
+    int rc = number_lanes(t, placement, hosts, host_count, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    t->processors =
+        (struct topology_processor *)calloc(plan->processor_count, sizeof(*t->processors));
+    if (!t->processors) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for the placement");
+    }
+    for (uint32_t p = 0; p < plan->processor_count; p++) {
+        rc = processor_init(&t->processors[p], plan->processors[p].parallelism, t->lane_count);
+        if (rc < 0) {
+            return gp_error_set(err, rc, "no memory for the placement");
+        }
+    }
+    for (uint32_t i = 0; i < placement->count; i++) {
+        rc = place_range(t, &placement->ranges[i], err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    for (uint32_t p = 0; p < plan->processor_count; p++) {
+        rc = group_by_lane(t, p, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    set_windows(t, options);
+    return 0;
+}
+
+int topology_new(const struct plan *plan, const struct placement *placement,
+                 const struct placement_host *hosts, uint32_t host_count,
+                 const struct data_options *options, struct topology **ret, struct gp_error *err)
+{
+    struct topology *t = (struct topology *)calloc(1, sizeof(*t));
+    int rc;
+
+    if (!t) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for the placement");
+    }
+    t->plan = plan;
+    rc = build(t, placement, hosts, host_count, options, err);
+    if (rc < 0) {
+        topology_free(t);
+        return rc;
+    }
+    *ret = t;
+    return 0;
+}
+
+void topology_free(struct topology *t)
+{
+    if (!t) {
+        return;
+    }
+    for (uint32_t p = 0; t->processors && p < t->plan->processor_count; p++) {
+        free(t->processors[p].lane_of);
+        free(t->processors[p].local_of);
+        free(t->processors[p].by_lane);
+        free(t->processors[p].offset);
+    }
+    free(t->processors);
+    free(t->lanes);
+    free(t);
+}

@@ -1,0 +1,138 @@
+/*
+ * unmanaged.c: see unmanaged.h. Accounts stand in one array per processor written to.
+ */
+#include "data/unmanaged.h"
+
+#include <stdlib.h>
+
+#include "base/hash_key.h"
+#include "base/str.h"
+#include "data/lane.h"
+#include "data/stage.h"
+#include "data/task.h"
+
+/* What is left of the accounts of a processor's tasks, made on first use. */
+static int32_t *accounts_of(struct lane *lane, uint32_t processor)
+{
+    uint32_t tasks = lane->topology->processors[processor].tasks;
+
+    if (!lane->unmanaged) {
+        lane->unmanaged =
+            (int32_t **)calloc(lane->topology->plan->processor_count, sizeof(*lane->unmanaged));
+    }
+    if (lane->unmanaged && !lane->unmanaged[processor]) {
+        int32_t *credit = (int32_t *)malloc(tasks * sizeof(*credit));
+
+        for (uint32_t i = 0; credit && i < tasks; i++) {
+            credit[i] = (int32_t)lane->options->unmanaged_window_bytes;
+        }
+        lane->unmanaged[processor] = credit;
+    }
+    return lane->unmanaged ? lane->unmanaged[processor] : NULL;
+}
+
+static int find_processor(const struct plan *plan, gp_str name)
+{
+    for (uint32_t i = 0; i < plan->processor_count; i++) {
+        if (str_eq(str_c(plan->processors[i].name), name)) {
+            return (int)i;
+        }
+    }
+    return GP_ENOENT;
+}
+
+static int32_t write_row(struct task *t, struct peer *p, uint32_t processor, uint32_t index,
+                         const struct gp_msg *m, uint32_t size)
+{
+    struct batch_element head = {.kind = BATCH_ROWS,
+                                 .edge = BATCH_UNMANAGED | processor,
+                                 .source = t->api.index,
+                                 .dst = index,
+                                 .session = t->session};
+    uint64_t hash = 0;
+    uint8_t *at;
+
+    if (m->flags & GP_MSG_KEYED) {
+        hash = m->flags & GP_MSG_HASHED ? m->key_hash
+                                        : hash_key(m->key, m->key_len, t->stage->hash_seed);
+    }
+    /* A run of its own: the next row of any kind begins another. */
+    if (peer_make_room(p, ++t->stage->lane->next_token, &head, size, &t->stage->lane->stats.sent,
+                       &t->stage->lane->stats.sent_bytes) < 0) {
+        return GP_FAIL;
+    }
+    at = p->cursor;
+    p->cursor += size;
+    p->rows++;
+    row_put_header(at, size, m->key_len, m->value_len, m->flags & GP_MSG_KEYED, index, hash,
+                   m->time_ns);
+    row_copy(at + ROW_HEADER_SIZE, m->key, m->key_len);
+    row_copy(at + ROW_HEADER_SIZE + m->key_len, m->value, m->value_len);
+    peer_end_run(p);
+    return GP_OK;
+}
+
+int32_t unmanaged_send(struct task *t, gp_str name, uint32_t index, const struct gp_msg *m)
+{
+    struct lane *lane = t->stage->lane;
+    int processor = find_processor(lane->topology->plan, name);
+    const struct topology_processor *to;
+    struct peer *p;
+    int32_t *credit;
+    uint32_t size;
+
+    if (processor < 0 || m->size < sizeof(*m) || m->value_len > UNMANAGED_MAX ||
+        m->key_len > UNMANAGED_MAX) {
+        return GP_FAIL;
+    }
+    to = &lane->topology->processors[processor];
+    if (index >= to->tasks) {
+        return GP_FAIL;
+    }
+    p = lane->peers[to->lane_of[index]];
+    credit = accounts_of(lane, (uint32_t)processor);
+    if (!p || !credit) {
+        return GP_FAIL;
+    }
+    size = row_size(m->key_len, m->value_len);
+    if (size + BATCH_ELEMENT_SIZE > lane->options->batch_bytes - BATCH_FRAME_HEADER_SIZE) {
+        return GP_FAIL;
+    }
+    if (credit[index] <= 0) {
+        counter_add(&lane->stats.refused, 1);
+        return GP_AGAIN;
+    }
+    credit[index] -= (int32_t)size;
+    return write_row(t, p, (uint32_t)processor, index, m, size);
+}
+
+int unmanaged_refill(struct lane *lane, const struct peer *from, uint32_t processor, uint32_t dst,
+                     uint32_t bytes)
+{
+    const struct topology_processor *to;
+    int32_t *credit;
+
+    if (processor >= lane->topology->plan->processor_count || !lane->unmanaged ||
+        !lane->unmanaged[processor]) {
+        return GP_EPROTO;
+    }
+    to = &lane->topology->processors[processor];
+    if (dst >= to->tasks || to->lane_of[dst] != from->index) {
+        return GP_EPROTO;
+    }
+    credit = &lane->unmanaged[processor][dst];
+    if ((int64_t)*credit + bytes > lane->options->unmanaged_window_bytes) {
+        return GP_EPROTO;
+    }
+    *credit += (int32_t)bytes;
+    return 0;
+}
+
+void unmanaged_deinit(struct lane *lane)
+{
+    for (uint32_t i = 0; lane->unmanaged && i < lane->topology->plan->processor_count; i++) {
+        free(lane->unmanaged[i]);
+    }
+    free(lane->unmanaged);
+    lane->unmanaged = NULL;
+}
