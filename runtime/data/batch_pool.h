@@ -28,14 +28,14 @@
 _Static_assert(BATCH_HEAD_SIZE + BATCH_FRAME_SIZE == BATCH_BLOCK_SIZE, "one block, no more");
 
 struct lane;
-struct peer;
+struct neighbour;
 
 /* What the receiving lane knows of bytes it still reads: how many entries of inboxes point into
  * them, and whose they are. Inside a batch, or on its own for bytes that came from a stream. */
 struct parcel {
     uint32_t refs;
     uint32_t live_bytes;     /* of rows not consumed yet */
-    struct peer *peer;       /* where they came from; NULL for bytes copied out */
+    struct neighbour *neighbour;       /* where they came from; NULL for bytes copied out */
     struct batch *batch;     /* to be given back; NULL for streams and copies */
     void *rbuf;              /* the read buffer they lie in, for streams */
     struct index_block *index;
@@ -43,7 +43,7 @@ struct parcel {
 };
 
 struct batch {
-    struct batch *next; /* in the pool, or in one queue of a peer */
+    struct batch *next; /* in the pool, or in one queue of a neighbour */
     struct batch_pool *pool;
     uint64_t seq;
     uint32_t used; /* bytes of the frame, its header included */

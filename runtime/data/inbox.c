@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "data/lane.h"
+#include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
 #include "data/task.h"
@@ -109,13 +110,13 @@ static void release(struct lane *lane, struct parcel *parcel)
 
     free_index(lane, parcel);
     if (!b) {
-        peer_stream_release(lane, parcel);
-    } else if (parcel->peer->kind == PEER_LOCAL) {
-        parcel->peer->in_flight--;
+        neighbour_stream_release(lane, parcel);
+    } else if (parcel->neighbour->kind == NEIGHBOUR_LOCAL) {
+        parcel->neighbour->in_flight--;
         batch_pool_put_near(&lane->pool, b);
     } else {
         lane->held_batches--;
-        peer_add_return(parcel->peer, b);
+        neighbour_add_return(parcel->neighbour, b);
     }
 }
 
@@ -192,20 +193,20 @@ void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes)
                                    .dst = t->api.index,
                                    .bytes = owed,
                                    .kind = BATCH_CREDIT_BYTES};
-    if (link->peer->kind == PEER_LOCAL) {
-        peer_take_credit(link->peer, &credit);
+    if (link->neighbour->kind == NEIGHBOUR_LOCAL) {
+        neighbour_take_credit(link->neighbour, &credit);
     } else {
-        peer_add_credit(link->peer, &credit);
+        neighbour_add_credit(link->neighbour, &credit);
     }
 }
 
 /* The sender of this entry wrote something that is no row: nothing after it can be trusted. */
 static void fail_entry(struct entry *e)
 {
-    struct peer *p = e->parcel->peer;
+    struct neighbour *p = e->parcel->neighbour;
 
     counter_add(&p->lane->stats.bad_batches, 1);
-    peer_fail(p, GP_EPROTO, "a row is malformed");
+    neighbour_fail(p, GP_EPROTO, "a row is malformed");
     e->u.end = e->at;
 }
 

@@ -30,14 +30,14 @@
 struct lane;
 struct stage;
 struct task;
-struct peer;
+struct neighbour;
 
 /* What comes into one stage on one edge from one lane. */
 struct inlink {
     uint32_t edge; /* or BATCH_UNMANAGED | processor */
     uint32_t port;
     struct stage *stage;
-    struct peer *peer;
+    struct neighbour *neighbour;
     uint32_t *owed; /* [task of the stage] bytes consumed and not yet given back; NULL before use */
     uint32_t owed_max; /* half the window */
     int64_t watermark_ns;

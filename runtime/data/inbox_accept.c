@@ -200,7 +200,7 @@ static int accept_messages(struct lane *lane, struct parcel *parcel, const struc
     if (local < 0) {
         return GP_EPROTO;
     }
-    link = stage_unmanaged_link(s, parcel->peer);
+    link = stage_unmanaged_link(s, parcel->neighbour);
     touch(link);
     while (at < end) {
         uint32_t size = row_check(at, (size_t)(end - at));
@@ -230,7 +230,7 @@ static bool source_is_theirs(const struct lane *lane, const struct parcel *parce
     const struct plan_edge *edge = &lane->topology->plan->edges[e->edge];
     const struct topology_processor *from = &lane->topology->processors[edge->from];
 
-    return e->source < from->tasks && from->lane_of[e->source] == parcel->peer->index;
+    return e->source < from->tasks && from->lane_of[e->source] == parcel->neighbour->index;
 }
 
 static int accept_element(struct lane *lane, struct parcel *parcel, const struct batch_element *e,
@@ -244,7 +244,7 @@ static int accept_element(struct lane *lane, struct parcel *parcel, const struct
     if (UNLIKELY(e->edge >= lane->topology->plan->edge_count)) {
         return GP_EPROTO;
     }
-    link = parcel->peer->inlinks[e->edge];
+    link = parcel->neighbour->inlinks[e->edge];
     if (UNLIKELY(!link || link->ended)) {
         return GP_EPROTO;
     }

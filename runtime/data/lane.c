@@ -109,7 +109,7 @@ static enum runner_state obey(struct lane *lane)
 static void take_rings(struct lane *lane)
 {
     for (uint32_t i = 0; i < lane->ring_count; i++) {
-        peer_take(lane->rings[i]);
+        neighbour_take(lane->rings[i]);
     }
     if (UNLIKELY(lane->pool_waits) && !batch_pool_is_short(&lane->pool)) {
         lane->pool_waits = false;
@@ -165,8 +165,8 @@ static void settle(struct lane *lane)
 {
     advance(&lane->out_changed, true);
     if (lane->self->open) {
-        peer_flush(lane->self);
-        peer_pump(lane->self);
+        neighbour_flush(lane->self);
+        neighbour_pump(lane->self);
     }
     advance(&lane->in_changed, false);
 }
@@ -187,16 +187,16 @@ static void flush_partial(struct lane *lane, bool idle)
     }
     lane->linger_checked_ns = lane->now_ns;
     lane->holds_partial = false;
-    for (uint32_t i = 0; i < lane->neighbour_count; i++) {
-        struct peer *p = lane->neighbours[i];
+    for (uint32_t i = 0; i < lane->other_count; i++) {
+        struct neighbour *p = lane->others[i];
 
         if (!p->open || (!idle && lane->now_ns - p->opened_ns < linger_ns)) {
             continue;
         }
-        if (peer_is_saturated(p)) {
+        if (neighbour_is_saturated(p)) {
             lane->holds_partial = true;
         } else {
-            peer_flush(p);
+            neighbour_flush(p);
         }
     }
 }
@@ -208,7 +208,7 @@ static void pump(struct lane *lane)
     list_init(&now);
     list_append_all(&now, &lane->dirty);
     while (!list_is_empty(&now)) {
-        peer_pump(LIST_ENTRY(list_first(&now), struct peer, dirty));
+        neighbour_pump(LIST_ENTRY(list_first(&now), struct neighbour, dirty));
     }
 }
 

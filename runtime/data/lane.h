@@ -5,7 +5,7 @@
  *
  *   poll() or process() of a task
  *     └─ emit            output.c     hash the key, choose the task (partition), draw its account
- *          └─ row        peer.c       append to the open batch of the neighbour lane it lives on
+ *          └─ row        neighbour.c       append to the open batch of the neighbour lane it lives on
  *               ├─ LOCAL              handed over at the end of the turn
  *               ├─ RING               pushed into the ring, published once per turn
  *               └─ STREAM             one write of one frame
@@ -34,7 +34,7 @@
  *   - An exhausted account stops the tasks that must send to it, nothing else: receiving never
  *     waits for sending, and a batch that arrived is always taken in.
  *   - A neighbour of another process is not believed: every index and length it sends is checked, and
- *     what does not fit fails that peer.
+ *     what does not fit fails that neighbour.
  *
  * Sleeping. `sleeping` is 0 while awake. Before it sleeps the lane stores SLEEP_DATA (wake me for
  * data), SLEEP_ANY (also for credit and batches coming home, because I wait for them) or SLEEP_ROOM
@@ -64,7 +64,7 @@
 #include "data/inbox.h"
 #include "data/limits.h"
 #include "data/options.h"
-#include "data/peer.h"
+#include "data/neighbour.h"
 #include "data/topology.h"
 #include "port/runner.h"
 
@@ -153,14 +153,14 @@ struct lane {
     uint32_t small_max; /* bytes of key and value that surely fit a batch */
 
     struct list runnable;
-    struct list dirty;       /* peers with something to pump */
+    struct list dirty;       /* neighbours with something to pump */
     struct list in_changed;  /* stages */
     struct list out_changed; /* stages */
-    struct peer **peers;     /* [lane_count], NULL where there is none */
-    struct peer *self;       /* the LOCAL one */
-    struct peer **neighbours; /* all others, in order */
-    uint32_t neighbour_count;
-    struct peer **rings;     /* the RING ones, in order */
+    struct neighbour **neighbours;     /* [lane_count], NULL where there is none */
+    struct neighbour *self;       /* the LOCAL one */
+    struct neighbour **others; /* all others, in order */
+    uint32_t other_count;
+    struct neighbour **rings;     /* the RING ones, in order */
     uint32_t ring_count;
     struct stage **stages;      /* [processor], NULL where no task of it is here */
     struct out_edge **out_edges; /* [edge], NULL where nothing leaves from here */

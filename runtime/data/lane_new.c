@@ -14,23 +14,23 @@ static bool hosts_tasks(const struct topology *t, uint32_t lane)
     return t->lanes[lane].tasks > 0;
 }
 
-static int add_neighbour(struct lane *lane, uint32_t index, enum peer_kind kind,
-                         struct peer **ret_peer)
+static int add_neighbour(struct lane *lane, uint32_t index, enum neighbour_kind kind,
+                         struct neighbour **ret_neighbour)
 {
-    struct peer *p = peer_new(lane, index, kind);
+    struct neighbour *p = neighbour_new(lane, index, kind);
 
     if (!p) {
         return GP_ENOMEM;
     }
     if (stage_add_inlinks(p) < 0) {
-        peer_free(p); /* its inlinks are the stages' */
+        neighbour_free(p); /* its inlinks are the stages' */
         return GP_ENOMEM;
     }
-    lane->peers[index] = p;
-    if (kind != PEER_LOCAL) {
-        lane->neighbours[lane->neighbour_count++] = p;
+    lane->neighbours[index] = p;
+    if (kind != NEIGHBOUR_LOCAL) {
+        lane->others[lane->other_count++] = p;
     }
-    *ret_peer = p;
+    *ret_neighbour = p;
     return 0;
 }
 
@@ -46,16 +46,16 @@ static int make_tables(struct lane *lane)
         lane->tasks_total += count;
         largest = count > largest ? count : largest;
     }
-    lane->peers = (struct peer **)calloc(t->lane_count, sizeof(struct peer *));
-    lane->neighbours = (struct peer **)calloc(t->lane_count, sizeof(struct peer *));
-    lane->rings = (struct peer **)calloc(t->lane_count, sizeof(struct peer *));
+    lane->neighbours = (struct neighbour **)calloc(t->lane_count, sizeof(struct neighbour *));
+    lane->others = (struct neighbour **)calloc(t->lane_count, sizeof(struct neighbour *));
+    lane->rings = (struct neighbour **)calloc(t->lane_count, sizeof(struct neighbour *));
     lane->stages = (struct stage **)calloc(t->plan->processor_count, sizeof(struct stage *));
     lane->out_edges = (struct out_edge **)calloc(t->plan->edge_count + 1u, sizeof(struct out_edge *));
     lane->sort_counts = (uint32_t *)calloc(largest, sizeof(uint32_t));
     lane->sort_touched = (uint32_t *)calloc(largest, sizeof(uint32_t));
     lane->sort_locals = (uint32_t *)calloc(BATCH_ROWS_MAX, sizeof(uint32_t));
     lane->sort_offsets = (uint16_t *)calloc(BATCH_ROWS_MAX, sizeof(uint16_t));
-    return lane->peers && lane->neighbours && lane->rings && lane->stages && lane->out_edges &&
+    return lane->neighbours && lane->others && lane->rings && lane->stages && lane->out_edges &&
                    lane->sort_counts && lane->sort_touched && lane->sort_locals &&
                    lane->sort_offsets
                ? 0
@@ -76,14 +76,14 @@ static int build(struct lane *lane, struct gp_error *err)
         }
     }
     if (rc == 0) {
-        rc = add_neighbour(lane, lane->index, PEER_LOCAL, &lane->self);
+        rc = add_neighbour(lane, lane->index, NEIGHBOUR_LOCAL, &lane->self);
     }
     return rc == 0 ? 0 : gp_error_set(err, rc, "no memory for a lane");
 }
 
 int lane_new(const struct lane_env *env, uint32_t index, struct lane **ret, struct gp_error *err)
 {
-    struct lane *lane = (struct lane *)aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof(*lane), CACHE_LINE));
+    struct lane *lane = (struct lane *)aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof(*lane), (size_t)CACHE_LINE));
     int rc;
 
     if (!lane) {
@@ -116,11 +116,11 @@ void lane_free(struct lane *lane)
     if (!lane) {
         return;
     }
-    for (uint32_t i = 0; lane->peers && i < lane->topology->lane_count; i++) {
-        if (lane->peers[i] && lane->peers[i]->kind == PEER_RING) {
-            ring_free(lane->peers[i]->from); /* each side frees what it reads */
+    for (uint32_t i = 0; lane->neighbours && i < lane->topology->lane_count; i++) {
+        if (lane->neighbours[i] && lane->neighbours[i]->kind == NEIGHBOUR_RING) {
+            ring_free(lane->neighbours[i]->from); /* each side frees what it reads */
         }
-        peer_free(lane->peers[i]);
+        neighbour_free(lane->neighbours[i]);
     }
     for (uint32_t p = 0; lane->stages && p < lane->topology->plan->processor_count; p++) {
         stage_free(lane->stages[p]);
@@ -128,8 +128,8 @@ void lane_free(struct lane *lane)
     unmanaged_deinit(lane);
     inbox_deinit_pools(lane);
     batch_pool_deinit(&lane->pool);
-    free(lane->peers);
     free(lane->neighbours);
+    free(lane->others);
     free(lane->rings);
     free(lane->stages);
     free(lane->out_edges);
@@ -143,8 +143,8 @@ void lane_free(struct lane *lane)
 
 static int connect_half(struct lane *lane, struct lane *other, struct ring *from, struct ring *to)
 {
-    struct peer *p;
-    int rc = add_neighbour(lane, other->index, PEER_RING, &p);
+    struct neighbour *p;
+    int rc = add_neighbour(lane, other->index, NEIGHBOUR_RING, &p);
 
     if (rc == 0) {
         p->from = from;

@@ -65,7 +65,7 @@ static int set_edge_mode(struct data_options *options, gp_str value, struct gp_e
     static const char *const names[] = {"auto", "unix", "tcp"};
 
     for (uint32_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (str_eq(value, str_c(names[i]))) {
+        if (str_eq(value, gp_str_of(names[i]))) {
             options->edge_mode = i;
             return 0;
         }
@@ -102,14 +102,14 @@ static int set_option(struct data_options *options, const struct option *o, gp_s
 static int set_entry(struct data_options *options, const struct plan_config *entry,
                      struct gp_error *err)
 {
-    gp_str key = str_c(entry->key);
+    gp_str key = gp_str_of(entry->key);
 
     if (str_eq(key, GP_STR("data.edge"))) {
-        return set_edge_mode(options, str_c(entry->value), err);
+        return set_edge_mode(options, gp_str_of(entry->value), err);
     }
     for (size_t i = 0; i < ARRAY_LEN(options_known); i++) {
-        if (str_eq(key, str_c(options_known[i].key))) {
-            return set_option(options, &options_known[i], str_c(entry->value), err);
+        if (str_eq(key, gp_str_of(options_known[i].key))) {
+            return set_option(options, &options_known[i], gp_str_of(entry->value), err);
         }
     }
     if (str_starts_with(key, GP_STR("data."))) {

@@ -27,7 +27,7 @@ static RARE int32_t refuse(struct task *t, const char *text)
 }
 
 /* Opens run and batch so that a row of `size` bytes can be written. */
-static RARE int32_t make_room(struct task *t, struct output *o, struct peer *p, uint32_t run_dst,
+static RARE int32_t make_room(struct task *t, struct output *o, struct neighbour *p, uint32_t run_dst,
                               uint32_t size)
 {
     struct out_edge *e = o->edge;
@@ -37,7 +37,7 @@ static RARE int32_t make_room(struct task *t, struct output *o, struct peer *p, 
                                  .dst = run_dst,
                                  .session = t->session};
 
-    if (peer_make_room(p, o->token, &head, size, &e->rows, &e->bytes) < 0) {
+    if (neighbour_make_room(p, o->token, &head, size, &e->rows, &e->bytes) < 0) {
         return refuse(t, "out of memory for messages");
     }
     if (t->stage->table.poll && batch_pool_is_short(&t->stage->lane->pool)) {
@@ -79,7 +79,7 @@ static inline int32_t draw(struct task *t, struct output *o, uint32_t dst, uint3
     return GP_OK;
 }
 
-static inline int32_t put_row(struct task *t, struct output *o, struct peer *p, uint32_t run_dst,
+static inline int32_t put_row(struct task *t, struct output *o, struct neighbour *p, uint32_t run_dst,
                               uint32_t dst, const struct gp_msg *m, uint64_t hash, uint32_t size)
 {
     uint8_t *at;
@@ -109,7 +109,7 @@ static inline int32_t put_to_task(struct task *t, struct output *o, uint32_t dst
     struct out_edge *e = o->edge;
     uint32_t lane = e->lane_of[dst];
     uint32_t run_dst = e->single[lane] ? dst : BATCH_DST_ROWS;
-    int32_t rc = put_row(t, o, t->stage->lane->peers[lane], run_dst, dst, m, hash, size);
+    int32_t rc = put_row(t, o, t->stage->lane->neighbours[lane], run_dst, dst, m, hash, size);
 
     return rc == GP_OK ? draw(t, o, dst, size) : rc;
 }
@@ -133,9 +133,9 @@ static RARE void retarget(struct task *t, struct output *o)
     dst = e->choice ? e->choice[chosen] : chosen;
     o->next = chosen + 1 < e->choice_count ? chosen + 1 : 0;
     o->left = RUN_BYTES;
-    if (dst != o->dst || !o->peer) {
+    if (dst != o->dst || !o->neighbour) {
         o->dst = dst;
-        o->peer = lane->peers[e->lane_of[dst]];
+        o->neighbour = lane->neighbours[e->lane_of[dst]];
         o->token = ++lane->next_token;
     }
 }
@@ -149,7 +149,7 @@ static inline int32_t put_shuffled(struct task *t, struct output *o, const struc
         retarget(t, o);
     }
     o->left -= (int32_t)size;
-    rc = put_row(t, o, o->peer, o->dst, o->dst, m, hash, size);
+    rc = put_row(t, o, o->neighbour, o->dst, o->dst, m, hash, size);
     return rc == GP_OK ? draw(t, o, o->dst, size) : rc;
 }
 
@@ -157,7 +157,7 @@ static inline int32_t put_forward(struct task *t, struct output *o, const struct
                                   uint64_t hash, uint32_t size)
 {
     uint32_t dst = t->api.index;
-    int32_t rc = put_row(t, o, t->stage->lane->peers[o->edge->lane_of[dst]], dst, dst, m, hash, size);
+    int32_t rc = put_row(t, o, t->stage->lane->neighbours[o->edge->lane_of[dst]], dst, dst, m, hash, size);
 
     return rc == GP_OK ? draw(t, o, dst, size) : rc;
 }
@@ -172,7 +172,7 @@ static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_m
         const uint32_t *tasks;
         uint32_t count = topology_tasks_on(e->to, e->lanes[i], &tasks);
 
-        rc = put_row(t, o, t->stage->lane->peers[e->lanes[i]], BATCH_DST_ALL, 0, m, hash, size);
+        rc = put_row(t, o, t->stage->lane->neighbours[e->lanes[i]], BATCH_DST_ALL, 0, m, hash, size);
         for (uint32_t k = 0; k < count && rc == GP_OK; k++) {
             rc = draw(t, o, tasks[k], size);
         }

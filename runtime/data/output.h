@@ -35,7 +35,7 @@
 struct lane;
 struct stage;
 struct task;
-struct peer;
+struct neighbour;
 
 #define RUN_BYTES 16384
 
@@ -65,7 +65,7 @@ struct output {
     uint32_t dst;   /* shuffle, local, forward: the current target */
     uint32_t next;  /* shuffle, local, round_robin: place in the choice to try next */
     int32_t left;   /* bytes until the target changes */
-    struct peer *peer; /* of dst */
+    struct neighbour *neighbour; /* of dst */
 };
 
 int out_edge_init(struct out_edge *e, struct stage *stage, uint32_t edge, struct gp_error *err);

@@ -39,9 +39,8 @@ static void service_log(const struct gp_task *api, int32_t level, gp_str text)
 
     if (log_enabled(s->lane->env->log, at) &&
         log_limit_pass(&s->log_limit, s->lane->now_ns, &held_back)) {
-        LOG_AT_(s->lane->env->log, at, "task.logged", KV_STR("processor", s->name),
-                KV_U64("task", api->index), KV_STR("text", text), KV_U64("held_back", held_back),
-                LOG_KV_END_);
+        LOG_AT(s->lane->env->log, at, "task.logged", KV_STR("processor", s->name),
+                KV_U64("task", api->index), KV_STR("text", text), KV_U64("held_back", held_back), LOG_KV_END);
     }
 }
 
@@ -101,7 +100,7 @@ static struct user_counter *find_counter(struct stage *s, gp_str name)
     uint32_t count = atomic_load_explicit(&s->counter_count, memory_order_relaxed);
 
     for (uint32_t i = 0; i < count; i++) {
-        if (str_eq(str_c(s->counters[i].name), name)) {
+        if (str_eq(gp_str_of(s->counters[i].name), name)) {
             return &s->counters[i];
         }
     }

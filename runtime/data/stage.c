@@ -193,7 +193,7 @@ void stage_free(struct stage *s)
     free(s);
 }
 
-static struct inlink *new_inlink(struct stage *s, struct peer *peer, uint32_t edge,
+static struct inlink *new_inlink(struct stage *s, struct neighbour *neighbour, uint32_t edge,
                                  uint32_t window_bytes)
 {
     struct inlink *link = (struct inlink *)calloc(1, sizeof(*link));
@@ -201,16 +201,16 @@ static struct inlink *new_inlink(struct stage *s, struct peer *peer, uint32_t ed
     if (link) {
         link->edge = edge;
         link->stage = s;
-        link->peer = peer;
+        link->neighbour = neighbour;
         link->owed_max = window_bytes / 2;
         link->watermark_ns = GP_TIME_MIN;
     }
     return link;
 }
 
-int stage_add_inlinks(struct peer *peer)
+int stage_add_inlinks(struct neighbour *neighbour)
 {
-    struct lane *lane = peer->lane;
+    struct lane *lane = neighbour->lane;
     const struct topology *topology = lane->topology;
 
     for (uint32_t e = 0; e < topology->plan->edge_count; e++) {
@@ -219,34 +219,34 @@ int stage_add_inlinks(struct peer *peer)
         struct stage *s = lane->stages[edge->to];
         struct inlink *link;
 
-        if (!s || from->offset[peer->index] == from->offset[peer->index + 1]) {
+        if (!s || from->offset[neighbour->index] == from->offset[neighbour->index + 1]) {
             continue;
         }
-        link = new_inlink(s, peer, e, topology->lanes[lane->index].window_bytes);
+        link = new_inlink(s, neighbour, e, topology->lanes[lane->index].window_bytes);
         if (!link) {
             return GP_ENOMEM;
         }
         link->port = edge->to_port;
         ASSERT(s->inlink_count < s->inlink_max);
         s->inlinks[s->inlink_count++] = link;
-        peer->inlinks[e] = link;
+        neighbour->inlinks[e] = link;
     }
     return 0;
 }
 
-struct inlink *stage_unmanaged_link(struct stage *s, struct peer *peer)
+struct inlink *stage_unmanaged_link(struct stage *s, struct neighbour *neighbour)
 {
     if (!s->unmanaged) {
         s->unmanaged =
             (struct inlink **)calloc(s->lane->topology->lane_count, sizeof(struct inlink *));
         ASSERT(s->unmanaged);
     }
-    if (!s->unmanaged[peer->index]) {
-        s->unmanaged[peer->index] = new_inlink(s, peer, BATCH_UNMANAGED | s->processor,
+    if (!s->unmanaged[neighbour->index]) {
+        s->unmanaged[neighbour->index] = new_inlink(s, neighbour, BATCH_UNMANAGED | s->processor,
                                                s->lane->options->unmanaged_window_bytes);
-        ASSERT(s->unmanaged[peer->index]);
+        ASSERT(s->unmanaged[neighbour->index]);
     }
-    return s->unmanaged[peer->index];
+    return s->unmanaged[neighbour->index];
 }
 
 void stage_unblock(struct stage *s)

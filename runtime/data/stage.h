@@ -34,7 +34,7 @@ struct lane;
 struct task;
 struct out_edge;
 struct inlink;
-struct peer;
+struct neighbour;
 
 /* The outputs of every task of a stage: out_edges[first .. first+count) leave from this port. */
 struct stage_port {
@@ -102,10 +102,10 @@ int stage_new(struct lane *lane, uint32_t processor, struct stage **ret, struct 
 void stage_free(struct stage *s);
 
 /* What comes from a neighbour, for all stages of its lane. 0; GP_ENOMEM. */
-int stage_add_inlinks(struct peer *peer);
+int stage_add_inlinks(struct neighbour *neighbour);
 
 /* The link of messages outside the stream from a neighbour. */
-struct inlink *stage_unmanaged_link(struct stage *s, struct peer *peer);
+struct inlink *stage_unmanaged_link(struct stage *s, struct neighbour *neighbour);
 
 /* A watermark, idle mark or end came in on a link. */
 void stage_on_watermark(struct inlink *link, int64_t time_ns);

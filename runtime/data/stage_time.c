@@ -158,7 +158,7 @@ static void send_time(struct stage *s, enum batch_kind kind, int64_t time_ns)
 
         for (uint32_t l = 0; l < e->lane_count; l++) {
             /* Without memory for one batch there is no way to go on in order. */
-            ASSERT(peer_put_element(s->lane->peers[e->lanes[l]], &element, body) == 0);
+            ASSERT(neighbour_put_element(s->lane->neighbours[e->lanes[l]], &element, body) == 0);
         }
     }
 }

@@ -34,14 +34,14 @@ static int32_t *accounts_of(struct lane *lane, uint32_t processor)
 static int find_processor(const struct plan *plan, gp_str name)
 {
     for (uint32_t i = 0; i < plan->processor_count; i++) {
-        if (str_eq(str_c(plan->processors[i].name), name)) {
+        if (str_eq(gp_str_of(plan->processors[i].name), name)) {
             return (int)i;
         }
     }
     return GP_ENOENT;
 }
 
-static int32_t write_row(struct task *t, struct peer *p, uint32_t processor, uint32_t index,
+static int32_t write_row(struct task *t, struct neighbour *p, uint32_t processor, uint32_t index,
                          const struct gp_msg *m, uint32_t size)
 {
     struct batch_element head = {.kind = BATCH_ROWS,
@@ -57,7 +57,7 @@ static int32_t write_row(struct task *t, struct peer *p, uint32_t processor, uin
                                         : hash_key(m->key, m->key_len, t->stage->hash_seed);
     }
     /* A run of its own: the next row of any kind begins another. */
-    if (peer_make_room(p, ++t->stage->lane->next_token, &head, size, &t->stage->lane->stats.sent,
+    if (neighbour_make_room(p, ++t->stage->lane->next_token, &head, size, &t->stage->lane->stats.sent,
                        &t->stage->lane->stats.sent_bytes) < 0) {
         return GP_FAIL;
     }
@@ -68,7 +68,7 @@ static int32_t write_row(struct task *t, struct peer *p, uint32_t processor, uin
                    m->time_ns);
     row_copy(at + ROW_HEADER_SIZE, m->key, m->key_len);
     row_copy(at + ROW_HEADER_SIZE + m->key_len, m->value, m->value_len);
-    peer_end_run(p);
+    neighbour_end_run(p);
     return GP_OK;
 }
 
@@ -77,7 +77,7 @@ int32_t unmanaged_send(struct task *t, gp_str name, uint32_t index, const struct
     struct lane *lane = t->stage->lane;
     int processor = find_processor(lane->topology->plan, name);
     const struct topology_processor *to;
-    struct peer *p;
+    struct neighbour *p;
     int32_t *credit;
     uint32_t size;
 
@@ -89,7 +89,7 @@ int32_t unmanaged_send(struct task *t, gp_str name, uint32_t index, const struct
     if (index >= to->tasks) {
         return GP_FAIL;
     }
-    p = lane->peers[to->lane_of[index]];
+    p = lane->neighbours[to->lane_of[index]];
     credit = accounts_of(lane, (uint32_t)processor);
     if (!p || !credit) {
         return GP_FAIL;
@@ -106,7 +106,7 @@ int32_t unmanaged_send(struct task *t, gp_str name, uint32_t index, const struct
     return write_row(t, p, (uint32_t)processor, index, m, size);
 }
 
-int unmanaged_refill(struct lane *lane, const struct peer *from, uint32_t processor, uint32_t dst,
+int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t processor, uint32_t dst,
                      uint32_t bytes)
 {
     const struct topology_processor *to;

@@ -15,14 +15,14 @@
 #include <gearpump/message.h>
 
 struct lane;
-struct peer;
+struct neighbour;
 struct task;
 
 /* GP_OK, GP_AGAIN or GP_FAIL, as gp_task_service.send. */
 int32_t unmanaged_send(struct task *t, gp_str processor, uint32_t index, const struct gp_msg *msg);
 
 /* Credit for such an account came from a neighbour; 0 or GP_EPROTO. */
-int unmanaged_refill(struct lane *lane, const struct peer *from, uint32_t processor, uint32_t dst,
+int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t processor, uint32_t dst,
                      uint32_t bytes);
 
 void unmanaged_deinit(struct lane *lane);

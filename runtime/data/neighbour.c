@@ -1,20 +1,20 @@
 /*
- * peer.c: the open batch of a neighbour, and what all kinds of neighbours share. What is special to a
- * kind stands in peer_ring.c and peer_stream.c.
+ * neighbour.c: the open batch of a neighbour, and what all kinds of neighbours share. What is special to a
+ * kind stands in neighbour_ring.c and neighbour_stream.c.
  */
-#include "data/peer.h"
+#include "data/neighbour.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "data/lane.h"
 #include "data/output.h"
-#include "data/peer_stream.h"
+#include "data/neighbour_stream.h"
 #include "data/unmanaged.h"
 
-struct peer *peer_new(struct lane *lane, uint32_t index, enum peer_kind kind)
+struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbour_kind kind)
 {
-    struct peer *p = (struct peer *)calloc(1, sizeof(*p));
+    struct neighbour *p = (struct neighbour *)calloc(1, sizeof(*p));
 
     if (!p) {
         return NULL;
@@ -31,25 +31,25 @@ struct peer *peer_new(struct lane *lane, uint32_t index, enum peer_kind kind)
     return p;
 }
 
-void peer_free(struct peer *p)
+void neighbour_free(struct neighbour *p)
 {
     if (!p) {
         return;
     }
-    peer_stream_free(p->stream);
+    neighbour_stream_free(p->stream);
     free(p->inlinks);
     free(p->credits);
     free(p);
 }
 
-static void mark_dirty(struct peer *p)
+static void mark_dirty(struct neighbour *p)
 {
     if (!list_is_linked(&p->dirty)) {
         list_push_back(&p->lane->dirty, &p->dirty);
     }
 }
 
-void peer_end_run(struct peer *p)
+void neighbour_end_run(struct neighbour *p)
 {
     if (p->token == 0) {
         return;
@@ -68,11 +68,11 @@ void peer_end_run(struct peer *p)
 }
 
 /* Moves the open batch to the queue. */
-static void hand_over(struct peer *p)
+static void hand_over(struct neighbour *p)
 {
     struct batch *b = p->open;
 
-    peer_end_run(p);
+    neighbour_end_run(p);
     b->used = (uint32_t)(p->cursor - batch_frame(b));
     p->open = NULL;
     p->cursor = NULL;
@@ -94,9 +94,9 @@ static void hand_over(struct peer *p)
     mark_dirty(p);
 }
 
-static int open_batch(struct peer *p)
+static int open_batch(struct neighbour *p)
 {
-    struct batch *b = batch_pool_take(&p->lane->pool, p->busy && p->kind == PEER_RING);
+    struct batch *b = batch_pool_take(&p->lane->pool, p->busy && p->kind == NEIGHBOUR_RING);
 
     if (!b) {
         return GP_ENOMEM;
@@ -109,7 +109,7 @@ static int open_batch(struct peer *p)
 }
 
 /* An open batch with room for that many bytes, which a batch can hold. */
-static int make_room(struct peer *p, uint32_t bytes)
+static int make_room(struct neighbour *p, uint32_t bytes)
 {
     if (p->open && bytes <= (size_t)(p->limit - p->cursor)) {
         return 0;
@@ -122,13 +122,13 @@ static int make_room(struct peer *p, uint32_t bytes)
     return open_batch(p);
 }
 
-int peer_make_room(struct peer *p, uint64_t token, const struct batch_element *e, uint32_t size,
+int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_element *e, uint32_t size,
                    struct counter *run_rows, struct counter *run_bytes)
 {
     int rc;
 
     ASSERT(size <= p->lane->options->batch_bytes - BATCH_FRAME_HEADER_SIZE - BATCH_ELEMENT_SIZE);
-    peer_end_run(p);
+    neighbour_end_run(p);
     rc = make_room(p, BATCH_ELEMENT_SIZE + size);
     if (rc < 0) {
         return rc;
@@ -142,11 +142,11 @@ int peer_make_room(struct peer *p, uint64_t token, const struct batch_element *e
     return 0;
 }
 
-int peer_put_element(struct peer *p, const struct batch_element *e, const void *body)
+int neighbour_put_element(struct neighbour *p, const struct batch_element *e, const void *body)
 {
     int rc;
 
-    peer_end_run(p);
+    neighbour_end_run(p);
     rc = make_room(p, BATCH_ELEMENT_SIZE + e->bytes);
     if (rc < 0) {
         return rc;
@@ -157,7 +157,7 @@ int peer_put_element(struct peer *p, const struct batch_element *e, const void *
     return 0;
 }
 
-void peer_flush(struct peer *p)
+void neighbour_flush(struct neighbour *p)
 {
     if (p->open) {
         p->busy = false;
@@ -165,19 +165,19 @@ void peer_flush(struct peer *p)
     }
 }
 
-bool peer_is_saturated(const struct peer *p)
+bool neighbour_is_saturated(const struct neighbour *p)
 {
     switch (p->kind) {
-    case PEER_RING:
+    case NEIGHBOUR_RING:
         return p->in_flight >= BATCHES_HELD_MAX;
-    case PEER_STREAM:
-        return p->queue_head || peer_stream_is_writing(p->stream);
+    case NEIGHBOUR_STREAM:
+        return p->queue_head || neighbour_stream_is_writing(p->stream);
     default:
         return false;
     }
 }
 
-void peer_add_credit(struct peer *p, const struct batch_credit *credit)
+void neighbour_add_credit(struct neighbour *p, const struct batch_credit *credit)
 {
     if (p->credit_count == p->credit_capacity) {
         uint32_t capacity = p->credit_capacity ? p->credit_capacity * 2 : 16;
@@ -193,7 +193,7 @@ void peer_add_credit(struct peer *p, const struct batch_credit *credit)
     mark_dirty(p);
 }
 
-void peer_add_return(struct peer *p, struct batch *b)
+void neighbour_add_return(struct neighbour *p, struct batch *b)
 {
     b->next = NULL;
     if (p->return_tail) {
@@ -205,7 +205,7 @@ void peer_add_return(struct peer *p, struct batch *b)
     mark_dirty(p);
 }
 
-struct batch *peer_next_queued(struct peer *p)
+struct batch *neighbour_next_queued(struct neighbour *p)
 {
     struct batch *b = p->queue_head;
 
@@ -219,7 +219,7 @@ struct batch *peer_next_queued(struct peer *p)
     return b;
 }
 
-static int take_credit(struct peer *p, const struct batch_credit *c)
+static int take_credit(struct neighbour *p, const struct batch_credit *c)
 {
     struct lane *lane = p->lane;
     struct out_edge *e;
@@ -243,15 +243,15 @@ static int take_credit(struct peer *p, const struct batch_credit *c)
     return 0;
 }
 
-void peer_take_credit(struct peer *p, const struct batch_credit *credit)
+void neighbour_take_credit(struct neighbour *p, const struct batch_credit *credit)
 {
     if (UNLIKELY(take_credit(p, credit) < 0)) {
-        ASSERT(p->kind == PEER_STREAM);
-        peer_fail(p, GP_EPROTO, "credit for what was not sent");
+        ASSERT(p->kind == NEIGHBOUR_STREAM);
+        neighbour_fail(p, GP_EPROTO, "credit for what was not sent");
     }
 }
 
-void peer_fail(struct peer *p, int code, const char *text)
+void neighbour_fail(struct neighbour *p, int code, const char *text)
 {
     struct lane *lane = p->lane;
 
@@ -264,32 +264,32 @@ void peer_fail(struct peer *p, int code, const char *text)
 }
 
 /* Reads in place what this lane sent to itself. */
-static void pump_local(struct peer *p)
+static void pump_local(struct neighbour *p)
 {
     struct batch *b;
 
-    while ((b = peer_next_queued(p)) != NULL) {
-        b->parcel = (struct parcel){.peer = p, .batch = b};
+    while ((b = neighbour_next_queued(p)) != NULL) {
+        b->parcel = (struct parcel){.neighbour = p, .batch = b};
         if (inbox_accept_take(p->lane, &b->parcel, batch_body(b), batch_body_len(b)) < 0) {
             UNREACHABLE(); /* our own bytes */
         }
     }
 }
 
-void peer_pump(struct peer *p)
+void neighbour_pump(struct neighbour *p)
 {
     list_remove(&p->dirty);
     switch (p->kind) {
-    case PEER_LOCAL:
+    case NEIGHBOUR_LOCAL:
         pump_local(p);
         break;
-    case PEER_RING:
-        if (!peer_ring_pump(p)) {
+    case NEIGHBOUR_RING:
+        if (!neighbour_ring_pump(p)) {
             mark_dirty(p);
         }
         break;
     default:
-        peer_stream_pump(p);
+        neighbour_stream_pump(p);
         break;
     }
 }

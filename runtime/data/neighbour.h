@@ -1,13 +1,13 @@
 /*
- * peer.h: a neighbour: another lane (or this one itself) as seen from this lane, and the batches that
+ * neighbour.h: a neighbour: another lane (or this one itself) as seen from this lane, and the batches that
  * go there.
  *
- * A peer owns one open batch, shared by all edges to that lane: its elements name their edge. That
+ * A neighbour owns one open batch, shared by all edges to that lane: its elements name their edge. That
  * keeps memory at one batch per neighbour whatever the graph, and no edge can hold up another by it,
  * since credit is checked before a row is written. Rows are appended in runs: an element header,
  * then rows of one task on one edge. `token` tells whether the open run is the caller's.
  *
- *   rows ──▶ open batch ──(full | lane idle | linger)──▶ queue ──(peer_pump)──▶ LOCAL  inbox
+ *   rows ──▶ open batch ──(full | lane idle | linger)──▶ queue ──(neighbour_pump)──▶ LOCAL  inbox
  *                                                                               RING   ring, by pointer
  *                                                                               STREAM connection
  *
@@ -17,10 +17,10 @@
  * Batches go out in the order they were opened, numbered without gaps.
  *
  * Thread: the owning lane's. Failures: a ring that is full leaves the rest in the queue for the next
- * turn; a peer that breaks the rules is failed (peer_fail) and takes or gives nothing any more.
+ * turn; a neighbour that breaks the rules is failed (neighbour_fail) and takes or gives nothing any more.
  */
-#ifndef DATA_PEER_H
-#define DATA_PEER_H
+#ifndef DATA_NEIGHBOUR_H
+#define DATA_NEIGHBOUR_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,19 +34,19 @@ struct lane;
 struct inlink;
 struct stream_link;
 
-enum peer_kind {
-    PEER_LOCAL,  /* this lane itself */
-    PEER_RING,   /* another lane of this process */
-    PEER_STREAM, /* a lane of another process */
+enum neighbour_kind {
+    NEIGHBOUR_LOCAL,  /* this lane itself */
+    NEIGHBOUR_RING,   /* another lane of this process */
+    NEIGHBOUR_STREAM, /* a lane of another process */
 };
 
-struct peer {
+struct neighbour {
     /* What emit touches for each row. */
     uint8_t *cursor; /* where the next row goes; NULL without an open batch */
     uint8_t *limit;
     uint64_t token; /* of the open run; 0: none */
     uint32_t rows;  /* in the open run */
-    uint32_t kind;  /* enum peer_kind */
+    uint32_t kind;  /* enum neighbour_kind */
 
     struct lane *lane;
     uint32_t index; /* number of the neighbour lane */
@@ -59,7 +59,7 @@ struct peer {
     struct batch *open;
     int64_t opened_ns; /* when the open batch got its first element */
 
-    struct list_node dirty; /* in lane.dirty: has something for peer_pump() */
+    struct list_node dirty; /* in lane.dirty: has something for neighbour_pump() */
     struct batch *queue_head;
     struct batch *queue_tail;
     struct batch *return_head; /* read, on their way home */
@@ -79,50 +79,50 @@ struct peer {
     struct inlink **inlinks; /* [edge]: what comes in from there, or NULL */
 };
 
-struct peer *peer_new(struct lane *lane, uint32_t index, enum peer_kind kind);
-void peer_free(struct peer *p);
+struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbour_kind kind);
+void neighbour_free(struct neighbour *p);
 
 /*
  * Makes room for a row of `size` bytes in a run with this token, opening run and batch as needed.
  * e describes the run: kind, flags, edge, source, dst, session. 0; GP_ENOMEM.
  */
-int peer_make_room(struct peer *p, uint64_t token, const struct batch_element *e, uint32_t size,
+int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_element *e, uint32_t size,
                    struct counter *run_rows, struct counter *run_bytes);
 
 /* Appends one element that is no run of rows; body of e->bytes, a multiple of 8. 0; GP_ENOMEM. */
-int peer_put_element(struct peer *p, const struct batch_element *e, const void *body);
+int neighbour_put_element(struct neighbour *p, const struct batch_element *e, const void *body);
 
 /* Ends the open run; rows written later begin another. */
-void peer_end_run(struct peer *p);
+void neighbour_end_run(struct neighbour *p);
 
 /* Hands over the open batch, if it holds anything. */
-void peer_flush(struct peer *p);
+void neighbour_flush(struct neighbour *p);
 
 /* Whether a batch that is not full had better wait: the neighbour has enough to read. */
-bool peer_is_saturated(const struct peer *p);
+bool neighbour_is_saturated(const struct neighbour *p);
 
 /* Remembers credit for the neighbour, to be told at the end of the turn. */
-void peer_add_credit(struct peer *p, const struct batch_credit *credit);
+void neighbour_add_credit(struct neighbour *p, const struct batch_credit *credit);
 
 /* Sends a batch of the neighbour's home. */
-void peer_add_return(struct peer *p, struct batch *b);
+void neighbour_add_return(struct neighbour *p, struct batch *b);
 
 /* Sends what is queued: batches, batches going home, credit. */
-void peer_pump(struct peer *p);
+void neighbour_pump(struct neighbour *p);
 
 /* RING: takes what came in. */
-void peer_take(struct peer *p);
+void neighbour_take(struct neighbour *p);
 
 /* The neighbour gives credit for what this lane sent. Checked: it may be from another process. */
-void peer_take_credit(struct peer *p, const struct batch_credit *credit);
+void neighbour_take_credit(struct neighbour *p, const struct batch_credit *credit);
 
 /* The neighbour broke the rules: drop what it sent, tell the control thread, go on without it. */
-void peer_fail(struct peer *p, int code, const char *text);
+void neighbour_fail(struct neighbour *p, int code, const char *text);
 
-/* For peer_ring.c and peer_stream.c. The oldest queued batch, or NULL. */
-struct batch *peer_next_queued(struct peer *p);
+/* For neighbour_ring.c and neighbour_stream.c. The oldest queued batch, or NULL. */
+struct batch *neighbour_next_queued(struct neighbour *p);
 
 /* False when something is left because the ring is full. */
-bool peer_ring_pump(struct peer *p);
+bool neighbour_ring_pump(struct neighbour *p);
 
 #endif

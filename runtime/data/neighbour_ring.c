@@ -1,10 +1,10 @@
 /*
- * peer_ring.c: neighbours in the same process. Batches go by pointer and come home when read; both
+ * neighbour_ring.c: neighbours in the same process. Batches go by pointer and come home when read; both
  * sides publish once per turn and wake the other only if it sleeps for what was sent.
  */
 #include "data/lane.h"
 #include "data/output.h"
-#include "data/peer.h"
+#include "data/neighbour.h"
 #include "data/stage.h"
 
 struct news {
@@ -12,7 +12,7 @@ struct news {
     bool other;
 };
 
-static bool push_returns(struct peer *p, struct news *news)
+static bool push_returns(struct neighbour *p, struct news *news)
 {
     while (p->return_head) {
         struct ring_slot *slot = ring_push(p->to);
@@ -29,7 +29,7 @@ static bool push_returns(struct peer *p, struct news *news)
     return true;
 }
 
-static bool push_credits(struct peer *p, struct news *news)
+static bool push_credits(struct neighbour *p, struct news *news)
 {
     uint32_t done = 0;
     bool all = true;
@@ -54,7 +54,7 @@ static bool push_credits(struct peer *p, struct news *news)
     return all;
 }
 
-static bool push_data(struct peer *p, struct news *news)
+static bool push_data(struct neighbour *p, struct news *news)
 {
     while (p->queue_head) {
         struct ring_slot *slot = ring_push(p->to);
@@ -63,13 +63,13 @@ static bool push_data(struct peer *p, struct news *news)
             return false;
         }
         slot->kind = RING_DATA;
-        slot->batch = peer_next_queued(p);
+        slot->batch = neighbour_next_queued(p);
         news->data = true;
     }
     return true;
 }
 
-bool peer_ring_pump(struct peer *p)
+bool neighbour_ring_pump(struct neighbour *p)
 {
     struct news news = {false, false};
     bool all = push_returns(p, &news) && (p->credit_count == 0 || push_credits(p, &news)) &&
@@ -82,18 +82,18 @@ bool peer_ring_pump(struct peer *p)
     return all;
 }
 
-static void take_data(struct peer *p, struct batch *b)
+static void take_data(struct neighbour *p, struct batch *b)
 {
     ASSERT(b->seq == p->seen_seq);
     p->seen_seq++;
-    b->parcel = (struct parcel){.peer = p, .batch = b};
+    b->parcel = (struct parcel){.neighbour = p, .batch = b};
     p->lane->held_batches++;
     if (inbox_accept_take(p->lane, &b->parcel, batch_body(b), batch_body_len(b)) < 0) {
         UNREACHABLE(); /* bytes of this process */
     }
 }
 
-static void take_return(struct peer *p, struct batch *b)
+static void take_return(struct neighbour *p, struct batch *b)
 {
     p->in_flight--;
     /* A batch that carried little has few lines that the other core owns. */
@@ -104,7 +104,7 @@ static void take_return(struct peer *p, struct batch *b)
     }
 }
 
-void peer_take(struct peer *p)
+void neighbour_take(struct neighbour *p)
 {
     const struct ring_slot *slot;
 
@@ -117,7 +117,7 @@ void peer_take(struct peer *p)
             take_return(p, slot->batch);
             break;
         default:
-            peer_take_credit(p, &(struct batch_credit){.edge = slot->edge,
+            neighbour_take_credit(p, &(struct batch_credit){.edge = slot->edge,
                                                        .dst = slot->dst,
                                                        .bytes = slot->bytes,
                                                        .kind = slot->credit_kind});
