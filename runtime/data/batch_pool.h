@@ -34,12 +34,12 @@ struct neighbour;
  * them, and whose they are. Inside a batch, or on its own for bytes that came from a stream. */
 struct parcel {
     uint32_t refs;
-    uint32_t live_bytes;     /* of rows not consumed yet */
-    struct neighbour *neighbour;       /* where they came from; NULL for bytes copied out */
-    struct batch *batch;     /* to be given back; NULL for streams and copies */
-    void *rbuf;              /* the read buffer they lie in, for streams */
+    uint32_t live_bytes;         /* of rows not consumed yet */
+    struct neighbour *neighbour; /* where they came from; NULL for bytes copied out */
+    struct batch *batch;         /* to be given back; NULL for streams and copies */
+    void *rbuf;                  /* the read buffer they lie in, for streams */
     struct index_block *index;
-    struct parcel *next;     /* in a free list */
+    struct parcel *next; /* in a free list */
 };
 
 struct batch {

@@ -189,10 +189,8 @@ void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes)
         return;
     }
     link->owed[t->local] = 0;
-    credit = (struct batch_credit){.edge = link->edge,
-                                   .dst = t->api.index,
-                                   .bytes = owed,
-                                   .kind = BATCH_CREDIT_BYTES};
+    credit = (struct batch_credit){
+        .edge = link->edge, .dst = t->api.index, .bytes = owed, .kind = BATCH_CREDIT_BYTES};
     if (link->neighbour->kind == NEIGHBOUR_LOCAL) {
         neighbour_take_credit(link->neighbour, &credit);
     } else {

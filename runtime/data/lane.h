@@ -63,8 +63,8 @@
 #include "data/counter.h"
 #include "data/inbox.h"
 #include "data/limits.h"
-#include "data/options.h"
 #include "data/neighbour.h"
+#include "data/options.h"
 #include "data/topology.h"
 #include "port/runner.h"
 
@@ -85,8 +85,9 @@ struct lane_processor {
 struct lane_env {
     const struct topology *topology;
     const struct data_options *options;
-    const struct lane_processor *processors;         /* [processor]; those placed here are set */
-    const struct gp_partitioner *const *partitioners; /* [edge]; custom edges that leave from here */
+    const struct lane_processor *processors; /* [processor]; those placed here are set */
+    const struct gp_partitioner *const
+        *partitioners; /* [edge]; custom edges that leave from here */
     const struct gp_config *partitioner_config;
     uint64_t app_id;
     uint64_t session; /* of every task's first life, and the oldest that is believed */
@@ -134,35 +135,35 @@ struct lane_stats {
     struct counter batches_in;
     struct counter stale_rows;
     struct counter bad_batches;
-    struct counter blocked;   /* times a task had to wait for credit */
+    struct counter blocked;    /* times a task had to wait for credit */
     struct counter copied_out; /* rows moved out of batches they pinned */
-    struct counter large;     /* messages that travelled in fragments */
-    struct counter refused;   /* unmanaged messages refused for lack of credit */
-    struct counter sent;      /* unmanaged messages */
+    struct counter large;      /* messages that travelled in fragments */
+    struct counter refused;    /* unmanaged messages refused for lack of credit */
+    struct counter sent;       /* unmanaged messages */
     struct counter sent_bytes;
-    struct counter lost;      /* rows emitted on a port without edges */
+    struct counter lost; /* rows emitted on a port without edges */
 };
 
 struct lane {
     const struct lane_env *env;
     const struct data_options *options;
     const struct topology *topology;
-    uint32_t index; /* number in the topology */
-    struct loop *loop; /* NULL before the thread runs */
-    int64_t now_ns;    /* of this turn */
+    uint32_t index;     /* number in the topology */
+    struct loop *loop;  /* NULL before the thread runs */
+    int64_t now_ns;     /* of this turn */
     uint32_t small_max; /* bytes of key and value that surely fit a batch */
 
     struct list runnable;
-    struct list dirty;       /* neighbours with something to pump */
-    struct list in_changed;  /* stages */
-    struct list out_changed; /* stages */
-    struct neighbour **neighbours;     /* [lane_count], NULL where there is none */
-    struct neighbour *self;       /* the LOCAL one */
-    struct neighbour **others; /* all others, in order */
+    struct list dirty;             /* neighbours with something to pump */
+    struct list in_changed;        /* stages */
+    struct list out_changed;       /* stages */
+    struct neighbour **neighbours; /* [lane_count], NULL where there is none */
+    struct neighbour *self;        /* the LOCAL one */
+    struct neighbour **others;     /* all others, in order */
     uint32_t other_count;
-    struct neighbour **rings;     /* the RING ones, in order */
+    struct neighbour **rings; /* the RING ones, in order */
     uint32_t ring_count;
-    struct stage **stages;      /* [processor], NULL where no task of it is here */
+    struct stage **stages;       /* [processor], NULL where no task of it is here */
     struct out_edge **out_edges; /* [edge], NULL where nothing leaves from here */
     struct batch_pool pool;
     uint64_t next_token;
@@ -178,14 +179,14 @@ struct lane {
     uint32_t *sort_touched; /* the same size */
     uint32_t *sort_locals;  /* [BATCH_ROWS_MAX] */
     uint16_t *sort_offsets; /* [BATCH_ROWS_MAX] */
-    uint32_t held_batches; /* foreign batches that inboxes hold */
+    uint32_t held_batches;  /* foreign batches that inboxes hold */
     uint8_t *reserve_buf;
     uint32_t reserve_cap;
 
     struct lane_timers *timers;
     int32_t **unmanaged; /* [processor]: accounts, see unmanaged.h */
     uint32_t tasks_total;
-    uint32_t tasks_closed; /* ended or failed */
+    uint32_t tasks_closed;  /* ended or failed */
     uint32_t blocked_count; /* tasks in a stage.blocked */
     bool pool_waits;        /* ... some of them for batches */
     bool holds_partial;     /* a batch is not handed over because its neighbour has enough */

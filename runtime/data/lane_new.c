@@ -40,8 +40,8 @@ static int make_tables(struct lane *lane)
     uint32_t largest = 1;
 
     for (uint32_t p = 0; p < t->plan->processor_count; p++) {
-        uint32_t count = t->processors[p].offset[lane->index + 1] -
-                         t->processors[p].offset[lane->index];
+        uint32_t count =
+            t->processors[p].offset[lane->index + 1] - t->processors[p].offset[lane->index];
 
         lane->tasks_total += count;
         largest = count > largest ? count : largest;
@@ -50,7 +50,8 @@ static int make_tables(struct lane *lane)
     lane->others = (struct neighbour **)calloc(t->lane_count, sizeof(struct neighbour *));
     lane->rings = (struct neighbour **)calloc(t->lane_count, sizeof(struct neighbour *));
     lane->stages = (struct stage **)calloc(t->plan->processor_count, sizeof(struct stage *));
-    lane->out_edges = (struct out_edge **)calloc(t->plan->edge_count + 1u, sizeof(struct out_edge *));
+    lane->out_edges =
+        (struct out_edge **)calloc(t->plan->edge_count + 1u, sizeof(struct out_edge *));
     lane->sort_counts = (uint32_t *)calloc(largest, sizeof(uint32_t));
     lane->sort_touched = (uint32_t *)calloc(largest, sizeof(uint32_t));
     lane->sort_locals = (uint32_t *)calloc(BATCH_ROWS_MAX, sizeof(uint32_t));
@@ -83,7 +84,8 @@ static int build(struct lane *lane, struct gp_error *err)
 
 int lane_new(const struct lane_env *env, uint32_t index, struct lane **ret, struct gp_error *err)
 {
-    struct lane *lane = (struct lane *)aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof(*lane), (size_t)CACHE_LINE));
+    struct lane *lane =
+        (struct lane *)aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof(*lane), (size_t)CACHE_LINE));
     int rc;
 
     if (!lane) {

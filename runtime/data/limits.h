@@ -4,13 +4,13 @@
 #ifndef DATA_LIMITS_H
 #define DATA_LIMITS_H
 
-#define LANES_MAX         4096u /* of one application, in all executors */
-#define VIEWS_MAX         64u   /* rows in one call of process(); more does not pay */
-#define UNMANAGED_MAX     16384u /* bytes of a message outside the stream */
-#define FAIL_TEXT_MAX     512u
-#define COUNTERS_MAX      32u   /* user counters of one processor */
-#define RING_SLOTS        256u  /* what does not fit waits in the neighbour's queue */
-#define BATCHES_HELD_MAX  4u    /* partial batches a busy neighbour is sent before it returns one */
-#define TASKS_PER_TURN    256u  /* runnable tasks that get their slice in one turn */
+#define LANES_MAX        4096u  /* of one application, in all executors */
+#define VIEWS_MAX        64u    /* rows in one call of process(); more does not pay */
+#define UNMANAGED_MAX    16384u /* bytes of a message outside the stream */
+#define FAIL_TEXT_MAX    512u
+#define COUNTERS_MAX     32u  /* user counters of one processor */
+#define RING_SLOTS       256u /* what does not fit waits in the neighbour's queue */
+#define BATCHES_HELD_MAX 4u   /* partial batches a busy neighbour is sent before it returns one */
+#define TASKS_PER_TURN   256u /* runnable tasks that get their slice in one turn */
 
 #endif

@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "data/lane.h"
-#include "data/output.h"
 #include "data/neighbour_stream.h"
+#include "data/output.h"
 #include "data/unmanaged.h"
 
 struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbour_kind kind)
@@ -23,7 +23,8 @@ struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbou
     p->lane = lane;
     p->index = index;
     list_node_init(&p->dirty);
-    p->inlinks = (struct inlink **)calloc(lane->topology->plan->edge_count + 1u, sizeof(*p->inlinks));
+    p->inlinks =
+        (struct inlink **)calloc(lane->topology->plan->edge_count + 1u, sizeof(*p->inlinks));
     if (!p->inlinks) {
         free(p);
         return NULL;
@@ -122,8 +123,8 @@ static int make_room(struct neighbour *p, uint32_t bytes)
     return open_batch(p);
 }
 
-int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_element *e, uint32_t size,
-                   struct counter *run_rows, struct counter *run_bytes)
+int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_element *e,
+                        uint32_t size, struct counter *run_rows, struct counter *run_bytes)
 {
     int rc;
 

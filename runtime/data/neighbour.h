@@ -71,9 +71,9 @@ struct neighbour {
     uint64_t next_seq;  /* of the next batch to be sent */
     uint64_t seen_seq;  /* of the next batch to come */
 
-    struct ring *to;           /* RING */
-    struct ring *from;         /* RING */
-    struct lane *other;        /* RING: the lane to wake */
+    struct ring *to;            /* RING */
+    struct ring *from;          /* RING */
+    struct lane *other;         /* RING: the lane to wake */
     struct stream_link *stream; /* STREAM */
 
     struct inlink **inlinks; /* [edge]: what comes in from there, or NULL */
@@ -86,8 +86,8 @@ void neighbour_free(struct neighbour *p);
  * Makes room for a row of `size` bytes in a run with this token, opening run and batch as needed.
  * e describes the run: kind, flags, edge, source, dst, session. 0; GP_ENOMEM.
  */
-int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_element *e, uint32_t size,
-                   struct counter *run_rows, struct counter *run_bytes);
+int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_element *e,
+                        uint32_t size, struct counter *run_rows, struct counter *run_bytes);
 
 /* Appends one element that is no run of rows; body of e->bytes, a multiple of 8. 0; GP_ENOMEM. */
 int neighbour_put_element(struct neighbour *p, const struct batch_element *e, const void *body);

@@ -3,8 +3,8 @@
  * sides publish once per turn and wake the other only if it sleeps for what was sent.
  */
 #include "data/lane.h"
-#include "data/output.h"
 #include "data/neighbour.h"
+#include "data/output.h"
 #include "data/stage.h"
 
 struct news {
@@ -118,9 +118,9 @@ void neighbour_take(struct neighbour *p)
             break;
         default:
             neighbour_take_credit(p, &(struct batch_credit){.edge = slot->edge,
-                                                       .dst = slot->dst,
-                                                       .bytes = slot->bytes,
-                                                       .kind = slot->credit_kind});
+                                                            .dst = slot->dst,
+                                                            .bytes = slot->bytes,
+                                                            .kind = slot->credit_kind});
             break;
         }
     }

@@ -26,10 +26,10 @@ struct data_options {
     uint32_t pool_max_bytes;  /* beyond it tasks wait before they emit more */
     uint32_t message_max_bytes;
     uint32_t unmanaged_window_bytes;
-    uint32_t slice_rows;      /* what a task may do before the next one has its turn */
-    int64_t linger_ns;        /* how long a row may wait in an unfinished batch on a busy lane */
-    int64_t source_idle_ns;   /* a source that is silent for so long holds no watermark back */
-    uint32_t edge_mode;       /* enum edge_mode */
+    uint32_t slice_rows;    /* what a task may do before the next one has its turn */
+    int64_t linger_ns;      /* how long a row may wait in an unfinished batch on a busy lane */
+    int64_t source_idle_ns; /* a source that is silent for so long holds no watermark back */
+    uint32_t edge_mode;     /* enum edge_mode */
 };
 
 struct data_options data_options_default(void);

@@ -84,8 +84,8 @@ static int open_partitioner(struct out_edge *e, struct lane *lane, struct gp_err
         return gp_error_set(err, GP_EINVAL, "no code was loaded for the partitioner %s",
                             plan->custom);
     }
-    if (table->open && table->open(lane->env->partitioner_config, e->targets,
-                                   &e->partitioner_self) != GP_OK) {
+    if (table->open &&
+        table->open(lane->env->partitioner_config, e->targets, &e->partitioner_self) != GP_OK) {
         return gp_error_set(err, GP_EUSER, "the partitioner %s did not open", plan->custom);
     }
     e->partitioner = table;
@@ -130,9 +130,8 @@ void out_edge_deinit(struct out_edge *e)
 
 void output_init(struct output *o, struct out_edge *e, const struct task *t)
 {
-    *o = (struct output){.edge = e,
-                         .token = ++t->stage->lane->next_token,
-                         .next = t->api.index % e->choice_count};
+    *o = (struct output){
+        .edge = e, .token = ++t->stage->lane->next_token, .next = t->api.index % e->choice_count};
 }
 
 void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes)

@@ -27,8 +27,8 @@ static RARE int32_t refuse(struct task *t, const char *text)
 }
 
 /* Opens run and batch so that a row of `size` bytes can be written. */
-static RARE int32_t make_room(struct task *t, struct output *o, struct neighbour *p, uint32_t run_dst,
-                              uint32_t size)
+static RARE int32_t make_room(struct task *t, struct output *o, struct neighbour *p,
+                              uint32_t run_dst, uint32_t size)
 {
     struct out_edge *e = o->edge;
     struct batch_element head = {.kind = BATCH_ROWS,
@@ -79,8 +79,9 @@ static inline int32_t draw(struct task *t, struct output *o, uint32_t dst, uint3
     return GP_OK;
 }
 
-static inline int32_t put_row(struct task *t, struct output *o, struct neighbour *p, uint32_t run_dst,
-                              uint32_t dst, const struct gp_msg *m, uint64_t hash, uint32_t size)
+static inline int32_t put_row(struct task *t, struct output *o, struct neighbour *p,
+                              uint32_t run_dst, uint32_t dst, const struct gp_msg *m, uint64_t hash,
+                              uint32_t size)
 {
     uint8_t *at;
 
@@ -123,7 +124,8 @@ static RARE void retarget(struct task *t, struct output *o)
     uint32_t dst;
 
     for (uint32_t i = 0; i < e->choice_count; i++) {
-        uint32_t place = o->next + i < e->choice_count ? o->next + i : o->next + i - e->choice_count;
+        uint32_t place =
+            o->next + i < e->choice_count ? o->next + i : o->next + i - e->choice_count;
 
         if (e->credit[e->choice ? e->choice[place] : place] > 0) {
             chosen = place;
@@ -157,7 +159,8 @@ static inline int32_t put_forward(struct task *t, struct output *o, const struct
                                   uint64_t hash, uint32_t size)
 {
     uint32_t dst = t->api.index;
-    int32_t rc = put_row(t, o, t->stage->lane->neighbours[o->edge->lane_of[dst]], dst, dst, m, hash, size);
+    int32_t rc =
+        put_row(t, o, t->stage->lane->neighbours[o->edge->lane_of[dst]], dst, dst, m, hash, size);
 
     return rc == GP_OK ? draw(t, o, dst, size) : rc;
 }
@@ -172,7 +175,8 @@ static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_m
         const uint32_t *tasks;
         uint32_t count = topology_tasks_on(e->to, e->lanes[i], &tasks);
 
-        rc = put_row(t, o, t->stage->lane->neighbours[e->lanes[i]], BATCH_DST_ALL, 0, m, hash, size);
+        rc =
+            put_row(t, o, t->stage->lane->neighbours[e->lanes[i]], BATCH_DST_ALL, 0, m, hash, size);
         for (uint32_t k = 0; k < count && rc == GP_OK; k++) {
             rc = draw(t, o, tasks[k], size);
         }

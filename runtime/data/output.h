@@ -50,7 +50,7 @@ struct out_edge {
     struct stage *stage;
     uint32_t *lanes; /* that host targets */
     uint32_t lane_count;
-    uint8_t *single; /* [lane]: hosts one target, so its runs need not be sorted */
+    uint8_t *single;  /* [lane]: hosts one target, so its runs need not be sorted */
     uint32_t *choice; /* local: targets on this lane, or in this process; NULL: all */
     uint32_t choice_count;
     const struct gp_partitioner *partitioner; /* custom */
@@ -61,10 +61,10 @@ struct out_edge {
 
 struct output {
     struct out_edge *edge;
-    uint64_t token; /* names the current run; a new target means a new token */
-    uint32_t dst;   /* shuffle, local, forward: the current target */
-    uint32_t next;  /* shuffle, local, round_robin: place in the choice to try next */
-    int32_t left;   /* bytes until the target changes */
+    uint64_t token;              /* names the current run; a new target means a new token */
+    uint32_t dst;                /* shuffle, local, forward: the current target */
+    uint32_t next;               /* shuffle, local, round_robin: place in the choice to try next */
+    int32_t left;                /* bytes until the target changes */
     struct neighbour *neighbour; /* of dst */
 };
 

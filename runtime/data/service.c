@@ -40,7 +40,8 @@ static void service_log(const struct gp_task *api, int32_t level, gp_str text)
     if (log_enabled(s->lane->env->log, at) &&
         log_limit_pass(&s->log_limit, s->lane->now_ns, &held_back)) {
         LOG_AT(s->lane->env->log, at, "task.logged", KV_STR("processor", s->name),
-                KV_U64("task", api->index), KV_STR("text", text), KV_U64("held_back", held_back), LOG_KV_END);
+               KV_U64("task", api->index), KV_STR("text", text), KV_U64("held_back", held_back),
+               LOG_KV_END);
     }
 }
 
@@ -150,8 +151,8 @@ static void on_fd(void *user, int events)
 static int32_t io_watch_fd(const struct gp_task *api, int32_t fd, uint32_t events)
 {
     struct task *t = self_of(api);
-    int wanted = (events & GP_READABLE ? LOOP_READABLE : 0) |
-                 (events & GP_WRITABLE ? LOOP_WRITABLE : 0);
+    int wanted =
+        (events & GP_READABLE ? LOOP_READABLE : 0) | (events & GP_WRITABLE ? LOOP_WRITABLE : 0);
 
     fd_watch_free(t->watch);
     t->watch = NULL;

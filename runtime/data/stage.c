@@ -10,7 +10,8 @@
 #include "data/output.h"
 #include "data/task.h"
 
-#define LOG_INTERVAL_NS (10 * 1000 * 1000) /* between log lines of user code, and of rejected rows */
+#define LOG_INTERVAL_NS                                                                            \
+    (10 * 1000 * 1000) /* between log lines of user code, and of rejected rows */
 
 /* The plugin's table as this host knows it: a shorter one ends in NULLs, a longer one is cut. */
 static void copy_table(struct gp_processor *to, const struct gp_processor *from)
@@ -243,7 +244,7 @@ struct inlink *stage_unmanaged_link(struct stage *s, struct neighbour *neighbour
     }
     if (!s->unmanaged[neighbour->index]) {
         s->unmanaged[neighbour->index] = new_inlink(s, neighbour, BATCH_UNMANAGED | s->processor,
-                                               s->lane->options->unmanaged_window_bytes);
+                                                    s->lane->options->unmanaged_window_bytes);
         ASSERT(s->unmanaged[neighbour->index]);
     }
     return s->unmanaged[neighbour->index];

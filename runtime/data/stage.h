@@ -66,10 +66,10 @@ struct stage {
     struct inlink **inlinks; /* one for each (edge in, lane that sends on it) */
     uint32_t inlink_count;
     uint32_t inlink_ended;
-    uint32_t inlink_max; /* as the topology says */
+    uint32_t inlink_max;       /* as the topology says */
     struct inlink **unmanaged; /* [lane_count], or NULL before use */
 
-    struct list blocked; /* tasks that wait for credit */
+    struct list blocked;          /* tasks that wait for credit */
     struct list_node in_changed;  /* in lane.in_changed: watermark or end to be handed to tasks */
     struct list_node out_changed; /* in lane.out_changed: watermark, idle or end to be sent */
     int64_t in_ns;

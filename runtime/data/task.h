@@ -61,8 +61,8 @@ struct task {
     struct gp_out out;
     struct output *outputs; /* [stage.out_count] */
     struct stage *stage;
-    uint32_t local;  /* position in the stage */
-    uint32_t state;  /* enum task_state */
+    uint32_t local; /* position in the stage */
+    uint32_t state; /* enum task_state */
     void *self;
 
     struct list_node node;
@@ -72,7 +72,7 @@ struct task {
     bool polling;    /* a source that has more */
     bool silent;     /* a source that had nothing when last asked */
     bool idle;       /* ... for so long that it holds no watermark back */
-    bool emitted; /* since it was cleared */
+    bool emitted;    /* since it was cleared */
     struct entry *in_head;
     struct entry *in_tail;
 
@@ -87,7 +87,7 @@ struct task {
     struct fd_watch *watch;
     int watch_events;
     bool watch_paused;
-    char *fail_text;     /* FAIL_TEXT_MAX, NULL before use */
+    char *fail_text; /* FAIL_TEXT_MAX, NULL before use */
 
     /* reserve() */
     uint8_t *reserved;

@@ -67,7 +67,8 @@ static enum step fail_answer(struct task *t, const char *function, int32_t answe
 {
     char text[96];
 
-    (void)str_format(text, sizeof(text), "%s answered %d, which it must not", function, (int)answer);
+    (void)str_format(text, sizeof(text), "%s answered %d, which it must not", function,
+                     (int)answer);
     task_fail(t, function, text);
     return STEP_WAIT;
 }
@@ -140,9 +141,8 @@ static enum step step_rows(struct task *t, int64_t *budget)
 {
     struct stage *s = t->stage;
     struct gp_row *views = s->lane->views;
-    struct gp_batch batch = {.size = (uint32_t)sizeof(batch),
-                             .stride = (uint32_t)sizeof(*views),
-                             .rows = views};
+    struct gp_batch batch = {
+        .size = (uint32_t)sizeof(batch), .stride = (uint32_t)sizeof(*views), .rows = views};
     uint32_t consumed = 0;
     uint32_t port = 0;
     int32_t rc;

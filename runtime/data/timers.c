@@ -37,8 +37,8 @@ struct timers {
 struct lane_timers {
     struct lane *lane;
     struct timer *timer;
-    int64_t armed_ns; /* when the loop's timer fires; INT64_MAX: stopped */
-    struct heap tasks; /* id: task_id(), at: its earliest processing-time timer */
+    int64_t armed_ns;   /* when the loop's timer fires; INT64_MAX: stopped */
+    struct heap tasks;  /* id: task_id(), at: its earliest processing-time timer */
     struct list silent; /* in the order they fall due, for all wait equally long */
 };
 
@@ -121,8 +121,7 @@ static void heap_remove(struct heap *h, uint64_t id)
 static int heap_grow(struct heap *h)
 {
     uint32_t capacity = h->capacity ? h->capacity * 2 : 8;
-    struct heap_item *items =
-        (struct heap_item *)realloc(h->items, capacity * sizeof(*items));
+    struct heap_item *items = (struct heap_item *)realloc(h->items, capacity * sizeof(*items));
 
     if (!items) {
         return GP_ENOMEM;

@@ -18,9 +18,9 @@
 #include "graph/plan.h"
 
 struct topology_lane {
-    uint32_t executor; /* id */
-    uint32_t lane;     /* index in that executor */
-    uint32_t tasks;    /* on it */
+    uint32_t executor;     /* id */
+    uint32_t lane;         /* index in that executor */
+    uint32_t tasks;        /* on it */
     uint32_t window_bytes; /* of each account into it */
 };
 

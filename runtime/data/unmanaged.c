@@ -57,8 +57,8 @@ static int32_t write_row(struct task *t, struct neighbour *p, uint32_t processor
                                         : hash_key(m->key, m->key_len, t->stage->hash_seed);
     }
     /* A run of its own: the next row of any kind begins another. */
-    if (neighbour_make_room(p, ++t->stage->lane->next_token, &head, size, &t->stage->lane->stats.sent,
-                       &t->stage->lane->stats.sent_bytes) < 0) {
+    if (neighbour_make_room(p, ++t->stage->lane->next_token, &head, size,
+                            &t->stage->lane->stats.sent, &t->stage->lane->stats.sent_bytes) < 0) {
         return GP_FAIL;
     }
     at = p->cursor;
@@ -106,8 +106,8 @@ int32_t unmanaged_send(struct task *t, gp_str name, uint32_t index, const struct
     return write_row(t, p, (uint32_t)processor, index, m, size);
 }
 
-int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t processor, uint32_t dst,
-                     uint32_t bytes)
+int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t processor,
+                     uint32_t dst, uint32_t bytes)
 {
     const struct topology_processor *to;
     int32_t *credit;

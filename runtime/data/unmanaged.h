@@ -22,8 +22,8 @@ struct task;
 int32_t unmanaged_send(struct task *t, gp_str processor, uint32_t index, const struct gp_msg *msg);
 
 /* Credit for such an account came from a neighbour; 0 or GP_EPROTO. */
-int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t processor, uint32_t dst,
-                     uint32_t bytes);
+int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t processor,
+                     uint32_t dst, uint32_t bytes);
 
 void unmanaged_deinit(struct lane *lane);
 

@@ -290,6 +290,62 @@ static void edge_watch_free(struct fd_watch *watch)
     uv_close((uv_handle_t *)&watch_of(watch)->uv, on_watch_closed);
 }
 
+/* ---- doorbells ---- */
+
+struct edge_bell {
+    struct doorbell base;
+    uv_async_t uv;
+    loop_fn fn;
+    void *user;
+};
+
+static void on_ring(uv_async_t *async)
+{
+    struct edge_bell *b = async->data;
+
+    edge_loop_enter(edge_loop_of(b->base.loop));
+    b->fn(b->user);
+}
+
+static int edge_bell_new(struct loop *loop, loop_fn fn, void *user, struct doorbell **ret_bell)
+{
+    struct edge_loop *l = edge_loop_of(loop);
+    struct edge_bell *b = calloc(1, sizeof(*b));
+    int rc;
+
+    if (b == NULL) {
+        return GP_ENOMEM;
+    }
+    *b = (struct edge_bell){.base.loop = loop, .fn = fn, .user = user};
+    rc = uv_async_init(&l->uv, &b->uv, on_ring);
+    if (rc < 0) {
+        free(b);
+        return edge_error_of(rc);
+    }
+    b->uv.data = b;
+    l->objects++;
+    *ret_bell = &b->base;
+    return 0;
+}
+
+static void edge_bell_ring(struct doorbell *bell)
+{
+    int rc = uv_async_send(&((struct edge_bell *)bell)->uv);
+
+    ASSERT(rc == 0);
+}
+
+static void on_bell_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void edge_bell_free(struct doorbell *bell)
+{
+    edge_loop_of(bell->loop)->objects--;
+    uv_close((uv_handle_t *)&((struct edge_bell *)bell)->uv, on_bell_closed);
+}
+
 /* ---- life ---- */
 
 static const struct loop_ops loop_ops = {
@@ -304,6 +360,9 @@ static const struct loop_ops loop_ops = {
     .fd_watch_new = edge_watch_new,
     .fd_watch_set = edge_watch_set,
     .fd_watch_free = edge_watch_free,
+    .doorbell_new = edge_bell_new,
+    .doorbell_ring = edge_bell_ring,
+    .doorbell_free = edge_bell_free,
 };
 
 int edge_loop_init(struct edge_loop *l)

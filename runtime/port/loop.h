@@ -2,7 +2,7 @@
  * loop.h: time and events of one thread.
  *
  * A loop belongs to one thread (in the simulator: to one simulated process or lane) and every
- * object made on it is used there only; loop_wake() alone may be called from anywhere. Callbacks
+ * object made on it is used there only; loop_wake() and doorbell_ring() alone may be called from anywhere. Callbacks
  * run from inside the loop, never from inside the call that arms them. After x_free() no callback
  * of x comes any more, save for the writes of a stream (see net.h).
  *
@@ -17,6 +17,7 @@
 struct loop;
 struct timer;
 struct fd_watch;
+struct doorbell;
 struct net_ops;
 
 typedef void (*loop_fn)(void *user);
@@ -39,6 +40,9 @@ struct loop_ops {
                         struct fd_watch **ret_watch);
     int (*fd_watch_set)(struct fd_watch *watch, int events);
     void (*fd_watch_free)(struct fd_watch *watch);
+    int (*doorbell_new)(struct loop *loop, loop_fn fn, void *user, struct doorbell **ret_bell);
+    void (*doorbell_ring)(struct doorbell *bell);
+    void (*doorbell_free)(struct doorbell *bell);
 };
 
 struct loop {
@@ -51,6 +55,10 @@ struct timer {
 };
 
 struct fd_watch {
+    struct loop *loop;
+};
+
+struct doorbell {
     struct loop *loop;
 };
 
@@ -125,6 +133,27 @@ static inline void fd_watch_free(struct fd_watch *watch)
 {
     if (watch) {
         watch->loop->ops->fd_watch_free(watch);
+    }
+}
+
+/* Lets other threads call for this loop's: fn runs here after each ring, once for many. GP_ENOMEM. */
+static inline int doorbell_new(struct loop *loop, loop_fn fn, void *user,
+                               struct doorbell **ret_bell)
+{
+    return loop->ops->doorbell_new(loop, fn, user, ret_bell);
+}
+
+/* What was done before it is seen by fn. [any thread] */
+static inline void doorbell_ring(struct doorbell *bell)
+{
+    bell->loop->ops->doorbell_ring(bell);
+}
+
+/* NULL is fine. Nobody may ring any more. */
+static inline void doorbell_free(struct doorbell *bell)
+{
+    if (bell) {
+        bell->loop->ops->doorbell_free(bell);
     }
 }
 

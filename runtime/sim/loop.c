@@ -365,6 +365,64 @@ static void sim_fd_watch_free(struct fd_watch *watch)
     UNREACHABLE();
 }
 
+/* ---- doorbells: rung from any loop of the process ---- */
+
+struct sim_bell {
+    struct doorbell base;
+    struct sim_object object;
+    struct sim_call call;
+    loop_fn fn;
+    void *user;
+};
+
+static void bell_run(struct sim_call *call)
+{
+    struct sim_bell *b = container_of(call, struct sim_bell, call);
+
+    b->fn(b->user); /* may free the bell */
+}
+
+static void sim_bell_ring(struct doorbell *bell)
+{
+    struct sim_bell *b = container_of(bell, struct sim_bell, base);
+    struct sim_loop *l = sim_loop_of(bell->loop);
+
+    if (!l->proc->is_mute) {
+        sim_loop_post(l, &b->call);
+    }
+}
+
+static void sim_bell_free(struct doorbell *bell)
+{
+    struct sim_bell *b = container_of(bell, struct sim_bell, base);
+    struct sim_loop *l = sim_loop_of(bell->loop);
+
+    sim_loop_check(l);
+    sim_loop_unpost(l, &b->call);
+    sim_object_remove(&b->object);
+    free(b);
+}
+
+static void bell_dispose(struct sim_object *object)
+{
+    sim_bell_free(&container_of(object, struct sim_bell, object)->base);
+}
+
+static int sim_bell_new(struct loop *loop, loop_fn fn, void *user, struct doorbell **ret_bell)
+{
+    struct sim_bell *b = calloc(1, sizeof(*b));
+
+    sim_loop_check(sim_loop_of(loop));
+    if (b == NULL) {
+        return GP_ENOMEM;
+    }
+    *b = (struct sim_bell){.base.loop = loop, .fn = fn, .user = user};
+    sim_call_init(&b->call, bell_run);
+    sim_object_add(sim_loop_of(loop), &b->object, "doorbell", bell_dispose);
+    *ret_bell = &b->base;
+    return 0;
+}
+
 const struct loop_ops sim_loop_ops = {
     .now_ns = loop_now,
     .fresh_now_ns = loop_fresh_now,
@@ -377,4 +435,7 @@ const struct loop_ops sim_loop_ops = {
     .fd_watch_new = sim_fd_watch_new,
     .fd_watch_set = sim_fd_watch_set,
     .fd_watch_free = sim_fd_watch_free,
+    .doorbell_new = sim_bell_new,
+    .doorbell_ring = sim_bell_ring,
+    .doorbell_free = sim_bell_free,
 };

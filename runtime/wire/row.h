@@ -152,8 +152,7 @@ static inline void row_view(const uint8_t *at, uint32_t source, struct gp_row *r
     ret_row->key = at + ROW_HEADER_SIZE;
     ret_row->value = at + ROW_HEADER_SIZE + key_len;
     ret_row->key_len = key_len;
-    ret_row->value_len =
-        row_word_size(word0) - ROW_HEADER_SIZE - key_len - row_word_pad(word0);
+    ret_row->value_len = row_word_size(word0) - ROW_HEADER_SIZE - key_len - row_word_pad(word0);
     ret_row->flags = row_word_flags(word0) & ROW_KEYED;
     ret_row->source = source;
 }

@@ -57,6 +57,7 @@ const char *conf_path(const struct conf *c, const char *name, char *out, size_t 
     X(timer_stopped_stays_silent)                                                                  \
     X(timer_may_be_freed_in_its_callback)                                                          \
     X(clocks_never_go_back)                                                                        \
+    X(doorbell_is_heard_on_its_loop)                                                               \
     /* conformance_net.c */                                                                        \
     X(listen_on_port_0_tells_the_port)                                                             \
     X(listen_says_what_is_wrong)                                                                   \

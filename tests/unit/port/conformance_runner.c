@@ -23,6 +23,8 @@ struct worker {
     atomic_int more;     /* turns that answer RUNNER_MORE */
     atomic_bool stop;
     atomic_bool exited;
+    struct doorbell *bell; /* rung by every turn; NULL: none */
+    int rings;             /* heard, on the main loop */
 };
 
 static void move(struct worker *w, int from, int to)
@@ -49,6 +51,9 @@ static enum runner_state on_turn(void *user)
 
     if (atomic_fetch_add(&w->turns, 1) == 0) {
         move(w, STAGE_INITED, STAGE_TURNED);
+    }
+    if (w->bell != NULL) {
+        doorbell_ring(w->bell);
     }
     if (atomic_load(&w->stop)) {
         return RUNNER_DONE;
@@ -186,6 +191,30 @@ void conformance_runner_woken_while_up_turns_again(struct conf *c)
         }
     }
     worker_stop(&w, c);
+}
+
+static void on_ring(void *user)
+{
+    ((struct worker *)user)->rings++;
+}
+
+/* Many rings may become one, but none after the last is lost. */
+void conformance_doorbell_is_heard_on_its_loop(struct conf *c)
+{
+    struct worker w = {0};
+    int heard;
+
+    GP_REQUIRE_EQ(doorbell_new(c->loop, on_ring, &w, &w.bell), 0);
+    worker_start(&w, c, on_init);
+    CONF_WAIT(c, w.rings > 0);
+    worker_settle(&w, c);
+    conf_pass(c, 50 * MS);
+    heard = w.rings;
+    GP_CHECK(heard <= atomic_load(&w.turns));
+    loop_wake(atomic_load(&w.loop));
+    CONF_WAIT(c, w.rings > heard);
+    worker_stop(&w, c);
+    doorbell_free(w.bell);
 }
 
 void conformance_runner_asks_before_sleeping(struct conf *c)
