@@ -149,14 +149,9 @@ int64_t sim_child_pid(const struct proc *proc)
 
 void sim_child_kill(struct proc *proc, int32_t signal)
 {
-    struct sim *sim = proc->loop->sim;
-    struct sim_proc *child = proc->child;
-
-    if (child == NULL || (sim_event_armed(&child->signal) && child->signal_number == 9)) {
-        return;
+    if (proc->child != NULL) {
+        sim_signal(proc->child, signal);
     }
-    child->signal_number = signal;
-    sim_arm_in(sim, &child->signal, sim_between(sim, 0, SIM_SIGNAL_MAX_NS));
 }
 
 void sim_child_free(struct proc *proc)

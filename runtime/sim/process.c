@@ -108,6 +108,18 @@ void sim_kill(struct sim_proc *proc)
     sim_proc_doom(proc, &(struct proc_exit){.code = -1, .signal = 9}, true);
 }
 
+void sim_signal(struct sim_proc *proc, int32_t signal)
+{
+    struct sim *sim = proc->sim;
+
+    if (proc->state == SIM_PROC_DEAD ||
+        (sim_event_armed(&proc->signal) && proc->signal_number == 9)) {
+        return;
+    }
+    proc->signal_number = signal;
+    sim_arm_in(sim, &proc->signal, sim_between(sim, 0, SIM_SIGNAL_MAX_NS));
+}
+
 static void on_signal_due(struct sim_event *event)
 {
     struct sim_proc *proc = container_of(event, struct sim_proc, signal);

@@ -35,10 +35,14 @@ struct sim;
 struct sim_host;
 struct sim_proc;
 
-/* Opens shared objects of the real disk: edge's own loader, handed in by whoever links both. */
+/*
+ * Loads shared objects: edge's loader, handed in by whoever links both. Each open is a copy of its
+ * own, sharing no globals with another open of the same bytes; so each life of a simulated process
+ * has its own, as in reality. name is for messages.
+ */
 struct sim_plugin_loader {
-    int (*open)(const char *path, struct plugin_file **ret, const struct gp_entry **ret_entry,
-                struct gp_error *err);
+    int (*open_copy)(gp_bytes bytes, const char *name, struct plugin_file **ret,
+                     const struct gp_entry **ret_entry, struct gp_error *err);
     void (*close)(struct plugin_file *file);
 };
 
@@ -131,6 +135,9 @@ void sim_exit(const struct port *port, int32_t code);
 
 /* As kill -9: nothing more is done by it; peers see its streams close, children die. */
 void sim_kill(struct sim_proc *proc);
+
+/* Reaches on_signal() of the options a moment later; 9 kills. */
+void sim_signal(struct sim_proc *proc, int32_t signal);
 
 /* As SIGSTOP and SIGCONT. Its kernel goes on taking bytes and connections. */
 void sim_pause(struct sim_proc *proc);
