@@ -10,14 +10,12 @@
 
 #include <gearpump/processor.h>
 
-/* A processor in the graph; 0 stands for one that was refused (using it is harmless, the mistake is
- * already noted). */
+/* A processor in the graph; 0: one that was refused (the mistake is noted, using it is harmless). */
 typedef uint32_t gp_node;
 
 struct gp_processor_spec {
     uint32_t size;
-    uint32_t parallelism; /* tasks, 1..GP_PARALLELISM_MAX; --parallelism on the command line
-                             overrides it */
+    uint32_t parallelism; /* tasks, 1..GP_PARALLELISM_MAX; `--parallelism NAME=N` overrides it */
     const char *name;     /* unique in the graph, stable, GP_NAME_MAX_BYTES: [a-z0-9_-] */
     const struct gp_processor *table; /* from this plugin, or NULL: */
     const char *plugin;               /* ... the plugin's name, as "file", */
@@ -30,8 +28,7 @@ struct gp_processor_spec {
 #define GP_ROUND_ROBIN "round_robin" /* strictly in turn, message by message */
 #define GP_BROADCAST   "broadcast"   /* to all */
 #define GP_FORWARD     "forward"     /* task i to task i; equal parallelism */
-#define GP_LOCAL                                                                                   \
-    "local" /* as shuffle, among tasks on the same lane, else the same host, else any */
+#define GP_LOCAL       "local"       /* as shuffle, among those on this lane, else host, else any */
 
 struct gp_edge_spec {
     uint32_t size;

@@ -20,8 +20,7 @@ struct gp_host {
     const void *(*service)(const struct gp_host *host, const char *id);
 };
 
-/* Parameters: what --set, the graph and the plugin's caller gave. Borrowed as long as its giver
- * says. */
+/* Parameters: what --set, the graph and the plugin's caller gave. Valid as long as its giver says. */
 struct gp_config {
     uint32_t size;
     uint32_t reserved;
@@ -66,8 +65,7 @@ struct gp_task_service {
     uint32_t reserved;
     /* One line of log; level GP_LOG_... Rate-limited by the host. */
     void (*log)(const struct gp_task *task, int32_t level, gp_str text);
-    /* Remembers why the callback is about to answer GP_FAIL or GP_REJECT. Copied, cut at 512 bytes.
-     */
+    /* Why the callback is about to answer GP_FAIL or GP_REJECT. Copied, cut at 512 bytes. */
     void (*fail)(const struct gp_task *task, gp_str text);
     /* Monotonic time as of this call of the plugin, nanoseconds. Cheap: no clock is read. */
     int64_t (*now_ns)(const struct gp_task *task);
@@ -88,8 +86,7 @@ struct gp_task_service {
      */
     int32_t (*send)(const struct gp_task *task, gp_str processor, uint32_t index,
                     const struct gp_msg *msg);
-    /* Adds to a counter of this processor that `gpctl describe` shows; name at most
-     * GP_NAME_MAX_BYTES. */
+    /* Adds to a counter that `gpctl describe` shows of this processor; a name as of graph.h. */
     void (*count)(const struct gp_task *task, gp_str name, int64_t delta);
 };
 
@@ -108,11 +105,9 @@ struct gp_io_service {
      * or GP_FAIL (not pollable, as a regular file).
      */
     int32_t (*watch_fd)(const struct gp_task *task, int32_t fd, uint32_t events);
-    /* A handle that other threads may use to wake this task. Valid until close returns. NULL on
-     * failure. */
+    /* A handle by which other threads wake this task; valid until close returns. Or NULL. */
     struct gp_waker *(*waker)(const struct gp_task *task);
-    /* Polls the waker's task again. [any thread, also after the task was closed if the plugin
-     * joined its threads in close] */
+    /* Polls the waker's task again. [any thread, until close returns: join yours there] */
     void (*wake)(struct gp_waker *waker);
 };
 
@@ -176,8 +171,7 @@ static inline const char *gp_config_text(const struct gp_config *config, const c
     return value.ptr ? value.ptr : fallback;
 }
 
-/* A non-negative whole number parameter: GP_OK (*ret set, to fallback when absent), or GP_FAIL when
- * it is not one. */
+/* A number from 0 on: GP_OK and *ret, fallback when it is absent; or GP_FAIL when it is none. */
 static inline int32_t gp_config_u64(const struct gp_config *config, const char *key,
                                     uint64_t fallback, uint64_t *ret)
 {

@@ -11,9 +11,8 @@
 #define GP_ROW_LATE  2u /* older than the watermark when it was delivered */
 
 /* gp_msg.flags */
-#define GP_MSG_KEYED 1u /* key is meaningful */
-#define GP_MSG_HASHED                                                                              \
-    2u /* key_hash is gp_row.key_hash of a row with the same key: saves hashing it again */
+#define GP_MSG_KEYED  1u /* key is meaningful */
+#define GP_MSG_HASHED 2u /* key_hash is that of a row with the same key: saves hashing it again */
 
 /*
  * One received message: a view into the receive buffer.
@@ -96,8 +95,7 @@ struct gp_out {
                      uint32_t value_len);
     /* Sends what was reserved, cut to value_len bytes (at most what was reserved). */
     int32_t (*commit)(struct gp_out *out, uint32_t value_len);
-    /* Sources and on_watermark: "no message older than time_ns will come from this task". Never
-     * goes back. */
+    /* Sources and on_watermark: nothing older than time_ns will come from here. Never goes back. */
     int32_t (*watermark)(struct gp_out *out, int64_t time_ns);
     void *host; /* the host's own */
 };

@@ -1,13 +1,11 @@
 /*
- * plugin.h: what makes a shared object a Gearpump plugin: one exported const symbol and one ELF
- * note.
+ * plugin.h: what makes a shared object a plugin: one exported const symbol and one ELF note.
  *
  * The note says the same as the symbol and is read without executing the file; the two must agree
  * at load.
  *
  *     GP_APP("wordcount", "1.0.0", build, &split, &count)     an application
- *     GP_PLUGIN("file", "1.0.0", &file_source, &file_sink)    processors and partitioners for
- * others
+ *     GP_PLUGIN("file", "1.0.0", &file_source, &file_sink)    processors for others
  */
 #ifndef GEARPUMP_PLUGIN_H
 #define GEARPUMP_PLUGIN_H
@@ -44,8 +42,7 @@ struct gp_app {
     int32_t (*build)(const struct gp_build *b);
 };
 
-/* What the plugin brings: pointers to gp_processor and gp_partitioner tables, told apart by their
- * `kind`. */
+/* What the plugin brings: gp_processor and gp_partitioner tables, told apart by their `kind`. */
 struct gp_catalog {
     uint32_t size;
     uint32_t count;
@@ -53,11 +50,16 @@ struct gp_catalog {
 };
 
 /*
- * The note: owner "Gearpump", type 1, this struct in the byte order of the file. Section
- * .note.gearpump. offset  0  u32       abi_major offset  4  u32       abi_minor offset  8  u32
- * flags (GP_NOTE_APP: has a build function) offset 12  u32       reserved, 0 offset 16  char[64]
- * name, NUL-padded offset 80  char[32]  version, NUL-padded offset 112 char[144] service ids it
- * cannot do without, separated by spaces, NUL-padded
+ * The note: section .note.gearpump, owner "Gearpump", type 1, this struct in the byte order of the
+ * file:
+ *
+ *   offset  0  u32        abi_major
+ *   offset  4  u32        abi_minor
+ *   offset  8  u32        flags (GP_NOTE_APP: has a build function)
+ *   offset 12  u32        reserved, 0
+ *   offset 16  char[64]   name, NUL-padded
+ *   offset 80  char[32]   version, NUL-padded
+ *   offset 112 char[144]  ids of services it cannot do without, separated by spaces, NUL-padded
  */
 #define GP_NOTE_OWNER   "Gearpump"
 #define GP_NOTE_TYPE    1u
@@ -92,8 +94,7 @@ GP_EXTERN_C_END
 #define GP_REQUIRED_SERVICES GP_SERVICE_TASK
 #endif
 
-/* Called once after loading and once before unloading: define these before including this header to
- * use them. */
+/* Called once after loading and once before unloading: defined before including this header. */
 #ifndef GP_PLUGIN_INIT
 #define GP_PLUGIN_INIT NULL
 #endif

@@ -1,11 +1,14 @@
 /*
  * processor.h: the table of functions that is a processor, a source or a sink.
  *
- * Life of a task: open → [restore] → (process | poll | on_watermark | on_timer | on_message |
- * on_idle)* → [on_end] → close. All of one task's calls come from one thread at a time, its lane's;
- * tasks of one plugin run on several lanes at once, so a plugin's own globals need care. No call
- * may block, unless the table says GP_PROCESSOR_BLOCKING. Every function but open may be NULL where
- * a default makes sense; a table has `poll` (a source) or `process`, not both.
+ * Life of a task:
+ *
+ *     open → [restore] → (process | poll | on_watermark | on_timer | on_message)* → [on_end] → close
+ *
+ * All of one task's calls come from one thread at a time, its lane's; tasks of one plugin run on
+ * several lanes at once, so a plugin's own globals need care. No call may block, unless the table
+ * says GP_PROCESSOR_BLOCKING. A table has `open`, and `poll` (a source) or `process`, not both;
+ * the rest may be NULL.
  */
 #ifndef GEARPUMP_PROCESSOR_H
 #define GEARPUMP_PROCESSOR_H
@@ -19,8 +22,7 @@
 #define GP_KIND_PARTITIONER 2u
 
 /* gp_processor.flags */
-#define GP_PROCESSOR_STATEFUL                                                                      \
-    1u /* its results depend on what it saw: moved and restarted only with its state */
+#define GP_PROCESSOR_STATEFUL 1u /* results depend on what came before: moves with its state only */
 #define GP_PROCESSOR_BLOCKING 2u /* its calls may block: it gets a lane of its own */
 
 struct gp_processor {
@@ -30,35 +32,44 @@ struct gp_processor {
     uint32_t flags;
     uint32_t reserved;
 
-    /* Makes the task's state. task is valid until close returns. GP_OK or GP_FAIL. [task thread]
-     * [may block: briefly] */
+    /*
+     * Makes the task's own data; task is valid until close returns. GP_OK, or GP_FAIL: then nothing
+     * is left behind, for close is not called. [task thread] [may block: briefly]
+     */
     int32_t (*open)(const struct gp_task *task, void **ret_self);
     /*
      * Takes rows of one input port. Set *consumed to the rows done (it comes in as 0) and return:
-     *   GP_OK      rows before *consumed are done; the rest is offered again when the outputs have
-     * room; GP_YIELD   the same, at once after the other tasks had their turn; GP_AGAIN   the same,
-     * after gp_wake(), a timer or a watched fd; GP_REJECT  rows before *consumed are done and row
-     * *consumed is bad; GP_FAIL    the task fails, at row *consumed.
+     *   GP_OK      rows before *consumed are done; the rest comes again when outputs have room;
+     *   GP_YIELD   the same, once the other tasks had their turn;
+     *   GP_AGAIN   the same, after a wake, a timer or a watched fd;
+     *   GP_REJECT  rows before *consumed are done and row *consumed is bad;
+     *   GP_FAIL    the task fails, at row *consumed.
      */
     int32_t (*process)(void *self, uint32_t port, const struct gp_batch *in, uint32_t *consumed,
                        struct gp_out *out);
     /* Sources: emits up to about `budget` messages. GP_MORE, GP_IDLE, GP_END or GP_FAIL. */
     int32_t (*poll)(void *self, struct gp_out *out, uint32_t budget);
-    /* All inputs have reached time_ns. The watermark is passed on after GP_OK. GP_YIELD: call again
-     * before time moves on. */
+    /*
+     * All inputs have reached time_ns. The watermark is passed on after GP_OK. GP_YIELD: call again
+     * before time moves on.
+     */
     int32_t (*on_watermark)(void *self, int64_t time_ns, struct gp_out *out);
-    /* A timer came. GP_OK, GP_YIELD (call again), GP_FAIL. */
+    /* A timer came; it is no longer set. GP_OK, GP_YIELD (call again), GP_FAIL. */
     int32_t (*on_timer)(void *self, uint32_t clock, uint64_t id, int64_t at_ns, struct gp_out *out);
     /* A message sent with gp_send(). GP_OK, GP_REJECT or GP_FAIL. */
     int32_t (*on_message)(void *self, const struct gp_row *row, struct gp_out *out);
-    /* Every input has ended: the last chance to emit. GP_OK, GP_YIELD (call again), GP_FAIL. */
+    /*
+     * Every input has ended, and the watermark GP_TIME_MAX came before: the last chance to emit and
+     * to fail. Not called on sources. GP_OK, GP_YIELD (call again), GP_FAIL.
+     */
     int32_t (*on_end)(void *self, struct gp_out *out);
-    /* Frees everything. ended is 1 after a regular end of stream, 0 when the task is stopped or
-     * failed. Cannot fail. */
+    /* Frees everything. ended is 1 after a regular end, 0 when the task was stopped or failed. */
     void (*close)(void *self, uint32_t ended);
 
-    /* Drafts for checkpoints, see state.h and sdk/README.md. prepare, commit and abort are
-     * idempotent and may be called on another instance than the one that wrote. */
+    /*
+     * Drafts for checkpoints, see state.h and sdk/README.md. prepare, commit and abort are
+     * idempotent and may be called on another instance than the one that wrote.
+     */
     int32_t (*snapshot)(void *self, struct gp_snapshot *snapshot);
     int32_t (*restore)(void *self, struct gp_restore *restore);
     int32_t (*prepare)(void *self, uint64_t checkpoint);
