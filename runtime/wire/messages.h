@@ -69,13 +69,14 @@ enum message_pattern {
     X(GRANT_OFFER, 517, "grant.offer", ASK, M, msg_grant_offer, msg_empty)                         \
     X(GRANT_REVOKE, 518, "grant.revoke", TELL, M, msg_grant_revoke, none)                          \
     X(EXECUTOR_LAUNCH, 519, "executor.launch", ASK, A, msg_executor_launch, msg_launched)          \
+    X(PLUGIN_FETCH, 520, "plugin.fetch", ASK, A, msg_plugin_fetch, msg_empty)                      \
     X(APPMASTER_REGISTER, 768, "appmaster.register", ASK, A, msg_appmaster_register,               \
       msg_appmaster_welcome)                                                                       \
     X(PLUGIN_RESOLVE, 769, "plugin.resolve", ASK, A, msg_plugin_resolve, msg_plugin_resolved)      \
     X(PLAN_PUT, 770, "plan.put", ASK, A, msg_plan_put, msg_empty)                                  \
     X(SLOTS_REQUEST, 771, "slots.request", ASK, A, msg_slots_request, msg_slots_granted)           \
     X(SLOTS_RELEASE, 772, "slots.release", TELL, A, msg_slots_release, none)                       \
-    X(APP_STATE, 773, "app.state", TELL, A, msg_app_state, none)                                   \
+    X(APP_STATE, 773, "app.state", ASK, A, msg_app_state, msg_empty)                               \
     X(APP_STOP, 774, "app.stop", ASK, M, msg_empty, msg_empty)                                     \
     X(APP_QUERY, 775, "app.query", ASK, M, msg_empty, msg_app_live)                                \
     X(EXECUTOR_REGISTER, 1024, "executor.register", ASK, E, msg_executor_register, msg_empty)      \

@@ -99,6 +99,8 @@ static const struct field app_state_items[] = {
     TEXT(struct msg_app_state, error, MAY, MSG_ERROR_MAX, "why it failed"),
     COUNT(struct msg_app_state, executors, MAY, 0, "executor processes"),
     COUNT(struct msg_app_state, tasks, MAY, 0, "tasks of all processors"),
+    FIELD_OBJECT(struct msg_app_state, live, &msg_app_live_fields,
+                 "with an end: the last counts, for describe"),
 };
 const struct fields msg_app_state_fields =
     FIELDS("app_state", struct msg_app_state, app_state_items);

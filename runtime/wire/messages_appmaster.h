@@ -77,6 +77,7 @@ struct msg_app_state {
     char *error;
     uint32_t executors;
     uint32_t tasks;
+    struct msg_app_live live; /* at the end: the last there is to know */
 };
 
 extern const struct fields msg_appmaster_register_fields;

@@ -138,6 +138,8 @@ static const struct field processor_stats_items[] = {
     FIELD_U64(struct msg_processor_stats, rejected, MAY, "rows given to the dead letters"),
     FIELD_U64(struct msg_processor_stats, late, MAY, "rows behind the watermark"),
     FIELD_I64(struct msg_processor_stats, watermark, MAY, "smallest of its tasks, ns since 1970"),
+    FIELD_DOUBLE(struct msg_processor_stats, rate_in, MAY, "rows received a second, lately"),
+    FIELD_DOUBLE(struct msg_processor_stats, rate_out, MAY, "rows emitted a second, lately"),
     FIELD_LIST(struct msg_processor_stats, counters, MAY, MSG_COUNTERS_MAX, &counter_fields,
                "its own counters"),
 };

@@ -155,6 +155,8 @@ struct msg_processor_stats {
     uint64_t rejected;
     uint64_t late;
     int64_t watermark;
+    double rate_in; /* rows a second, lately, as rate_out: added up by the appmaster */
+    double rate_out;
     struct msg_counter *counters;
     uint32_t counters_count;
 };

@@ -16,6 +16,14 @@
 #define MASTERS(type)                                                                              \
     FIELD_TEXTS(type, masters, FULL, MSG_MASTERS_MAX, MSG_ADDRESS_MAX, "where the masters listen")
 
+static const struct field kept_grant_items[] = {
+    APP(struct msg_kept_grant),
+    EPOCH(struct msg_kept_grant),
+    COUNT(struct msg_kept_grant, slots, MUST, 0, "it still keeps for it"),
+};
+static const struct fields kept_grant_fields =
+    FIELDS("kept_grant", struct msg_kept_grant, kept_grant_items);
+
 static const struct field worker_register_items[] = {
     TEXT(struct msg_worker_register, name, MAY, 64, "what people call it"),
     TEXT(struct msg_worker_register, address, FULL, MSG_ADDRESS_MAX, "where it listens"),
@@ -24,6 +32,8 @@ static const struct field worker_register_items[] = {
     COUNT(struct msg_worker_register, cpus, MAY, 0, "cores it may use"),
     COUNT(struct msg_worker_register, slots, MUST, 0, "tasks it may run"),
     TEXT(struct msg_worker_register, version, MAY, 64, "of its program"),
+    FIELD_LIST(struct msg_worker_register, grants, MAY, MSG_EXECUTORS_MAX, &kept_grant_fields,
+               "of before, when it comes again; those of ended applications are revoked"),
 };
 const struct fields msg_worker_register_fields =
     FIELDS("worker_register", struct msg_worker_register, worker_register_items);
@@ -105,6 +115,12 @@ static const struct field grant_revoke_items[] = {
 };
 const struct fields msg_grant_revoke_fields =
     FIELDS("grant_revoke", struct msg_grant_revoke, grant_revoke_items);
+
+static const struct field plugin_fetch_items[] = {
+    TEXT(struct msg_plugin_fetch, sha256, FULL, MSG_SHA256_HEX, "of the file"),
+};
+const struct fields msg_plugin_fetch_fields =
+    FIELDS("plugin_fetch", struct msg_plugin_fetch, plugin_fetch_items);
 
 static const struct field plugin_file_items[] = {
     TEXT(struct msg_plugin_file, name, MUST, 63, "of the plugin"),

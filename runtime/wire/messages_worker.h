@@ -8,6 +8,13 @@
 
 #define MSG_TOKEN_HEX 64u
 
+/* Room that a worker keeps for an application since before its master lost sight of it. */
+struct msg_kept_grant {
+    uint32_t app;
+    uint32_t epoch;
+    uint32_t slots;
+};
+
 struct msg_worker_register {
     char *name; /* given by the operator or made from host and port */
     char *address;
@@ -16,6 +23,8 @@ struct msg_worker_register {
     uint32_t cpus;
     uint32_t slots;
     char *version;
+    struct msg_kept_grant *grants;
+    uint32_t grants_count;
 };
 
 struct msg_worker_welcome {
@@ -94,6 +103,11 @@ struct msg_executor_launch {
     uint32_t plugins_count;
 };
 
+/* Have this plugin in the worker's store, where its appmaster reads it. */
+struct msg_plugin_fetch {
+    char *sha256;
+};
+
 struct msg_plugin_file {
     char *name;
     char *sha256;
@@ -110,6 +124,7 @@ extern const struct fields msg_process_exited_fields;
 extern const struct fields msg_grant_offer_fields;
 extern const struct fields msg_grant_revoke_fields;
 extern const struct fields msg_executor_launch_fields;
+extern const struct fields msg_plugin_fetch_fields;
 extern const struct fields msg_plugin_file_fields;
 
 #endif

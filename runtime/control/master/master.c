@@ -134,7 +134,7 @@ static int from_appmaster(struct master *m, struct peer *peer, struct incoming *
         return 0;
     case MSG_APP_STATE:
         apps_state(m, peer, in->msg);
-        return 0;
+        return endpoint_reply(m->ep, in->token, NULL);
     default:
         return GP_EUNSUPPORTED;
     }
