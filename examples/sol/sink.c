@@ -11,6 +11,7 @@
 
 #define SAMPLE_EVERY 64u /* latency samples when running flat out */
 #define PATHS_MAX    (16u << 20)
+#define CHECK_BYTES  8u
 
 struct sink {
     const struct gp_task *task;
@@ -59,12 +60,13 @@ static int32_t sink_open(const struct gp_task *task, void **ret_self)
         gp_config_u64(config, "complete", 0, &s->complete) != GP_OK || s->bytes < HEADER_BYTES ||
         fillers_init(&s->fillers, s->bytes) < 0) {
         sink_close(s, 0);
-        return gp_fail(task, "bytes and rate must be numbers");
+        return gp_fail(task, "no memory, or a parameter is no number");
     }
     s->sample_mask = rate > 0 ? 0 : SAMPLE_EVERY - 1;
     if (task->parallelism > 1) {
         s->complete = 0;
     }
+    /* The only timer of the task, so there is room for it. */
     (void)gp_timer_set(task, GP_TIMER_PROCESSING, 0, gp_now_ns(task) + SECOND_NS);
     *ret_self = s;
     return GP_OK;
@@ -119,13 +121,14 @@ static int sink_check_order(struct sink *s, uint64_t head, uint32_t sender)
     return 0;
 }
 
+/* Eight bytes are enough to know one filler from another; a shorter one is not looked at. */
 static int sink_is_corrupt(const struct sink *s, const struct gp_row *row, uint64_t head)
 {
     const char *filler = fillers_at(&s->fillers, head & ((UINT64_C(1) << SEQUENCE_BITS) - 1));
-    uint32_t tail = s->fillers.bytes < 8 ? s->fillers.bytes : 8;
 
-    return memcmp((const char *)row->value + s->bytes - tail, filler + s->fillers.bytes - tail,
-                  tail) != 0;
+    return s->fillers.bytes >= CHECK_BYTES &&
+           memcmp((const char *)row->value + s->bytes - CHECK_BYTES,
+                  filler + s->fillers.bytes - CHECK_BYTES, CHECK_BYTES) != 0;
 }
 
 static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in,

@@ -44,7 +44,7 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
         gp_config_u64(config, "seconds", 0, &s->seconds) != GP_OK || s->bytes < HEADER_BYTES ||
         fillers_init(&s->fillers, s->bytes) < 0) {
         source_close(s, 0);
-        return gp_fail(task, "bytes, rate and seconds must be numbers");
+        return gp_fail(task, "no memory, or a parameter is no number");
     }
     *ret_self = s;
     return GP_OK;

@@ -75,7 +75,7 @@ static int32_t count_open(const struct gp_task *task, void **ret_self)
     }
     c->task = task;
     c->output = gp_config_text(task->config, "output", NULL);
-    if (!c->output) {
+    if (!c->output) { /* the only timer of the task, so there is room for it */
         (void)gp_timer_set(task, GP_TIMER_PROCESSING, 0, gp_now_ns(task) + SECOND_NS);
     }
     *ret_self = c;
