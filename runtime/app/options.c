@@ -1,7 +1,14 @@
-/* options.c: parsing; see options.h. The help is in options_help.c. */
+/*
+ * options.c: parsing; see options.h. The help is in options_help.c.
+ *
+ * Words are taken one after the other. Until a program's command is found flags are looked up among
+ * the common ones alone, from then on among the command's first. Fails with the flag at fault in
+ * words; what was parsed until then stays in *ret.
+ */
 #include "app/options.h"
 
-#include "base/assert.h"
+#include <string.h>
+
 #include "base/str.h"
 
 #define CANDIDATES_MAX 128
@@ -126,31 +133,71 @@ static int check_operands(const struct command_spec *command, const struct optio
     return 0;
 }
 
+static bool is_flag(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0';
+}
+
+static int add_operand(struct options *o, const char *word, struct gp_error *err)
+{
+    if (o->operand_count == OPTIONS_OPERANDS_MAX) {
+        return gp_error_set(err, GP_EINVAL, "one word too many: %s", word);
+    }
+    o->operands[o->operand_count++] = word;
+    return 0;
+}
+
+/* All words from argv[at] on. */
+static int parse_words(const struct command_spec *command, const struct option_spec *common,
+                       int argc, char *const *argv, int at, struct options *ret,
+                       struct gp_error *err)
+{
+    bool flags = true;
+    int rc = 0;
+
+    for (; rc == 0 && at < argc; at++) {
+        if (flags && strcmp(argv[at], "--") == 0) {
+            flags = false;
+        } else if (flags && is_flag(argv[at])) {
+            rc = parse_flag(command, common, argc, argv, &at, ret, err);
+        } else {
+            rc = add_operand(ret, argv[at], err);
+        }
+    }
+    return rc < 0 ? rc : check_operands(command, ret, err);
+}
+
 int options_parse(const struct command_spec *command, const struct option_spec *common, int argc,
                   char *const *argv, struct options *ret, struct gp_error *err)
 {
-    bool flags = true;
-    int rc;
+    *ret = (struct options){0};
+    return parse_words(command, common, argc, argv, 0, ret, err);
+}
+
+int program_parse(const struct program_spec *program, int argc, char *const *argv,
+                  const struct command_spec **ret_command, struct options *ret,
+                  struct gp_error *err)
+{
+    int at = 1;
+    int rc = 0;
 
     *ret = (struct options){0};
-    for (int i = 0; i < argc; i++) {
-        if (flags && strcmp(argv[i], "--") == 0) {
-            flags = false;
-            continue;
-        }
-        if (flags && argv[i][0] == '-' && argv[i][1] != '\0') {
-            rc = parse_flag(command, common, argc, argv, &i, ret, err);
-            if (rc < 0) {
-                return rc;
-            }
-            continue;
-        }
-        if (ret->operand_count == OPTIONS_OPERANDS_MAX) {
-            return gp_error_set(err, GP_EINVAL, "one word too many: %s", argv[i]);
-        }
-        ret->operands[ret->operand_count++] = argv[i];
+    *ret_command = NULL;
+    for (; rc == 0 && at < argc && is_flag(argv[at]); at++) {
+        rc = parse_flag(NULL, program->common, argc, argv, &at, ret, err);
     }
-    return check_operands(command, ret, err);
+    if (rc < 0 || at >= argc) {
+        return rc;
+    }
+    *ret_command = program_find(program, argv[at], err);
+    if (!*ret_command) {
+        return GP_EINVAL;
+    }
+    rc = parse_words(*ret_command, program->common, argc, argv, at + 1, ret, err);
+    if (rc < 0) {
+        gp_error_hint(err, "%s %s --help", program->name, (*ret_command)->name);
+    }
+    return rc;
 }
 
 bool options_has(const struct options *o, const char *name)

@@ -1,8 +1,10 @@
 /*
- * options.h: command lines as tables: one table a command gives parsing, --help and, later, man pages and completion.
+ * options.h: command lines as tables: one table a command gives parsing, --help and, later, man
+ * pages and completion.
  *
- * Flags are `--name VALUE`, `--name=VALUE` or `--name`; they may stand before, between and after the operands; `--` ends them.
- * Every value is text until its owner reads it with the getters below, which name the flag in their errors.
+ * Flags are `--name VALUE`, `--name=VALUE` or `--name`; they may stand before, between and after the
+ * operands; `--` ends them. Every value is text until its owner reads it with the getters below,
+ * which name the flag in their errors.
  * All strings are borrowed from argv and from the tables.
  */
 #ifndef APP_OPTIONS_H
@@ -33,6 +35,8 @@ struct option_spec {
     enum option_kind kind;
 };
 
+struct options;
+
 struct command_spec {
     const char *name;
     const char *operands;              /* as "APP.so" or "[-a]"; "" for none */
@@ -43,7 +47,8 @@ struct command_spec {
     uint32_t operands_min;
     uint32_t operands_max;
     bool hidden; /* not in the overview */
-    int (*run)(const struct command_spec *spec, void *context);
+    /* Answers the exit code of the process. context is the program's own. */
+    int (*run)(const struct command_spec *spec, const struct options *options, void *context);
 };
 
 struct option_value {
@@ -96,6 +101,14 @@ struct program_spec {
     const struct option_spec *common;
     const char *footer; /* exit codes, files; may be NULL */
 };
+
+/*
+ * Parses a whole command line: common flags, the command, its flags and operands. *ret_command is
+ * NULL when no command was given (ret may still say help) or found. GP_EINVAL; err then has a hint.
+ */
+int program_parse(const struct program_spec *program, int argc, char *const *argv,
+                  const struct command_spec **ret_command, struct options *ret,
+                  struct gp_error *err);
 
 /* The command of that name; on NULL, err says so and what was meant, perhaps. */
 const struct command_spec *program_find(const struct program_spec *program, const char *name,

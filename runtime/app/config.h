@@ -1,0 +1,117 @@
+/*
+ * config.h: the settings of a daemon and of its client.
+ *
+ * One table (config_keys.c) says of every key its kind, bounds, default and effect. From it come
+ * loading, the errors, `gpd help config` and conf/gearpump.yaml. Four sources, later ones win:
+ * defaults, a YAML file, environment variables (GEARPUMP_LOG__LEVEL for log.level), flags.
+ */
+#ifndef APP_CONFIG_H
+#define APP_CONFIG_H
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "wire/fields.h"
+
+#define CONFIG_SYSTEM_PATH   "/etc/gearpump/gearpump.yaml"
+#define CONFIG_PATH_ENV      "GEARPUMP_CONFIG"
+#define CONFIG_MASTERS_ENV   "GEARPUMP_MASTERS" /* short for GEARPUMP_CLUSTER__MASTERS */
+#define CONFIG_PORT          3000u              /* of a master, unless said otherwise */
+#define CONFIG_MISTAKES_MAX  50u                /* that are listed */
+#define CONFIG_OVERRIDES_MAX 64u
+
+struct config_cluster {
+    char **masters;
+    uint32_t masters_count;
+    char *secret_file; /* "": the user's own */
+};
+
+struct config_log {
+    uint32_t level;  /* enum log_level */
+    uint32_t format; /* enum log_format */
+};
+
+struct config_worker {
+    char *name; /* "": made from host and port */
+    uint32_t slots;
+    uint32_t lanes; /* of an executor; 0: by the host's cores */
+};
+
+struct config_plugins {
+    char **path;
+    uint32_t path_count;
+};
+
+struct config_limits {
+    int64_t handshake_timeout;
+    uint32_t connections;
+    uint32_t connections_per_peer;
+    uint64_t upload_bytes;
+};
+
+struct config_data {
+    uint32_t edge; /* enum config_edge */
+    uint64_t batch_bytes;
+    uint64_t window_bytes;
+    uint64_t lane_budget_bytes;
+    uint64_t message_max_bytes;
+    int64_t linger;
+};
+
+struct config_timeouts {
+    int64_t failure;
+    int64_t start;
+};
+
+struct config {
+    struct config_cluster cluster;
+    char *bind;
+    char *advertise; /* "": as bind */
+    bool insecure;
+    char *data_dir; /* "": the user's own */
+    struct config_log log;
+    struct config_worker worker;
+    struct config_plugins plugins;
+    struct config_limits limits;
+    struct config_data data;
+    struct config_timeouts timeouts;
+};
+
+extern const struct fields config_fields;
+
+/* One value that does not come from the file. Borrowed texts. */
+struct config_override {
+    const char *key;    /* "log.level" */
+    const char *text;   /* as a person wrote it */
+    const char *origin; /* "--log-level", for errors */
+};
+
+struct config_sources {
+    /* NULL: $GEARPUMP_CONFIG, else CONFIG_SYSTEM_PATH if there is one. "": no file at all. */
+    const char *path;
+    const char *const *environment; /* "NAME=value", NULL-terminated; NULL: none */
+    const struct config_override *overrides;
+    uint32_t override_count;
+};
+
+/*
+ * Loads and checks. All mistakes are appended to `mistakes`, a line each:
+ * "gearpump.yaml:3:5: log: unknown name "levl" (did you mean level?)".
+ * 0; GP_EINVAL (mistakes, also counted in err); GP_ENOENT, GP_EACCES, GP_EIO: the file; GP_ENOMEM.
+ * On success config_deinit() frees *ret.
+ */
+int config_load(const struct config_sources *from, struct config *ret, struct buf *mistakes,
+                struct gp_error *err);
+void config_deinit(struct config *config);
+
+/* The reference of all keys, which is itself a configuration file of defaults. */
+void config_print_reference(FILE *to);
+
+/* Whether a host ("127.0.0.2", "localhost", "::1") is reached from this machine alone. */
+bool config_host_is_loopback(gp_str host);
+
+/* Splits "host:port" or "[::1]:port"; host without brackets. GP_EINVAL. */
+int config_split_address(gp_str address, gp_str *ret_host, uint32_t *ret_port);
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * config_keys.c: every key there is: kind, bounds, default, effect.
+ *
+ * The texts are what conf/gearpump.yaml and `gpd help config` show; a test holds file and table
+ * together.
+ */
+#include "app/config.h"
+
+#define KIB (UINT64_C(1) << 10)
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+#define MS  INT64_C(1000000)
+#define S   (1000 * MS)
+
+#define ADDRESS_MAX 136
+#define PATH_LEN    512
+#define MASTERS_MAX 9
+
+#define KEY_(type, member, kind_, ctype, default_, doc_, ...)                                      \
+    FIELD_(type, member, kind_, ctype, FIELD_OPTIONAL, .otherwise = (default_), .doc = (doc_),     \
+           __VA_ARGS__)
+#define KEY_BOOL(type, member, default_, doc_)                                                     \
+    KEY_(type, member, FIELD_KIND_BOOL, bool, default_, doc_, .max = 0)
+#define KEY_COUNT(type, member, min_, max_, default_, doc_)                                        \
+    KEY_(type, member, FIELD_KIND_U32, uint32_t, default_, doc_, .min = (min_), .max = (max_))
+#define KEY_TEXT(type, member, max_, default_, doc_)                                               \
+    KEY_(type, member, FIELD_KIND_TEXT, char *, default_, doc_, .max = (max_))
+#define KEY_ENUM(type, member, names_, default_, doc_)                                             \
+    KEY_(type, member, FIELD_KIND_ENUM, uint32_t, default_, doc_, .names = (names_))
+#define KEY_SIZE(type, member, min_, max_, default_, doc_)                                         \
+    KEY_(type, member, FIELD_KIND_SIZE, uint64_t, default_, doc_, .min = (int64_t)(min_),          \
+         .max = (max_))
+#define KEY_DURATION(type, member, min_, max_, default_, doc_)                                     \
+    KEY_(type, member, FIELD_KIND_DURATION, int64_t, default_, doc_, .min = (min_),                \
+         .max = (uint64_t)(max_))
+#define KEY_TEXTS(type, member, max_, text_max_, default_, doc_)                                   \
+    KEY_(type, member, FIELD_KIND_TEXTS, char **, default_, doc_,                                  \
+         .count_offset = FIELD_AT_(type, member##_count, uint32_t), .max = (max_),                 \
+         .text_max = (text_max_))
+
+static const struct field cluster_items[] = {
+    KEY_TEXTS(struct config_cluster, masters, MASTERS_MAX, ADDRESS_MAX, "127.0.0.1:3000",
+              "Where the masters listen, each host:port. Workers and gpctl try them in turn; a "
+              "master that is started without --port takes the port that stands here beside its "
+              "own host."),
+    KEY_TEXT(struct config_cluster, secret_file, PATH_LEN, "",
+             "The file with the secret that daemons and clients of one cluster share, 32 to 1024 "
+             "bytes, mode 0600. Empty: a file of this user, made at the first use, so that local "
+             "use needs nothing. A cluster of several hosts needs the same file on each."),
+};
+static const struct fields cluster_fields =
+    FIELDS("cluster", struct config_cluster, cluster_items);
+
+static const char *const level_names[] = {"debug", "info", "warn", "error", "off", NULL};
+static const char *const format_names[] = {"text", "json", NULL};
+
+static const struct field log_items[] = {
+    KEY_ENUM(struct config_log, level, level_names, "info",
+             "The least important events that are still logged to stderr."),
+    KEY_ENUM(struct config_log, format, format_names, "text",
+             "One line an event: for people, or one JSON object for programs."),
+};
+static const struct fields log_fields = FIELDS("log", struct config_log, log_items);
+
+static const struct field worker_items[] = {
+    KEY_TEXT(struct config_worker, name, 63, "",
+             "What people call this worker in `gpctl workers`. Empty: made from host and port."),
+    KEY_COUNT(struct config_worker, slots, 1, 100000, "100",
+              "How many tasks this worker hosts at most."),
+    KEY_COUNT(struct config_worker, lanes, 0, 64, "0",
+              "Threads of each executor started here. 0: as many as the cores of the host give "
+              "each worker on it."),
+};
+static const struct fields worker_fields = FIELDS("worker", struct config_worker, worker_items);
+
+static const struct field plugins_items[] = {
+    KEY_TEXTS(struct config_plugins, path, 16, PATH_LEN, "",
+              "Folders where a master looks for the plugins that graphs name, before those that "
+              "came with this installation."),
+};
+static const struct fields plugins_fields =
+    FIELDS("plugins", struct config_plugins, plugins_items);
+
+static const struct field limits_items[] = {
+    KEY_DURATION(struct config_limits, handshake_timeout, 100 * MS, 60 * S, "5s",
+                 "A connection that has not proven itself after this time is closed."),
+    KEY_COUNT(struct config_limits, connections, 16, 65536, "4096",
+              "Connections a daemon accepts; more are refused."),
+    KEY_COUNT(struct config_limits, connections_per_peer, 1, 65536, "1024",
+              "Of these from one address."),
+    KEY_SIZE(struct config_limits, upload_bytes, 64 * KIB, 4 * GIB, "256MiB",
+             "The largest application or plugin that a master takes."),
+};
+static const struct fields limits_fields = FIELDS("limits", struct config_limits, limits_items);
+
+static const char *const edge_names[] = {"auto", "unix", "tcp", NULL};
+
+static const struct field data_items[] = {
+    KEY_ENUM(struct config_data, edge, edge_names, "auto",
+             "How messages travel between lanes. auto: by pointer within a lane, by ring within a "
+             "process, by Unix socket within a host, by TCP else; the others force one way "
+             "everywhere, for tests."),
+    KEY_SIZE(struct config_data, batch_bytes, 4 * KIB, 65408, "65408B",
+             "A batch leaves when it has grown to this size, frame header included."),
+    KEY_SIZE(struct config_data, window_bytes, 4 * KIB, 64 * MIB, "1MiB",
+             "The most that one lane may have sent to one task and the task not yet consumed."),
+    KEY_SIZE(struct config_data, lane_budget_bytes, MIB, 2 * GIB, "64MiB",
+             "The sum of these windows over all tasks of a lane: its memory for what has come in."),
+    KEY_SIZE(struct config_data, message_max_bytes, KIB, 16 * MIB, "16MiB",
+             "The largest message, key and value together."),
+    KEY_DURATION(struct config_data, linger, 0, S, "1ms",
+                 "How long a message may wait in an unfinished batch on a busy lane."),
+};
+static const struct fields data_fields = FIELDS("data", struct config_data, data_items);
+
+static const struct field timeouts_items[] = {
+    KEY_DURATION(struct config_timeouts, failure, 200 * MS, 600 * S, "3s",
+                 "Who is silent for this long is taken for dead."),
+    KEY_DURATION(struct config_timeouts, start, S, 3600 * S, "30s",
+                 "An application that does not run this long after it was submitted has failed."),
+};
+static const struct fields timeouts_fields =
+    FIELDS("timeouts", struct config_timeouts, timeouts_items);
+
+static const struct field config_items[] = {
+    FIELD_OBJECT(struct config, cluster, &cluster_fields, "Who belongs together."),
+    KEY_TEXT(struct config, bind, 255, "127.0.0.1",
+             "The address that this daemon, its appmasters and executors listen on. One beyond "
+             "this machine needs `insecure: true`, for the cluster has no encryption yet."),
+    KEY_TEXT(struct config, advertise, 255, "",
+             "The host that others reach this daemon by. Empty: as bind."),
+    KEY_BOOL(struct config, insecure, "false",
+             "Allows to listen beyond this machine. Whoever can read the network can then read "
+             "the messages; they still cannot give orders without the secret."),
+    KEY_TEXT(struct config, data_dir, PATH_LEN, "",
+             "The folder for plugins, logs of executors and sockets; each daemon has a folder of "
+             "its own below it. Empty: ~/.local/state/gearpump."),
+    FIELD_OBJECT(struct config, log, &log_fields, "What daemons say of themselves."),
+    FIELD_OBJECT(struct config, worker, &worker_fields, "What a worker offers."),
+    FIELD_OBJECT(struct config, plugins, &plugins_fields, "Where shared plugins stand."),
+    FIELD_OBJECT(struct config, limits, &limits_fields, "What strangers and users can ask for."),
+    FIELD_OBJECT(struct config, data, &data_fields,
+                 "The data plane. An application may change each for itself: --set data.linger=0."),
+    FIELD_OBJECT(struct config, timeouts, &timeouts_fields, "How long one waits for another."),
+};
+const struct fields config_fields = FIELDS("configuration", struct config, config_items);
