@@ -271,8 +271,7 @@ static int apply_environment(struct loader *l, const char *const *environment)
     int rc = 0;
 
     if (masters) {
-        rc = override(
-            l, &(struct config_override){"cluster.masters", masters, CONFIG_MASTERS_ENV});
+        rc = override(l, &(struct config_override){"cluster.masters", masters, CONFIG_MASTERS_ENV});
     }
     for (; rc == 0 && environment && *environment; environment++) {
         gp_str name;

@@ -48,8 +48,7 @@ static const struct field cluster_items[] = {
              "bytes, mode 0600. Empty: a file of this user, made at the first use, so that local "
              "use needs nothing. A cluster of several hosts needs the same file on each."),
 };
-static const struct fields cluster_fields =
-    FIELDS("cluster", struct config_cluster, cluster_items);
+static const struct fields cluster_fields = FIELDS("cluster", struct config_cluster, cluster_items);
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
@@ -78,8 +77,7 @@ static const struct field plugins_items[] = {
               "Folders where a master looks for the plugins that graphs name, before those that "
               "came with this installation."),
 };
-static const struct fields plugins_fields =
-    FIELDS("plugins", struct config_plugins, plugins_items);
+static const struct fields plugins_fields = FIELDS("plugins", struct config_plugins, plugins_items);
 
 static const struct field limits_items[] = {
     KEY_DURATION(struct config_limits, handshake_timeout, 100 * MS, 60 * S, "5s",

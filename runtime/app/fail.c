@@ -10,12 +10,12 @@ static const struct {
     int code;
     enum exit_status status;
 } statuses[] = {
-    {GP_EINVAL, EXIT_STATUS_USAGE},        {GP_ENOENT, EXIT_STATUS_NOT_FOUND},
-    {GP_EEXIST, EXIT_STATUS_CONFLICT},     {GP_ESTATE, EXIT_STATUS_CONFLICT},
-    {GP_EFULL, EXIT_STATUS_CONFLICT},      {GP_ECLOSED, EXIT_STATUS_UNREACHABLE},
-    {GP_EUNREACH, EXIT_STATUS_UNREACHABLE}, {GP_ENOTLEADER, EXIT_STATUS_UNREACHABLE},
-    {GP_EACCES, EXIT_STATUS_NOT_ALLOWED},  {GP_ETIMEOUT, EXIT_STATUS_TIMEOUT},
-    {GP_EUSER, EXIT_STATUS_JOB_FAILED},    {GP_EJOB, EXIT_STATUS_JOB_FAILED},
+    {GP_EINVAL, EXIT_STATUS_USAGE},          {GP_ENOENT, EXIT_STATUS_NOT_FOUND},
+    {GP_EEXIST, EXIT_STATUS_CONFLICT},       {GP_ESTATE, EXIT_STATUS_CONFLICT},
+    {GP_EFULL, EXIT_STATUS_CONFLICT},        {GP_ECLOSED, EXIT_STATUS_UNREACHABLE},
+    {GP_EUNREACH, EXIT_STATUS_UNREACHABLE},  {GP_ENOTLEADER, EXIT_STATUS_UNREACHABLE},
+    {GP_EACCES, EXIT_STATUS_NOT_ALLOWED},    {GP_ETIMEOUT, EXIT_STATUS_TIMEOUT},
+    {GP_EUSER, EXIT_STATUS_JOB_FAILED},      {GP_EJOB, EXIT_STATUS_JOB_FAILED},
     {GP_ECANCELED, EXIT_STATUS_INTERRUPTED},
 };
 
@@ -45,7 +45,8 @@ static int print_json(FILE *to, const char *what, const struct gp_error *err, co
     struct buf text = {0};
     int rc = -1;
 
-    if (root && error && value_set_str(error, GP_STR("code"), gp_str_of(error_name(err->code))) == 0 &&
+    if (root && error &&
+        value_set_str(error, GP_STR("code"), gp_str_of(error_name(err->code))) == 0 &&
         value_set_str(error, GP_STR("what"), gp_str_of(what)) == 0 &&
         value_set_str(error, GP_STR("why"), gp_str_of(err->text)) == 0 &&
         value_set_str(error, GP_STR("hint"), gp_str_of(hint ? hint : "")) == 0) {

@@ -18,10 +18,7 @@
 #define TABLE_COLUMNS_MAX 16u
 #define TABLE_CELL_MAX    512u /* bytes; more is cut */
 
-enum table_align {
-    TABLE_LEFT,
-    TABLE_RIGHT
-};
+enum table_align { TABLE_LEFT, TABLE_RIGHT };
 
 struct table_column {
     const char *title; /* NULL in all columns: no line of titles */
