@@ -10,7 +10,7 @@
 
 #define HISTOGRAM_BITS    5
 #define HISTOGRAM_LINEAR  (1u << HISTOGRAM_BITS)
-#define HISTOGRAM_BUCKETS ((40u - HISTOGRAM_BITS + 1u) * HISTOGRAM_LINEAR)
+#define HISTOGRAM_BUCKETS 1152u /* (40 - 5 + 1) * 32: values of 40 bits */
 
 struct histogram {
     uint64_t count;

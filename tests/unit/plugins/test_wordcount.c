@@ -7,6 +7,7 @@
 #include <gearpump/testkit.h>
 
 #include "files.h"
+#include "wordcount/words.h"
 
 static struct gp_kit *opened(const char *type, const char *output)
 {
@@ -105,6 +106,24 @@ GP_TEST(wordcount, counts_every_word_and_writes_its_part)
     GP_CHECK_EQ(odd_found, 1);
     GP_CHECK(access(folder_file(&f, "out/.part-0.tmp"), F_OK) != 0);
     folder_remove(&f);
+}
+
+/* Two words may have one hash, and one may begin like the other. */
+GP_TEST(wordcount, tells_words_of_one_hash_apart)
+{
+    struct words w = {0};
+    char text[128];
+
+    GP_CHECK_EQ(words_add(&w, "gears", 5, 42), 0);
+    GP_CHECK_EQ(words_add(&w, "gear", 4, 42), 0);
+    GP_CHECK_EQ(words_add(&w, "pump", 4, 42), 0);
+    GP_CHECK_EQ(words_add(&w, "gear", 4, 42), 0);
+    GP_CHECK_EQ(w.used, 3);
+    words_print(&w, text, sizeof text);
+    GP_CHECK_STR_EQ(text, " gears=1 gear=2 pump=1");
+    words_print(&w, text, 12); /* what does not fit is cut */
+    GP_CHECK_STR_EQ(text, " gears=1 ge");
+    words_deinit(&w);
 }
 
 GP_TEST(wordcount, fails_when_its_part_cannot_be_written)
