@@ -13,8 +13,9 @@
 #define EDGE_CHILD_LIFELINE_FD 3
 
 /*
- * From now on this process dies with its parent, however that one ends. In main(), after
- * edge_process_begin() and before there are threads. GP_ESTATE: not started as a child.
+ * From now on this process dies with its parent, however that one ends. Descriptors above the
+ * lifeline's are closed. In main(), after edge_process_begin() and before there are threads or
+ * files. GP_ESTATE: not started as a child.
  */
 int edge_child_begin(struct gp_error *err);
 

@@ -163,7 +163,10 @@ static struct value *convert_children(const cJSON *item, struct value *parent, s
                            : value_append_take(parent, v);
         }
         if (rc == GP_EEXIST) {
-            gp_error_set(err, GP_EPROTO, "the name '%s' stands twice in one object", child->string);
+            char name[128];
+
+            (void)str_escape(gp_str_of(child->string), name, sizeof(name));
+            gp_error_set(err, GP_EPROTO, "the name '%s' stands twice in one object", name);
         } else if (rc < 0 && v != NULL) {
             gp_error_set(err, rc, "%s", error_sentence(rc));
         }

@@ -393,10 +393,8 @@ int edge_loop_init(struct edge_loop *l)
     return 0;
 }
 
-void edge_loop_deinit(struct edge_loop *l)
+void edge_loop_drain(struct edge_loop *l)
 {
-    int rc;
-
     ASSERT(l->objects == 0); /* somebody did not free what it made on this loop */
     uv_close((uv_handle_t *)&l->before_sleep, NULL);
     /* Alive are now only things that end by themselves: a stream that sends its last bytes, a
@@ -405,6 +403,12 @@ void edge_loop_deinit(struct edge_loop *l)
     while (uv_loop_alive(&l->uv) != 0 || edge_loop_is_ready(l)) {
         edge_loop_step(l, true);
     }
+}
+
+void edge_loop_deinit(struct edge_loop *l)
+{
+    int rc;
+
     uv_close((uv_handle_t *)&l->wake, NULL);
     edge_loop_step(l, false);
     rc = uv_loop_close(&l->uv);

@@ -48,7 +48,13 @@ struct edge_loop {
 /* In any thread; from then on one thread uses the loop. 0, GP_ENOMEM, GP_EFULL (descriptors). */
 int edge_loop_init(struct edge_loop *l);
 
-/* Closes what is ours, waits for what is dying, and asserts that users have freed all they made. */
+/*
+ * Asserts that users have freed all they made, and waits for what ends by itself: owed callbacks,
+ * streams that are ending, killed children. From then on the loop can only be woken.
+ */
+void edge_loop_drain(struct edge_loop *l);
+
+/* After edge_loop_drain() and the last loop_wake(), in any one thread. */
 void edge_loop_deinit(struct edge_loop *l);
 
 /* One pass: timers, events, owed callbacks. wait: sleeps until there is something. */

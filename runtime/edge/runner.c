@@ -83,7 +83,7 @@ static void *runner_main(void *arg)
         run_turns(r);
         r->spec.fini(r->spec.user);
     }
-    edge_loop_deinit(&r->loop);
+    edge_loop_drain(&r->loop);
     edge_crash_thread_end(&crash_stack);
     edge_loop_post(r->starter, &r->exited);
     return NULL;
@@ -141,6 +141,7 @@ int edge_runner_start(struct edge_loop *starter, const struct runner_spec *spec,
     }
     rc = start_thread(r);
     if (rc != 0) {
+        edge_loop_drain(&r->loop);
         edge_loop_deinit(&r->loop);
         free(r);
         return gp_error_set(err, error_from_errno(rc), "cannot start runner %s: %s", spec->name,
@@ -154,5 +155,6 @@ int edge_runner_start(struct edge_loop *starter, const struct runner_spec *spec,
 void edge_runner_free(struct runner *runner)
 {
     ASSERT(runner->joined);
+    edge_loop_deinit(&runner->loop); /* only now: until here others may have woken it */
     free(runner);
 }

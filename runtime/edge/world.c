@@ -146,6 +146,7 @@ void edge_world_free(struct edge_world *world)
     if (world == NULL) {
         return;
     }
+    edge_loop_drain(&world->loop);
     edge_loop_deinit(&world->loop);
     free(world);
 }

@@ -34,7 +34,8 @@ struct crash_note {
 
 struct runner_spec {
     const char *name; /* of the thread, at most 15 bytes */
-    /* Negative: neither turn nor fini comes, only on_exit. */
+    /* Negative: neither turn nor fini comes, only on_exit. Others may loop_wake() the loop until
+     * port_runner_free(). */
     int (*init)(void *user, struct loop *loop);
     enum runner_state (*turn)(void *user);
     /* Last look before sleeping: 1 to sleep, 0 when work came in. Must order its look after telling

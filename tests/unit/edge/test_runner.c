@@ -253,6 +253,144 @@ GP_TEST(runner, a_busy_one_still_sees_events)
     rig_end(&rig);
 }
 
+/* ---- what a runner's loop still owes when it is done ---- */
+
+struct speaker {
+    struct rig *rig;
+    struct runner *runner;
+    struct net_addr to;
+    struct stream *stream;
+    struct loop *loop;
+    int connected;
+    int written;
+    atomic_bool silent; /* fini was called */
+    bool ended;
+};
+
+#define SPEECH_SIZE (1u << 20) /* more than a Unix socket takes at once */
+
+static char speech[SPEECH_SIZE];
+
+static void speaker_on_written(void *user, int status)
+{
+    GP_CHECK_EQ(status, 0);
+    ((struct speaker *)user)->written++;
+}
+
+static void speaker_on_connected(void *user, int status)
+{
+    struct speaker *s = user;
+    struct net_buf buf = {speech, SPEECH_SIZE};
+
+    GP_CHECK_EQ(status, 0);
+    s->connected++;
+    GP_CHECK_EQ(stream_write(s->stream, &buf, 1, speaker_on_written, s), 0);
+}
+
+static int speaker_init(void *user, struct loop *loop)
+{
+    struct speaker *s = user;
+
+    s->loop = loop;
+    return net_connect(loop, &s->to, speaker_on_connected, s, &s->stream);
+}
+
+static enum runner_state speaker_turn(void *user)
+{
+    return ((struct speaker *)user)->connected > 0 ? RUNNER_DONE : RUNNER_IDLE;
+}
+
+static int speaker_may_sleep(void *user)
+{
+    (void)user;
+    return 1;
+}
+
+static void speaker_fini(void *user)
+{
+    struct speaker *s = user;
+
+    GP_CHECK_EQ(s->written, 0); /* nobody has read yet */
+    stream_end(s->stream);
+    atomic_store(&s->silent, true);
+    loop_wake(s->rig->loop);
+}
+
+static void speaker_on_exit(void *user)
+{
+    struct speaker *s = user;
+
+    GP_CHECK_EQ(s->written, 1);
+    s->ended = true;
+    loop_wake(s->loop); /* allowed until it is freed */
+    port_runner_free(s->rig->port, s->runner);
+}
+
+struct listening {
+    struct stream *stream;
+    char place[65536];
+    size_t got;
+    int64_t over;
+};
+
+static void *listening_alloc(void *user, size_t *ret_len)
+{
+    struct listening *l = user;
+
+    *ret_len = sizeof(l->place);
+    return l->place;
+}
+
+static void listening_on_read(void *user, int64_t n)
+{
+    struct listening *l = user;
+
+    if (n > 0) {
+        l->got += (size_t)n;
+    } else {
+        l->over = n;
+        stream_free(l->stream);
+    }
+}
+
+static void listening_on_accepted(void *user, struct stream *stream)
+{
+    ((struct listening *)user)->stream = stream;
+}
+
+GP_TEST(runner, last_words_leave_after_fini)
+{
+    static const struct stream_reader reader = {listening_alloc, listening_on_read};
+    static struct listening l;
+    struct rig rig;
+    struct speaker s = {.rig = &rig};
+    struct listener *listener = NULL;
+    struct gp_error err = {0};
+    struct runner_spec spec = {
+        .name = "speaker",
+        .init = speaker_init,
+        .turn = speaker_turn,
+        .may_sleep = speaker_may_sleep,
+        .fini = speaker_fini,
+        .on_exit = speaker_on_exit,
+        .user = &s,
+        .cpu = -1,
+    };
+
+    memset(&l, 0, sizeof(l));
+    rig_begin(&rig, NULL);
+    (void)snprintf(s.to.text, sizeof(s.to.text), "unix:%s", rig_path(&rig, "s"));
+    GP_REQUIRE_EQ(net_listen(rig.loop, &s.to, listening_on_accepted, &l, &listener, &err), 0);
+    GP_REQUIRE_EQ(port_runner_start(rig.port, &spec, &s.runner, &err), 0);
+    RIG_PUMP_UNTIL(&rig, l.stream != NULL && atomic_load(&s.silent));
+    GP_CHECK_EQ(stream_read_start(l.stream, &reader, &l), 0);
+    RIG_PUMP_UNTIL(&rig, s.ended && l.over != 0);
+    GP_CHECK_EQ(l.got, SPEECH_SIZE);
+    GP_CHECK_EQ(l.over, GP_ECLOSED);
+    net_listener_free(listener);
+    rig_end(&rig);
+}
+
 GP_TEST(runner, many_come_and_go)
 {
     enum { COUNT = 8 };
