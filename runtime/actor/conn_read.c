@@ -149,7 +149,7 @@ static int check_header(struct conn *conn, const struct frame_header *header, st
     if (is_own && (header->type < MSG_HELLO || header->type > MSG_CLOSE)) {
         return gp_error_set(err, GP_EPROTO, "unknown frame type %u", header->type);
     }
-    if (is_own && (header->kind == FRAME_ERROR) != (header->type == MSG_CLOSE)) {
+    if (is_own && header->kind != (header->type == MSG_CLOSE ? FRAME_ERROR : FRAME_TELL)) {
         return gp_error_set(err, GP_EPROTO, "%s frame of kind %u", message_type_name(header->type),
                             header->kind);
     }
