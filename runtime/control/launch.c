@@ -14,6 +14,7 @@ static const struct field appmaster_items[] = {
     FIELD_TEXT(struct launch_appmaster, name, MUST, 255, "name of the application"),
     FIELD_TEXT(struct launch_appmaster, sha256, FULL, 64, "of its shared object"),
     FIELD_TEXT(struct launch_appmaster, artefacts, FULL, PATH_MAX_, "folder with the plugins"),
+    FIELD_TEXT(struct launch_appmaster, worker, FULL, ADDRESS_MAX, "where its worker listens"),
     FIELD_TEXT(struct launch_appmaster, bind, FULL, ADDRESS_MAX, "host to listen on"),
     FIELD_TEXT(struct launch_appmaster, advertise, FIELD_OPTIONAL, ADDRESS_MAX,
                "host that others use"),

@@ -20,6 +20,7 @@ struct launch_appmaster {
     char *name;      /* of the application */
     char *sha256;    /* of its shared object */
     char *artefacts; /* folder of the worker's store, to read from */
+    char *worker;    /* address of that worker, to have plugins fetched into it */
     char *bind;      /* host to listen on */
     char *advertise; /* host that others reach it by */
     char **masters;

@@ -115,6 +115,8 @@ int apps_offer(struct master *m, const struct app *app, const struct worker_entr
 int slots_request(struct master *m, struct peer *peer, const struct msg_slots_request *msg,
                   struct reply_token token, struct gp_error *err);
 void slots_release(struct master *m, struct peer *peer, const struct msg_slots_release *msg);
+/* A worker came again with grants of before: books them, or has it end what is over. */
+void slots_keep(struct master *m, const struct worker_entry *entry);
 
 /* ---- queries.c ---- */
 

@@ -82,7 +82,9 @@ static int worker_register(struct master *m, struct peer *peer, struct msg_worke
     LOG_INFO(master_log(m), "worker.registered", KV_U64("worker", entry->id),
              KV_STR("name", entry->info.name), KV_STR("address", entry->info.address),
              KV_U64("slots", entry->info.slots));
-    return endpoint_reply(m->ep, token, &welcome);
+    rc = endpoint_reply(m->ep, token, &welcome);
+    slots_keep(m, entry);
+    return rc;
 }
 
 static int from_worker(struct master *m, struct peer *peer, struct incoming *in,

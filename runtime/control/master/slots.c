@@ -9,20 +9,53 @@
 
 #include "control/master/internal.h"
 
+struct granting;
+
+/* What one worker is asked for. */
+struct granting_part {
+    struct granting *whole;
+    uint32_t worker;
+    uint32_t slots;
+    bool accepted;
+};
+
 /* One slots.request: answered when all workers have answered their offers. */
 struct granting {
     struct master *master;
     struct reply_token token;
     uint32_t app;
+    uint32_t epoch;
     uint32_t waiting;
     bool refused;
     uint32_t count;
     struct gp_error err;
-    struct {
-        uint32_t worker;
-        uint32_t slots;
-    } parts[];
+    struct granting_part parts[];
 };
+
+static void tell_revoke(struct master *m, const struct worker_entry *entry, uint32_t app,
+                        uint32_t epoch, uint32_t slots)
+{
+    struct peer *peer = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
+    struct msg_grant_revoke revoke = {.app = app, .epoch = epoch, .slots = slots};
+
+    if (peer) {
+        (void)peer_tell(peer, MSG_GRANT_REVOKE, &revoke); /* a worker that is lost registers anew */
+    }
+}
+
+/* Gives back what a request got before it failed. */
+static void granting_undo(const struct granting *g)
+{
+    struct master *m = g->master;
+
+    for (uint32_t i = 0; i < g->count; i++) {
+        const struct granting_part *part = &g->parts[i];
+        workers_release(&m->workers, g->app, part->worker, part->slots);
+        if (part->accepted) {
+            tell_revoke(m, workers_find(&m->workers, part->worker), g->app, g->epoch, part->slots);
+        }
+    }
+}
 
 static void granting_finish(struct granting *g)
 {
@@ -34,11 +67,12 @@ static void granting_finish(struct granting *g)
         (void)gp_error_set(&g->err, GP_ENOMEM, "granting slots");
         g->refused = true;
     }
-    for (uint32_t i = 0; i < g->count; i++) {
+    for (uint32_t i = 0; i < g->count && !g->refused; i++) {
         const struct worker_entry *entry = workers_find(&m->workers, g->parts[i].worker);
-        if (g->refused || !entry) {
-            workers_release(&m->workers, g->app, g->parts[i].worker, g->parts[i].slots);
-            continue;
+        if (!entry) {
+            (void)gp_error_set(&g->err, GP_EUNREACH, "a worker was lost while slots were granted");
+            g->refused = true;
+            break;
         }
         grants[granted.grants_count++] = (struct msg_grant){.worker = entry->id,
                                                             .name = entry->info.name,
@@ -47,10 +81,8 @@ static void granting_finish(struct granting *g)
                                                             .cpus = entry->info.cpus,
                                                             .slots = g->parts[i].slots};
     }
-    if (g->refused || granted.grants_count < g->count) {
-        if (!g->refused) {
-            (void)gp_error_set(&g->err, GP_EUNREACH, "a worker was lost while slots were granted");
-        }
+    if (g->refused) {
+        granting_undo(g);
         LOG_WARN(master_log(m), "slots.refused", KV_U64("app", g->app),
                  KV_STR("error", g->err.text));
         (void)endpoint_reply_error(m->ep, g->token, &g->err);
@@ -63,9 +95,11 @@ static void granting_finish(struct granting *g)
 
 static void on_grant_answer(void *user, struct peer *peer, const struct answer *answer)
 {
-    struct granting *g = user;
+    struct granting_part *part = user;
+    struct granting *g = part->whole;
 
     (void)peer;
+    part->accepted = answer->code >= 0;
     if (answer->code < 0 && !g->refused) {
         g->refused = true;
         g->err = *answer->err;
@@ -86,7 +120,7 @@ static int grant_parts(struct master *m, const struct app *app, struct granting 
             return GP_ENOMEM;
         }
         g->waiting++;
-        if (apps_offer(m, app, entry, g->parts[i].slots, on_grant_answer, g) < 0) {
+        if (apps_offer(m, app, entry, g->parts[i].slots, on_grant_answer, &g->parts[i]) < 0) {
             g->waiting--;
             g->count = i + 1;
             return GP_EUNREACH;
@@ -126,11 +160,11 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
     if (!g) {
         return gp_error_set(err, GP_ENOMEM, "granting slots");
     }
-    *g = (struct granting){.master = m, .token = token, .app = app->id};
+    *g = (struct granting){.master = m, .token = token, .app = app->id, .epoch = app->epoch};
     for (uint32_t i = 0; i < count; i++) {
         if (list[i].granted > 0) {
-            g->parts[g->count].worker = list[i].id;
-            g->parts[g->count++].slots = list[i].granted;
+            g->parts[g->count++] =
+                (struct granting_part){.whole = g, .worker = list[i].id, .slots = list[i].granted};
         }
     }
     rc = grant_parts(m, app, g);
@@ -153,13 +187,24 @@ void slots_release(struct master *m, struct peer *peer, const struct msg_slots_r
         return;
     }
     for (uint32_t i = 0; i < msg->grants_count; i++) {
-        struct msg_grant_revoke revoke = {
-            .app = app->id, .epoch = app->epoch, .slots = msg->grants[i].slots};
-        const struct worker_entry *entry = workers_find(&m->workers, msg->grants[i].worker);
-        struct peer *worker = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
-        workers_release(&m->workers, app->id, msg->grants[i].worker, msg->grants[i].slots);
-        if (worker && revoke.slots > 0) {
-            (void)peer_tell(worker, MSG_GRANT_REVOKE, &revoke);
+        const struct msg_grant *grant = &msg->grants[i];
+        workers_release(&m->workers, app->id, grant->worker, grant->slots);
+        if (grant->slots > 0) { /* to a worker, 0 stands for all */
+            tell_revoke(m, workers_find(&m->workers, grant->worker), app->id, app->epoch,
+                        grant->slots);
+        }
+    }
+}
+
+void slots_keep(struct master *m, const struct worker_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->info.grants_count; i++) {
+        const struct msg_kept_grant *grant = &entry->info.grants[i];
+        const struct app *app = registry_find(&m->registry, grant->app);
+        bool live = app && !app_state_is_end(app->state) && app->epoch == grant->epoch;
+        if (!live || grant->slots == 0 ||
+            workers_grant(&m->workers, grant->app, entry->id, grant->slots) < 0) {
+            tell_revoke(m, entry, grant->app, grant->epoch, 0);
         }
     }
 }

@@ -1,0 +1,342 @@
+/*
+ * launches.c: what is asked for and not running yet.
+ *
+ *     asked ─▶ FETCHING (plugins that are not here) ─▶ started, and answered with the pid
+ *
+ * A launch is refused at once when its application has no grant here, or not enough of it. It fails
+ * when a plugin cannot be had, the process cannot be started, or the grant is revoked meanwhile. A
+ * launch of what runs already is answered as if it had just been started: asks may be repeated.
+ */
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "control/launch.h"
+#include "control/worker/internal.h"
+
+enum launch_kind { LAUNCH_APPMASTER, LAUNCH_EXECUTOR, LAUNCH_NOTHING };
+
+struct launch {
+    struct list_node node; /* worker.launches */
+    struct worker *worker;
+    enum launch_kind kind;
+    uint32_t app; /* 0: of none */
+    uint32_t executor;
+    uint32_t slots;
+    struct reply_token token;
+    uint32_t fetching;
+    struct msg_appmaster_launch appmaster;
+    struct msg_executor_launch of_executor;
+};
+
+static void launch_free(struct launch *l)
+{
+    if (!l) {
+        return;
+    }
+    if (list_is_linked(&l->node)) {
+        list_remove(&l->node);
+        l->worker->launch_count--;
+    }
+    fetch_forget(l->worker, l);
+    fields_deinit(&msg_appmaster_launch_fields, &l->appmaster);
+    fields_deinit(&msg_executor_launch_fields, &l->of_executor);
+    free(l);
+}
+
+static int launch_new(struct worker *w, enum launch_kind kind, struct reply_token token,
+                      struct launch **ret, struct gp_error *err)
+{
+    struct launch *l;
+
+    if (w->launch_count == LAUNCHES_MAX) {
+        return gp_error_set(err, GP_EFULL, "%u processes are being started already", LAUNCHES_MAX);
+    }
+    l = calloc(1, sizeof *l);
+    if (!l) {
+        return gp_error_set(err, GP_ENOMEM, "starting a process");
+    }
+    l->worker = w;
+    l->kind = kind;
+    l->token = token;
+    list_node_init(&l->node);
+    list_push_back(&w->launches, &l->node);
+    w->launch_count++;
+    *ret = l;
+    return 0;
+}
+
+/* ---- the process ---- */
+
+static uint32_t lanes(const struct worker *w, uint32_t asked)
+{
+    uint32_t n = w->lanes ? w->lanes : asked ? asked : w->port->ops->cpu_count(w->port->world);
+
+    n = n > 0 ? n : 1;
+    return n < MSG_LANES_MAX ? n : MSG_LANES_MAX;
+}
+
+static int print_appmaster(const struct launch *l, struct buf *out)
+{
+    struct worker *w = l->worker;
+    const struct msg_appmaster_launch *msg = &l->appmaster;
+    struct launch_appmaster launch = {.app = msg->app,
+                                      .epoch = msg->epoch,
+                                      .name = msg->name,
+                                      .sha256 = msg->sha256,
+                                      .artefacts = w->artefacts.dir,
+                                      .worker = w->address,
+                                      .bind = w->bind_host,
+                                      .advertise = w->advertise_host,
+                                      .masters = msg->masters,
+                                      .masters_count = msg->masters_count};
+
+    return launch_print(&launch_appmaster_fields, &launch, out);
+}
+
+static int print_executor(const struct launch *l, struct buf *out)
+{
+    struct worker *w = l->worker;
+    const struct msg_executor_launch *msg = &l->of_executor;
+    struct launch_executor launch = {.app = msg->app,
+                                     .epoch = msg->epoch,
+                                     .executor = msg->executor,
+                                     .slots = msg->slots,
+                                     .lanes = lanes(w, msg->lanes),
+                                     .appmaster = msg->appmaster,
+                                     .artefacts = w->artefacts.dir,
+                                     .bind = w->bind_host,
+                                     .advertise = w->advertise_host,
+                                     .host = w->host,
+                                     .sockets = w->sockets_dir,
+                                     .data = w->data};
+
+    return launch_print(&launch_executor_fields, &launch, out);
+}
+
+static int start_process(const struct launch *l, struct child **ret, struct gp_error *err)
+{
+    struct worker *w = l->worker;
+    const bool is_appmaster = l->kind == LAUNCH_APPMASTER;
+    const struct ledger_grant *grant = ledger_find(&w->ledger, l->app);
+    struct child_spec spec = {.app = l->app,
+                              .executor = l->executor,
+                              .epoch = is_appmaster ? l->appmaster.epoch : l->of_executor.epoch,
+                              .slots = l->slots,
+                              .role = is_appmaster ? "appmaster" : "executor"};
+    struct buf arg;
+    int rc;
+
+    if (!grant) {
+        return gp_error_set(err, GP_ESTATE, "the grant of application %u was revoked", l->app);
+    }
+    buf_init(&arg, LAUNCH_ARG_MAX_BYTES);
+    rc = is_appmaster ? print_appmaster(l, &arg) : print_executor(l, &arg);
+    spec.arg = rc < 0 ? NULL : buf_c(&arg);
+    spec.token = grant->token;
+    if (spec.arg) {
+        rc = child_start(w, &spec, ret, err);
+    } else {
+        rc = gp_error_set(err, rc < 0 ? rc : GP_ENOMEM, "writing the arguments of a process");
+    }
+    buf_deinit(&arg);
+    return rc;
+}
+
+/* Everything is here: starts and answers. */
+static int go(struct launch *l, struct gp_error *err)
+{
+    struct worker *w = l->worker;
+    struct msg_launched launched = {0};
+    struct child *child = NULL;
+    int rc;
+
+    if (l->kind == LAUNCH_NOTHING) {
+        return endpoint_reply(w->ep, l->token, NULL);
+    }
+    rc = start_process(l, &child, err);
+    if (rc < 0) {
+        LOG_WARN(worker_log(w), "process.launch_failed", KV_U64("app", l->app),
+                 KV_U64("executor", l->executor), KV_STR("error", err->text));
+        return rc;
+    }
+    launched.pid = child->pid;
+    (void)endpoint_reply(w->ep, l->token, &launched); /* who has gone, sees the process register */
+    worker_changed(w);
+    return 0;
+}
+
+/* ---- what it needs ---- */
+
+static void on_fetched(void *user, int code, const struct gp_error *err)
+{
+    struct launch *l = user;
+    struct gp_error failure = {0};
+
+    l->fetching--;
+    if (code < 0) {
+        failure = *err;
+    } else if (l->fetching == 0) {
+        code = go(l, &failure);
+    } else {
+        return;
+    }
+    if (code < 0) {
+        (void)endpoint_reply_error(l->worker->ep, l->token, &failure);
+    }
+    launch_free(l);
+}
+
+static int want(struct launch *l, const char *sha256, struct gp_error *err)
+{
+    int rc = fetch_artefact(l->worker, sha256, on_fetched, l, err);
+
+    if (rc == 0) {
+        l->fetching++;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* Goes on with a launch whose wants were told; rc is how that went. Frees it unless it waits. */
+static int proceed(struct launch *l, int rc, struct gp_error *err)
+{
+    if (rc >= 0 && l->fetching > 0) {
+        return 0;
+    }
+    if (rc >= 0) {
+        rc = go(l, err);
+    }
+    launch_free(l);
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- who may ---- */
+
+static uint32_t slots_being_started(const struct worker *w, uint32_t app)
+{
+    uint32_t slots = 0;
+
+    LIST_FOREACH (node, &w->launches) {
+        const struct launch *l = container_of(node, struct launch, node);
+        slots += l->app == app ? l->slots : 0;
+    }
+    return slots;
+}
+
+static bool is_being_started(const struct worker *w, uint32_t app, uint32_t executor)
+{
+    LIST_FOREACH (node, &w->launches) {
+        const struct launch *l = container_of(node, struct launch, node);
+        if (l->kind != LAUNCH_NOTHING && l->app == app && l->executor == executor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 0: go on. 1: it runs already and was answered. */
+static int check(struct worker *w, uint32_t app, uint32_t executor, uint32_t epoch, uint32_t slots,
+                 struct reply_token token, struct gp_error *err)
+{
+    const struct ledger_grant *grant = ledger_find(&w->ledger, app);
+    const struct child *child = child_find(w, app, executor);
+    uint32_t held = children_slots(w, app) + slots_being_started(w, app);
+
+    if (!grant) {
+        return gp_error_set(err, GP_EACCES, "application %u has no grant on this worker", app);
+    }
+    if (epoch < grant->epoch) {
+        return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
+                            epoch, app, grant->epoch);
+    }
+    if (child && child->proc && child->epoch == epoch) {
+        struct msg_launched launched = {.pid = child->pid};
+        (void)endpoint_reply(w->ep, token, &launched); /* who has gone asks again */
+        return 1;
+    }
+    if (is_being_started(w, app, executor)) {
+        return gp_error_set(err, GP_EAGAIN, "executor %u of application %u is being started",
+                            executor, app);
+    }
+    if (held > grant->slots || slots > grant->slots - held) {
+        return gp_error_set(err, GP_EFULL, "application %u has %u slots here, %u of them in use",
+                            app, grant->slots, held);
+    }
+    return 0;
+}
+
+int launch_the_appmaster(struct worker *w, struct msg_appmaster_launch *msg,
+                         struct reply_token token, struct gp_error *err)
+{
+    struct launch *l = NULL;
+    int rc = check(w, msg->app, 0, msg->epoch, 1, token, err);
+
+    if (rc == 0) {
+        rc = launch_new(w, LAUNCH_APPMASTER, token, &l, err);
+    }
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    l->app = msg->app;
+    l->slots = 1;
+    l->appmaster = *msg;
+    *msg = (struct msg_appmaster_launch){0};
+    rc = want(l, l->appmaster.sha256, err);
+    return proceed(l, rc, err);
+}
+
+int launch_an_executor(struct worker *w, struct msg_executor_launch *msg, struct reply_token token,
+                       struct gp_error *err)
+{
+    struct launch *l = NULL;
+    int rc;
+
+    if (msg->executor == 0) {
+        return gp_error_set(err, GP_EINVAL, "executors count from 1");
+    }
+    rc = check(w, msg->app, msg->executor, msg->epoch, msg->slots, token, err);
+    if (rc == 0) {
+        rc = launch_new(w, LAUNCH_EXECUTOR, token, &l, err);
+    }
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    l->app = msg->app;
+    l->executor = msg->executor;
+    l->slots = msg->slots;
+    l->of_executor = *msg;
+    *msg = (struct msg_executor_launch){0};
+    for (uint32_t i = 0; i < l->of_executor.plugins_count && rc >= 0; i++) {
+        rc = want(l, l->of_executor.plugins[i].sha256, err);
+    }
+    return proceed(l, rc, err);
+}
+
+int launch_nothing(struct worker *w, uint32_t app, const char *sha256, struct reply_token token,
+                   struct gp_error *err)
+{
+    struct launch *l = NULL;
+    int rc = launch_new(w, LAUNCH_NOTHING, token, &l, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    l->app = app;
+    rc = want(l, sha256, err);
+    return proceed(l, rc, err);
+}
+
+void launches_cancel(struct worker *w, uint32_t app)
+{
+    LIST_FOREACH_SAFE(node, &w->launches)
+    {
+        struct launch *l = container_of(node, struct launch, node);
+        if (app == 0) {
+            launch_free(l);
+        } else if (l->app == app) {
+            struct gp_error err;
+            (void)gp_error_set(&err, GP_ECANCELED, "the grant of application %u was revoked", app);
+            (void)endpoint_reply_error(w->ep, l->token, &err); /* nobody may wait any more */
+            launch_free(l);
+        }
+    }
+}
