@@ -27,10 +27,12 @@ bool artefact_sha_is_valid(gp_str sha)
     return true;
 }
 
-static int make_path(const struct artefacts *store, gp_str sha, char *path, size_t cap)
+int artefact_path_format(const char *dir, gp_str sha, char *path, size_t cap)
 {
-    ASSERT(artefact_sha_is_valid(sha));
-    return str_format(path, cap, "%s/sha256/%.2s/%.*s", store->dir, sha.ptr, STR_ARG(sha));
+    if (!artefact_sha_is_valid(sha)) {
+        return GP_EINVAL;
+    }
+    return str_format(path, cap, "%s/sha256/%.2s/%.*s", dir, sha.ptr, STR_ARG(sha));
 }
 
 int artefacts_open(struct artefacts *store, const struct port *port, const char *dir,
@@ -53,7 +55,7 @@ int artefacts_open(struct artefacts *store, const struct port *port, const char 
 
 int artefacts_find(const struct artefacts *store, gp_str sha, char *path, size_t cap)
 {
-    if (!artefact_sha_is_valid(sha) || make_path(store, sha, path, cap) < 0) {
+    if (artefact_path_format(store->dir, sha, path, cap) < 0) {
         return 0;
     }
     return store->port->fs->exists(store->port->world, path) == 1;
@@ -209,7 +211,7 @@ static int settle(struct artefact_in *in, struct gp_error *err)
     if (rc < 0) {
         return gp_error_set(err, rc, "%s: %s", in->path, error_sentence(rc));
     }
-    if (make_path(in->store, gp_str_of(in->sha256), path, sizeof path) < 0) {
+    if (artefact_path_format(in->store->dir, gp_str_of(in->sha256), path, sizeof path) < 0) {
         return gp_error_set(err, GP_EINVAL, "the data directory's name is too long");
     }
     (void)str_cut_last(gp_str_of(path), '/', &head, &tail);

@@ -45,6 +45,9 @@ int artefacts_open(struct artefacts *store, const struct port *port, const char 
 /* Whether sha is 64 lower-case hex digits; anything else never becomes a path. */
 bool artefact_sha_is_valid(gp_str sha);
 
+/* Where the store in dir keeps a file, there or not. GP_EINVAL: not a hash; GP_ETOOBIG. */
+int artefact_path_format(const char *dir, gp_str sha, char *path, size_t cap);
+
 /* 1 and the path when the store has it, 0 when not. */
 int artefacts_find(const struct artefacts *store, gp_str sha, char *path, size_t cap);
 

@@ -242,6 +242,19 @@ const struct gp_build *build_service(struct build *b)
     return &b->service;
 }
 
+const struct gp_graph_service *build_graph_service(void)
+{
+    return &graph_service;
+}
+
+void build_refused(struct build *b)
+{
+    if (b->mistakes.count == 0) {
+        mistakes_add(&b->mistakes,
+                     "its build function failed without saying why (gp_mistake() would)");
+    }
+}
+
 uint32_t build_plugin_count(const struct build *b)
 {
     return b->plugin_count - 1;

@@ -25,6 +25,9 @@
 #define MSG_PLUGINS_MAX    64u
 #define MSG_LOG_TEXT_MAX   65536u
 
+/* For text fields of messages that are encoded and not kept. */
+#define MSG_NO_TEXT ((char *)(uintptr_t) "")
+
 struct msg_empty {
     uint8_t unused; /* C has no empty structs */
 };

@@ -65,9 +65,11 @@ static void stop_processes(struct master *m, const struct app *app, uint32_t wor
     }
 }
 
-static void apps_end(struct master *m, uint32_t id, uint32_t state, const char *error)
+static void apps_end_with(struct master *m, uint32_t id, uint32_t state, const char *error,
+                          const struct value *live)
 {
-    struct command command = {.op = COMMAND_STATE, .app = id, .state = state, .error = error};
+    struct command command = {
+        .op = COMMAND_STATE, .app = id, .state = state, .error = error, .live = live};
     struct app_place *place = apps_place(m, id);
     struct app *app = registry_find(&m->registry, id);
 
@@ -98,6 +100,11 @@ static void apps_end(struct master *m, uint32_t id, uint32_t state, const char *
                  KV_STR("error", app->error));
         break;
     }
+}
+
+static void apps_end(struct master *m, uint32_t id, uint32_t state, const char *error)
+{
+    apps_end_with(m, id, state, error, NULL);
 }
 
 static void on_deadline(void *user)
@@ -374,32 +381,43 @@ int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put
 
 /* ---- news ---- */
 
-void apps_state(struct master *m, struct peer *peer, const struct msg_app_state *msg)
+static void ended(struct master *m, const struct app_place *place, const struct msg_app_state *msg)
+{
+    bool killed = place->stopping && msg->state != APP_FINISHED;
+    struct value *live = NULL;
+
+    (void)fields_encode(&msg_app_live_fields, &msg->live,
+                        &live); /* without memory it is not kept */
+    apps_end_with(m, msg->app, killed ? APP_KILLED : msg->state, killed ? NULL : msg->error, live);
+    value_free(live);
+}
+
+int apps_state(struct master *m, struct peer *peer, const struct msg_app_state *msg,
+               struct gp_error *err)
 {
     struct command command = {.op = COMMAND_STATE,
                               .app = msg->app,
                               .state = msg->state,
                               .executors = msg->executors,
                               .tasks = msg->tasks};
-    struct gp_error err = {0};
     struct app_place *place;
     struct app *app;
+    int rc = apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, err);
 
-    if (apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, &err) < 0) {
-        LOG_DEBUG(master_log(m), "app.state_refused", KV_U64("app", msg->app),
-                  KV_STR("error", err.text));
-        return;
+    if (rc < 0) {
+        return rc;
     }
     if (app_state_is_end(msg->state)) {
-        bool killed = place->stopping && msg->state != APP_FINISHED;
-        apps_end(m, app->id, killed ? APP_KILLED : msg->state, killed ? NULL : msg->error);
-        return;
+        ended(m, place, msg);
+        return 0;
     }
-    if (apply(m, &command, &app, &err) >= 0 && msg->state == APP_RUNNING) {
+    rc = apply(m, &command, &app, err);
+    if (rc >= 0 && msg->state == APP_RUNNING) {
         LOG_INFO(master_log(m), "app.started", KV_U64("app", app->id),
                  KV_STR("name", app->spec.name), KV_U64("executors", app->executors),
                  KV_U64("tasks", app->tasks));
     }
+    return rc;
 }
 
 void apps_process_exited(struct master *m, const struct msg_process_exited *msg)

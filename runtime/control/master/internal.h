@@ -93,7 +93,8 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
                   struct reply_token token, struct gp_error *err);
 int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put *msg,
                   struct gp_error *err);
-void apps_state(struct master *m, struct peer *peer, const struct msg_app_state *msg);
+int apps_state(struct master *m, struct peer *peer, const struct msg_app_state *msg,
+               struct gp_error *err);
 void apps_process_exited(struct master *m, const struct msg_process_exited *msg);
 void apps_peer_down(struct master *m, uint64_t peer, const struct gp_error *why);
 void apps_worker_down(struct master *m, uint32_t worker, const char *name);

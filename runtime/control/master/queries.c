@@ -9,8 +9,6 @@
 
 #define NS_PER_MS 1000000
 
-static char no_text[] = "";
-
 void app_summary(const struct app *app, struct msg_app_summary *ret)
 {
     *ret = (struct msg_app_summary){.id = app->id,
@@ -103,10 +101,13 @@ static void describe_answer(struct master *m, struct app *app, struct reply_toke
     const struct app_place *place = apps_place(m, app->id);
     const struct worker_entry *entry = place ? workers_find(&m->workers, place->worker) : NULL;
     struct msg_app_description d = {.plan = app->plan};
+    struct msg_app_live last = {0};
 
     app_summary(app, &d.app);
-    d.appmaster = (struct msg_executor_info){
-        .worker_name = no_text, .worker_address = no_text, .host = no_text, .state = no_text};
+    d.appmaster = (struct msg_executor_info){.worker_name = MSG_NO_TEXT,
+                                             .worker_address = MSG_NO_TEXT,
+                                             .host = MSG_NO_TEXT,
+                                             .state = MSG_NO_TEXT};
     if (entry) {
         d.appmaster.worker = entry->id;
         d.appmaster.worker_name = entry->info.name;
@@ -116,11 +117,14 @@ static void describe_answer(struct master *m, struct app *app, struct reply_toke
     }
     if (live) {
         d.live = *live;
+    } else if (app->live && fields_decode(&msg_app_live_fields, app->live, &last, NULL) >= 0) {
+        d.live = last;
     } else {
         d.live.last_error = app->error;
-        d.live.guarantee = no_text;
+        d.live.guarantee = MSG_NO_TEXT;
     }
     (void)endpoint_reply(m->ep, token, &d); /* a client that has gone needs no answer */
+    fields_deinit(&msg_app_live_fields, &last);
 }
 
 static void on_app_live(void *user, struct peer *peer, const struct answer *answer)

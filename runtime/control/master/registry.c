@@ -20,6 +20,7 @@ static void app_free(struct app *app)
     }
     fields_deinit(&msg_app_submit_fields, &app->spec);
     value_free(app->plan);
+    value_free(app->live);
     free(app->error);
     secret_wipe(app->token, sizeof app->token);
     free(app);
@@ -257,6 +258,7 @@ static int apply_state(struct registry *r, struct app *app, const struct command
     app->tasks = command->tasks ? command->tasks : app->tasks;
     if (app_state_is_end(app->state)) {
         app->finished_ms = command->wall_ms;
+        app->live = command->live ? value_dup(command->live) : NULL; /* nice to have: no error */
         r->ended++;
     }
     return 0;

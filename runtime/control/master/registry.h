@@ -28,6 +28,7 @@ struct app {
     struct msg_app_submit spec; /* as submitted; its name is filled in */
     char token[REGISTRY_TOKEN_SIZE];
     struct value *plan; /* NULL until made */
+    struct value *live; /* what its appmaster said of it at its end; NULL before */
     char *error;        /* "" unless it failed */
     uint32_t executors;
     uint32_t tasks;
@@ -47,7 +48,7 @@ enum command_op {
     COMMAND_SUBMIT, /* submit, token */
     COMMAND_EPOCH,  /* a new life of its appmaster begins */
     COMMAND_PLAN,   /* plan */
-    COMMAND_STATE,  /* state, error, executors, tasks */
+    COMMAND_STATE,  /* state, error, executors, tasks, live */
 };
 
 struct command {
@@ -57,6 +58,7 @@ struct command {
     struct msg_app_submit *submit; /* its content is taken when the command succeeds */
     const char *token;
     const struct value *plan; /* copied */
+    const struct value *live; /* with an end; copied; may be NULL */
     uint32_t state;
     const char *error; /* NULL: as it was */
     uint32_t executors;

@@ -1,0 +1,401 @@
+/*
+ * appmaster.c: the node and its drawing (appmaster.h). Each state is entered by am_move(), which
+ * begins what the state waits for; answers, messages and timers come back through the functions of
+ * planning.c and executors.c, which move on or fail.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/str.h"
+#include "control/appmaster/internal.h"
+
+#define REPORT_TIMEOUT_NS 5000000000 /* for the master to hear how it ended */
+#define RATE_INTERVAL_NS  1000000000
+
+static const char *const state_names[] = {"registering", "loading",  "building",  "resolving",
+                                          "planned",     "slots",    "launching", "assigning",
+                                          "running",     "stopping", "reporting", "ended"};
+
+#define TO(state) (1u << (state))
+
+static const uint32_t moves[] = {
+    [AM_REGISTERING] = TO(AM_LOADING) | TO(AM_STOPPING),
+    [AM_LOADING] = TO(AM_BUILDING) | TO(AM_STOPPING),
+    [AM_BUILDING] = TO(AM_RESOLVING) | TO(AM_STOPPING),
+    [AM_RESOLVING] = TO(AM_PLANNED) | TO(AM_STOPPING),
+    [AM_PLANNED] = TO(AM_SLOTS) | TO(AM_STOPPING),
+    [AM_SLOTS] = TO(AM_LAUNCHING) | TO(AM_STOPPING),
+    [AM_LAUNCHING] = TO(AM_ASSIGNING) | TO(AM_STOPPING),
+    [AM_ASSIGNING] = TO(AM_RUNNING) | TO(AM_STOPPING),
+    [AM_RUNNING] = TO(AM_STOPPING),
+    [AM_STOPPING] = TO(AM_REPORTING),
+    [AM_REPORTING] = TO(AM_ENDED),
+    [AM_ENDED] = 0,
+};
+
+/* ---- telling the master ---- */
+
+static void on_state_answer(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct appmaster *am = user;
+
+    (void)peer;
+    if (answer->code < 0) {
+        LOG_WARN(am_log(am), "appmaster.state_refused", KV_STR("error", answer->err->text));
+    }
+    if (am->state == AM_REPORTING) {
+        am_move(am, AM_ENDED);
+    }
+}
+
+static void tell_state(struct appmaster *am, uint32_t state)
+{
+    struct msg_app_state msg = {.app = am->options.launch->app,
+                                .epoch = am->options.launch->epoch,
+                                .state = state,
+                                .error = am->failure.text,
+                                .executors = am->executor_count,
+                                .tasks = am->plan ? plan_task_count(am->plan) : 0};
+    int rc = app_state_is_end(state) ? stats_live(am, &msg.live) : 0;
+
+    if (rc >= 0) {
+        rc = peer_ask(am->master, MSG_APP_STATE, &msg, REPORT_TIMEOUT_NS, ASK_RETRY,
+                      on_state_answer, am);
+    }
+    fields_deinit(&msg_app_live_fields, &msg.live);
+    if (rc < 0 && am->state == AM_REPORTING) {
+        am_move(am, AM_ENDED); /* the master hears of the exit from our worker */
+    }
+}
+
+static void on_rate_timer(void *user)
+{
+    struct appmaster *am = user;
+
+    stats_rate(am);
+    timer_start(am->rate_timer, RATE_INTERVAL_NS);
+}
+
+void am_move(struct appmaster *am, enum am_state state)
+{
+    ASSERT(moves[am->state] & TO(state));
+    LOG_DEBUG(am_log(am), "appmaster.state", KV_STR("from", state_names[am->state]),
+              KV_STR("to", state_names[state]));
+    am->state = state;
+    switch (state) {
+    case AM_REGISTERING:
+    case AM_BUILDING:
+    case AM_RESOLVING:
+    case AM_LAUNCHING:
+    case AM_ASSIGNING:
+        break; /* begun by those who moved here */
+    case AM_LOADING:
+        planning_load(am);
+        break;
+    case AM_PLANNED:
+        planning_put(am);
+        break;
+    case AM_SLOTS:
+        executors_request_slots(am);
+        break;
+    case AM_RUNNING:
+        timer_stop(am->deadline);
+        am->rated_ns = loop_now_ns(am->port->loop);
+        timer_start(am->rate_timer, RATE_INTERVAL_NS);
+        tell_state(am, APP_RUNNING);
+        break;
+    case AM_STOPPING:
+        timer_stop(am->rate_timer);
+        timer_start(am->deadline, am->options.stop_timeout_ns);
+        executors_stop(am); /* may move on at once */
+        break;
+    case AM_REPORTING:
+        timer_stop(am->deadline);
+        if (am->failure.code < 0) {
+            LOG_WARN(am_log(am), "appmaster.failed", KV_STR("error", am->failure.text));
+        }
+        tell_state(am, am->end);
+        break;
+    case AM_ENDED:
+        if (am->stop_asked) {
+            (void)endpoint_reply(am->ep, am->stop_token, NULL); /* the master may be gone */
+        }
+        timer_start(am->done_timer, 0);
+        break;
+    }
+}
+
+void am_fail_err(struct appmaster *am, const struct gp_error *err)
+{
+    if (am->state >= AM_STOPPING) {
+        return; /* it ends already, for an earlier reason */
+    }
+    am->failure = *err;
+    am->failure.code = err->code < 0 ? err->code : GP_EINTERNAL;
+    am->end = APP_FAILED;
+    am_move(am, AM_STOPPING);
+}
+
+void am_fail(struct appmaster *am, int code, const char *fmt, ...)
+{
+    struct gp_error err = {0};
+    char text[ERROR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)str_vformat(text, sizeof text, fmt, args);
+    va_end(args);
+    (void)gp_error_set(&err, code, "%s", text);
+    am_fail_err(am, &err);
+}
+
+/* ---- timers ---- */
+
+static void on_deadline(void *user)
+{
+    struct appmaster *am = user;
+    uint32_t ready = 0;
+
+    if (am->state == AM_STOPPING) {
+        executors_stop_hard(am);
+        return;
+    }
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        ready += am->executors[i].state != EXECUTOR_LAUNCHING;
+    }
+    am_fail(am, GP_ETIMEOUT, "it did not start in time: still %s, %u of %u executors registered",
+            state_names[am->state], ready, am->executor_count);
+}
+
+static void on_done_timer(void *user)
+{
+    struct appmaster *am = user;
+
+    LOG_INFO(am_log(am), "appmaster.ended", KV_STR("state", app_state_names[am->end]));
+    am->options.on_done(am->options.user,
+                        am->end == APP_FAILED ? APPMASTER_EXIT_FAILED : APPMASTER_EXIT_OK);
+}
+
+/* ---- connections ---- */
+
+static void on_welcome(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct appmaster *am = user;
+
+    (void)peer;
+    if (am->state != AM_REGISTERING) {
+        return; /* a master that came back: it knows us again */
+    }
+    if (answer->code < 0) {
+        am_fail(am, answer->code, "the master refused the appmaster: %s", answer->err->text);
+        return;
+    }
+    am->welcome = *(struct msg_appmaster_welcome *)answer->msg;
+    *(struct msg_appmaster_welcome *)answer->msg = (struct msg_appmaster_welcome){0};
+    LOG_INFO(am_log(am), "appmaster.registered", KV_U64("app", am->options.launch->app),
+             KV_STR("name", am->welcome.name));
+    am_move(am, AM_LOADING);
+}
+
+static void on_up(void *user, struct peer *peer)
+{
+    struct appmaster *am = user;
+    struct msg_appmaster_register msg = {.app = am->options.launch->app,
+                                         .epoch = am->options.launch->epoch,
+                                         .address = am->address,
+                                         .pid = am->port->ops->self_pid(am->port->world)};
+
+    if (peer == am->master &&
+        peer_ask(peer, MSG_APPMASTER_REGISTER, &msg, ASK_TIMEOUT_NS, 0, on_welcome, am) < 0) {
+        LOG_WARN(am_log(am), "appmaster.register_failed");
+    }
+}
+
+static void on_down(void *user, struct peer *peer, const struct gp_error *why)
+{
+    struct appmaster *am = user;
+
+    if (peer != am->master && peer != am->home) {
+        (void)executors_peer_down(am, peer, why);
+    }
+}
+
+static int on_query(struct appmaster *am, struct reply_token token, struct gp_error *err)
+{
+    struct msg_app_live live = {0};
+    int rc = stats_live(am, &live);
+
+    if (rc >= 0) {
+        rc = endpoint_reply(am->ep, token, &live);
+    }
+    fields_deinit(&msg_app_live_fields, &live);
+    return rc < 0 ? gp_error_set(err, rc, "describing: %s", error_sentence(rc)) : 0;
+}
+
+static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
+{
+    struct appmaster *am = user;
+
+    switch (in->type) {
+    case MSG_APP_STOP:
+        am->stop_token = in->token;
+        am->stop_asked = true;
+        appmaster_stop(am);
+        return 0;
+    case MSG_APP_QUERY:
+        return on_query(am, in->token, err);
+    case MSG_PROCESS_EXITED:
+        executors_exited(am, in->msg);
+        return 0;
+    case MSG_EXECUTOR_REGISTER:
+        return executors_register(am, peer, in->msg, in->token, err);
+    case MSG_EXECUTOR_REPORT:
+        executors_report(am, peer, in->msg);
+        return 0;
+    case MSG_EXECUTOR_FAILED:
+        executors_failed(am, peer, in->msg);
+        return 0;
+    case MSG_EXECUTOR_DONE:
+        executors_done(am, peer);
+        return 0;
+    default:
+        return GP_EUNSUPPORTED;
+    }
+}
+
+static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
+                       struct gp_error *err)
+{
+    const struct appmaster *am = user;
+
+    (void)role;
+    (void)name;
+    if (!str_eq(key, gp_str_of(am->key))) {
+        return gp_error_set(err, GP_EACCES, "no key '%.*s' here: this is %s", STR_ARG(key),
+                            am->key);
+    }
+    ret->len = strlen(am->options.token);
+    memcpy(ret->bytes, am->options.token, ret->len);
+    return 0;
+}
+
+static const struct endpoint_events events = {
+    .on_up = on_up,
+    .on_down = on_down,
+    .on_message = on_message,
+    .key_find = on_key_find,
+};
+
+/* ---- life ---- */
+
+static int listen_on(struct appmaster *am, struct gp_error *err)
+{
+    const struct launch_appmaster *launch = am->options.launch;
+    struct net_addr bind;
+    struct net_addr bound;
+    gp_str head;
+    gp_str port;
+    int rc;
+
+    (void)str_format(bind.text, sizeof bind.text, "%s:0", launch->bind);
+    rc = endpoint_listen(am->ep, &bind, &bound, err);
+    if (rc < 0) {
+        return rc;
+    }
+    (void)str_cut_last(gp_str_of(bound.text), ':', &head, &port);
+    return str_format(am->address, sizeof am->address, "%s:%.*s",
+                      launch->advertise[0] ? launch->advertise : launch->bind, STR_ARG(port));
+}
+
+static int dial(struct appmaster *am, char *const *addresses, uint32_t count, const char *target,
+                struct peer **ret)
+{
+    struct net_addr addrs[MSG_MASTERS_MAX];
+    struct dial_spec spec = {
+        .addrs = addrs, .addrs_count = count, .target = target, .key = am->key};
+
+    for (uint32_t i = 0; i < count && i < MSG_MASTERS_MAX; i++) {
+        (void)str_format(addrs[i].text, sizeof addrs[i].text, "%s", addresses[i]);
+    }
+    return endpoint_dial(am->ep, &spec, ret);
+}
+
+int appmaster_new(const struct appmaster_options *options, struct appmaster **ret,
+                  struct gp_error *err)
+{
+    const struct launch_appmaster *launch = options->launch;
+    struct appmaster *am = calloc(1, sizeof *am);
+    struct endpoint_config config = {.port = options->port,
+                                     .role = ROLE_APPMASTER,
+                                     .limits = options->limits,
+                                     .events = &events,
+                                     .user = am};
+    char *home[] = {launch->worker};
+    int rc;
+
+    if (!am) {
+        return gp_error_set(err, GP_ENOMEM, "starting an appmaster");
+    }
+    am->options = *options;
+    am->options.start_timeout_ns =
+        options->start_timeout_ns ? options->start_timeout_ns : START_TIMEOUT_NS;
+    am->options.stop_timeout_ns =
+        options->stop_timeout_ns ? options->stop_timeout_ns : STOP_TIMEOUT_NS / 2;
+    am->port = options->port;
+    am->end = APP_FINISHED;
+    (void)str_format(am->key, sizeof am->key, "app/%u", launch->app);
+    config.name = am->key;
+    rc = strlen(options->token) <= CONN_SECRET_MAX ? 0 : GP_EINVAL;
+    rc = rc < 0 ? rc : timer_new(am->port->loop, on_deadline, am, &am->deadline);
+    rc = rc < 0 ? rc : timer_new(am->port->loop, on_done_timer, am, &am->done_timer);
+    rc = rc < 0 ? rc : timer_new(am->port->loop, on_rate_timer, am, &am->rate_timer);
+    rc = rc < 0 ? rc : endpoint_new(&config, &am->ep);
+    if (rc < 0) {
+        (void)gp_error_set(err, rc, "starting an appmaster: %s", error_sentence(rc));
+        goto cleanup;
+    }
+    rc = listen_on(am, err);
+    if (rc >= 0) {
+        timer_start(am->deadline, am->options.start_timeout_ns);
+        rc = dial(am, launch->masters, launch->masters_count, "master", &am->master);
+        rc = rc < 0 ? rc : dial(am, home, 1, NULL, &am->home);
+        if (rc < 0) {
+            (void)gp_error_set(err, rc, "reaching master and worker: %s", error_sentence(rc));
+        }
+    }
+cleanup:
+    if (rc < 0) {
+        appmaster_free(am);
+        return rc;
+    }
+    *ret = am;
+    return 0;
+}
+
+void appmaster_free(struct appmaster *am)
+{
+    if (!am) {
+        return;
+    }
+    endpoint_free(am->ep);
+    timer_free(am->deadline);
+    timer_free(am->done_timer);
+    timer_free(am->rate_timer);
+    executors_deinit(am);
+    planning_deinit(am);
+    free(am);
+}
+
+void appmaster_stop(struct appmaster *am)
+{
+    if (am->state < AM_STOPPING) {
+        am->end = APP_KILLED;
+        am_move(am, AM_STOPPING);
+    }
+}
+
+const char *appmaster_address(const struct appmaster *am)
+{
+    return am->address;
+}

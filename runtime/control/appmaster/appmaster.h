@@ -1,0 +1,70 @@
+/*
+ * appmaster.h: what owns one application, as one actor: its plan, its processes, its end.
+ *
+ *     REGISTERING ─▶ LOADING ─▶ BUILDING ─▶ RESOLVING ─▶ PLANNED ─┐
+ *          └────────── the plan of an earlier epoch ──────────────┴▶ SLOTS
+ *     SLOTS ─▶ LAUNCHING ─▶ ASSIGNING ─▶ RUNNING ─▶ STOPPING ─▶ REPORTING ─▶ ENDED
+ *
+ *     any state up to RUNNING may move to STOPPING: a failure, app.stop, the deadline of the start
+ *
+ *   REGISTERING  asks a master what it is to do
+ *   LOADING      reads the application's shared object and compares its note with its symbol
+ *   BUILDING     runs its build function
+ *   RESOLVING    one by one: asks the master for a plugin that the graph names, has the worker
+ *                fetch it, loads it
+ *   PLANNED      gives the plan to the master, to be kept
+ *   SLOTS        asks for slots; answered with one grant for each executor
+ *   LAUNCHING    has the workers start executors; waits until each has registered
+ *   ASSIGNING    tells every executor the plan and the placement; they open their tasks
+ *   RUNNING      adds up reports; waits until all are done, or one fails
+ *   STOPPING     asks executors to close their tasks and end, then makes them
+ *   REPORTING    tells the master how it ended, with the last counts
+ *
+ * Fails when: the plugin cannot be loaded, the graph has mistakes, slots are short, an executor
+ * cannot be started, a task fails, an executor dies; the text that says so goes to the master. A
+ * master that is lost is looked for while the application goes on.
+ *
+ * One loop, one thread. User code runs here only in LOADING, BUILDING and RESOLVING.
+ * Events logged: appmaster.registered, appmaster.state, appmaster.plan_made,
+ * appmaster.executor_up, appmaster.executor_lost, appmaster.failed, appmaster.ended.
+ */
+#ifndef CONTROL_APPMASTER_APPMASTER_H
+#define CONTROL_APPMASTER_APPMASTER_H
+
+#include "actor/endpoint.h"
+#include "control/launch.h"
+#include "control/limits.h"
+
+struct appmaster;
+
+/* What `gpd appmaster` exits with. */
+#define APPMASTER_EXIT_OK     0 /* finished, or stopped when asked */
+#define APPMASTER_EXIT_FAILED 1 /* the application failed; the master knows why */
+
+struct appmaster_options {
+    const struct port *port;               /* borrowed, outlives the appmaster, as the next two */
+    const struct launch_appmaster *launch; /* as its worker said */
+    const char *token;                     /* of the application: port_env(LAUNCH_TOKEN_ENV) */
+    int64_t start_timeout_ns;              /* 0: START_TIMEOUT_NS */
+    int64_t stop_timeout_ns;               /* 0: half of STOP_TIMEOUT_NS */
+    struct endpoint_limits limits;
+    /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
+     */
+    void (*on_done)(void *user, int32_t exit_code);
+    void *user;
+};
+
+/* Listens and looks for its master. */
+int appmaster_new(const struct appmaster_options *options, struct appmaster **ret,
+                  struct gp_error *err);
+
+/* Ends all connections at once; executors see it and end. NULL is fine. */
+void appmaster_free(struct appmaster *am);
+
+/* As app.stop from the master: closes the application in order, then on_done. */
+void appmaster_stop(struct appmaster *am);
+
+/* "host:port" that others reach it by. */
+const char *appmaster_address(const struct appmaster *am);
+
+#endif

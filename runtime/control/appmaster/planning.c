@@ -1,0 +1,244 @@
+/*
+ * planning.c: from a shared object to a plan.
+ *
+ * User code runs here: constructors and init of plugins, and build. Plugins that the graph names
+ * come one after the other: the master says which file it is, the worker below fetches it, it is
+ * loaded. One that cannot be had is a mistake among the others that build_finish() tells of.
+ */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/str.h"
+#include "control/appmaster/internal.h"
+#include "control/artefacts.h"
+
+#define FETCH_TIMEOUT_NS 20000000000
+
+/* No task lives in an appmaster; that the tables exist is what plugins may ask. */
+static const struct gp_task_service no_tasks = {.size = sizeof no_tasks};
+static const struct gp_io_service no_io = {.size = sizeof no_io};
+
+static const void *host_service(const struct gp_host *host, const char *id)
+{
+    (void)host;
+    if (strcmp(id, GP_SERVICE_GRAPH) == 0) {
+        return build_graph_service();
+    }
+    if (strcmp(id, GP_SERVICE_TASK) == 0) {
+        return &no_tasks;
+    }
+    return strcmp(id, GP_SERVICE_IO) == 0 ? &no_io : NULL;
+}
+
+static int artefact_path(const struct appmaster *am, const char *sha, char *path, size_t cap)
+{
+    return artefact_path_format(am->options.launch->artefacts, gp_str_of(sha), path, cap);
+}
+
+static int load(struct appmaster *am, const char *sha, struct gp_error *err)
+{
+    char path[ARTEFACT_PATH_MAX];
+    int rc = artefact_path(am, sha, path, sizeof path);
+
+    if (rc < 0) {
+        return gp_error_set(err, rc, "'%s' is no sha256", sha);
+    }
+    rc = plugin_load(am->port, path, &am->host, &am->plugins[am->plugin_count], err);
+    if (rc >= 0) {
+        am->plugin_count++;
+    }
+    return rc;
+}
+
+/* ---- the end of it ---- */
+
+static void finish(struct appmaster *am)
+{
+    struct build_plugin plugins[PLAN_PLUGINS_MAX];
+    struct gp_error err = {0};
+
+    plugins[0] = (struct build_plugin){am->plugins[0].entry->name, am->plugins[0].entry->version,
+                                       am->welcome.sha256, am->plugins[0].catalog};
+    for (uint32_t i = 1; i < am->plugin_count; i++) {
+        plugins[i] =
+            (struct build_plugin){build_plugin_name(am->build, i - 1), am->resolved[i].version,
+                                  am->resolved[i].sha256, am->plugins[i].catalog};
+    }
+    if (build_finish(am->build, plugins, &am->plan, &err) < 0) {
+        am_fail_err(am, &err);
+        return;
+    }
+    LOG_INFO(am_log(am), "appmaster.plan_made", KV_U64("processors", am->plan->processor_count),
+             KV_U64("edges", am->plan->edge_count), KV_U64("tasks", plan_task_count(am->plan)));
+    am_move(am, AM_PLANNED);
+}
+
+/* ---- RESOLVING ---- */
+
+static void resolve_next(struct appmaster *am);
+
+static void on_fetched(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct appmaster *am = user;
+    struct gp_error err = {0};
+
+    (void)peer;
+    if (am->state != AM_RESOLVING) {
+        return;
+    }
+    if (answer->code < 0) {
+        am_fail(am, answer->code, "plugin '%s' could not be fetched: %s",
+                am->resolved[am->plugin_count].name, answer->err->text);
+    } else if (load(am, am->resolved[am->plugin_count].sha256, &err) < 0) {
+        am_fail_err(am, &err);
+    } else {
+        resolve_next(am);
+    }
+}
+
+static void on_resolved(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct appmaster *am = user;
+    struct msg_plugin_resolved *resolved = &am->resolved[am->plugin_count];
+    struct msg_plugin_fetch fetch;
+    int rc;
+
+    (void)peer;
+    if (am->state != AM_RESOLVING) {
+        return;
+    }
+    if (answer->code < 0) {
+        am_fail(am, answer->code, "the graph cannot run: %s", answer->err->text);
+        return;
+    }
+    *resolved = *(struct msg_plugin_resolved *)answer->msg;
+    *(struct msg_plugin_resolved *)answer->msg = (struct msg_plugin_resolved){0};
+    fetch.sha256 = resolved->sha256;
+    rc = peer_ask(am->home, MSG_PLUGIN_FETCH, &fetch, FETCH_TIMEOUT_NS, ASK_RETRY, on_fetched, am);
+    if (rc < 0) {
+        am_fail(am, rc, "plugin '%s' could not be fetched: %s", resolved->name, error_sentence(rc));
+    }
+}
+
+static void resolve_next(struct appmaster *am)
+{
+    uint32_t next = am->plugin_count - 1;
+    struct msg_plugin_resolve msg;
+    int rc;
+
+    if (next == build_plugin_count(am->build)) {
+        finish(am);
+        return;
+    }
+    msg.name = (char *)(uintptr_t)build_plugin_name(am->build, next);
+    rc = peer_ask(am->master, MSG_PLUGIN_RESOLVE, &msg, ASK_TIMEOUT_NS, ASK_RETRY, on_resolved, am);
+    if (rc < 0) {
+        am_fail(am, rc, "plugin '%s' could not be resolved: %s", msg.name, error_sentence(rc));
+    }
+}
+
+/* ---- LOADING and BUILDING ---- */
+
+static int build(struct appmaster *am, struct gp_error *err)
+{
+    struct build_parallelism parallelism[MSG_PROCESSORS_MAX];
+    const struct msg_appmaster_welcome *w = &am->welcome;
+    struct build_options options = {.app_name = w->name,
+                                    .host = &am->host,
+                                    .catalog = am->plugins[0].catalog,
+                                    /* the same two pointers, by the assertion below */
+                                    .config = (const struct plan_config *)w->config,
+                                    .config_count = w->config_count,
+                                    .parallelism = parallelism,
+                                    .parallelism_count = w->parallelism_count};
+    int rc;
+
+    _Static_assert(sizeof(struct plan_config) == sizeof(struct msg_config) &&
+                       offsetof(struct plan_config, value) == offsetof(struct msg_config, value),
+                   "msg_config and plan_config are alike");
+    ASSERT(w->parallelism_count <= ARRAY_LEN(parallelism));
+    for (uint32_t i = 0; i < w->parallelism_count; i++) {
+        parallelism[i] =
+            (struct build_parallelism){w->parallelism[i].processor, w->parallelism[i].count};
+    }
+    port_random(am->port, &options.hash_seed, sizeof options.hash_seed);
+    rc = build_new(&options, &am->build);
+    if (rc < 0) {
+        return gp_error_set(err, rc, "building the graph");
+    }
+    if (am->plugins[0].app->build(build_service(am->build)) != GP_OK) {
+        build_refused(am->build); /* build_finish() tells why */
+    }
+    return 0;
+}
+
+void planning_load(struct appmaster *am)
+{
+    struct gp_error err = {0};
+
+    am->host = (struct gp_host){.size = sizeof am->host,
+                                .abi_major = GP_ABI_MAJOR,
+                                .abi_minor = GP_ABI_MINOR,
+                                .version = GP_VERSION,
+                                .service = host_service};
+    if (load(am, am->welcome.sha256, &err) < 0) {
+        am_fail_err(am, &err);
+        return;
+    }
+    if (!am->plugins[0].app || !am->plugins[0].app->build) {
+        am_fail(am, GP_EABI, "plugin '%s' has no application in it", am->plugins[0].entry->name);
+        return;
+    }
+    am_move(am, AM_BUILDING);
+    if (build(am, &err) < 0) {
+        am_fail_err(am, &err);
+        return;
+    }
+    am_move(am, AM_RESOLVING);
+    resolve_next(am);
+}
+
+/* ---- PLANNED ---- */
+
+static void on_plan_kept(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct appmaster *am = user;
+
+    (void)peer;
+    if (am->state != AM_PLANNED) {
+        return;
+    }
+    if (answer->code < 0) {
+        am_fail(am, answer->code, "the master did not keep the plan: %s", answer->err->text);
+        return;
+    }
+    am_move(am, AM_SLOTS);
+}
+
+void planning_put(struct appmaster *am)
+{
+    struct msg_plan_put msg = {.app = am->options.launch->app, .epoch = am->options.launch->epoch};
+    int rc = plan_encode(am->plan, &msg.plan);
+
+    if (rc >= 0) {
+        rc = peer_ask(am->master, MSG_PLAN_PUT, &msg, ASK_TIMEOUT_NS, ASK_RETRY, on_plan_kept, am);
+    }
+    value_free(msg.plan);
+    if (rc < 0) {
+        am_fail(am, rc, "the plan could not be given to the master: %s", error_sentence(rc));
+    }
+}
+
+void planning_deinit(struct appmaster *am)
+{
+    build_free(am->build);
+    plan_free(am->plan);
+    placement_deinit(&am->placement);
+    for (uint32_t i = am->plugin_count; i > 0; i--) {
+        plugin_unload(am->port, &am->plugins[i - 1]);
+    }
+    for (uint32_t i = 0; i < PLAN_PLUGINS_MAX; i++) {
+        fields_deinit(&msg_plugin_resolved_fields, &am->resolved[i]);
+    }
+    fields_deinit(&msg_appmaster_welcome_fields, &am->welcome);
+}
