@@ -123,7 +123,7 @@ int sim_child_spawn(void *world, struct loop *loop, const struct proc_spec *spec
     if (proc == NULL) {
         return gp_error_set(err, GP_ENOMEM, "no memory for a process");
     }
-    rc = sim_proc_new(parent->host, spec->args, &proc->child);
+    rc = sim_proc_new(parent->host, spec->args, spec->env, &proc->child);
     if (rc < 0) {
         free(proc);
         return gp_error_set(err, rc, "cannot start a process: %s", error_sentence(rc));

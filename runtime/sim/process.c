@@ -164,35 +164,32 @@ static void on_start_due(struct sim_event *event)
     sim_loop_leave(&proc->loop, before);
 }
 
-static void args_free(char **args)
+static void texts_free(char **texts)
 {
-    for (size_t i = 0; args != NULL && args[i] != NULL; i++) {
-        free(args[i]);
+    for (size_t i = 0; texts != NULL && texts[i] != NULL; i++) {
+        free(texts[i]);
     }
-    free(args);
+    free(texts);
 }
 
-static int args_dup(const char *const *args, char ***ret)
+static int texts_dup(const char *const *texts, char ***ret)
 {
     size_t count = 0;
     char **dup;
 
-    while (args[count] != NULL) {
+    while (texts[count] != NULL) {
         if (++count > PROC_ARGS_MAX) {
             return GP_ETOOBIG;
         }
-    }
-    if (count == 0) {
-        return GP_EINVAL;
     }
     dup = calloc(count + 1, sizeof(*dup));
     if (dup == NULL) {
         return GP_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        dup[i] = str_dup(gp_str_of(args[i]));
+        dup[i] = str_dup(gp_str_of(texts[i]));
         if (dup[i] == NULL) {
-            args_free(dup);
+            texts_free(dup);
             return GP_ENOMEM;
         }
     }
@@ -214,10 +211,12 @@ static void port_init(struct sim_proc *proc)
         .fs = &sim_fs_ops,
         .loop = &proc->loop.base,
         .log = &proc->log,
+        .env = (const char *const *)proc->env,
     };
 }
 
-int sim_proc_new(struct sim_host *host, const char *const *args, struct sim_proc **ret)
+int sim_proc_new(struct sim_host *host, const char *const *args, const char *const *env,
+                 struct sim_proc **ret)
 {
     struct sim *sim = host->sim;
     struct sim_proc *proc;
@@ -226,12 +225,19 @@ int sim_proc_new(struct sim_host *host, const char *const *args, struct sim_proc
     if (sim->proc_count >= SIM_PROCS_MAX) {
         return GP_EFULL;
     }
+    if (args[0] == NULL) {
+        return GP_EINVAL;
+    }
     proc = calloc(1, sizeof(*proc));
     if (proc == NULL) {
         return GP_ENOMEM;
     }
-    rc = args_dup(args, &proc->args);
+    rc = texts_dup(args, &proc->args);
+    if (rc >= 0 && env != NULL) {
+        rc = texts_dup(env, &proc->env);
+    }
     if (rc < 0) {
+        texts_free(proc->args);
         free(proc);
         return rc;
     }
@@ -263,13 +269,14 @@ void sim_proc_free(struct sim_proc *proc)
 {
     ASSERT(proc->state == SIM_PROC_DEAD);
     list_remove(&proc->node);
-    args_free(proc->args);
+    texts_free(proc->args);
+    texts_free(proc->env);
     free(proc);
 }
 
 int sim_spawn(struct sim_host *host, const char *const *args, struct sim_proc **ret)
 {
-    return sim_proc_new(host, args, ret);
+    return sim_proc_new(host, args, NULL, ret);
 }
 
 /* ---- stopping and going on ---- */

@@ -106,6 +106,7 @@ struct sim_proc {
     int64_t pid;
     char name[SIM_NAME_MAX];
     char **args;
+    char **env; /* NULL: none */
     struct port port;
     struct log log;
     struct rng rng; /* of port_random */
@@ -255,7 +256,8 @@ void sim_procs_reap(struct sim *sim);
 /* A loop of a leaving process has nothing more to do: the process may be dead. */
 void sim_proc_check_left(struct sim_proc *proc);
 
-int sim_proc_new(struct sim_host *host, const char *const *args, struct sim_proc **ret);
+int sim_proc_new(struct sim_host *host, const char *const *args, const char *const *env,
+                 struct sim_proc **ret);
 void sim_proc_free(struct sim_proc *proc);
 
 /* What the process writes to stdout and stderr. */

@@ -230,3 +230,71 @@ GP_TEST(process, loads_plugins_for_itself)
     town_end(&town); /* dies with the other one open */
     GP_CHECK_EQ(loads, 0);
 }
+
+/* ---- what a parent hands to its child ---- */
+
+struct family {
+    char secret[32]; /* as the child found it */
+    char other[32];
+};
+
+static void no_output(void *user, const char *ptr, size_t len)
+{
+    (void)user;
+    (void)ptr;
+    (void)len;
+}
+
+static void no_exit(void *user, const struct proc_exit *how)
+{
+    (void)user;
+    (void)how;
+}
+
+static int family_start(void *ctx, const struct port *port, const char *const *args,
+                        void **ret_node, struct gp_error *err)
+{
+    struct family *family = ctx;
+    const char *const child[] = {"child", NULL};
+    const char *env[] = {"GEARPUMP_A=1", "GEARPUMP_SECRET=swordfish", NULL};
+    const struct proc_spec spec = {
+        .args = child, .env = env, .on_output = no_output, .on_exit = no_exit};
+    struct proc *proc;
+
+    *ret_node = ctx;
+    if (strcmp(args[0], "parent") == 0) {
+        GP_CHECK(port_env(port, "GEARPUMP_SECRET") == NULL);
+        return port_spawn(port, &spec, &proc, err);
+    }
+    GP_REQUIRE(port_env(port, "GEARPUMP_SECRET") != NULL);
+    (void)str_format(family->secret, sizeof(family->secret), "%s",
+                     port_env(port, "GEARPUMP_SECRET"));
+    (void)str_format(family->other, sizeof(family->other), "%s", port_env(port, "GEARPUMP_A"));
+    GP_CHECK(port_env(port, "GEARPUMP_SEC") == NULL);
+    return 0;
+}
+
+static void family_stop(void *ctx, void *node)
+{
+    (void)ctx;
+    (void)node;
+}
+
+GP_TEST(process, hands_its_child_an_environment)
+{
+    struct family family = {0};
+    struct sim_options options = {
+        .seed = 1, .start = family_start, .stop = family_stop, .ctx = &family};
+    const char *const args[] = {"parent", NULL};
+    struct sim_host *host;
+    struct sim_proc *proc;
+    struct sim *sim;
+
+    GP_REQUIRE_EQ(sim_new(&options, &sim), 0);
+    GP_REQUIRE_EQ(sim_host_add(sim, "10.0.0.1", &host), 0);
+    GP_REQUIRE_EQ(sim_spawn(host, args, &proc), 0);
+    GP_CHECK_EQ(sim_run_for(sim, 100 * MS, NULL), 0);
+    GP_CHECK_STR_EQ(family.secret, "swordfish");
+    GP_CHECK_STR_EQ(family.other, "1");
+    sim_free(sim);
+}
