@@ -135,8 +135,8 @@ static int from_appmaster(struct master *m, struct peer *peer, struct incoming *
         slots_release(m, peer, in->msg);
         return 0;
     case MSG_APP_STATE:
-        apps_state(m, peer, in->msg);
-        return endpoint_reply(m->ep, in->token, NULL);
+        rc = apps_state(m, peer, in->msg, err);
+        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
     default:
         return GP_EUNSUPPORTED;
     }
