@@ -18,8 +18,8 @@ struct edge_inproc;
 struct edge_inproc_ops {
     /*
      * Starts a child; spec is borrowed until return, its args are for the host. The host keeps
-     * `child` until it has called edge_inproc_exited(), and reports nothing before it returns. 0 and a node of its own, or negative, and
-     * then nothing was started.
+     * `child` until it has called edge_inproc_exited(), and reports nothing before it returns. 0
+     * and a node of its own, or negative, and then nothing was started.
      */
     int (*start)(void *host, const struct proc_spec *spec, struct edge_inproc *child,
                  void **ret_node, struct gp_error *err);

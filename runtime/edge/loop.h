@@ -92,4 +92,18 @@ uint64_t edge_loop_timeout_ms(const struct edge_loop *l, int64_t delay_ns);
 /* The error code nearest to a negative result of libuv. */
 int edge_error_of(int uv_status);
 
+/* ---- entries of loop_ops (loop_objects.c) ---- */
+
+int edge_timer_new(struct loop *loop, loop_fn fn, void *user, struct timer **ret_timer);
+void edge_timer_start(struct timer *timer, int64_t delay_ns);
+void edge_timer_stop(struct timer *timer);
+void edge_timer_free(struct timer *timer);
+int edge_fd_watch_new(struct loop *loop, int fd, fd_watch_fn fn, void *user,
+                      struct fd_watch **ret_watch);
+int edge_fd_watch_set(struct fd_watch *watch, int events);
+void edge_fd_watch_free(struct fd_watch *watch);
+int edge_doorbell_new(struct loop *loop, loop_fn fn, void *user, struct doorbell **ret_bell);
+void edge_doorbell_ring(struct doorbell *bell);
+void edge_doorbell_free(struct doorbell *bell);
+
 #endif

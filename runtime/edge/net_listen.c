@@ -6,9 +6,8 @@
  * listener accepts only so many connections a turn, and without descriptors it pauses rather than
  * spins (or drops connections, as libuv would).
  *
- * A Unix socket file may be left by a process that died. Whether somebody listens is found by
- * connecting; replacing it happens under a lock on the folder, so that two who start at the same
- * moment cannot both take the name.
+ * A Unix socket file may be left by a process that died. It is replaced under a lock on the folder:
+ * of two who find it at the same moment the second must not remove the socket of the first.
  *
  * Failures: all of net_listen() are told in words. A failed accept concerns one connection.
  */
@@ -108,8 +107,11 @@ static int failed(struct gp_error *err, const struct net_addr *addr, const char 
                         strerror(cause));
 }
 
-/* Whether somebody answers at a socket file: 1, 0 (nobody: stale) or negative errno. */
-static int is_answered(const union edge_sockaddr *to)
+/*
+ * Whether some process has the socket of a file: 1, 0 (stale) or negative errno. Asked with a socket
+ * of the wrong type, which a live one refuses by type (EPROTOTYPE) without seeing a connection.
+ */
+static int has_owner(const union edge_sockaddr *to)
 {
     struct stat file;
     int fd;
@@ -121,7 +123,7 @@ static int is_answered(const union edge_sockaddr *to)
     if (!S_ISSOCK(file.st_mode)) {
         return -EEXIST;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -errno;
     }
@@ -130,7 +132,7 @@ static int is_answered(const union edge_sockaddr *to)
     if (rc == ECONNREFUSED) {
         return 0;
     }
-    return rc == 0 || rc == EAGAIN ? 1 : -rc; /* EAGAIN: its queue is full */
+    return rc == 0 || rc == EPROTOTYPE ? 1 : -rc;
 }
 
 /* Locks the folder of a socket file; returns the descriptor that holds the lock, or -errno. */
@@ -155,47 +157,39 @@ static int lock_folder(const union edge_sockaddr *to)
     return -EAGAIN;
 }
 
-/* Removes a socket file that nobody listens on. 0, or negative errno when it must stay. */
-static int remove_stale(const union edge_sockaddr *to)
+/* Binds to a name that is taken, if its owner is dead. 0 or negative errno. */
+static int bind_over_stale(int fd, const union edge_sockaddr *to)
 {
-    int rc = is_answered(to);
+    int lock = lock_folder(to);
+    int rc;
 
+    if (lock < 0) {
+        return lock;
+    }
+    rc = has_owner(to);
     if (rc > 0) {
-        return -EADDRINUSE;
+        rc = -EADDRINUSE;
+    } else if (rc == 0 &&
+               (unlink(to->un.sun_path) < 0 || bind(fd, &to->any, edge_addr_len(to)) < 0)) {
+        rc = -errno;
     }
-    return rc == 0 && unlink(to->un.sun_path) < 0 ? -errno : rc;
-}
-
-/* With the folder locked, so that a socket not yet listening is never taken for a stale one. */
-static int bind_unix(struct edge_listener *li, const union edge_sockaddr *to)
-{
-    const char *path = to->un.sun_path;
-    int rc = bind(li->fd, &to->any, edge_addr_len(to)) < 0 ? -errno : 0;
-
-    if (rc == -EADDRINUSE) {
-        rc = remove_stale(to);
-        if (rc == 0 && bind(li->fd, &to->any, edge_addr_len(to)) < 0) {
-            rc = -errno;
-        }
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    /* Nobody can connect before listen(), so the mode is never wider than it says. */
-    return chmod(path, 0600) < 0 || lstat(path, &li->file) < 0 ||
-                   listen(li->fd, EDGE_LISTEN_BACKLOG) < 0
-               ? -errno
-               : 0;
+    (void)close(lock);
+    return rc;
 }
 
 static int listen_unix(struct edge_listener *li, const union edge_sockaddr *to,
                        struct gp_error *err)
 {
-    int lock = lock_folder(to);
-    int rc = lock < 0 ? lock : bind_unix(li, to);
+    const char *path = to->un.sun_path;
+    int rc = bind(li->fd, &to->any, edge_addr_len(to)) < 0 ? -errno : 0;
 
-    if (lock >= 0) {
-        (void)close(lock);
+    if (rc == -EADDRINUSE) {
+        rc = bind_over_stale(li->fd, to);
+    }
+    /* Nobody can connect before listen(), so the mode is never wider than it says. */
+    if (rc == 0 && (chmod(path, 0600) < 0 || lstat(path, &li->file) < 0 ||
+                    listen(li->fd, EDGE_LISTEN_BACKLOG) < 0)) {
+        rc = -errno;
     }
     if (rc < 0) {
         errno = -rc;

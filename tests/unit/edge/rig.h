@@ -68,7 +68,7 @@ static inline void rig_end(struct rig *rig)
         while (!(cond) && !(rig)->expired) {                                                       \
             edge_step((rig)->world, true);                                                         \
         }                                                                                          \
-        GP_REQUIRE(cond);                                                                          \
+        GP_REQUIRE(!(rig)->expired);                                                               \
         timer_stop((rig)->watchdog);                                                               \
     } while (0)
 
