@@ -191,7 +191,7 @@ struct lane {
     bool pool_waits;        /* ... some of them for batches */
     bool holds_partial;     /* a batch is not handed over because its neighbour has enough */
 
-    struct crash_note note;
+    struct crash_note *note; /* of the thread; set before it runs */
     struct lane_stats stats;
 
     _Alignas(CACHE_LINE) _Atomic uint32_t sleeping; /* enum lane_sleep */

@@ -19,7 +19,7 @@
 
 static inline void note_enter(struct task *t, const char *function)
 {
-    struct crash_note *note = &t->stage->lane->note;
+    struct crash_note *note = t->stage->lane->note;
 
     note->plugin = t->stage->plugin;
     note->processor = t->stage->name;
@@ -29,7 +29,7 @@ static inline void note_enter(struct task *t, const char *function)
 
 static inline void note_leave(struct task *t)
 {
-    t->stage->lane->note.function = NULL;
+    t->stage->lane->note->function = NULL;
 }
 
 int32_t call_open(struct task *t)

@@ -1,0 +1,317 @@
+/*
+ * engine.c: see engine.h. One step function looks at what the lanes and their hosts say and tells
+ * the owner what became true; the doorbell runs it.
+ *
+ * Invariants: lanes[i] runs on hosts[i]; a lane is freed after the threads of all lanes have ended,
+ * for its batches may be anywhere; each event is told once.
+ */
+#include "data/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+struct engine {
+    struct engine_spec spec;
+    struct doorbell *bell;
+    struct lane_host **hosts;
+    struct lane **lanes; /* [lane_count], NULL before assign */
+    uint32_t lane_count;
+    struct topology *topology;
+    struct lane_env env;
+    bool told_ready;
+    bool told_opened;
+    bool told_ended;
+    bool told_stopped;
+    bool stopping;
+    bool starting; /* engine_start() was called */
+    uint8_t *told_failed; /* [lane_count] */
+};
+
+/* Whether every host is at least in this phase. FAILED counts as gone. */
+static bool hosts_are(const struct engine *e, enum host_phase phase)
+{
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        if (!e->hosts[i]) {
+            continue;
+        }
+        if (phase == HOST_DONE ? !e->hosts[i]->exited
+                               : lane_host_phase(e->hosts[i]) < (uint32_t)phase) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool lanes_are(const struct engine *e, enum lane_phase phase)
+{
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        if (lane_phase(e->lanes[i]) < (uint32_t)phase) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct lane_host *failed_host(const struct engine *e)
+{
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        if (e->hosts[i] && lane_host_phase(e->hosts[i]) == HOST_FAILED) {
+            return e->hosts[i];
+        }
+    }
+    return NULL;
+}
+
+static void tell_ready(struct engine *e)
+{
+    const struct lane_host *failed = failed_host(e);
+
+    if (e->told_ready || !hosts_are(e, HOST_READY)) {
+        return;
+    }
+    e->told_ready = true;
+    e->spec.events->on_ready(e->spec.user, failed ? &failed->err : NULL);
+}
+
+static const struct lane_failure *first_failure(const struct engine *e)
+{
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        if (atomic_load_explicit(&e->lanes[i]->failed, memory_order_acquire)) {
+            return &e->lanes[i]->failure;
+        }
+    }
+    return NULL;
+}
+
+static void tell_opened(struct engine *e)
+{
+    if (e->told_opened || !e->lanes || !lanes_are(e, LANE_OPENED)) {
+        return;
+    }
+    e->told_opened = true;
+    e->spec.events->on_opened(e->spec.user, first_failure(e));
+}
+
+static void tell_failed(struct engine *e)
+{
+    for (uint32_t i = 0; e->told_opened && i < e->lane_count; i++) {
+        if (!e->told_failed[i] && lane_phase(e->lanes[i]) != LANE_OPEN_FAILED &&
+            atomic_load_explicit(&e->lanes[i]->failed, memory_order_acquire)) {
+            e->told_failed[i] = 1;
+            e->spec.events->on_failed(e->spec.user, &e->lanes[i]->failure);
+        }
+    }
+}
+
+static void tell_ended(struct engine *e)
+{
+    if (e->told_ended || !e->starting || !lanes_are(e, LANE_ENDED) || first_failure(e)) {
+        return;
+    }
+    e->told_ended = true;
+    e->spec.events->on_ended(e->spec.user);
+}
+
+/* Each callback may stop the engine, none may free it but the last. */
+static void on_bell(void *user)
+{
+    struct engine *e = (struct engine *)user;
+
+    if (!e->stopping) {
+        tell_ready(e);
+    }
+    if (!e->stopping) {
+        tell_opened(e);
+    }
+    if (!e->stopping) {
+        tell_failed(e);
+    }
+    if (!e->stopping) {
+        tell_ended(e);
+    }
+    if (e->stopping && !e->told_stopped && hosts_are(e, HOST_DONE)) {
+        e->told_stopped = true;
+        e->spec.events->on_stopped(e->spec.user);
+    }
+}
+
+/* A socket file of its own for each lane. */
+static int unix_addr(const struct engine *e, uint32_t lane, struct net_addr *ret)
+{
+    int n = snprintf(ret->text, sizeof(ret->text), "unix:%s/lane-%u.sock", e->spec.unix_dir, lane);
+
+    return n > 0 && (size_t)n < sizeof(ret->text) ? 0 : GP_ETOOBIG;
+}
+
+static int start_host(struct engine *e, uint32_t lane, struct gp_error *err)
+{
+    struct net_addr path;
+    struct lane_host_spec spec = {.port = e->spec.port,
+                                  .index = lane,
+                                  .tcp = e->spec.tcp,
+                                  .bell = e->bell,
+                                  .cpu = e->spec.pin ? (int32_t)lane : -1,
+                                  .user = e};
+
+    if (e->spec.unix_dir) {
+        if (unix_addr(e, lane, &path) < 0) {
+            return gp_error_set(err, GP_ETOOBIG, "the path of a Unix socket in %s is too long",
+                                e->spec.unix_dir);
+        }
+        spec.unix_socket = &path;
+    }
+    return lane_host_new(&spec, &e->hosts[lane], err);
+}
+
+int engine_new(const struct engine_spec *spec, struct engine **ret, struct gp_error *err)
+{
+    struct engine *e = (struct engine *)calloc(1, sizeof(*e));
+    int rc;
+
+    ASSERT(spec->lanes > 0 && spec->lanes <= LANES_MAX);
+    if (!e) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for the lanes");
+    }
+    e->spec = *spec;
+    e->lane_count = spec->lanes;
+    e->hosts = (struct lane_host **)calloc(spec->lanes, sizeof(*e->hosts));
+    e->told_failed = (uint8_t *)calloc(spec->lanes, 1);
+    rc = e->hosts && e->told_failed ? doorbell_new(spec->port->loop, on_bell, e, &e->bell)
+                                    : GP_ENOMEM;
+    if (rc < 0) {
+        engine_free(e);
+        return gp_error_set(err, rc, "no memory for the lanes");
+    }
+    for (uint32_t i = 0; rc == 0 && i < spec->lanes; i++) {
+        rc = start_host(e, i, err);
+    }
+    *ret = e; /* also with fewer threads than asked for: they have to be stopped */
+    return rc;
+}
+
+static void on_lane_notify(void *user)
+{
+    doorbell_ring(((struct engine *)user)->bell);
+}
+
+static int make_lanes(struct engine *e, const struct engine_job *job, struct gp_error *err)
+{
+    e->lanes = (struct lane **)calloc(e->lane_count, sizeof(*e->lanes));
+    if (!e->lanes) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for the lanes");
+    }
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        int index = topology_find_lane(e->topology, job->executor, i);
+        int rc;
+
+        if (index < 0) {
+            return gp_error_set(err, GP_EINVAL, "lane %u is not in the placement", i);
+        }
+        rc = lane_new(&e->env, (uint32_t)index, &e->lanes[i], err);
+        for (uint32_t k = 0; rc == 0 && k < i; k++) {
+            rc = lane_connect(e->lanes[k], e->lanes[i]);
+        }
+        if (rc < 0) {
+            return gp_error_set(err, rc, "%s", err && err->code ? err->text : "no memory for rings");
+        }
+    }
+    return 0;
+}
+
+static void drop_lanes(struct engine *e)
+{
+    for (uint32_t i = 0; e->lanes && i < e->lane_count; i++) {
+        lane_free(e->lanes[i]);
+    }
+    free(e->lanes);
+    e->lanes = NULL;
+    topology_free(e->topology);
+    e->topology = NULL;
+}
+
+int engine_assign(struct engine *e, const struct engine_job *job, struct gp_error *err)
+{
+    int rc;
+
+    ASSERT(e->told_ready && !e->lanes);
+    rc = topology_new(job->plan, job->placement, job->hosts, job->host_count, job->options,
+                      &e->topology, err);
+    if (rc < 0) {
+        return rc;
+    }
+    e->env = (struct lane_env){.topology = e->topology,
+                               .options = job->options,
+                               .processors = job->processors,
+                               .partitioners = job->partitioners,
+                               .partitioner_config = job->config,
+                               .app_id = job->app_id,
+                               .session = job->session,
+                               .log = e->spec.log,
+                               .notify = on_lane_notify,
+                               .notify_user = e};
+    rc = make_lanes(e, job, err);
+    if (rc < 0) {
+        drop_lanes(e);
+        return rc;
+    }
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        lane_command(e->lanes[i], LANE_OPEN);
+        lane_host_give(e->hosts[i], e->lanes[i]);
+    }
+    return 0;
+}
+
+void engine_start(struct engine *e)
+{
+    ASSERT(e->told_opened && !e->starting);
+    e->starting = true;
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        lane_command(e->lanes[i], LANE_START);
+    }
+}
+
+void engine_stop(struct engine *e)
+{
+    ASSERT(!e->stopping);
+    e->stopping = true;
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        if (e->hosts[i]) {
+            lane_host_stop(e->hosts[i]);
+        }
+    }
+    doorbell_ring(e->bell);
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e) {
+        return;
+    }
+    for (uint32_t i = 0; e->hosts && i < e->lane_count; i++) {
+        lane_host_free(e->hosts[i]);
+    }
+    drop_lanes(e);
+    doorbell_free(e->bell);
+    free(e->hosts);
+    free(e->told_failed);
+    free(e);
+}
+
+void engine_lane_addr(const struct engine *e, uint32_t lane, struct net_addr *ret_tcp,
+                      struct net_addr *ret_unix)
+{
+    *ret_tcp = e->hosts[lane]->addrs[0];
+    *ret_unix = e->hosts[lane]->addrs[1];
+}
+
+const struct lane *engine_lane(const struct engine *e, uint32_t lane)
+{
+    return e->lanes ? e->lanes[lane] : NULL;
+}
+
+uint32_t engine_lane_count(const struct engine *e)
+{
+    return e->lane_count;
+}

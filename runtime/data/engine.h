@@ -1,0 +1,83 @@
+/*
+ * engine.h: the lanes of one executor, from threads to the end of the job, seen from the control
+ * thread.
+ *
+ *   engine_new ──on_ready──▶ engine_assign ──on_opened──▶ engine_start ──on_ended──▶
+ *        engine_stop ──on_stopped──▶ engine_free
+ *
+ * on_failed may come at any time after assign; engine_stop may be called at any time, once. Callbacks
+ * come from the control thread's loop (port->loop), never from inside a call. Nothing here is
+ * per message: lanes are told what to do by one word each, and answer with one.
+ *
+ * Thread: the control thread, which is no lane. Failures: what a task or link does wrong arrives in
+ * on_failed; the engine itself fails only for lack of memory, threads or addresses.
+ */
+#ifndef DATA_ENGINE_H
+#define DATA_ENGINE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "data/lane.h"
+#include "data/lane_host.h"
+#include "data/options.h"
+#include "graph/placement.h"
+#include "port/port.h"
+
+struct engine;
+
+struct engine_events {
+    /* Every lane listens (engine_lane_addr), or err says why not. */
+    void (*on_ready)(void *user, const struct gp_error *err);
+    /* Every task is open; or, with failure, one did not open. */
+    void (*on_opened)(void *user, const struct lane_failure *failure);
+    /* A task failed while running. Once per lane at most. */
+    void (*on_failed)(void *user, const struct lane_failure *failure);
+    /* Every task has ended. */
+    void (*on_ended)(void *user);
+    /* The threads are gone. */
+    void (*on_stopped)(void *user);
+};
+
+struct engine_spec {
+    const struct port *port;
+    uint32_t lanes;
+    const struct net_addr *tcp; /* address to listen at, port 0; NULL: not */
+    const char *unix_dir;       /* folder for Unix sockets; NULL: none */
+    bool pin;                   /* lane i to cpu i */
+    const struct log *log;
+    const struct engine_events *events;
+    void *user;
+};
+
+/* What to run. Everything is borrowed until engine_free(), placement and hosts until return. */
+struct engine_job {
+    const struct plan *plan;
+    const struct placement *placement;
+    const struct placement_host *hosts;
+    uint32_t host_count;
+    uint32_t executor; /* which of the hosts this is */
+    const struct data_options *options;
+    const struct lane_processor *processors;          /* [processor] */
+    const struct gp_partitioner *const *partitioners; /* [edge], or NULL */
+    const struct gp_config *config;                   /* for partitioners */
+    uint64_t app_id;
+    uint64_t session;
+};
+
+int engine_new(const struct engine_spec *spec, struct engine **ret, struct gp_error *err);
+int engine_assign(struct engine *e, const struct engine_job *job, struct gp_error *err);
+void engine_start(struct engine *e);
+void engine_stop(struct engine *e);
+void engine_free(struct engine *e); /* after on_stopped; NULL is fine */
+
+/* After on_ready: where lane i listens; empty text where it does not. */
+void engine_lane_addr(const struct engine *e, uint32_t lane, struct net_addr *ret_tcp,
+                      struct net_addr *ret_unix);
+
+/* For reports: lane i, or NULL before assign. Read only its counters. */
+const struct lane *engine_lane(const struct engine *e, uint32_t lane);
+uint32_t engine_lane_count(const struct engine *e);
+
+#endif

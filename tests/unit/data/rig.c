@@ -1,0 +1,538 @@
+/*
+ * rig.c: see rig.h.
+ */
+#include "rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "edge/world.h"
+#include "graph/placement.h"
+#include "gp_test.h"
+
+#define SIM_LIMIT_NS   INT64_C(600000000000)
+#define SOURCES_SEEN   4096
+#define ROW_HEAD_BYTES 16 /* of a value: source, number */
+
+/* ---- processors ---- */
+
+struct self {
+    const struct gp_task *task;
+    struct rig_processor *about;
+    uint64_t done;
+    uint64_t last[SOURCES_SEEN]; /* by source and key: the last number seen, plus one */
+    uint64_t seen;
+    uint64_t sum;
+    int64_t watermark_ns;
+    uint8_t value[1];
+};
+
+static int32_t self_open(const struct gp_task *task, void **ret_self)
+{
+    struct rig_processor *about = (struct rig_processor *)(uintptr_t)task->config->host;
+    struct self *self = calloc(1, sizeof(*self) + about->value_bytes);
+
+    if (!self) {
+        return GP_FAIL;
+    }
+    self->task = task;
+    self->about = about;
+    self->watermark_ns = GP_TIME_MIN;
+    for (uint32_t i = ROW_HEAD_BYTES; i < about->value_bytes; i++) {
+        self->value[i] = (uint8_t)(i * 7);
+    }
+    *ret_self = self;
+    return GP_OK;
+}
+
+static void self_close(void *user, uint32_t ended)
+{
+    struct self *self = user;
+    struct rig_processor *about = self->about;
+    uint64_t most = atomic_load(&about->most);
+    int64_t min = atomic_load(&about->watermark_min);
+
+    atomic_fetch_add(&about->seen, self->seen);
+    atomic_fetch_add(&about->sum, self->sum);
+    atomic_fetch_add(&about->ended, ended);
+    atomic_fetch_add(&about->closed, 1);
+    atomic_fetch_add(&about->tasks_fed, self->seen > 0);
+    while (self->seen > most && !atomic_compare_exchange_weak(&about->most, &most, self->seen)) {
+    }
+    while (self->watermark_ns < min &&
+           !atomic_compare_exchange_weak(&about->watermark_min, &min, self->watermark_ns)) {
+    }
+    free(self);
+}
+
+static int32_t source_poll(void *user, struct gp_out *out, uint32_t budget)
+{
+    struct self *self = user;
+    struct rig_processor *about = self->about;
+    uint32_t source = self->task->index;
+
+    if (about->rows_per_poll > 0 && about->rows_per_poll < budget) {
+        budget = about->rows_per_poll;
+    }
+    for (uint32_t i = 0; i < budget && self->done < about->rows && !gp_out_full(out); i++) {
+        uint32_t key = about->keys > 0 ? (uint32_t)((self->done * 2654435761u) % about->keys) : 0;
+        int64_t time_ns = (int64_t)self->done;
+        int32_t rc;
+
+        memcpy(self->value, &source, 4);
+        memcpy(self->value + 4, &key, 4);
+        memcpy(self->value + 8, &self->done, 8);
+        rc = about->keys > 0
+                 ? gp_emit_keyed(out, time_ns, &key, sizeof(key), self->value, about->value_bytes)
+                 : gp_emit(out, time_ns, self->value, about->value_bytes);
+        if (rc != GP_OK) {
+            return rc;
+        }
+        self->done++;
+        self->seen++;
+        self->sum += self->done;
+        if (about->with_watermarks && self->done % 16 == 0) {
+            (void)gp_emit_watermark(out, (int64_t)self->done);
+        }
+    }
+    return self->done == about->rows ? GP_END : GP_MORE;
+}
+
+static void check_row(struct self *self, const struct gp_row *row)
+{
+    struct rig_processor *about = self->about;
+    const uint8_t *value = row->value;
+    uint32_t source;
+    uint32_t key;
+    uint64_t number;
+    uint32_t slot;
+
+    memcpy(&source, value, 4);
+    memcpy(&key, value + 4, 4);
+    memcpy(&number, value + 8, 8);
+    if ((row->flags & GP_ROW_KEYED) && (row->key_len != 4 || memcmp(row->key, &key, 4) != 0)) {
+        atomic_fetch_add(&about->misrouted, 1);
+    }
+    for (uint32_t i = ROW_HEAD_BYTES; i < row->value_len; i++) {
+        if (value[i] != (uint8_t)(i * 7)) {
+            atomic_fetch_add(&about->misrouted, 1);
+            break;
+        }
+    }
+    slot = (source * 64 + key % 64) % SOURCES_SEEN;
+    if (self->last[slot] > number) {
+        atomic_fetch_add(&about->disordered, 1);
+    }
+    self->last[slot] = number + 1;
+    self->seen++;
+    self->sum += number + 1;
+    if (row->flags & GP_ROW_LATE) {
+        atomic_fetch_add(&about->late, 1);
+    }
+}
+
+static int32_t take(void *user, uint32_t port, const struct gp_batch *in, uint32_t *consumed,
+                    struct gp_out *out, bool pass)
+{
+    struct self *self = user;
+    struct rig_processor *about = self->about;
+    const struct gp_row *row;
+
+    (void)port;
+    while ((row = gp_next(in, consumed, out)) != NULL) {
+        if (about->stall_after > 0 && self->seen >= about->stall_after) {
+            return GP_AGAIN;
+        }
+        if (about->fail_after > 0 && self->seen >= about->fail_after) {
+            return gp_fail(self->task, "as the test wants");
+        }
+        if (about->consume_max > 0 && *consumed == about->consume_max) {
+            return GP_YIELD;
+        }
+        check_row(self, row);
+        for (uint32_t i = 0; pass && i < (about->copies > 0 ? about->copies : 1); i++) {
+            int32_t rc = gp_emit_row(out, 0, row);
+
+            if (rc != GP_OK) {
+                return rc;
+            }
+        }
+        ++*consumed;
+    }
+    return GP_OK;
+}
+
+static int32_t pass_process(void *user, uint32_t port, const struct gp_batch *in,
+                            uint32_t *consumed, struct gp_out *out)
+{
+    return take(user, port, in, consumed, out, true);
+}
+
+static int32_t sink_process(void *user, uint32_t port, const struct gp_batch *in,
+                            uint32_t *consumed, struct gp_out *out)
+{
+    return take(user, port, in, consumed, out, false);
+}
+
+static int32_t sink_on_watermark(void *user, int64_t time_ns, struct gp_out *out)
+{
+    struct self *self = user;
+
+    (void)out;
+    if (time_ns < self->watermark_ns) {
+        atomic_fetch_add(&self->about->going_back, 1);
+    }
+    self->watermark_ns = time_ns;
+    atomic_fetch_add(&self->about->watermarks, 1);
+    return GP_OK;
+}
+
+const struct gp_processor rig_source = {
+    .size = sizeof(struct gp_processor),
+    .kind = GP_KIND_PROCESSOR,
+    .type = "source",
+    .open = self_open,
+    .poll = source_poll,
+    .close = self_close,
+};
+
+const struct gp_processor rig_pass = {
+    .size = sizeof(struct gp_processor),
+    .kind = GP_KIND_PROCESSOR,
+    .type = "pass",
+    .open = self_open,
+    .process = pass_process,
+    .close = self_close,
+};
+
+const struct gp_processor rig_sink = {
+    .size = sizeof(struct gp_processor),
+    .kind = GP_KIND_PROCESSOR,
+    .type = "sink",
+    .open = self_open,
+    .process = sink_process,
+    .on_watermark = sink_on_watermark,
+    .close = self_close,
+};
+
+/* ---- the job ---- */
+
+void rig_begin(struct rig *rig)
+{
+    memset(rig, 0, sizeof(*rig));
+    rig->options = data_options_default();
+}
+
+uint32_t rig_add(struct rig *rig, const struct rig_processor *processor)
+{
+    struct rig_processor *p = &rig->processors[rig->processor_count];
+
+    *p = *processor;
+    if (p->value_bytes < ROW_HEAD_BYTES) {
+        p->value_bytes = ROW_HEAD_BYTES;
+    }
+    atomic_store(&p->watermark_min, GP_TIME_MAX);
+    return rig->processor_count++;
+}
+
+void rig_connect(struct rig *rig, uint32_t from, uint32_t to, uint32_t partitioner)
+{
+    rig->edges[rig->edge_count++] =
+        (struct rig_edge){.from = from, .to = to, .partitioner = partitioner};
+}
+
+static gp_str config_get(const struct gp_config *config, const char *key)
+{
+    (void)config;
+    (void)key;
+    return (gp_str){NULL, 0};
+}
+
+static void make_plan(struct rig *rig)
+{
+    struct plan *plan = &rig->plan;
+
+    plan->app_name = (char *)(uintptr_t) "rig";
+    plan->hash_seed = 42;
+    plan->processors = rig->plan_processors;
+    plan->processor_count = rig->processor_count;
+    plan->edges = rig->plan_edges;
+    plan->edge_count = rig->edge_count;
+    for (uint32_t i = 0; i < rig->processor_count; i++) {
+        struct rig_processor *p = &rig->processors[i];
+
+        rig->plan_processors[i] =
+            (struct plan_processor){.name = (char *)(uintptr_t)p->name,
+                                    .parallelism = p->parallelism,
+                                    .flags = p->flags,
+                                    .is_source = p->table->poll != NULL};
+        rig->configs[i] = (struct gp_config){
+            .size = sizeof(struct gp_config), .get = config_get, .host = p};
+        rig->code[i] =
+            (struct lane_processor){.table = p->table, .plugin = "rig", .config = &rig->configs[i]};
+    }
+    for (uint32_t i = 0; i < rig->edge_count; i++) {
+        const struct rig_edge *e = &rig->edges[i];
+        struct plan_processor *from = &rig->plan_processors[e->from];
+        struct plan_processor *to = &rig->plan_processors[e->to];
+
+        rig->plan_edges[i] = (struct plan_edge){.from = e->from,
+                                                .from_port = e->from_port,
+                                                .to = e->to,
+                                                .to_port = e->to_port,
+                                                .partitioner = e->partitioner,
+                                                .custom = (char *)(uintptr_t) "custom"};
+        rig->partitioners[i] = e->partitioner == PLAN_CUSTOM ? rig->custom : NULL;
+        from->outputs = from->outputs > e->from_port + 1 ? from->outputs : e->from_port + 1;
+        to->inputs = to->inputs > e->to_port + 1 ? to->inputs : e->to_port + 1;
+    }
+    rig->executors = rig->executors > 0 ? rig->executors : 1;
+    rig->lanes = rig->lanes > 0 ? rig->lanes : 1;
+    for (uint32_t i = 0; i < rig->executors; i++) {
+        rig->hosts[i] = (struct placement_host){.executor = i + 1, .lanes = rig->lanes};
+    }
+    GP_REQUIRE_EQ(placement_make(plan, rig->hosts, rig->executors, &rig->placement), 0);
+}
+
+/* ---- engines ---- */
+
+
+static void on_ready(void *user, const struct gp_error *err)
+{
+    struct rig *rig = user;
+
+    GP_CHECK(err == NULL);
+    rig->ready++;
+}
+
+static void on_opened(void *user, const struct lane_failure *failure)
+{
+    struct rig *rig = user;
+
+    rig->opened++;
+    if (failure) {
+        rig->failure = *failure;
+        rig->failed++;
+    }
+}
+
+static void on_failed(void *user, const struct lane_failure *failure)
+{
+    struct rig *rig = user;
+
+    rig->failure = *failure;
+    rig->failed++;
+}
+
+static void on_ended(void *user)
+{
+    ((struct rig *)user)->ended++;
+}
+
+static void on_stopped(void *user)
+{
+    ((struct rig *)user)->stopped++;
+}
+
+static const struct engine_events events = {
+    .on_ready = on_ready,
+    .on_opened = on_opened,
+    .on_failed = on_failed,
+    .on_ended = on_ended,
+    .on_stopped = on_stopped,
+};
+
+static void make_engine(struct rig *rig, uint32_t index, const struct port *port)
+{
+    struct gp_error err = {0};
+    const struct engine_spec spec = {.port = port,
+                                     .lanes = rig->lanes,
+                                     .pin = rig->pin,
+                                     .log = port->log,
+                                     .events = &events,
+                                     .user = rig};
+
+    GP_REQUIRE_EQ(engine_new(&spec, &rig->engines[index], &err), 0);
+}
+
+static void assign(struct rig *rig, uint32_t index)
+{
+    struct gp_error err = {0};
+    const struct engine_job job = {.plan = &rig->plan,
+                                   .placement = &rig->placement,
+                                   .hosts = rig->hosts,
+                                   .host_count = rig->executors,
+                                   .executor = index + 1,
+                                   .options = &rig->options,
+                                   .processors = rig->code,
+                                   .partitioners = rig->partitioners,
+                                   .app_id = 1,
+                                   .session = UINT64_C(1) << 32};
+    int rc = engine_assign(rig->engines[index], &job, &err);
+
+    if (rc < 0) {
+        fprintf(stderr, "assign: %s\n", err.text);
+    }
+    GP_REQUIRE_EQ(rc, 0);
+}
+
+/* ---- worlds ---- */
+
+struct wait {
+    struct rig *rig;
+    const uint32_t *what;
+    uint32_t until;
+};
+
+static bool is_over(void *user)
+{
+    const struct wait *w = user;
+
+    return *w->what >= w->until || w->rig->failed > 0;
+}
+
+/* Lets the world go on until *what reaches `until`, or a task failed. */
+typedef bool (*pass_fn)(struct rig *rig, void *world, const uint32_t *what, uint32_t until);
+
+static bool run_job(struct rig *rig, void *world, pass_fn pass)
+{
+    bool done = pass(rig, world, &rig->ready, rig->executors);
+
+    for (uint32_t i = 0; done && i < rig->executors; i++) {
+        assign(rig, i);
+    }
+    done = done && pass(rig, world, &rig->opened, rig->executors);
+    for (uint32_t i = 0; done && rig->failed == 0 && i < rig->executors; i++) {
+        engine_start(rig->engines[i]);
+    }
+    done = done && pass(rig, world, &rig->ended, rig->executors);
+    return done;
+}
+
+static void stop_job(struct rig *rig, void *world, pass_fn pass)
+{
+    uint32_t failed = rig->failed;
+
+    for (uint32_t i = 0; i < rig->executors; i++) {
+        engine_stop(rig->engines[i]);
+    }
+    rig->failed = 0; /* or waiting would be over at once */
+    GP_REQUIRE(pass(rig, world, &rig->stopped, rig->executors));
+    rig->failed += failed;
+}
+
+static void free_job(struct rig *rig)
+{
+    for (uint32_t i = 0; i < rig->executors; i++) {
+        engine_free(rig->engines[i]);
+        rig->engines[i] = NULL;
+    }
+    placement_deinit(&rig->placement);
+}
+
+static bool pass_simulated(struct rig *rig, void *world, const uint32_t *what, uint32_t until)
+{
+    struct wait w = {rig, what, until};
+    struct gp_error err = {0};
+    int rc = sim_run_until(world, is_over, &w, &err);
+
+    if (rc < 0 && getenv("RIG_VERBOSE")) {
+        fprintf(stderr, "sim: %s\n", err.text);
+    }
+    return rc == 0;
+}
+
+static void print_line(void *ctx, gp_str line)
+{
+    (void)ctx;
+    fprintf(stderr, "%.*s", (int)line.len, line.ptr);
+}
+
+bool rig_run_simulated(struct rig *rig, uint64_t seed)
+{
+    const char *const args[] = {"executor", NULL};
+    const struct sim_options options = {.seed = seed,
+                                        .time_max_ns = SIM_LIMIT_NS,
+                                        .on_line = getenv("RIG_VERBOSE") ? print_line : NULL,
+                                        .log_level = LOG_LEVEL_INFO};
+    struct sim_proc *procs[RIG_EXECUTORS_MAX];
+    bool done;
+
+    make_plan(rig);
+    GP_REQUIRE_EQ(sim_new(&options, &rig->sim), 0);
+    for (uint32_t i = 0; i < rig->executors; i++) {
+        char address[16];
+        struct sim_host *host;
+
+        (void)snprintf(address, sizeof(address), "10.0.0.%u", i + 1);
+        GP_REQUIRE_EQ(sim_host_add(rig->sim, address, &host), 0);
+        GP_REQUIRE_EQ(sim_spawn(host, args, &procs[i]), 0);
+        make_engine(rig, i, sim_proc_port(procs[i]));
+    }
+    done = run_job(rig, rig->sim, pass_simulated);
+    stop_job(rig, rig->sim, pass_simulated);
+    free_job(rig);
+    GP_CHECK_EQ(sim_leaks(rig->sim), 0);
+    sim_free(rig->sim);
+    return done;
+}
+
+struct real {
+    struct edge_world *world;
+    struct timer *watchdog;
+    bool expired;
+};
+
+static void on_expired(void *user)
+{
+    ((struct real *)user)->expired = true;
+}
+
+static bool pass_real(struct rig *rig, void *world, const uint32_t *what, uint32_t until)
+{
+    struct real *real = world;
+    struct wait w = {rig, what, until};
+
+    timer_start(real->watchdog, INT64_C(40000000000));
+    while (!is_over(&w) && !real->expired) {
+        edge_step(real->world, true);
+    }
+    timer_stop(real->watchdog);
+    return !real->expired;
+}
+
+bool rig_run_real(struct rig *rig)
+{
+    struct real real = {0};
+    struct gp_error err = {0};
+    bool done;
+
+    make_plan(rig);
+    GP_REQUIRE_EQ(edge_world_new(NULL, &real.world, &err), 0);
+    GP_REQUIRE_EQ(timer_new(edge_port(real.world)->loop, on_expired, &real, &real.watchdog), 0);
+    for (uint32_t i = 0; i < rig->executors; i++) {
+        make_engine(rig, i, edge_port(real.world));
+    }
+    done = run_job(rig, &real, pass_real);
+    stop_job(rig, &real, pass_real);
+    free_job(rig);
+    timer_free(real.watchdog);
+    edge_world_free(real.world);
+    return done;
+}
+
+uint64_t rig_sum(const struct rig *rig, size_t offset)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t e = 0; e < rig->executors; e++) {
+        for (uint32_t l = 0; l < engine_lane_count(rig->engines[e]); l++) {
+            const struct lane *lane = engine_lane(rig->engines[e], l);
+
+            sum += counter_get((const struct counter *)((const char *)&lane->stats + offset));
+        }
+    }
+    return sum;
+}

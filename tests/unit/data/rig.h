@@ -1,0 +1,116 @@
+/*
+ * rig.h: a job made of test processors, run through the whole data plane in the real world or in
+ * a simulated one.
+ *
+ * A job is a list of processors and edges. Sources emit numbered rows; sinks note what came, from whom
+ * and in which order; what was noted is summed up when the tasks close. So a test says what graph,
+ * what options, which world, and checks the sums.
+ */
+#ifndef TESTS_DATA_RIG_H
+#define TESTS_DATA_RIG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gearpump/gearpump.h>
+
+#include "data/engine.h"
+#include "sim/sim.h"
+
+#define RIG_PROCESSORS_MAX 8u
+#define RIG_EDGES_MAX      12u
+#define RIG_EXECUTORS_MAX  4u
+
+/* What one processor does and what was seen of it. Written by lanes, hence atomic. */
+struct rig_processor {
+    const char *name;
+    const struct gp_processor *table;
+    uint32_t parallelism;
+    uint32_t flags;
+    /* sources */
+    uint64_t rows;        /* per task */
+    uint32_t value_bytes; /* at least 16 */
+    uint32_t keys;        /* 0: not keyed */
+    uint32_t rows_per_poll; /* 0: the budget */
+    bool with_watermarks;
+    /* others */
+    uint32_t consume_max;   /* rows per call; 0: all */
+    uint64_t stall_after;   /* rows; then GP_AGAIN for ever. 0: never */
+    uint64_t fail_after;    /* rows; 0: never */
+    uint32_t copies;        /* rows emitted per row; 0 stands for 1 */
+    /* seen */
+    _Atomic uint64_t seen;       /* rows */
+    _Atomic uint64_t sum;        /* of row numbers */
+    _Atomic uint64_t disordered; /* rows that came out of order */
+    _Atomic uint64_t misrouted;  /* a key seen by two tasks, or bytes that are not right */
+    _Atomic uint64_t late;
+    _Atomic uint64_t ended; /* closed after a regular end */
+    _Atomic uint64_t closed;
+    _Atomic int64_t watermark_min; /* of tasks, when they closed */
+    _Atomic uint64_t tasks_fed; /* that saw at least one row */
+    _Atomic uint64_t most;      /* rows of the task that saw most */
+    _Atomic uint64_t watermarks;
+    _Atomic uint64_t going_back;
+};
+
+struct rig_edge {
+    uint32_t from;
+    uint32_t to;
+    uint32_t partitioner; /* enum plan_partitioner */
+    uint32_t from_port;
+    uint32_t to_port;
+};
+
+struct rig {
+    /* set by the test */
+    struct rig_processor processors[RIG_PROCESSORS_MAX];
+    uint32_t processor_count;
+    struct rig_edge edges[RIG_EDGES_MAX];
+    uint32_t edge_count;
+    uint32_t executors; /* 0: 1 */
+    uint32_t lanes;     /* of each; 0: 1 */
+    struct data_options options; /* rig_begin() sets the defaults */
+    const struct gp_partitioner *custom; /* for PLAN_CUSTOM edges */
+    bool pin;
+
+    /* what happened */
+    uint32_t opened;
+    uint32_t ended;
+    uint32_t stopped;
+    uint32_t failed;
+    struct lane_failure failure;
+
+    /* private */
+    struct plan plan;
+    struct plan_processor plan_processors[RIG_PROCESSORS_MAX];
+    struct plan_edge plan_edges[RIG_EDGES_MAX];
+    struct lane_processor code[RIG_PROCESSORS_MAX];
+    struct gp_config configs[RIG_PROCESSORS_MAX];
+    const struct gp_partitioner *partitioners[RIG_EDGES_MAX];
+    struct placement placement;
+    struct placement_host hosts[RIG_EXECUTORS_MAX];
+    struct engine *engines[RIG_EXECUTORS_MAX];
+    uint32_t ready;
+    struct sim *sim;
+};
+
+extern const struct gp_processor rig_source;
+extern const struct gp_processor rig_pass;
+extern const struct gp_processor rig_sink;
+
+/* An empty job with default options. */
+void rig_begin(struct rig *rig);
+uint32_t rig_add(struct rig *rig, const struct rig_processor *processor);
+void rig_connect(struct rig *rig, uint32_t from, uint32_t to, uint32_t partitioner);
+
+/* Runs the job until it has ended (or failed), in a simulated world. False: it did neither. */
+bool rig_run_simulated(struct rig *rig, uint64_t seed);
+
+/* The same with threads. */
+bool rig_run_real(struct rig *rig);
+
+/* Sum over lanes. */
+uint64_t rig_sum(const struct rig *rig, size_t offset_in_stats);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * Rows through whole jobs: each partitioner, on one lane and on several, in simulated worlds of many
+ * seeds and with threads. Every row arrives once, at the right task, in order.
+ */
+#include "gp_test.h"
+#include "rig.h"
+
+#define ROWS 3000u
+
+static uint64_t sum_to(uint64_t n)
+{
+    return n * (n + 1) / 2;
+}
+
+static void source_to_sink(struct rig *rig, uint32_t partitioner, uint32_t lanes, uint32_t sources,
+                           uint32_t sinks)
+{
+    uint32_t source;
+    uint32_t sink;
+
+    rig_begin(rig);
+    rig->lanes = lanes;
+    source = rig_add(rig, &(struct rig_processor){.name = "source",
+                                                  .table = &rig_source,
+                                                  .parallelism = sources,
+                                                  .rows = ROWS,
+                                                  .value_bytes = 40,
+                                                  .keys = 64});
+    sink = rig_add(
+        rig, &(struct rig_processor){.name = "sink", .table = &rig_sink, .parallelism = sinks});
+    rig_connect(rig, source, sink, partitioner);
+}
+
+static void check_all_arrived(struct rig *rig, uint32_t sink, uint64_t copies)
+{
+    const struct rig_processor *from = &rig->processors[0];
+    const struct rig_processor *to = &rig->processors[sink];
+
+    GP_CHECK_EQ(from->ended, from->parallelism);
+    GP_CHECK_EQ(to->ended, to->parallelism);
+    GP_CHECK_EQ(to->seen, from->seen * copies);
+    GP_CHECK_EQ(from->seen, (uint64_t)from->rows * from->parallelism);
+    GP_CHECK_EQ(to->sum, sum_to(from->rows) * from->parallelism * copies);
+    GP_CHECK_EQ(to->disordered, 0);
+    GP_CHECK_EQ(to->misrouted, 0);
+}
+
+static const uint32_t partitioners[] = {PLAN_HASH, PLAN_SHUFFLE, PLAN_ROUND_ROBIN, PLAN_BROADCAST,
+                                        PLAN_LOCAL};
+
+GP_TEST(flow, one_lane_delivers_each_row_once)
+{
+    struct rig rig;
+
+    for (size_t i = 0; i < sizeof(partitioners) / sizeof(partitioners[0]); i++) {
+        source_to_sink(&rig, partitioners[i], 1, 2, 3);
+        GP_CHECK(rig_run_simulated(&rig, 1 + i));
+        check_all_arrived(&rig, 1, partitioners[i] == PLAN_BROADCAST ? 3 : 1);
+    }
+}
+
+GP_TEST(flow, three_lanes_deliver_each_row_once)
+{
+    struct rig rig;
+
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        for (size_t i = 0; i < sizeof(partitioners) / sizeof(partitioners[0]); i++) {
+            source_to_sink(&rig, partitioners[i], 3, 4, 7);
+            GP_CHECK(rig_run_simulated(&rig, seed));
+            check_all_arrived(&rig, 1, partitioners[i] == PLAN_BROADCAST ? 7 : 1);
+        }
+    }
+}
+
+GP_TEST(flow, forward_keeps_the_index)
+{
+    struct rig rig;
+
+    source_to_sink(&rig, PLAN_FORWARD, 3, 7, 7);
+    GP_CHECK(rig_run_simulated(&rig, 5));
+    check_all_arrived(&rig, 1, 1);
+    GP_CHECK_EQ(rig.processors[1].most, ROWS);
+}
+
+GP_TEST(flow, threads_deliver_each_row_once)
+{
+    struct rig rig;
+
+    for (size_t i = 0; i < sizeof(partitioners) / sizeof(partitioners[0]); i++) {
+        source_to_sink(&rig, partitioners[i], 3, 4, 7);
+        rig.processors[0].rows = 100000;
+        GP_CHECK(rig_run_real(&rig));
+        check_all_arrived(&rig, 1, partitioners[i] == PLAN_BROADCAST ? 7 : 1);
+    }
+}
