@@ -25,7 +25,7 @@ struct engine {
     bool told_ended;
     bool told_stopped;
     bool stopping;
-    bool starting; /* engine_start() was called */
+    bool starting;        /* engine_start() was called */
     uint8_t *told_failed; /* [lane_count] */
 };
 
@@ -214,7 +214,8 @@ static int make_lanes(struct engine *e, const struct engine_job *job, struct gp_
             rc = lane_connect(e->lanes[k], e->lanes[i]);
         }
         if (rc < 0) {
-            return gp_error_set(err, rc, "%s", err && err->code ? err->text : "no memory for rings");
+            return gp_error_set(err, rc, "%s",
+                                err && err->code ? err->text : "no memory for rings");
         }
     }
     return 0;

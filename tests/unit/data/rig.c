@@ -9,8 +9,8 @@
 
 #include "base/assert.h"
 #include "edge/world.h"
-#include "graph/placement.h"
 #include "gp_test.h"
+#include "graph/placement.h"
 
 #define SIM_LIMIT_NS   INT64_C(600000000000)
 #define SOURCES_SEEN   4096
@@ -263,13 +263,12 @@ static void make_plan(struct rig *rig)
     for (uint32_t i = 0; i < rig->processor_count; i++) {
         struct rig_processor *p = &rig->processors[i];
 
-        rig->plan_processors[i] =
-            (struct plan_processor){.name = (char *)(uintptr_t)p->name,
-                                    .parallelism = p->parallelism,
-                                    .flags = p->flags,
-                                    .is_source = p->table->poll != NULL};
-        rig->configs[i] = (struct gp_config){
-            .size = sizeof(struct gp_config), .get = config_get, .host = p};
+        rig->plan_processors[i] = (struct plan_processor){.name = (char *)(uintptr_t)p->name,
+                                                          .parallelism = p->parallelism,
+                                                          .flags = p->flags,
+                                                          .is_source = p->table->poll != NULL};
+        rig->configs[i] =
+            (struct gp_config){.size = sizeof(struct gp_config), .get = config_get, .host = p};
         rig->code[i] =
             (struct lane_processor){.table = p->table, .plugin = "rig", .config = &rig->configs[i]};
     }
@@ -297,7 +296,6 @@ static void make_plan(struct rig *rig)
 }
 
 /* ---- engines ---- */
-
 
 static void on_ready(void *user, const struct gp_error *err)
 {

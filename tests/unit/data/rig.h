@@ -29,16 +29,16 @@ struct rig_processor {
     uint32_t parallelism;
     uint32_t flags;
     /* sources */
-    uint64_t rows;        /* per task */
-    uint32_t value_bytes; /* at least 16 */
-    uint32_t keys;        /* 0: not keyed */
+    uint64_t rows;          /* per task */
+    uint32_t value_bytes;   /* at least 16 */
+    uint32_t keys;          /* 0: not keyed */
     uint32_t rows_per_poll; /* 0: the budget */
     bool with_watermarks;
     /* others */
-    uint32_t consume_max;   /* rows per call; 0: all */
-    uint64_t stall_after;   /* rows; then GP_AGAIN for ever. 0: never */
-    uint64_t fail_after;    /* rows; 0: never */
-    uint32_t copies;        /* rows emitted per row; 0 stands for 1 */
+    uint32_t consume_max; /* rows per call; 0: all */
+    uint64_t stall_after; /* rows; then GP_AGAIN for ever. 0: never */
+    uint64_t fail_after;  /* rows; 0: never */
+    uint32_t copies;      /* rows emitted per row; 0 stands for 1 */
     /* seen */
     _Atomic uint64_t seen;       /* rows */
     _Atomic uint64_t sum;        /* of row numbers */
@@ -48,8 +48,8 @@ struct rig_processor {
     _Atomic uint64_t ended; /* closed after a regular end */
     _Atomic uint64_t closed;
     _Atomic int64_t watermark_min; /* of tasks, when they closed */
-    _Atomic uint64_t tasks_fed; /* that saw at least one row */
-    _Atomic uint64_t most;      /* rows of the task that saw most */
+    _Atomic uint64_t tasks_fed;    /* that saw at least one row */
+    _Atomic uint64_t most;         /* rows of the task that saw most */
     _Atomic uint64_t watermarks;
     _Atomic uint64_t going_back;
 };
@@ -68,9 +68,9 @@ struct rig {
     uint32_t processor_count;
     struct rig_edge edges[RIG_EDGES_MAX];
     uint32_t edge_count;
-    uint32_t executors; /* 0: 1 */
-    uint32_t lanes;     /* of each; 0: 1 */
-    struct data_options options; /* rig_begin() sets the defaults */
+    uint32_t executors;                  /* 0: 1 */
+    uint32_t lanes;                      /* of each; 0: 1 */
+    struct data_options options;         /* rig_begin() sets the defaults */
     const struct gp_partitioner *custom; /* for PLAN_CUSTOM edges */
     bool pin;
 
