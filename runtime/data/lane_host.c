@@ -128,7 +128,6 @@ static void host_on_exit(void *user)
 int lane_host_new(const struct lane_host_spec *spec, struct lane_host **ret, struct gp_error *err)
 {
     struct lane_host *host = (struct lane_host *)calloc(1, sizeof(*host));
-    char name[16];
     struct runner_spec runner;
     int rc;
 
@@ -142,8 +141,8 @@ int lane_host_new(const struct lane_host_spec *spec, struct lane_host **ret, str
     if (spec->unix_socket) {
         host->listen[1] = *spec->unix_socket;
     }
-    (void)snprintf(name, sizeof(name), "lane-%u", spec->index);
-    runner = (struct runner_spec){.name = name,
+    (void)snprintf(host->name, sizeof(host->name), "lane-%u", spec->index); /* cut at worst */
+    runner = (struct runner_spec){.name = host->name,
                                   .init = host_init,
                                   .turn = host_turn,
                                   .may_sleep = host_may_sleep,

@@ -46,6 +46,7 @@ struct lane_host_spec {
 struct lane_host {
     struct lane_host_spec spec; /* read-only */
     struct net_addr listen[2];  /* TCP, Unix; empty: not */
+    char name[16];
     struct runner *runner;
     bool exited; /* control thread */
     struct loop *loop;

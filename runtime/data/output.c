@@ -83,6 +83,13 @@ static inline int32_t put_row(struct task *t, struct output *o, struct neighbour
                               uint32_t run_dst, uint32_t dst, const struct gp_msg *m, uint64_t hash,
                               uint32_t size)
 {
+    /* Read before anything is written: the compiler must think that the row may overlap it. */
+    const void *key = m->key;
+    const void *value = m->value;
+    uint32_t key_len = m->key_len;
+    uint32_t value_len = m->value_len;
+    uint32_t flags = m->flags & GP_MSG_KEYED;
+    int64_t time_ns = m->time_ns;
     uint8_t *at;
 
     if (UNLIKELY(p->token != o->token || size > (size_t)(p->limit - p->cursor))) {
@@ -95,12 +102,13 @@ static inline int32_t put_row(struct task *t, struct output *o, struct neighbour
     at = p->cursor;
     p->cursor = at + size;
     p->rows++;
-    row_put_header(at, size, m->key_len, m->value_len, m->flags & GP_MSG_KEYED, dst, hash,
-                   m->time_ns);
-    if (m->key_len > 0) {
-        row_copy(at + ROW_HEADER_SIZE, m->key, m->key_len);
+    row_put_header(at, size, key_len, value_len, flags, dst, hash, time_ns);
+    at += ROW_HEADER_SIZE;
+    if (key_len > 0) {
+        row_copy(at, key, key_len);
+        at += key_len;
     }
-    row_copy(at + ROW_HEADER_SIZE + m->key_len, m->value, m->value_len);
+    row_copy(at, value, value_len);
     return GP_OK;
 }
 
@@ -165,7 +173,7 @@ static inline int32_t put_forward(struct task *t, struct output *o, const struct
     return rc == GP_OK ? draw(t, o, dst, size) : rc;
 }
 
-static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_msg *m,
+static __attribute__((noinline)) int32_t put_broadcast(struct task *t, struct output *o, const struct gp_msg *m,
                              uint64_t hash, uint32_t size)
 {
     struct out_edge *e = o->edge;
@@ -184,7 +192,7 @@ static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_m
     return rc;
 }
 
-static int32_t put_custom(struct task *t, struct output *o, const struct gp_msg *m, uint64_t hash,
+static RARE int32_t put_custom(struct task *t, struct output *o, const struct gp_msg *m, uint64_t hash,
                           uint32_t size)
 {
     struct out_edge *e = o->edge;
@@ -199,21 +207,20 @@ static int32_t put_custom(struct task *t, struct output *o, const struct gp_msg 
     return put_to_task(t, o, dst, m, hash, size);
 }
 
-static inline int32_t put(struct task *t, struct output *o, const struct gp_msg *m, uint64_t hash,
-                          uint32_t size)
+static inline int32_t put(struct task *t, struct output *o, uint32_t kind, const struct gp_msg *m,
+                          uint64_t hash, uint32_t size)
 {
-    struct out_edge *e = o->edge;
-
-    switch (e->kind) {
+    switch (kind) {
     case PLAN_HASH:
-        return put_to_task(t, o, gp_key_group_task(gp_key_group(hash), e->targets), m, hash, size);
+        return put_to_task(t, o, gp_key_group_task(gp_key_group(hash), o->edge->targets), m, hash,
+                           size);
     case PLAN_SHUFFLE:
     case PLAN_LOCAL:
         return put_shuffled(t, o, m, hash, size);
     case PLAN_FORWARD:
         return put_forward(t, o, m, hash, size);
     case PLAN_ROUND_ROBIN:
-        o->next = o->next + 1 < e->targets ? o->next + 1 : 0;
+        o->next = o->next + 1 < o->edge->targets ? o->next + 1 : 0;
         return put_to_task(t, o, o->next, m, hash, size);
     case PLAN_BROADCAST:
         return put_broadcast(t, o, m, hash, size);
@@ -236,14 +243,18 @@ static RARE int32_t put_large(struct task *t, const struct stage_port *port, con
     return large_emit(t, port, m, hash);
 }
 
-static int32_t emit(struct gp_out *out, uint32_t port, const struct gp_msg *m)
+/* Out of line, for its code is long and would cost every emit its registers. */
+static __attribute__((noinline)) uint64_t hash_of(const struct stage *s, const struct gp_msg *m)
 {
-    struct task *t = task_of_out(out);
+    return hash_key(m->key, m->key_len, s->hash_seed);
+}
+
+/* What is the same for every way to emit: checks, hash and size. GP_MORE: go on. */
+static inline int32_t prepare(struct task *t, uint32_t port, const struct gp_msg *m,
+                              uint64_t *ret_hash, uint32_t *ret_size)
+{
     struct stage *s = t->stage;
-    const struct stage_port *where;
-    uint64_t hash = 0;
-    uint32_t size;
-    int32_t rc = GP_OK;
+    uint32_t flags = m->flags;
 
     if (UNLIKELY(m->size < sizeof(*m))) {
         return refuse(t, "gp_msg.size is too small");
@@ -252,19 +263,85 @@ static int32_t emit(struct gp_out *out, uint32_t port, const struct gp_msg *m)
         counter_add(&s->lane->stats.lost, 1); /* nobody listens to this port */
         return GP_OK;
     }
-    where = &s->ports[port];
-    if (m->flags & GP_MSG_KEYED) {
-        hash = m->flags & GP_MSG_HASHED ? m->key_hash : hash_key(m->key, m->key_len, s->hash_seed);
+    *ret_hash = 0;
+    if (flags & GP_MSG_KEYED) {
+        *ret_hash = flags & GP_MSG_HASHED ? m->key_hash : hash_of(s, m);
     }
-    if (UNLIKELY((uint64_t)m->key_len + m->value_len > s->lane->small_max)) {
-        return put_large(t, where, m, hash);
+    if (UNLIKELY((uint64_t)m->key_len + m->value_len > t->small_max)) {
+        return put_large(t, &s->ports[port], m, *ret_hash);
     }
-    size = row_size(m->key_len, m->value_len);
+    *ret_size = row_size(m->key_len, m->value_len);
     t->emitted = true;
+    return GP_MORE;
+}
+
+/* Any ports, any edges. */
+static int32_t emit(struct gp_out *out, uint32_t port, const struct gp_msg *m)
+{
+    struct task *t = task_of_out(out);
+    const struct stage_port *where;
+    uint64_t hash = 0;
+    uint32_t size = 0;
+    int32_t rc = prepare(t, port, m, &hash, &size);
+
+    if (rc != GP_MORE) {
+        return rc;
+    }
+    rc = GP_OK;
+    where = &t->stage->ports[port];
     for (uint32_t i = 0; i < where->count && rc == GP_OK; i++) {
-        rc = put(t, &t->outputs[where->first + i], m, hash, size);
+        struct output *o = &t->outputs[where->first + i];
+
+        rc = put(t, o, o->edge->kind, m, hash, size);
     }
     return rc;
+}
+
+/* One port with one edge, of a known kind: nothing is left to be asked per row. */
+static inline int32_t emit_one(struct gp_out *out, uint32_t port, const struct gp_msg *m,
+                               uint32_t kind)
+{
+    struct task *t = task_of_out(out);
+    uint64_t hash = 0;
+    uint32_t size = 0;
+    int32_t rc = prepare(t, port, m, &hash, &size);
+
+    return LIKELY(rc == GP_MORE) ? put(t, t->outputs, kind, m, hash, size) : rc;
+}
+
+static int32_t emit_hash(struct gp_out *out, uint32_t port, const struct gp_msg *m)
+{
+    return emit_one(out, port, m, PLAN_HASH);
+}
+
+static int32_t emit_shuffle(struct gp_out *out, uint32_t port, const struct gp_msg *m)
+{
+    return emit_one(out, port, m, PLAN_SHUFFLE);
+}
+
+static int32_t emit_forward(struct gp_out *out, uint32_t port, const struct gp_msg *m)
+{
+    return emit_one(out, port, m, PLAN_FORWARD);
+}
+
+typedef int32_t (*emit_fn)(struct gp_out *out, uint32_t port, const struct gp_msg *m);
+
+static emit_fn choose_emit(const struct stage *s)
+{
+    if (s->port_count != 1 || s->out_count != 1) {
+        return emit;
+    }
+    switch (s->out_edges[0].kind) {
+    case PLAN_HASH:
+        return emit_hash;
+    case PLAN_SHUFFLE:
+    case PLAN_LOCAL:
+        return emit_shuffle;
+    case PLAN_FORWARD:
+        return emit_forward;
+    default:
+        return emit;
+    }
 }
 
 static bool grow_scratch(struct lane *lane, uint32_t bytes)
@@ -322,7 +399,7 @@ static int32_t commit(struct gp_out *out, uint32_t value_len)
     }
     t->reserved = NULL;
     t->reserved_msg.value_len = value_len;
-    return emit(out, t->reserved_port, &t->reserved_msg);
+    return out->emit(out, t->reserved_port, &t->reserved_msg);
 }
 
 static int32_t watermark(struct gp_out *out, int64_t time_ns)
@@ -336,7 +413,8 @@ static int32_t watermark(struct gp_out *out, int64_t time_ns)
 void output_bind(struct task *t)
 {
     t->out.size = (uint32_t)sizeof(t->out);
-    t->out.emit = emit;
+    t->out.emit = choose_emit(t->stage);
+    t->small_max = t->stage->lane->small_max;
     t->out.reserve = reserve;
     t->out.commit = commit;
     t->out.watermark = watermark;

@@ -63,6 +63,7 @@ struct task {
     struct stage *stage;
     uint32_t local; /* position in the stage */
     uint32_t state; /* enum task_state */
+    uint32_t small_max; /* lane.small_max */
     void *self;
 
     struct list_node node;
