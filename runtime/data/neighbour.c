@@ -1,6 +1,6 @@
 /*
- * neighbour.c: the open batch of a neighbour, and what all kinds of neighbours share. What is special to a
- * kind stands in neighbour_ring.c and neighbour_stream.c.
+ * neighbour.c: the open batch of a neighbour, and what all kinds of neighbours share. What is
+ * special to a kind stands in neighbour_ring.c and neighbour_stream.c.
  */
 #include "data/neighbour.h"
 
@@ -20,6 +20,9 @@ struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbou
         return NULL;
     }
     p->kind = (uint32_t)kind;
+    p->edge_kind = kind == NEIGHBOUR_LOCAL  ? EDGE_LOCAL
+                   : kind == NEIGHBOUR_RING ? EDGE_RING
+                                            : EDGE_TCP;
     p->lane = lane;
     p->index = index;
     list_node_init(&p->dirty);

@@ -1,23 +1,24 @@
 /*
- * neighbour.h: a neighbour: another lane (or this one itself) as seen from this lane, and the batches that
- * go there.
+ * neighbour.h: a neighbour: another lane (or this one itself) as seen from this lane, and the
+ * batches that go there.
  *
- * A neighbour owns one open batch, shared by all edges to that lane: its elements name their edge. That
- * keeps memory at one batch per neighbour whatever the graph, and no edge can hold up another by it,
- * since credit is checked before a row is written. Rows are appended in runs: an element header,
- * then rows of one task on one edge. `token` tells whether the open run is the caller's.
+ * A neighbour owns one open batch, shared by all edges to that lane: its elements name their edge.
+ * That keeps memory at one batch per neighbour whatever the graph, and no edge can hold up another
+ * by it, since credit is checked before a row is written. Rows are appended in runs: an element
+ * header, then rows of one task on one edge. `token` tells whether the open run is the caller's.
  *
  *   rows ──▶ open batch ──(full | lane idle | linger)──▶ queue ──(neighbour_pump)──▶ LOCAL  inbox
- *                                                                               RING   ring, by pointer
- *                                                                               STREAM connection
+ *                                                                               RING   ring, by
+ * pointer STREAM connection
  *
  * and back the other way come credit and, through rings, the batches themselves.
  *
  * Invariants: a batch is in one place: pool, open, queue, or with the receiver (in_flight of them).
  * Batches go out in the order they were opened, numbered without gaps.
  *
- * Thread: the owning lane's. Failures: a ring that is full leaves the rest in the queue for the next
- * turn; a neighbour that breaks the rules is failed (neighbour_fail) and takes or gives nothing any more.
+ * Thread: the owning lane's. Failures: a ring that is full leaves the rest in the queue for the
+ * next turn; a neighbour that breaks the rules is failed (neighbour_fail) and takes or gives
+ * nothing any more.
  */
 #ifndef DATA_NEIGHBOUR_H
 #define DATA_NEIGHBOUR_H
@@ -44,9 +45,10 @@ struct neighbour {
     /* What emit touches for each row. */
     uint8_t *cursor; /* where the next row goes; NULL without an open batch */
     uint8_t *limit;
-    uint64_t token; /* of the open run; 0: none */
-    uint32_t rows;  /* in the open run */
-    uint32_t kind;  /* enum neighbour_kind */
+    uint64_t token;     /* of the open run; 0: none */
+    uint32_t rows;      /* in the open run */
+    uint32_t kind;      /* enum neighbour_kind */
+    uint32_t edge_kind; /* enum edge_kind, for counts */
 
     struct lane *lane;
     uint32_t index; /* number of the neighbour lane */

@@ -24,7 +24,7 @@ struct data_options data_options_default(void)
         .slice_rows = 512,
         .linger_ns = 1000 * 1000,
         .source_idle_ns = 1000 * 1000 * 1000,
-        .edge_mode = EDGE_AUTO,
+        .edge_mode = EDGE_MODE_AUTO,
     };
 }
 

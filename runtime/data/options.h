@@ -12,9 +12,9 @@
 #include "graph/plan.h"
 
 enum edge_mode {
-    EDGE_AUTO, /* pointer, ring, Unix socket or TCP, by placement */
-    EDGE_UNIX, /* sockets between all lanes, for tests */
-    EDGE_TCP,
+    EDGE_MODE_AUTO, /* pointer, ring, Unix socket or TCP, by placement */
+    EDGE_MODE_UNIX, /* sockets between all lanes, for tests */
+    EDGE_MODE_TCP,
 };
 
 struct data_options {

@@ -37,7 +37,8 @@ static RARE int32_t make_room(struct task *t, struct output *o, struct neighbour
                                  .dst = run_dst,
                                  .session = t->session};
 
-    if (neighbour_make_room(p, o->token, &head, size, &e->rows, &e->bytes) < 0) {
+    if (neighbour_make_room(p, o->token, &head, size, &e->rows[p->edge_kind],
+                            &e->bytes[p->edge_kind]) < 0) {
         return refuse(t, "out of memory for messages");
     }
     if (t->stage->table.poll && batch_pool_is_short(&t->stage->lane->pool)) {
@@ -173,8 +174,9 @@ static inline int32_t put_forward(struct task *t, struct output *o, const struct
     return rc == GP_OK ? draw(t, o, dst, size) : rc;
 }
 
-static __attribute__((noinline)) int32_t put_broadcast(struct task *t, struct output *o, const struct gp_msg *m,
-                             uint64_t hash, uint32_t size)
+static __attribute__((noinline)) int32_t put_broadcast(struct task *t, struct output *o,
+                                                       const struct gp_msg *m, uint64_t hash,
+                                                       uint32_t size)
 {
     struct out_edge *e = o->edge;
     int32_t rc = GP_OK;
@@ -192,8 +194,8 @@ static __attribute__((noinline)) int32_t put_broadcast(struct task *t, struct ou
     return rc;
 }
 
-static RARE int32_t put_custom(struct task *t, struct output *o, const struct gp_msg *m, uint64_t hash,
-                          uint32_t size)
+static RARE int32_t put_custom(struct task *t, struct output *o, const struct gp_msg *m,
+                               uint64_t hash, uint32_t size)
 {
     struct out_edge *e = o->edge;
     struct gp_msg hashed = *m;

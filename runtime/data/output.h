@@ -2,17 +2,19 @@
  * output.h: from emit() to a row in the open batch of the right neighbour.
  *
  * An out_edge is an edge of the plan as one stage of one lane sends on it: its accounts and its
- * partitioner, shared by the stage's tasks. An output is one task's place on it: where its current run goes.
+ * partitioner, shared by the stage's tasks. An output is one task's place on it: where its current
+ * run goes.
  *
- * Credit. out_edge.credit[task] is what this lane may still send to that task on this edge, in bytes
- * of rows; it starts as the window of the receiving lane, which both sides compute. Emitting draws and never
- * refuses: the rule that a task is only called while out_edge_is_ready() for all its edges, and
- * that `full` ends a batch early, keeps the overdraft to the output of one row.
+ * Credit. out_edge.credit[task] is what this lane may still send to that task on this edge, in
+ * bytes of rows; it starts as the window of the receiving lane, which both sides compute. Emitting
+ * draws and never refuses: the rule that a task is only called while out_edge_is_ready() for all
+ * its edges, and that `full` ends a batch early, keeps the overdraft to the output of one row.
  *
  *   hash, broadcast, round_robin, custom   ready while no account is exhausted: the next row may be
  *                                          for any of them
  *   shuffle, local                         ready while one account is not
- *   forward                                ready while the account of the task of the same index is not
+ *   forward                                ready while the account of the task of the same index is
+ * not
  *
  * Shuffle and local send runs: one target for up to RUN_BYTES or the end of the task's slice, then
  * the next in turn that has credit, so a slow task is passed over and gets less.
@@ -31,6 +33,7 @@
 #include "base/error.h"
 #include "data/counter.h"
 #include "data/topology.h"
+#include "wire/messages_client.h"
 
 struct lane;
 struct stage;
@@ -55,8 +58,8 @@ struct out_edge {
     uint32_t choice_count;
     const struct gp_partitioner *partitioner; /* custom */
     void *partitioner_self;
-    struct counter rows;
-    struct counter bytes;
+    struct counter rows[EDGE_KINDS]; /* by the way they went */
+    struct counter bytes[EDGE_KINDS];
 };
 
 struct output {

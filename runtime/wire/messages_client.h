@@ -54,6 +54,7 @@ static inline bool app_state_is_end(uint32_t state)
 
 /* How rows travel between two lanes. */
 enum edge_kind { EDGE_LOCAL, EDGE_RING, EDGE_UNIX, EDGE_TCP };
+#define EDGE_KINDS 4u
 extern const char *const edge_kind_names[];
 
 struct msg_master_info {
