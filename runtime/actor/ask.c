@@ -128,7 +128,9 @@ static int begin(struct ask *ask)
     rc = note_ask(ask);
     if (rc == 0 && peer->is_up) {
         rc = send_ask(ask);
-        if (rc < 0) {
+        if (rc == GP_ECLOSED && ask->may_retry) {
+            rc = 0; /* the connection has ended, only that is not told yet */
+        } else if (rc < 0) {
             unlink_ask(ask);
         }
     }
