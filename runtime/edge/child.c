@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "edge/limits.h"
 
 #define THREAD_STACK_BYTES ((size_t)64 << 10)
 
@@ -57,7 +58,47 @@ static int start_watcher(void)
     return rc;
 }
 
-int edge_child_begin(struct gp_error *err)
+/*
+ * Moves the entries with our prefix, without it, from the environment to a list of their own. The
+ * strings of the environment are overwritten: they are what /proc/PID/environ shows.
+ */
+static int take_env(const char *const **ret_env)
+{
+    const size_t prefix_len = sizeof(EDGE_CHILD_ENV_PREFIX) - 1;
+    char **env = calloc(EDGE_CHILD_ENV_MAX + 1, sizeof(*env));
+    size_t taken = 0;
+    char **kept = environ;
+    int rc = env != NULL ? 0 : GP_ENOMEM;
+
+    for (char **at = environ; rc == 0 && *at != NULL; at++) {
+        if (taken == EDGE_CHILD_ENV_MAX || strncmp(*at, EDGE_CHILD_ENV_PREFIX, prefix_len) != 0) {
+            *kept++ = *at;
+            continue;
+        }
+        env[taken] = strdup(*at + prefix_len);
+        rc = env[taken++] != NULL ? 0 : GP_ENOMEM;
+        explicit_bzero(*at, strlen(*at));
+    }
+    if (rc == 0) {
+        *kept = NULL;
+    }
+    *ret_env = (const char *const *)env;
+    return rc;
+}
+
+void edge_child_end(struct edge_child *child)
+{
+    char **env = (char **)(uintptr_t)child->env; /* ours: take_env() made it */
+
+    for (char **at = env; at != NULL && *at != NULL; at++) {
+        explicit_bzero(*at, strlen(*at));
+        free(*at);
+    }
+    free(env);
+    child->env = NULL;
+}
+
+int edge_child_begin(struct edge_child *ret, struct gp_error *err)
 {
     const char *text = getenv(EDGE_CHILD_PARENT_ENV);
     struct stat lifeline;
@@ -79,6 +120,11 @@ int edge_child_begin(struct gp_error *err)
     rc = start_watcher();
     if (rc != 0) {
         return gp_error_set(err, error_from_errno(rc), "cannot watch the parent: %s", strerror(rc));
+    }
+    rc = take_env(&ret->env);
+    if (rc < 0) {
+        edge_child_end(ret);
+        return gp_error_set(err, rc, "cannot take the environment: out of memory");
     }
     return 0;
 }

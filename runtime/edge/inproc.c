@@ -116,7 +116,8 @@ int edge_inproc_spawn(struct edge_loop *l, const struct edge_inproc_ops *ops, vo
     child->ops = ops;
     child->host = host;
     child->spec = *spec;
-    child->spec.args = NULL; /* borrowed until return */
+    child->spec.args = NULL; /* these are borrowed until return */
+    child->spec.env = NULL;
     l->objects++;
     rc = ops->start(host, spec, child, &child->node, err);
     if (rc < 0) {

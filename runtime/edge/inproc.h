@@ -17,7 +17,7 @@ struct edge_inproc;
 
 struct edge_inproc_ops {
     /*
-     * Starts a child; spec is borrowed until return, its args are for the host. The host keeps
+     * Starts a child; spec is borrowed until return, its args and env are for the host. The host keeps
      * `child` until it has called edge_inproc_exited(), and reports nothing before it returns. 0
      * and a node of its own, or negative, and then nothing was started.
      */

@@ -15,6 +15,7 @@
 #define EDGE_TURNS_PER_POLL      8      /* of a busy runner */
 #define EDGE_OUTPUT_PIECE_BYTES  8192   /* of a child's output */
 #define EDGE_EXIT_LINGER_MS      1000   /* wait for the last output of a dead child */
+#define EDGE_CHILD_ENV_MAX       16     /* entries of proc_spec.env */
 #define EDGE_TEXT_VALUES_MAX     262144 /* in one JSON or YAML text */
 #define EDGE_YAML_SIZE_MAX_BYTES (1 << 20)
 #define EDGE_SECRET_SIZE_MIN     32 /* bytes in the secret file */

@@ -5,29 +5,22 @@
  *        └─ proc_free: SIGKILL, no callbacks; the struct waits for the exit   has let go
  *
  * Invariants: an unreaped pid is ours, so signals reach no stranger: none is sent after the exit was
- * seen, except at once to the session it leaves behind. Every descriptor is close-on-exec; the
- * child gets 0 (null), 1 and 2 (the output pipe) and 3 (the lifeline, child.h), nothing else.
+ * seen, except at once to the session it leaves behind. What a child is started with is in
+ * proc_launch.c.
  *
  * Main loop only. Failures: spawning is told in words; a child that hands its output on to others
  * delays on_exit by EDGE_EXIT_LINGER_MS at most.
  */
 #include "edge/proc.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "edge/child.h"
 #include "edge/limits.h"
-
-#define SELF_PATH "/proc/self/exe"
+#include "edge/proc_launch.h"
 
 enum child_state { CHILD_RUNNING, CHILD_DRAINING, CHILD_REPORTED };
 
@@ -154,98 +147,6 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 /* ---- starting ---- */
 
-struct pipes {
-    int output[2];
-    int lifeline[2];
-};
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0) {
-        (void)close(*fd);
-        *fd = -1;
-    }
-}
-
-static void pipes_close(struct pipes *p)
-{
-    close_fd(&p->output[0]);
-    close_fd(&p->output[1]);
-    close_fd(&p->lifeline[0]);
-    close_fd(&p->lifeline[1]);
-}
-
-/* The environment with our pid in it. NULL without memory; free() it. */
-static char **make_env(char entry[64])
-{
-    size_t count = 0;
-    size_t kept = 0;
-    char **env;
-
-    (void)snprintf(entry, 64, EDGE_CHILD_PARENT_ENV "=%ld", (long)getpid());
-    while (environ[count] != NULL) {
-        count++;
-    }
-    env = calloc(count + 2, sizeof(*env));
-    for (size_t i = 0; env != NULL && i < count; i++) {
-        if (strncmp(environ[i], EDGE_CHILD_PARENT_ENV "=", sizeof(EDGE_CHILD_PARENT_ENV)) != 0) {
-            env[kept++] = environ[i];
-        }
-    }
-    if (env != NULL) {
-        env[kept] = entry;
-    }
-    return env;
-}
-
-static uv_stdio_container_t inherit(int fd)
-{
-    return (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = fd};
-}
-
-/* 0 or a negative uv status. */
-static int start_process(struct child *c, const char *program, const struct pipes *p)
-{
-    const char *args[PROC_ARGS_MAX + 2];
-    uv_stdio_container_t stdio[] = {
-        {.flags = UV_IGNORE},
-        inherit(p->output[1]),
-        inherit(p->output[1]),
-        inherit(p->lifeline[0]),
-    };
-    uv_process_options_t options = {
-        .exit_cb = on_exit_seen,
-        .file = program != NULL ? program : SELF_PATH, /* survives an upgrade of the file */
-        .args = (char **)(uintptr_t)args,              /* uv only reads them */
-        .flags = UV_PROCESS_DETACHED,                  /* Ctrl-C is for the parent */
-        .stdio_count = ARRAY_LEN(stdio),
-        .stdio = stdio,
-    };
-    char self[PATH_MAX] = "gpd";
-    char parent[64];
-    size_t count = 0;
-    int rc;
-
-    if (program == NULL) {
-        ssize_t len = readlink(SELF_PATH, self, sizeof(self) - 1);
-
-        self[len > 0 ? len : 3] = '\0';
-    }
-    args[count++] = program != NULL ? program : self;
-    for (size_t i = 0; c->spec.args[i] != NULL; i++) {
-        ASSERT(i < PROC_ARGS_MAX);
-        args[count++] = c->spec.args[i];
-    }
-    args[count] = NULL;
-    options.env = make_env(parent);
-    if (options.env == NULL) {
-        return UV_ENOMEM;
-    }
-    rc = uv_spawn(&c->loop->uv, &c->process, &options);
-    free(options.env);
-    return rc;
-}
-
 static void init_handles(struct child *c)
 {
     uv_loop_t *uv = &c->loop->uv;
@@ -260,44 +161,58 @@ static void init_handles(struct child *c)
 
 static const struct proc_kind child_kind;
 
-static int spawn(struct edge_loop *l, const char *program, const struct proc_spec *spec,
+/* The process runs: c keeps our ends of its pipes. */
+static void keep_ends(struct child *c, struct edge_launch *la)
+{
+    int rc = uv_pipe_open(&c->output, la->output[0]);
+
+    ASSERT(rc == 0); /* it is a pipe and ours */
+    rc = uv_read_start((uv_stream_t *)&c->output, on_alloc, on_output);
+    ASSERT(rc == 0);
+    la->output[0] = -1;
+    c->lifeline = la->lifeline[1];
+    la->lifeline[1] = -1;
+}
+
+/* Consumes nothing: la is the caller's. */
+static int start(struct edge_loop *l, struct edge_launch *la, const struct proc_spec *spec,
                  struct proc **ret, struct gp_error *err)
 {
-    struct pipes p = {{-1, -1}, {-1, -1}};
     struct child *c = calloc(1, sizeof(*c));
-    int rc = 0;
+    int rc;
 
     if (c == NULL) {
         return gp_error_set(err, GP_ENOMEM, "cannot start %s: out of memory", spec->args[0]);
     }
-    if (pipe2(p.output, O_CLOEXEC) < 0 || pipe2(p.lifeline, O_CLOEXEC) < 0) {
-        rc = gp_error_set(err, error_from_errno(errno), "cannot start %s: no pipe: %s",
-                          spec->args[0], strerror(errno));
-        pipes_close(&p);
-        free(c);
-        return rc;
-    }
     *c = (struct child){.base.kind = &child_kind, .loop = l, .spec = *spec, .lifeline = -1};
+    c->spec.args = NULL; /* these are borrowed until return */
+    c->spec.env = NULL;
     init_handles(c);
-    rc = start_process(c, program, &p);
-    c->spec.args = NULL; /* borrowed until return */
-    if (rc == 0) {
-        rc = uv_pipe_open(&c->output, p.output[0]);
-        ASSERT(rc == 0); /* it is a pipe and ours */
-        rc = uv_read_start((uv_stream_t *)&c->output, on_alloc, on_output);
-        ASSERT(rc == 0);
-        p.output[0] = -1; /* is c->output's */
-        c->lifeline = p.lifeline[1];
-        p.lifeline[1] = -1;
-        l->objects++;
-        *ret = &c->base;
-    } else {
-        rc = gp_error_set(err, edge_error_of(rc), "cannot start %s: %s: %s", spec->args[0],
-                          program != NULL ? program : SELF_PATH, uv_strerror(rc));
+    rc = edge_launch_spawn(la, &l->uv, &c->process, on_exit_seen);
+    if (rc < 0) {
         c->is_freed = true;
         close_all(c);
+        return gp_error_set(err, edge_error_of(rc), "cannot start %s: %s: %s", spec->args[0],
+                            la->program, uv_strerror(rc));
     }
-    pipes_close(&p);
+    keep_ends(c, la);
+    l->objects++;
+    *ret = &c->base;
+    return 0;
+}
+
+static int spawn(struct edge_loop *l, const char *program, const struct proc_spec *spec,
+                 struct proc **ret, struct gp_error *err)
+{
+    struct edge_launch la;
+    int rc = edge_launch_init(&la, program, spec);
+
+    if (rc < 0) {
+        gp_error_set(err, rc, "cannot start %s: %s", spec->args[0], error_sentence(rc));
+    } else {
+        rc = start(l, &la, spec, ret, err);
+    }
+    edge_launch_deinit(&la);
     return rc;
 }
 

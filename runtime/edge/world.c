@@ -136,6 +136,7 @@ int edge_world_new(const struct edge_options *options, struct edge_world **ret,
         .fs = &edge_fs_ops,
         .loop = &w->loop.base,
         .log = w->options.log,
+        .env = w->options.env,
     };
     *ret = w;
     return 0;

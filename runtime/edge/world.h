@@ -23,8 +23,9 @@ struct edge_world;
 struct edge_inproc_ops;
 
 struct edge_options {
-    const char *program; /* started for children; NULL: the running one */
-    struct log *log;     /* handed on as port->log; may be NULL */
+    const char *program;    /* started for children; NULL: the running one */
+    struct log *log;        /* handed on as port->log; may be NULL */
+    const char *const *env; /* port->env, borrowed: what edge_child_begin() took; may be NULL */
     /* Not NULL: children are hosted in this process (edge/inproc.h). Outlive the world. */
     const struct edge_inproc_ops *inproc;
     void *inproc_host;

@@ -34,9 +34,10 @@ static _Noreturn void be_ready_and_sleep(void)
 
 static int sleeper(void)
 {
+    struct edge_child child;
     struct gp_error err = {0};
 
-    if (edge_child_begin(&err) < 0) {
+    if (edge_child_begin(&child, &err) < 0) {
         return fail(&err);
     }
     be_ready_and_sleep();
@@ -45,13 +46,48 @@ static int sleeper(void)
 /* Only the lifeline is left to tell it that the parent died. */
 static int lifeline_only(void)
 {
+    struct edge_child child;
     struct gp_error err = {0};
 
-    if (edge_child_begin(&err) < 0) {
+    if (edge_child_begin(&child, &err) < 0) {
         return fail(&err);
     }
     (void)prctl(PR_SET_PDEATHSIG, 0);
     be_ready_and_sleep();
+}
+
+/* What it was handed, and whether that still stands where others could read it. */
+static int handed(void)
+{
+    static char environment[1 << 20];
+    struct edge_child child;
+    struct edge_options options = {0};
+    struct edge_world *world;
+    struct gp_error err = {0};
+    const char *secret;
+    FILE *file;
+    size_t len;
+
+    if (edge_child_begin(&child, &err) < 0) {
+        return fail(&err);
+    }
+    options.env = child.env;
+    if (edge_world_new(&options, &world, &err) < 0) {
+        return fail(&err);
+    }
+    secret = port_env(edge_port(world), "GEARPUMP_SECRET");
+    printf("secret=%s other=%s", secret, port_env(edge_port(world), "GEARPUMP_OTHER"));
+    file = fopen("/proc/self/environ", "r");
+    len = fread(environment, 1, sizeof(environment), file);
+    (void)fclose(file);
+    printf(" getenv=%d proc=%d parent=%d home=%d\n",
+           getenv("GEARPUMP_CHILD_GEARPUMP_SECRET") != NULL,
+           memmem(environment, len, secret, strlen(secret)) != NULL,
+           getenv(EDGE_CHILD_PARENT_ENV) != NULL, getenv("HOME") != NULL);
+    edge_world_free(world);
+    edge_child_end(&child);
+    edge_child_end(&child); /* harmless */
+    return 0;
 }
 
 static int stubborn(void)
@@ -260,6 +296,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(role, "lifeline") == 0) {
         return lifeline_only();
+    }
+    if (strcmp(role, "handed") == 0) {
+        return handed();
     }
     if (strcmp(role, "stubborn") == 0) {
         return stubborn();

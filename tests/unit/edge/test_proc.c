@@ -136,6 +136,25 @@ GP_TEST(proc, a_child_inherits_nothing_else)
     rig_end(&rig);
 }
 
+GP_TEST(proc, what_it_is_handed_is_seen_by_the_child_alone)
+{
+    const char *const args[] = {"handed", NULL};
+    const char *const env[] = {"GEARPUMP_SECRET=xyzzy=1", "GEARPUMP_OTHER=", NULL};
+    struct rig rig;
+    struct kid k = {.rig = &rig};
+    struct proc_spec spec = {
+        .args = args, .env = env, .on_output = kid_on_output, .on_exit = kid_on_exit, .user = &k};
+
+    (void)setenv("HOME", "/", 1);
+    rig_begin(&rig, &options);
+    GP_REQUIRE_EQ(port_spawn(rig.port, &spec, &k.proc, NULL), 0);
+    RIG_PUMP_UNTIL(&rig, k.exits > 0);
+    GP_CHECK_STR_EQ(k.output, "secret=xyzzy=1 other= getenv=0 proc=0 parent=0 home=1\n");
+    GP_CHECK(getenv("GEARPUMP_SECRET") == NULL);
+    proc_free(rig.port, k.proc);
+    rig_end(&rig);
+}
+
 GP_TEST(proc, kill_delivers_a_signal)
 {
     struct rig rig;
