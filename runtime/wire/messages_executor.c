@@ -63,7 +63,7 @@ static const struct field lane_stats_items[] = {
     FIELD_U64(struct msg_lane_stats, batches_received, MAY, "batches that came to it"),
 };
 static const struct fields lane_stats_fields =
-    FIELDS("lane", struct msg_lane_stats, lane_stats_items);
+    FIELDS("lane_stats", struct msg_lane_stats, lane_stats_items);
 
 static const struct field executor_report_items[] = {
     FIELD_LIST(struct msg_executor_report, processors, MAY, MSG_PROCESSORS_MAX,
