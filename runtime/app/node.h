@@ -1,0 +1,32 @@
+/*
+ * node.h: the programs that workers start, as nodes: "appmaster JSON" and "executor JSON"
+ * (control/launch.h).
+ *
+ * One place for three uses: `gpd appmaster` and `gpd executor` as processes of their own, `gpctl
+ * run` with all of them in one process, and the simulator. Everything a role knows comes from its
+ * arguments and its port.
+ */
+#ifndef APP_NODE_H
+#define APP_NODE_H
+
+#include "base/error.h"
+#include "port/port.h"
+
+struct node;
+
+/* The node has come to its end: free it (not before this returns) and exit with this code. From the
+ * loop, once. */
+typedef void (*node_exit_fn)(void *user, int32_t exit_code);
+
+/* args as in proc_spec: args[0] is the role. port and its env outlive the role. GP_EINVAL: unknown
+ * role or arguments. */
+int node_start(const struct port *port, const char *const *args, node_exit_fn on_exit, void *user,
+               struct node **ret, struct gp_error *err);
+
+/* Asks it to end in order, as TERM does; on_exit follows. */
+void node_stop(struct node *node);
+
+/* Ends it now if need be. NULL is fine. */
+void node_free(struct node *node);
+
+#endif
