@@ -248,7 +248,7 @@ static int file_open(void *world, const char *path, uint32_t flags, uint32_t mod
                      struct file **ret, struct gp_error *err)
 {
     struct file *file = calloc(1, sizeof(*file));
-    struct stat info;
+    struct stat info = {0};
     int rc;
 
     (void)world;

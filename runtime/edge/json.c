@@ -37,6 +37,11 @@ static int refuse(const struct scan *s, int code, const char *what)
 
 /* ---- the scan ---- */
 
+static bool is_one_of(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
 static int scan_string(struct scan *s)
 {
     const char *p = s->text.ptr;
@@ -69,7 +74,7 @@ static int scan_number(struct scan *s)
     double value;
 
     while (s->at + number.len < s->text.len &&
-           memchr("+-.0123456789Ee", number.ptr[number.len], 15) != NULL) {
+           is_one_of(number.ptr[number.len], "+-.0123456789Ee")) {
         number.len++;
     }
     digits = number;
@@ -109,7 +114,7 @@ static int scan_token(struct scan *s)
         return scan_open(s);
     }
     /* The order of tokens is cJSON's affair; which characters there are is ours. */
-    if (c == '\0' || memchr(" \t\r\n,:]}truefalsn", c, 17) == NULL) {
+    if (!is_one_of(c, " \t\r\n,:]}aeflnrstu")) {
         return refuse(s, GP_EPROTO, "unexpected character");
     }
     s->depth -= (c == ']' || c == '}') && s->depth > 0 ? 1 : 0;
