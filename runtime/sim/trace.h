@@ -23,6 +23,7 @@ struct sim_loop;
     X(runner_turned) /* its answer */                                                              \
     X(runner_slept)                                                                                \
     X(runner_ended)                                                                                \
+    X(bell_rung)                                                                                   \
     X(timer_fired)                                                                                 \
     X(accepted)  /* connection */                                                                  \
     X(connected) /* connection, status */                                                          \

@@ -171,7 +171,7 @@ static inline void sim_cancel(struct sim *sim, struct sim_event *event)
     sim_events_cancel(&sim->events, event);
 }
 
-/* ---- loops (loop.c) ---- */
+/* ---- loops (loop.c; the tables are in loop_ops.c, net.c and fs.c) ---- */
 
 extern const struct loop_ops sim_loop_ops;
 extern const struct net_ops sim_net_ops;
