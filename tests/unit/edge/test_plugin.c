@@ -53,3 +53,34 @@ GP_TEST(plugin, what_is_none_is_refused_with_the_reason)
     check_refused(plugin_path("wrong_minor"), GP_EABI, ".99, this is");
     check_refused(plugin_path("wrong_size"), GP_EABI, "not complete");
 }
+
+/* Each copy has globals of its own, also when descriptors, and so names, come again. */
+GP_TEST(plugin, copies_share_nothing)
+{
+    struct rig rig;
+    struct buf bytes = {0};
+    struct gp_error err = {0};
+    struct plugin_file *files[3];
+    const struct gp_entry *entries[3];
+
+    rig_begin(&rig, NULL);
+    GP_REQUIRE_EQ(
+        rig.port->fs->read_file(rig.port->world, plugin_path("good"), 1 << 20, &bytes, &err), 0);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++) {
+            GP_REQUIRE_EQ(
+                edge_plugin_open_copy(buf_bytes(&bytes), "app", &files[i], &entries[i], &err), 0);
+            GP_CHECK_STR_EQ(entries[i]->name, "good");
+        }
+        GP_CHECK(entries[0] != entries[1] && entries[1] != entries[2] && entries[0] != entries[2]);
+        for (int i = 0; i < 3; i++) {
+            edge_plugin_close(files[i]);
+        }
+    }
+    buf_truncate(&bytes, 100);
+    GP_CHECK_EQ(edge_plugin_open_copy(buf_bytes(&bytes), "app", &files[0], &entries[0], &err),
+                GP_EABI);
+    GP_CHECK(strncmp(err.text, "app: ", 5) == 0);
+    buf_deinit(&bytes);
+    rig_end(&rig);
+}
