@@ -78,6 +78,7 @@ struct appmaster {
     struct msg_appmaster_welcome welcome;
     struct gp_host host;
     struct build *build;
+    struct build_parallelism parallelism[MSG_PROCESSORS_MAX]; /* borrowed by build */
     struct plugin plugins[PLAN_PLUGINS_MAX];
     struct msg_plugin_resolved resolved[PLAN_PLUGINS_MAX];
     uint32_t plugin_count;   /* loaded */

@@ -141,7 +141,6 @@ static void resolve_next(struct appmaster *am)
 
 static int build(struct appmaster *am, struct gp_error *err)
 {
-    struct build_parallelism parallelism[MSG_PROCESSORS_MAX];
     const struct msg_appmaster_welcome *w = &am->welcome;
     struct build_options options = {.app_name = w->name,
                                     .host = &am->host,
@@ -149,16 +148,16 @@ static int build(struct appmaster *am, struct gp_error *err)
                                     /* the same two pointers, by the assertion below */
                                     .config = (const struct plan_config *)w->config,
                                     .config_count = w->config_count,
-                                    .parallelism = parallelism,
+                                    .parallelism = am->parallelism,
                                     .parallelism_count = w->parallelism_count};
     int rc;
 
     _Static_assert(sizeof(struct plan_config) == sizeof(struct msg_config) &&
                        offsetof(struct plan_config, value) == offsetof(struct msg_config, value),
                    "msg_config and plan_config are alike");
-    ASSERT(w->parallelism_count <= ARRAY_LEN(parallelism));
+    ASSERT(w->parallelism_count <= ARRAY_LEN(am->parallelism));
     for (uint32_t i = 0; i < w->parallelism_count; i++) {
-        parallelism[i] =
+        am->parallelism[i] =
             (struct build_parallelism){w->parallelism[i].processor, w->parallelism[i].count};
     }
     port_random(am->port, &options.hash_seed, sizeof options.hash_seed);
