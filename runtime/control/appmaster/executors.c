@@ -20,7 +20,7 @@
 static bool all_in(const struct appmaster *am, enum executor_state state)
 {
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (am->executors[i].state < state) {
+        if (am->executors[i].state < state || am->executors[i].state == EXECUTOR_GONE) {
             return false;
         }
     }
@@ -71,8 +71,13 @@ static int launch(struct am_executor *e)
         const struct plan_plugin *plugin = &am->plan->plugins[i];
         plugins[i] = (struct msg_plugin_file){plugin->name, plugin->sha256, MSG_NO_TEXT};
     }
-    (void)str_format(addr.text, sizeof addr.text, "%s", e->grant->address);
-    rc = endpoint_dial(am->ep, &spec, &e->worker);
+    if (strcmp(e->grant->address, am->options.launch->worker) == 0) {
+        e->worker = am->home; /* a second connection would take the place of the first */
+        rc = 0;
+    } else {
+        (void)str_format(addr.text, sizeof addr.text, "%s", e->grant->address);
+        rc = endpoint_dial(am->ep, &spec, &e->worker);
+    }
     if (rc >= 0) {
         rc = peer_ask(e->worker, MSG_EXECUTOR_LAUNCH, &msg, am->options.start_timeout_ns, ASK_RETRY,
                       on_launched, e);
