@@ -9,8 +9,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
+#include "base/str.h"
+
+#define HOST_NAME_MAX_BYTES 256
 
 struct engine {
     struct engine_spec spec;
@@ -18,6 +22,8 @@ struct engine {
     struct lane_host **hosts;
     struct lane **lanes; /* [lane_count], NULL before assign */
     uint32_t lane_count;
+    struct stream_identity identity;
+    char host[HOST_NAME_MAX_BYTES];
     struct topology *topology;
     struct lane_env env;
     bool told_ready;
@@ -151,9 +157,10 @@ static int start_host(struct engine *e, uint32_t lane, struct gp_error *err)
     struct lane_host_spec spec = {.port = e->spec.port,
                                   .index = lane,
                                   .tcp = e->spec.tcp,
+                                  .identity = &e->identity,
+                                  .log = e->spec.log,
                                   .bell = e->bell,
-                                  .cpu = e->spec.pin ? (int32_t)lane : -1,
-                                  .user = e};
+                                  .cpu = e->spec.pin ? (int32_t)lane : -1};
 
     if (e->spec.unix_dir) {
         if (unix_addr(e, lane, &path) < 0) {
@@ -176,6 +183,9 @@ int engine_new(const struct engine_spec *spec, struct engine **ret, struct gp_er
     }
     e->spec = *spec;
     e->lane_count = spec->lanes;
+    e->identity = *spec->identity;
+    (void)str_format(e->host, sizeof(e->host), "%s",
+                     spec->host ? spec->host : ""); /* cut at worst */
     e->hosts = (struct lane_host **)calloc(spec->lanes, sizeof(*e->hosts));
     e->told_failed = (uint8_t *)calloc(spec->lanes, 1);
     rc = e->hosts && e->told_failed ? doorbell_new(spec->port->loop, on_bell, e, &e->bell)
@@ -196,6 +206,78 @@ static void on_lane_notify(void *user)
     doorbell_ring(((struct engine *)user)->bell);
 }
 
+static const struct engine_sibling *find_sibling(const struct engine_job *job, uint32_t executor)
+{
+    for (uint32_t i = 0; i < job->sibling_count; i++) {
+        if (job->siblings[i].executor == executor) {
+            return &job->siblings[i];
+        }
+    }
+    return NULL;
+}
+
+/* How to reach a lane that is not reached through a ring. */
+static int find_place(const struct engine *e, const struct engine_job *job,
+                      const struct topology_lane *to, struct stream_place *ret,
+                      struct gp_error *err)
+{
+    const struct engine_sibling *s = find_sibling(job, to->executor);
+    bool same_host;
+
+    *ret = (struct stream_place){.executor = to->executor, .lane = to->lane};
+    if (to->executor == e->identity.executor) {
+        ret->incarnation = e->identity.incarnation;
+        engine_lane_addr(e, to->lane, &ret->tcp, &ret->unix_socket);
+        same_host = true;
+    } else if (s && to->lane < s->lane_count) {
+        ret->incarnation = s->incarnation;
+        ret->tcp = s->lanes[to->lane].tcp;
+        ret->unix_socket = s->lanes[to->lane].unix_socket;
+        same_host = s->host && e->host[0] && strcmp(s->host, e->host) == 0;
+    } else {
+        return gp_error_set(err, GP_EINVAL, "nobody said where lane %u of executor %u is", to->lane,
+                            to->executor);
+    }
+    if (job->options->edge_mode == EDGE_MODE_TCP || !same_host) {
+        ret->unix_socket.text[0] = '\0';
+    }
+    return 0;
+}
+
+static int connect_streams(struct engine *e, const struct engine_job *job, struct lane *lane,
+                           struct gp_error *err)
+{
+    for (uint32_t i = 0; i < e->topology->lane_count; i++) {
+        const struct topology_lane *to = &e->topology->lanes[i];
+        struct stream_place place;
+        int rc;
+
+        if (i == lane->index ||
+            (to->executor == e->identity.executor && job->options->edge_mode == EDGE_MODE_AUTO)) {
+            continue;
+        }
+        rc = find_place(e, job, to, &place, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (lane_add_stream(lane, i, &place) < 0) {
+            return gp_error_set(err, GP_ENOMEM, "no memory for a neighbour");
+        }
+    }
+    return 0;
+}
+
+static int connect_rings(struct engine *e, const struct engine_job *job, uint32_t lane,
+                         struct gp_error *err)
+{
+    for (uint32_t k = 0; k < lane && job->options->edge_mode == EDGE_MODE_AUTO; k++) {
+        if (lane_connect(e->lanes[k], e->lanes[lane]) < 0) {
+            return gp_error_set(err, GP_ENOMEM, "no memory for a neighbour");
+        }
+    }
+    return 0;
+}
+
 static int make_lanes(struct engine *e, const struct engine_job *job, struct gp_error *err)
 {
     e->lanes = (struct lane **)calloc(e->lane_count, sizeof(*e->lanes));
@@ -203,19 +285,21 @@ static int make_lanes(struct engine *e, const struct engine_job *job, struct gp_
         return gp_error_set(err, GP_ENOMEM, "no memory for the lanes");
     }
     for (uint32_t i = 0; i < e->lane_count; i++) {
-        int index = topology_find_lane(e->topology, job->executor, i);
+        int index = topology_find_lane(e->topology, e->identity.executor, i);
         int rc;
 
         if (index < 0) {
             return gp_error_set(err, GP_EINVAL, "lane %u is not in the placement", i);
         }
         rc = lane_new(&e->env, (uint32_t)index, &e->lanes[i], err);
-        for (uint32_t k = 0; rc == 0 && k < i; k++) {
-            rc = lane_connect(e->lanes[k], e->lanes[i]);
+        if (rc == 0) {
+            rc = connect_rings(e, job, i, err);
+        }
+        if (rc == 0) {
+            rc = connect_streams(e, job, e->lanes[i], err);
         }
         if (rc < 0) {
-            return gp_error_set(err, rc, "%s",
-                                err && err->code ? err->text : "no memory for rings");
+            return rc;
         }
     }
     return 0;
@@ -247,7 +331,7 @@ int engine_assign(struct engine *e, const struct engine_job *job, struct gp_erro
                                .processors = job->processors,
                                .partitioners = job->partitioners,
                                .partitioner_config = job->config,
-                               .app_id = job->app_id,
+                               .app_id = e->identity.app,
                                .session = job->session,
                                .log = e->spec.log,
                                .notify = on_lane_notify,

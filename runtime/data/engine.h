@@ -43,12 +43,28 @@ struct engine_events {
 struct engine_spec {
     const struct port *port;
     uint32_t lanes;
-    const struct net_addr *tcp; /* address to listen at, port 0; NULL: not */
-    const char *unix_dir;       /* folder for Unix sockets; NULL: none */
-    bool pin;                   /* lane i to cpu i */
+    const struct net_addr *tcp;             /* address to listen at, port 0; NULL: not */
+    const char *unix_dir;                   /* folder for Unix sockets; NULL: none */
+    bool pin;                               /* lane i to cpu i */
+    const struct stream_identity *identity; /* who this executor is; copied */
+    const char *host; /* where it is: lanes on one host talk over Unix sockets; copied */
     const struct log *log;
     const struct engine_events *events;
     void *user;
+};
+
+struct engine_lane_addr {
+    struct net_addr tcp;
+    struct net_addr unix_socket;
+};
+
+/* An executor of the application as it was announced; the own one may be among them. */
+struct engine_sibling {
+    uint32_t executor;
+    const char *host;
+    uint64_t incarnation;
+    const struct engine_lane_addr *lanes;
+    uint32_t lane_count;
 };
 
 /* What to run. Everything is borrowed until engine_free(), placement and hosts until return. */
@@ -57,12 +73,12 @@ struct engine_job {
     const struct placement *placement;
     const struct placement_host *hosts;
     uint32_t host_count;
-    uint32_t executor; /* which of the hosts this is */
+    const struct engine_sibling *siblings; /* until return */
+    uint32_t sibling_count;
     const struct data_options *options;
     const struct lane_processor *processors;          /* [processor] */
     const struct gp_partitioner *const *partitioners; /* [edge], or NULL */
     const struct gp_config *config;                   /* for partitioners */
-    uint64_t app_id;
     uint64_t session;
 };
 

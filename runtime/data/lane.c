@@ -4,6 +4,8 @@
  */
 #include "data/lane.h"
 
+#include "base/str.h"
+#include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/service.h"
 #include "data/stage.h"
@@ -45,7 +47,23 @@ void lane_task_closed(struct lane *lane)
     lane->tasks_closed++;
     if (lane->tasks_closed == lane->tasks_total && lane_phase(lane) == LANE_RUNNING) {
         set_phase(lane, LANE_ENDED);
-    } else if (atomic_load_explicit(&lane->failed, memory_order_relaxed) && lane->env->notify) {
+    }
+}
+
+void lane_fail(struct lane *lane, uint32_t processor, uint32_t task, const char *function,
+               const char *text)
+{
+    struct lane_failure *f = &lane->failure;
+
+    if (atomic_load_explicit(&lane->failed, memory_order_relaxed)) {
+        return;
+    }
+    f->processor = processor;
+    f->task = task;
+    f->function = function;
+    (void)str_format(f->text, sizeof(f->text), "%s", text); /* cut at worst */
+    atomic_store_explicit(&lane->failed, 1, memory_order_release);
+    if (lane->env->notify) {
         lane->env->notify(lane->env->notify_user);
     }
 }
@@ -212,9 +230,8 @@ static void pump(struct lane *lane)
     }
 }
 
-enum runner_state lane_turn(void *user)
+enum runner_state lane_turn(struct lane *lane)
 {
-    struct lane *lane = (struct lane *)user;
     bool idle;
 
     if (atomic_load_explicit(&lane->sleeping, memory_order_relaxed) != SLEEP_AWAKE) {
@@ -248,9 +265,8 @@ static bool has_news(struct lane *lane)
     return false;
 }
 
-int lane_may_sleep(void *user)
+int lane_may_sleep(struct lane *lane)
 {
-    struct lane *lane = (struct lane *)user;
     enum lane_sleep depth = SLEEP_DATA;
 
     if (!list_is_empty(&lane->dirty)) {
@@ -268,21 +284,28 @@ int lane_may_sleep(void *user)
     return 1;
 }
 
-int lane_init(void *user, struct loop *loop)
+int lane_init(struct lane *lane, struct loop *loop, struct stream_hub *hub)
 {
-    struct lane *lane = (struct lane *)user;
+    int rc;
 
     lane->loop = loop;
     lane->now_ns = loop_now_ns(loop);
-    return lane_timers_new(lane, &lane->timers);
+    rc = lane_timers_new(lane, &lane->timers);
+    if (rc == 0) {
+        hub_attach(hub, lane);
+    }
+    return rc;
 }
 
-void lane_fini(void *user)
+void lane_fini(struct lane *lane)
 {
-    struct lane *lane = (struct lane *)user;
-
     if (lane_phase(lane) != LANE_CLOSED) {
         (void)for_each_task(lane, close_one); /* never fails */
+    }
+    for (uint32_t i = 0; i < lane->other_count; i++) {
+        if (lane->others[i]->kind == NEIGHBOUR_STREAM) {
+            neighbour_stream_end(lane->others[i]);
+        }
     }
     lane_timers_free(lane->timers);
     lane->timers = NULL;

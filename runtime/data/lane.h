@@ -72,6 +72,8 @@ struct stage;
 struct out_edge;
 struct lane_timers;
 struct gp_waker;
+struct stream_hub;
+struct stream_place;
 
 /* What to run for one processor of the plan. */
 struct lane_processor {
@@ -112,6 +114,8 @@ enum lane_phase {
     LANE_CLOSED,
 };
 
+#define LANE_FAILURE_LINK UINT32_MAX
+
 enum lane_sleep {
     SLEEP_AWAKE,
     SLEEP_DATA,
@@ -119,9 +123,9 @@ enum lane_sleep {
     SLEEP_ROOM,
 };
 
-/* Why a task failed: the first failure of a lane. */
+/* Why a task or a link failed: the first failure of a lane. */
 struct lane_failure {
-    uint32_t processor;
+    uint32_t processor; /* LANE_FAILURE_LINK: none, the connection to lane `task` was lost */
     uint32_t task;
     const char *function;
     char text[FAIL_TEXT_MAX];
@@ -135,6 +139,7 @@ struct lane_stats {
     struct counter batches_in;
     struct counter stale_rows;
     struct counter bad_batches;
+    struct counter failed_links;
     struct counter blocked;    /* times a task had to wait for credit */
     struct counter copied_out; /* rows moved out of batches they pinned */
     struct counter large;      /* messages that travelled in fragments */
@@ -210,11 +215,14 @@ void lane_free(struct lane *lane); /* its thread has ended; NULL is fine */
 /* Joins two lanes of one process by a pair of rings, when both host tasks. */
 int lane_connect(struct lane *a, struct lane *b);
 
-/* The functions of struct runner_spec; user is the lane. */
-int lane_init(void *user, struct loop *loop);
-enum runner_state lane_turn(void *user);
-int lane_may_sleep(void *user);
-void lane_fini(void *user);
+/* Adds a neighbour in another process, when both host tasks. */
+int lane_add_stream(struct lane *lane, uint32_t index, const struct stream_place *place);
+
+/* What lane_host.c hands on from its runner. */
+int lane_init(struct lane *lane, struct loop *loop, struct stream_hub *hub);
+enum runner_state lane_turn(struct lane *lane);
+int lane_may_sleep(struct lane *lane);
+void lane_fini(struct lane *lane);
 
 /* Tells the lane what to do; wakes it. [control thread] */
 void lane_command(struct lane *lane, enum lane_command command);
@@ -227,5 +235,9 @@ void lane_wake(struct lane *lane, enum lane_sleep least);
 
 /* A task that is no longer running was taken off the account. */
 void lane_task_closed(struct lane *lane);
+
+/* Notes why something failed; the first failure is kept and told. */
+void lane_fail(struct lane *lane, uint32_t processor, uint32_t task, const char *function,
+               const char *text);
 
 #endif

@@ -25,7 +25,7 @@ static void on_stream(void *user, struct stream *stream)
 {
     struct lane_host *host = (struct lane_host *)user;
 
-    host->spec.on_accept(host->spec.user, host, stream);
+    hub_accept_take(&host->hub, stream);
 }
 
 static int listen_at(struct lane_host *host, uint32_t which)
@@ -57,6 +57,7 @@ static int host_init(void *user, struct loop *loop)
     int rc;
 
     host->loop = loop;
+    hub_start(&host->hub, loop);
     rc = listen_at(host, 0);
     if (rc == 0) {
         rc = listen_at(host, 1);
@@ -84,7 +85,7 @@ static enum runner_state host_turn(void *user)
     if (!host->own) {
         return RUNNER_IDLE;
     }
-    if (lane_init(host->own, host->loop) < 0) {
+    if (lane_init(host->own, host->loop, &host->hub) < 0) {
         host->own = NULL;
         (void)gp_error_set(&host->err, GP_ENOMEM, "no memory for the timers of a lane");
         atomic_store_explicit(&host->phase, HOST_FAILED, memory_order_release);
@@ -107,10 +108,11 @@ static void host_fini(void *user)
 {
     struct lane_host *host = (struct lane_host *)user;
 
+    close_listeners(host);
     if (host->own) {
         lane_fini(host->own);
     }
-    close_listeners(host);
+    hub_close(&host->hub);
 }
 
 static void host_on_exit(void *user)
@@ -135,6 +137,7 @@ int lane_host_new(const struct lane_host_spec *spec, struct lane_host **ret, str
         return gp_error_set(err, GP_ENOMEM, "no memory for a lane");
     }
     host->spec = *spec;
+    hub_init(&host->hub, spec->port, spec->identity, spec->index, spec->log);
     if (spec->tcp) {
         host->listen[0] = *spec->tcp;
     }
@@ -165,6 +168,7 @@ void lane_host_free(struct lane_host *host)
     if (host) {
         ASSERT(host->exited);
         port_runner_free(host->spec.port, host->runner);
+        hub_deinit(&host->hub);
         free(host);
     }
 }

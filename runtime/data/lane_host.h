@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/stream_hub.h"
 #include "port/port.h"
 
 struct lane;
@@ -36,11 +37,10 @@ struct lane_host_spec {
     /* Where to listen; NULL: not there. Copied. */
     const struct net_addr *tcp;
     const struct net_addr *unix_socket;
+    const struct stream_identity *identity; /* copied */
+    const struct log *log;
     struct doorbell *bell; /* rung when the phase moves */
     int32_t cpu;           /* -1: not pinned */
-    /* An authenticated neighbour may be awaited: takes the stream. Host's thread. */
-    void (*on_accept)(void *user, struct lane_host *host, struct stream *stream);
-    void *user;
 };
 
 struct lane_host {
@@ -54,6 +54,7 @@ struct lane_host {
     struct net_addr addrs[2]; /* TCP, Unix; empty where not listening. Valid from READY on */
     struct gp_error err;      /* valid in FAILED */
     struct crash_note note;
+    struct stream_hub hub;
     struct lane *own; /* the lane once it was taken over, thread's view */
     _Atomic(struct lane *) lane;
     _Atomic uint32_t phase; /* enum host_phase */

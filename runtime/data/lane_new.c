@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "data/lane.h"
+#include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
 #include "data/task.h"
@@ -141,6 +142,18 @@ void lane_free(struct lane *lane)
     free(lane->sort_offsets);
     free(lane->reserve_buf);
     free(lane);
+}
+
+int lane_add_stream(struct lane *lane, uint32_t index, const struct stream_place *place)
+{
+    struct neighbour *p;
+    int rc;
+
+    if (!hosts_tasks(lane->topology, lane->index) || !hosts_tasks(lane->topology, index)) {
+        return 0;
+    }
+    rc = add_neighbour(lane, index, NEIGHBOUR_STREAM, &p);
+    return rc == 0 ? neighbour_stream_new(p, place) : rc;
 }
 
 static int connect_half(struct lane *lane, struct lane *other, struct ring *from, struct ring *to)

@@ -263,6 +263,14 @@ void neighbour_fail(struct neighbour *p, int code, const char *text)
         return;
     }
     p->failed = true;
+    if (p->kind == NEIGHBOUR_STREAM) {
+        neighbour_stream_refuse(p, code, text);
+    }
+    if (lane_phase(lane) >= LANE_ENDED) {
+        return; /* nobody waits for it any more */
+    }
+    counter_add(&lane->stats.failed_links, 1);
+    lane_fail(lane, LANE_FAILURE_LINK, p->index, "link", text);
     LOG_ERROR(lane->env->log, "link.failed", KV_U64("lane", lane->index),
               KV_U64("neighbour", p->index), KV_CODE("code", code), KV_STR("text", text));
 }

@@ -1,26 +1,311 @@
+/*
+ * neighbour_stream.c: see neighbour_stream.h.
+ */
 #include "data/neighbour_stream.h"
 
+#include <stdlib.h>
+
 #include "data/lane.h"
+#include "wire/messages.h"
+
+#define DIALS_MAX         100
+#define REDIAL_NS         (50 * 1000 * 1000)
+#define CREDITS_PER_FRAME 1000u
+
+_Static_assert(CREDITS_PER_FRAME *BATCH_CREDIT_SIZE <= BATCH_BODY_SIZE, "what a neighbour takes");
+_Static_assert(BATCH_FRAME_HEADER_SIZE == FRAME_HEADER_SIZE, "a batch begins with a frame header");
+
+enum link_state {
+    LINK_IDLE,
+    LINK_DIALLING,
+    LINK_WAITING,
+    LINK_UP,
+    LINK_DOWN,
+};
+
+struct stream_link {
+    struct stream_place place;
+    struct stream_hub *hub;
+    struct stream_conn *sc;
+    struct timer *redial;
+    enum link_state state;
+    uint32_t dials;
+    uint32_t writing; /* batches given to the connection and not back */
+};
+
+int neighbour_stream_new(struct neighbour *p, const struct stream_place *place)
+{
+    p->stream = (struct stream_link *)calloc(1, sizeof(*p->stream));
+    if (!p->stream) {
+        return GP_ENOMEM;
+    }
+    p->stream->place = *place;
+    return 0;
+}
 
 void neighbour_stream_free(struct stream_link *link)
 {
-    ASSERT(!link);
+    ASSERT(!link || (!link->sc && !link->redial));
+    free(link);
+}
+
+static void fail(struct neighbour *p, int code, const char *text)
+{
+    p->stream->state = LINK_DOWN;
+    neighbour_fail(p, code, text);
+}
+
+static void dial(struct neighbour *p)
+{
+    struct stream_link *link = p->stream;
+    int rc;
+
+    link->dials++;
+    link->state = LINK_DIALLING;
+    rc = hub_dial(link->hub, p, &link->place, &link->sc);
+    if (rc < 0) {
+        fail(p, rc, "cannot dial");
+    }
+}
+
+static void on_redial(void *user)
+{
+    dial((struct neighbour *)user);
+}
+
+void neighbour_stream_begin(struct neighbour *p, struct stream_hub *hub)
+{
+    struct stream_link *link = p->stream;
+
+    link->hub = hub;
+    if (link->state != LINK_IDLE || p->lane->index > p->index) {
+        return; /* up already, or the other side dials */
+    }
+    if (timer_new(p->lane->loop, on_redial, p, &link->redial) < 0) {
+        fail(p, GP_ENOMEM, "no memory for a timer");
+        return;
+    }
+    dial(p);
+}
+
+bool neighbour_stream_bind(struct neighbour *p, struct stream_conn *sc, uint64_t incarnation)
+{
+    struct stream_link *link = p->stream;
+
+    if (link->state != LINK_IDLE || p->lane->index < p->index ||
+        (link->place.incarnation != 0 && link->place.incarnation != incarnation)) {
+        return false;
+    }
+    link->hub = sc->hub;
+    link->sc = sc;
+    return true;
+}
+
+void neighbour_stream_up(struct neighbour *p)
+{
+    p->stream->state = LINK_UP;
+    if (p->queue_head || p->credit_count > 0) {
+        neighbour_stream_pump(p);
+    }
+}
+
+static void drop_conn(struct stream_link *link)
+{
+    struct stream_conn *sc = link->sc;
+
+    link->sc = NULL;
+    stream_conn_free(sc);
+}
+
+void neighbour_stream_down(struct neighbour *p, const struct gp_error *why)
+{
+    struct stream_link *link = p->stream;
+    bool was_up = link->state == LINK_UP;
+
+    if (!was_up && link->dials < DIALS_MAX &&
+        (why->code == GP_EUNREACH || why->code == GP_ENOENT || why->code == GP_ETIMEOUT ||
+         why->code == GP_ECLOSED)) {
+        drop_conn(link);
+        link->state = LINK_WAITING;
+        timer_start(link->redial, REDIAL_NS);
+        return;
+    }
+    fail(p, why->code, why->text);
+    drop_conn(link);
+}
+
+void neighbour_stream_end(struct neighbour *p)
+{
+    struct stream_link *link = p->stream;
+
+    link->state = LINK_DOWN;
+    timer_free(link->redial);
+    link->redial = NULL;
+    drop_conn(link);
+}
+
+void neighbour_stream_refuse(struct neighbour *p, int code, const char *text)
+{
+    struct stream_link *link = p->stream;
+    struct gp_error err = {0};
+
+    if (link->sc) {
+        (void)gp_error_set(&err, code, "%s", text);
+        conn_close(link->sc->conn, &err);
+    }
 }
 
 bool neighbour_stream_is_writing(const struct stream_link *link)
 {
-    (void)link;
-    return false;
+    return link->state != LINK_UP || link->writing > 0;
+}
+
+static void on_written(void *user, int status)
+{
+    struct batch *b = (struct batch *)user;
+    struct neighbour *p = b->parcel.neighbour;
+
+    (void)status; /* the connection tells its end by itself */
+    p->in_flight--;
+    p->stream->writing--;
+    /* The kernel has copied it on this core: it is still warm. */
+    batch_pool_put_near(&p->lane->pool, b);
+}
+
+static int write_batch(struct neighbour *p, struct batch *b)
+{
+    struct conn *conn = p->stream->sc->conn;
+    const struct frame_header header = {
+        .length = batch_body_len(b), .type = MSG_BATCH, .kind = FRAME_TELL, .sequence = b->seq};
+    int rc;
+
+    frame_header_encode(&header, batch_frame(b));
+    if (conn_wants_crc(conn)) {
+        frame_seal(batch_frame(b), header.length);
+    }
+    b->parcel.neighbour = p; /* unused while the batch is ours: on_written needs it */
+    p->stream->writing++;
+    rc = conn_send_raw(conn, batch_frame(b), b->used, on_written, b);
+    if (rc < 0) {
+        on_written(b, rc);
+    }
+    return rc;
+}
+
+static int write_credits(struct neighbour *p)
+{
+    uint8_t payload[CREDITS_PER_FRAME * BATCH_CREDIT_SIZE];
+    const struct frame_header header = {.type = MSG_CREDIT, .kind = FRAME_TELL};
+    uint32_t done = 0;
+    int rc = 0;
+
+    while (rc == 0 && done < p->credit_count) {
+        uint32_t n = 0;
+
+        for (; n < CREDITS_PER_FRAME && done + n < p->credit_count; n++) {
+            batch_credit_put(payload + n * BATCH_CREDIT_SIZE, &p->credits[done + n]);
+        }
+        rc = conn_send(p->stream->sc->conn, &header, gp_bytes_of(payload, n * BATCH_CREDIT_SIZE));
+        done += n;
+    }
+    p->credit_count = 0;
+    return rc;
+}
+
+/* Nothing goes there any more; the job is about to be ended. */
+static void discard(struct neighbour *p)
+{
+    struct batch *b;
+
+    while ((b = neighbour_next_queued(p)) != NULL) {
+        p->in_flight--;
+        batch_pool_put_near(&p->lane->pool, b);
+    }
+    p->credit_count = 0;
 }
 
 void neighbour_stream_pump(struct neighbour *p)
 {
-    (void)p;
+    struct stream_link *link = p->stream;
+    struct batch *b;
+    int rc = 0;
+
+    if (p->failed || link->state == LINK_DOWN) {
+        discard(p);
+        return;
+    }
+    if (link->state != LINK_UP) {
+        return; /* neighbour_stream_up() comes back to it */
+    }
+    while (rc == 0 && (b = neighbour_next_queued(p)) != NULL) {
+        rc = write_batch(p, b);
+    }
+    if (rc == 0 && p->credit_count > 0) {
+        rc = write_credits(p);
+    }
+    if (rc < 0 && rc != GP_ECLOSED) { /* closed: on_closed is on its way */
+        neighbour_fail(p, rc, "cannot write");
+    }
+}
+
+static void take_batch(struct neighbour *p, const struct frame_header *header, const void *payload,
+                       struct rbuf *buf)
+{
+    struct lane *lane = p->lane;
+    struct parcel *parcel;
+    struct rbuf *kept;
+
+    if (header->sequence != p->seen_seq) {
+        neighbour_fail(p, GP_EPROTO, "a batch is missing or came twice");
+        return;
+    }
+    p->seen_seq++;
+    kept = rbuf_keep(buf, &payload, header->length);
+    if (!kept) {
+        neighbour_fail(p, GP_ENOMEM, "no memory for a batch");
+        return;
+    }
+    parcel = parcel_new(lane);
+    parcel->neighbour = p;
+    parcel->rbuf = kept;
+    if (inbox_accept_take(lane, parcel, (const uint8_t *)payload, header->length) < 0) {
+        counter_add(&lane->stats.bad_batches, 1);
+        neighbour_fail(p, GP_EPROTO, "a batch is malformed");
+    }
+}
+
+static void take_credits(struct neighbour *p, const void *payload, size_t len)
+{
+    struct batch_cursor cursor = {(const uint8_t *)payload, len};
+    struct batch_credit credit;
+    int rc;
+
+    while (!p->failed && (rc = batch_credit_next(&cursor, &credit)) != 0) {
+        if (rc < 0) {
+            neighbour_fail(p, GP_EPROTO, "credit is malformed");
+            return;
+        }
+        neighbour_take_credit(p, &credit);
+    }
+}
+
+void neighbour_stream_frame(struct neighbour *p, const struct frame_header *header,
+                            const void *payload, struct rbuf *buf)
+{
+    if (p->failed) {
+        return;
+    }
+    if (header->type == MSG_BATCH) {
+        take_batch(p, header, payload, buf);
+    } else if (header->type == MSG_CREDIT) {
+        take_credits(p, payload, header->length);
+    } else {
+        neighbour_fail(p, GP_EPROTO, "neither batch nor credit");
+    }
 }
 
 void neighbour_stream_release(struct lane *lane, struct parcel *parcel)
 {
-    (void)lane;
-    (void)parcel;
-    UNREACHABLE();
+    rbuf_unref((struct rbuf *)parcel->rbuf);
+    parcel_free(lane, parcel);
 }

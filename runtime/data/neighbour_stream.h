@@ -1,19 +1,53 @@
 /*
  * neighbour_stream.h: neighbours in other processes, over connections.
+ *
+ * A batch goes out as one frame, in one write, from the memory the rows were written to; it comes
+ * back to the pool when the kernel has taken it. What comes in is read in place: rows are borrowed
+ * from the connection's read buffers until they are consumed.
+ *
+ *   IDLE ──begin──▶ DIALLING ⇄ WAITING (nobody there yet)          the lower number dials
+ *     │                 └──────────────┐
+ *     └──(we are dialled) bind──▶ UP ◀─┘ ──▶ DOWN
+ *
+ * A link that was up and is lost stays lost: its rows are gone, so its tasks must begin anew; that is
+ * told to the control thread as a failed link. Thread: the lane's.
  */
 #ifndef DATA_NEIGHBOUR_STREAM_H
 #define DATA_NEIGHBOUR_STREAM_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "data/stream_hub.h"
 
 struct lane;
 struct parcel;
 struct neighbour;
 struct stream_link;
 
+/* Before the lane runs: how the neighbour is reached. 0 or GP_ENOMEM. */
+int neighbour_stream_new(struct neighbour *p, const struct stream_place *place);
 void neighbour_stream_free(struct stream_link *link);
 
-/* Whether a batch is still on its way into the kernel. */
+/* The lane runs: dials, if that is for this side to do. */
+void neighbour_stream_begin(struct neighbour *p, struct stream_hub *hub);
+
+/* A proven connection from the neighbour; false: it is not awaited. */
+bool neighbour_stream_bind(struct neighbour *p, struct stream_conn *sc, uint64_t incarnation);
+
+void neighbour_stream_up(struct neighbour *p);
+void neighbour_stream_down(struct neighbour *p, const struct gp_error *why);
+void neighbour_stream_frame(struct neighbour *p, const struct frame_header *header,
+                            const void *payload, struct rbuf *buf);
+
+/* The lane ends: without a word. */
+void neighbour_stream_end(struct neighbour *p);
+
+/* The neighbour broke the rules: its connection ends. */
+void neighbour_stream_refuse(struct neighbour *p, int code, const char *text);
+
+/* Whether a batch is still on its way into the kernel, or cannot go yet. */
 bool neighbour_stream_is_writing(const struct stream_link *link);
 
 /* Writes what is queued. */

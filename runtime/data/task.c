@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/str.h"
 #include "data/lane.h"
 #include "data/output.h"
 #include "data/service.h"
@@ -169,17 +168,10 @@ void task_pass_watermark(struct task *t, int64_t time_ns)
 void task_report_failure(struct task *t, const char *function, const char *text)
 {
     struct lane *lane = t->stage->lane;
-    struct lane_failure *f = &lane->failure;
 
     LOG_ERROR(lane->env->log, "task.failed", KV_STR("processor", t->stage->name),
               KV_U64("task", t->api.index), KV_STR("function", function), KV_STR("text", text));
-    if (atomic_load_explicit(&lane->failed, memory_order_relaxed) == 0) {
-        f->processor = t->stage->processor;
-        f->task = t->api.index;
-        f->function = function;
-        (void)str_format(f->text, sizeof(f->text), "%s", text); /* cut at worst */
-        atomic_store_explicit(&lane->failed, 1, memory_order_release);
-    }
+    lane_fail(lane, t->stage->processor, t->api.index, function, text);
 }
 
 static void leave(struct task *t)

@@ -61,8 +61,8 @@ struct task {
     struct gp_out out;
     struct output *outputs; /* [stage.out_count] */
     struct stage *stage;
-    uint32_t local; /* position in the stage */
-    uint32_t state; /* enum task_state */
+    uint32_t local;     /* position in the stage */
+    uint32_t state;     /* enum task_state */
     uint32_t small_max; /* lane.small_max */
     void *self;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "edge/json.h"
 #include "edge/world.h"
 #include "gp_test.h"
 #include "graph/placement.h"
@@ -342,17 +343,48 @@ static const struct engine_events events = {
     .on_stopped = on_stopped,
 };
 
-static void make_engine(struct rig *rig, uint32_t index, const struct port *port)
+static const char *const hosts[RIG_EXECUTORS_MAX] = {"a", "b", "c", "d"};
+
+static void make_engine(struct rig *rig, uint32_t index, const struct port *port, const char *ip)
 {
     struct gp_error err = {0};
+    struct net_addr tcp;
+    char folder[64];
+    const struct stream_identity identity = {.app = 7,
+                                             .executor = index + 1,
+                                             .incarnation = 1000 + index,
+                                             .key = "app/7",
+                                             .token = "secret of the application",
+                                             .token_len = 25};
     const struct engine_spec spec = {.port = port,
                                      .lanes = rig->lanes,
+                                     .tcp = &tcp,
+                                     .unix_dir = folder,
+                                     .identity = &identity,
+                                     .host = hosts[rig->same_host ? 0 : index],
                                      .pin = rig->pin,
                                      .log = port->log,
                                      .events = &events,
                                      .user = rig};
 
+    (void)snprintf(tcp.text, sizeof(tcp.text), "%s:0", ip);
+    (void)snprintf(folder, sizeof(folder), "%s/%u", rig->folder, index);
+    GP_REQUIRE_EQ(port->fs->make_dirs(port->world, folder, 0700, &err), 0);
     GP_REQUIRE_EQ(engine_new(&spec, &rig->engines[index], &err), 0);
+}
+
+static void announce(struct rig *rig, uint32_t index)
+{
+    for (uint32_t l = 0; l < rig->lanes; l++) {
+        struct engine_lane_addr *a = &rig->addrs[index][l];
+
+        engine_lane_addr(rig->engines[index], l, &a->tcp, &a->unix_socket);
+    }
+    rig->siblings[index] = (struct engine_sibling){.executor = index + 1,
+                                                   .host = hosts[rig->same_host ? 0 : index],
+                                                   .incarnation = 1000 + index,
+                                                   .lanes = rig->addrs[index],
+                                                   .lane_count = rig->lanes};
 }
 
 static void assign(struct rig *rig, uint32_t index)
@@ -362,11 +394,11 @@ static void assign(struct rig *rig, uint32_t index)
                                    .placement = &rig->placement,
                                    .hosts = rig->hosts,
                                    .host_count = rig->executors,
-                                   .executor = index + 1,
+                                   .siblings = rig->siblings,
+                                   .sibling_count = rig->executors,
                                    .options = &rig->options,
                                    .processors = rig->code,
                                    .partitioners = rig->partitioners,
-                                   .app_id = 1,
                                    .session = UINT64_C(1) << 32};
     int rc = engine_assign(rig->engines[index], &job, &err);
 
@@ -398,6 +430,9 @@ static bool run_job(struct rig *rig, void *world, pass_fn pass)
 {
     bool done = pass(rig, world, &rig->ready, rig->executors);
 
+    for (uint32_t i = 0; done && i < rig->executors; i++) {
+        announce(rig, i);
+    }
     for (uint32_t i = 0; done && i < rig->executors; i++) {
         assign(rig, i);
     }
@@ -454,24 +489,32 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed)
     const struct sim_options options = {.seed = seed,
                                         .time_max_ns = SIM_LIMIT_NS,
                                         .on_line = getenv("RIG_VERBOSE") ? print_line : NULL,
-                                        .log_level = LOG_LEVEL_INFO};
+                                        .log_level = LOG_LEVEL_INFO,
+                                        .json_parse = edge_json_parse};
     struct sim_proc *procs[RIG_EXECUTORS_MAX];
+    struct sim_host *host = NULL;
     bool done;
 
     make_plan(rig);
     GP_REQUIRE_EQ(sim_new(&options, &rig->sim), 0);
+    strcpy(rig->folder, "/run");
     for (uint32_t i = 0; i < rig->executors; i++) {
         char address[16];
-        struct sim_host *host;
 
-        (void)snprintf(address, sizeof(address), "10.0.0.%u", i + 1);
-        GP_REQUIRE_EQ(sim_host_add(rig->sim, address, &host), 0);
+        (void)snprintf(address, sizeof(address), "10.0.0.%u", rig->same_host ? 1 : i + 1);
+        if (i == 0 || !rig->same_host) {
+            GP_REQUIRE_EQ(sim_host_add(rig->sim, address, &host), 0);
+        }
         GP_REQUIRE_EQ(sim_spawn(host, args, &procs[i]), 0);
-        make_engine(rig, i, sim_proc_port(procs[i]));
+        make_engine(rig, i, sim_proc_port(procs[i]), address);
     }
     done = run_job(rig, rig->sim, pass_simulated);
     stop_job(rig, rig->sim, pass_simulated);
     free_job(rig);
+    for (uint32_t i = 0; i < rig->executors; i++) {
+        sim_exit(sim_proc_port(procs[i]), 0);
+    }
+    (void)sim_run_for(rig->sim, INT64_C(2000000000), NULL);
     GP_CHECK_EQ(sim_leaks(rig->sim), 0);
     sim_free(rig->sim);
     return done;
@@ -508,15 +551,19 @@ bool rig_run_real(struct rig *rig)
     bool done;
 
     make_plan(rig);
+    strcpy(rig->folder, "/tmp/gp-data-XXXXXX");
+    GP_REQUIRE(mkdtemp(rig->folder) != NULL);
     GP_REQUIRE_EQ(edge_world_new(NULL, &real.world, &err), 0);
     GP_REQUIRE_EQ(timer_new(edge_port(real.world)->loop, on_expired, &real, &real.watchdog), 0);
     for (uint32_t i = 0; i < rig->executors; i++) {
-        make_engine(rig, i, edge_port(real.world));
+        make_engine(rig, i, edge_port(real.world), "127.0.0.1");
     }
     done = run_job(rig, &real, pass_real);
     stop_job(rig, &real, pass_real);
     free_job(rig);
     timer_free(real.watchdog);
+    GP_CHECK_EQ(
+        edge_port(real.world)->fs->remove_tree(edge_port(real.world)->world, rig->folder, NULL), 0);
     edge_world_free(real.world);
     return done;
 }

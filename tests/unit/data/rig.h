@@ -21,6 +21,7 @@
 #define RIG_PROCESSORS_MAX 8u
 #define RIG_EDGES_MAX      12u
 #define RIG_EXECUTORS_MAX  4u
+#define RIG_LANES_MAX      4u
 
 /* What one processor does and what was seen of it. Written by lanes, hence atomic. */
 struct rig_processor {
@@ -70,6 +71,7 @@ struct rig {
     uint32_t edge_count;
     uint32_t executors;                  /* 0: 1 */
     uint32_t lanes;                      /* of each; 0: 1 */
+    bool same_host;                      /* simulated: all executors on one */
     struct data_options options;         /* rig_begin() sets the defaults */
     const struct gp_partitioner *custom; /* for PLAN_CUSTOM edges */
     bool pin;
@@ -91,6 +93,9 @@ struct rig {
     struct placement placement;
     struct placement_host hosts[RIG_EXECUTORS_MAX];
     struct engine *engines[RIG_EXECUTORS_MAX];
+    struct engine_lane_addr addrs[RIG_EXECUTORS_MAX][RIG_LANES_MAX];
+    struct engine_sibling siblings[RIG_EXECUTORS_MAX];
+    char folder[32];
     uint32_t ready;
     struct sim *sim;
 };

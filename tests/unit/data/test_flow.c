@@ -82,6 +82,49 @@ GP_TEST(flow, forward_keeps_the_index)
     GP_CHECK_EQ(rig.processors[1].most, ROWS);
 }
 
+static void check_streams(bool same_host, uint32_t lanes, uint64_t seed)
+{
+    struct rig rig;
+
+    for (size_t i = 0; i < sizeof(partitioners) / sizeof(partitioners[0]); i++) {
+        source_to_sink(&rig, partitioners[i], lanes, 4, 7);
+        rig.executors = 2;
+        rig.same_host = same_host;
+        GP_CHECK(rig_run_simulated(&rig, seed));
+        check_all_arrived(&rig, 1, partitioners[i] == PLAN_BROADCAST ? 7 : 1);
+    }
+}
+
+GP_TEST(flow, executors_on_two_hosts_deliver_each_row_once)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        check_streams(false, 1 + (uint32_t)seed % 2, seed);
+    }
+}
+
+GP_TEST(flow, executors_on_one_host_deliver_each_row_once)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        check_streams(true, 1 + (uint32_t)seed % 2, seed);
+    }
+}
+
+GP_TEST(flow, sockets_deliver_each_row_once)
+{
+    static const uint32_t modes[] = {EDGE_MODE_UNIX, EDGE_MODE_TCP};
+    struct rig rig;
+
+    for (size_t m = 0; m < 2; m++) {
+        for (size_t i = 0; i < sizeof(partitioners) / sizeof(partitioners[0]); i++) {
+            source_to_sink(&rig, partitioners[i], 2, 4, 7);
+            rig.processors[0].rows = 50000;
+            rig.options.edge_mode = modes[m];
+            GP_CHECK(rig_run_real(&rig));
+            check_all_arrived(&rig, 1, partitioners[i] == PLAN_BROADCAST ? 7 : 1);
+        }
+    }
+}
+
 GP_TEST(flow, threads_deliver_each_row_once)
 {
     struct rig rig;
