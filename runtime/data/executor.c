@@ -13,6 +13,7 @@
 #define REPORT_INTERVAL_NS 250000000
 #define ASK_TIMEOUT_NS     10000000000
 #define LANES_DEFAULT_MAX  64u
+#define LINK_GRACE_NS      1000000000
 
 enum executor_state {
     EX_LISTENING,
@@ -54,6 +55,9 @@ struct executor {
     struct job *job;
     struct timer *report_timer;
     struct timer *done_timer;
+    struct timer *link_timer;
+    const struct lane_failure *link_failure; /* borrowed from its lane */
+    bool link_waited;
     struct msg_executor_report last; /* owned */
     struct reply_token assign_token; /* correlation 0: none waits */
     struct reply_token stop_token;
@@ -80,6 +84,7 @@ static void stop(struct executor *ex, int32_t exit_code)
     move(ex, EX_STOPPING);
     ex->exit_code = exit_code;
     timer_stop(ex->report_timer);
+    timer_stop(ex->link_timer);
     engine_stop(ex->engine);
 }
 
@@ -247,15 +252,35 @@ static void on_opened(void *user, const struct lane_failure *failure)
     (void)endpoint_reply(ex->ep, ex->assign_token, NULL); /* without an appmaster on_down comes */
 }
 
+static void on_failed(void *user, const struct lane_failure *failure);
+
+/* A link breaks when the process at its other end dies. Its worker knows better how that came
+ * about; only if the appmaster heard of no such thing is the link itself what failed. */
+static void on_link_timer(void *user)
+{
+    struct executor *ex = user;
+
+    ex->link_waited = true;
+    if (ex->state < EX_STOPPING) {
+        on_failed(ex, ex->link_failure);
+    }
+}
+
 static void on_failed(void *user, const struct lane_failure *failure)
 {
     struct executor *ex = user;
+    bool is_link = failure->processor == LANE_FAILURE_LINK;
     struct msg_executor_failed msg = {
-        .processor = failure->processor,
-        .task = failure->task,
+        .processor = is_link ? 0 : failure->processor,
+        .task = is_link ? 0 : failure->task,
         .function = (char *)(uintptr_t)(failure->function ? failure->function : "?"),
         .text = (char *)(uintptr_t)failure->text};
 
+    if (failure->processor == LANE_FAILURE_LINK && !ex->link_waited) {
+        ex->link_failure = failure;
+        timer_start(ex->link_timer, LINK_GRACE_NS);
+        return;
+    }
     LOG_WARN(ex_log(ex), "executor.task_failed",
              KV_STR("processor", processor_name(ex, failure->processor)),
              KV_U64("task", failure->task), KV_STR("function", msg.function),
@@ -307,9 +332,47 @@ static void on_done_timer(void *user)
 
 /* ---- the appmaster speaks ---- */
 
+/* Where the lanes of all executors are, in one block. NULL without memory. */
+static struct engine_sibling *siblings_new(const struct msg_executor_assign *msg,
+                                           struct engine_lane_addr **ret_lanes)
+{
+    struct engine_sibling *siblings = calloc(msg->executors_count + 1u, sizeof *siblings);
+    struct engine_lane_addr *lane;
+    size_t count = 1;
+
+    for (uint32_t i = 0; i < msg->executors_count; i++) {
+        count += msg->executors[i].lanes_count;
+    }
+    *ret_lanes = calloc(count, sizeof **ret_lanes);
+    if (!siblings || !*ret_lanes) {
+        free(siblings);
+        free(*ret_lanes);
+        return NULL;
+    }
+    lane = *ret_lanes;
+    for (uint32_t i = 0; i < msg->executors_count; i++) {
+        const struct msg_sibling *from = &msg->executors[i];
+
+        siblings[i] = (struct engine_sibling){.executor = from->id,
+                                              .host = from->host,
+                                              .incarnation = from->incarnation,
+                                              .lanes = lane,
+                                              .lane_count = from->lanes_count};
+        for (uint32_t l = 0; l < from->lanes_count; l++, lane++) {
+            /* An address too long to be one is cut, and then nobody answers there. */
+            (void)str_format(lane->tcp.text, sizeof lane->tcp.text, "%s", from->lanes[l].tcp);
+            (void)str_format(lane->unix_socket.text, sizeof lane->unix_socket.text, "%s",
+                             from->lanes[l].unix_path);
+        }
+    }
+    return siblings;
+}
+
 static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *err)
 {
     const struct msg_executor_assign *msg = in->msg;
+    struct engine_sibling *siblings;
+    struct engine_lane_addr *lanes;
     struct engine_job job;
     int rc;
 
@@ -323,14 +386,21 @@ static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *
         return rc;
     }
     job_describe(ex->job, &job);
-    job.executor = ex->options.executor;
-    job.app_id = ex->options.app;
     job.session = (uint64_t)msg->session_epoch << 32;
+    siblings = siblings_new(msg, &lanes);
+    if (!siblings) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for the other executors");
+    }
+    job.siblings = siblings;
+    job.sibling_count = msg->executors_count;
     move(ex, EX_OPENING);
     ex->assign_token = in->token;
     LOG_INFO(ex_log(ex), "executor.assigned", KV_U64("executor", ex->options.executor),
              KV_U64("processors", job_plan(ex->job)->processor_count));
-    return engine_assign(ex->engine, &job, err);
+    rc = engine_assign(ex->engine, &job, err);
+    free(siblings);
+    free(lanes);
+    return rc;
 }
 
 static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
@@ -442,10 +512,16 @@ static int start_engine(struct executor *ex, struct gp_error *err)
 {
     uint32_t cpus = ex->port->ops->cpu_count(ex->port->world);
     struct net_addr tcp;
+    struct stream_identity identity = {.app = ex->options.app,
+                                       .executor = ex->options.executor,
+                                       .incarnation = endpoint_incarnation(ex->ep),
+                                       .token_len = strlen(ex->options.token)};
     struct engine_spec spec = {.port = ex->port,
                                .lanes = ex->options.lanes ? ex->options.lanes : cpus,
                                .tcp = &tcp,
                                .unix_dir = ex->options.sockets[0] ? ex->options.sockets : NULL,
+                               .identity = &identity,
+                               .host = ex->options.host,
                                .log = ex_log(ex),
                                .events = &engine_events,
                                .user = ex};
@@ -453,6 +529,8 @@ static int start_engine(struct executor *ex, struct gp_error *err)
     spec.lanes = spec.lanes < 1                   ? 1
                  : spec.lanes > LANES_DEFAULT_MAX ? LANES_DEFAULT_MAX
                                                   : spec.lanes;
+    (void)str_format(identity.key, sizeof identity.key, "%s", ex->key); /* fits */
+    memcpy(identity.token, ex->options.token, identity.token_len);
     if (str_format(tcp.text, sizeof tcp.text, "%s:0", ex->options.bind) < 0) {
         return gp_error_set(err, GP_EINVAL, "the host to listen on is too long");
     }
@@ -478,6 +556,7 @@ int executor_new(const struct executor_options *options, struct executor **ret,
     config.name = ex->name;
     rc = rc < 0 ? rc : timer_new(ex->port->loop, on_report_timer, ex, &ex->report_timer);
     rc = rc < 0 ? rc : timer_new(ex->port->loop, on_done_timer, ex, &ex->done_timer);
+    rc = rc < 0 ? rc : timer_new(ex->port->loop, on_link_timer, ex, &ex->link_timer);
     rc = rc < 0 ? rc : endpoint_new(&config, &ex->ep);
     if (rc < 0) {
         (void)gp_error_set(err, rc, "starting an executor: %s", error_sentence(rc));
@@ -507,6 +586,7 @@ void executor_free(struct executor *ex)
     job_free(ex->job);
     timer_free(ex->report_timer);
     timer_free(ex->done_timer);
+    timer_free(ex->link_timer);
     fields_deinit(&msg_executor_report_fields, &ex->last);
     for (uint32_t i = 0; i < ex->text_count; i++) {
         buf_deinit(&ex->texts[i]);

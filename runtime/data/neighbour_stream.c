@@ -40,6 +40,7 @@ int neighbour_stream_new(struct neighbour *p, const struct stream_place *place)
         return GP_ENOMEM;
     }
     p->stream->place = *place;
+    p->edge_kind = place->unix_socket.text[0] ? EDGE_UNIX : EDGE_TCP;
     return 0;
 }
 

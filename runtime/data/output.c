@@ -273,7 +273,7 @@ static inline int32_t prepare(struct task *t, uint32_t port, const struct gp_msg
         return put_large(t, &s->ports[port], m, *ret_hash);
     }
     *ret_size = row_size(m->key_len, m->value_len);
-    t->emitted = true;
+    t->emitted++;
     return GP_MORE;
 }
 

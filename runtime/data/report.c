@@ -103,7 +103,7 @@ static void report_lane(const struct engine *engine, uint32_t index,
                                 .batches_sent = counter_get(&lane->stats.batches_out),
                                 .batches_received = counter_get(&lane->stats.batches_in)};
     ret->dropped_stale += counter_get(&lane->stats.stale_rows);
-    ret->link_failures += counter_get(&lane->stats.bad_batches);
+    ret->link_failures += counter_get(&lane->stats.failed_links);
 }
 
 int report_make(const struct engine *engine, const struct plan *plan,

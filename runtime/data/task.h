@@ -73,13 +73,14 @@ struct task {
     bool polling;    /* a source that has more */
     bool silent;     /* a source that had nothing when last asked */
     bool idle;       /* ... for so long that it holds no watermark back */
-    bool emitted;    /* since it was cleared */
+
     struct entry *in_head;
     struct entry *in_tail;
 
     int64_t watermark_ns; /* of its input */
     int64_t out_ns;       /* what it promises */
     uint64_t session;
+    uint64_t emitted;   /* messages, since the slice began */
     uint64_t overdraft; /* bytes emitted since `full` was set */
 
     struct timers *timers; /* NULL before use */
