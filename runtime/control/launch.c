@@ -18,6 +18,8 @@ static const struct field appmaster_items[] = {
     FIELD_TEXT(struct launch_appmaster, bind, FULL, ADDRESS_MAX, "host to listen on"),
     FIELD_TEXT(struct launch_appmaster, advertise, FIELD_OPTIONAL, ADDRESS_MAX,
                "host that others use"),
+    FIELD_TREE(struct launch_appmaster, data, FIELD_OPTIONAL,
+               "settings of the data plane, for applications that set none"),
     FIELD_TEXTS(struct launch_appmaster, masters, FULL, 9, ADDRESS_MAX, "where the masters listen"),
 };
 const struct fields launch_appmaster_fields =
@@ -38,7 +40,6 @@ static const struct field executor_items[] = {
     FIELD_TEXT(struct launch_executor, host, FULL, 255, "name of this host"),
     FIELD_TEXT(struct launch_executor, sockets, FIELD_OPTIONAL, PATH_MAX_,
                "folder for Unix sockets"),
-    FIELD_TREE(struct launch_executor, data, FIELD_OPTIONAL, "settings of the data plane"),
 };
 const struct fields launch_executor_fields =
     FIELDS("executor", struct launch_executor, executor_items);

@@ -17,12 +17,13 @@
 struct launch_appmaster {
     uint32_t app;
     uint32_t epoch;
-    char *name;      /* of the application */
-    char *sha256;    /* of its shared object */
-    char *artefacts; /* folder of the worker's store, to read from */
-    char *worker;    /* address of that worker, to have plugins fetched into it */
-    char *bind;      /* host to listen on */
-    char *advertise; /* host that others reach it by */
+    char *name;         /* of the application */
+    char *sha256;       /* of its shared object */
+    char *artefacts;    /* folder of the worker's store, to read from */
+    char *worker;       /* address of that worker, to have plugins fetched into it */
+    char *bind;         /* host to listen on */
+    char *advertise;    /* host that others reach it by */
+    struct value *data; /* settings of the data plane, for applications that set none; or NULL */
     char **masters;
     uint32_t masters_count;
 };
@@ -37,9 +38,8 @@ struct launch_executor {
     char *artefacts;
     char *bind;
     char *advertise;
-    char *host;         /* name of the host: same name, same host */
-    char *sockets;      /* folder for Unix sockets, mode 0700 */
-    struct value *data; /* data plane settings, as their own table says; NULL: defaults */
+    char *host;    /* name of the host: same name, same host */
+    char *sockets; /* folder for Unix sockets, mode 0700 */
 };
 
 extern const struct fields launch_appmaster_fields;

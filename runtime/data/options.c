@@ -47,15 +47,15 @@ struct option {
 #define SECOND_NS UINT64_C(1000000000)
 
 static const struct option options_known[] = {
-    SIZE_OPTION("data.batch", batch_bytes, 512, BATCH_FRAME_SIZE),
-    SIZE_OPTION("data.lane_budget", lane_budget_bytes, 4096, 1u << 31),
-    SIZE_OPTION("data.window_min", window_min_bytes, 64, 16u << 20),
-    SIZE_OPTION("data.window_max", window_max_bytes, 64, 64u << 20),
-    SIZE_OPTION("data.pool_warm", pool_warm_bytes, 0, 1u << 30),
-    SIZE_OPTION("data.pool_max", pool_max_bytes, 1u << 20, 1u << 31),
-    SIZE_OPTION("data.unmanaged_window", unmanaged_window_bytes, 1024, 16u << 20),
+    SIZE_OPTION("data.batch_bytes", batch_bytes, 512, BATCH_FRAME_SIZE),
+    SIZE_OPTION("data.lane_budget_bytes", lane_budget_bytes, 4096, 1u << 31),
+    SIZE_OPTION("data.window_min_bytes", window_min_bytes, 64, 16u << 20),
+    SIZE_OPTION("data.window_bytes", window_max_bytes, 64, 64u << 20),
+    SIZE_OPTION("data.pool_warm_bytes", pool_warm_bytes, 0, 1u << 30),
+    SIZE_OPTION("data.pool_max_bytes", pool_max_bytes, 1u << 20, 1u << 31),
+    SIZE_OPTION("data.unmanaged_window_bytes", unmanaged_window_bytes, 1024, 16u << 20),
     SIZE_OPTION("data.slice_rows", slice_rows, 1, 1u << 20),
-    SIZE_OPTION("message.max", message_max_bytes, 1024, GP_MESSAGE_MAX_BYTES),
+    SIZE_OPTION("data.message_max_bytes", message_max_bytes, 1024, GP_MESSAGE_MAX_BYTES),
     TIME_OPTION("data.linger", linger_ns, 0, SECOND_NS),
     TIME_OPTION("data.source_idle", source_idle_ns, 1000000, 3600 * SECOND_NS),
 };

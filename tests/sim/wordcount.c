@@ -149,8 +149,8 @@ static int run_once(uint64_t seed, bool verbose, struct seen *seen, struct clust
     job.config[job.config_count++] = (struct msg_config){(char *)(uintptr_t) "input", input};
     job.config[job.config_count++] = (struct msg_config){(char *)(uintptr_t) "output", output};
     if (rng_below(&rng, 2)) { /* small windows and batches: credit runs out, batches are many */
-        job.config[job.config_count++] =
-            (struct msg_config){(char *)(uintptr_t) "data.window_max", (char *)(uintptr_t) "4096"};
+        job.config[job.config_count++] = (struct msg_config){
+            (char *)(uintptr_t) "data.window_bytes", (char *)(uintptr_t) "4096"};
     }
     job.parallelism[job.parallelism_count++] =
         (struct msg_parallelism){(char *)(uintptr_t) "split", 1 + (uint32_t)rng_below(&rng, 5)};

@@ -139,6 +139,58 @@ static void resolve_next(struct appmaster *am)
 
 /* ---- LOADING and BUILDING ---- */
 
+static bool is_set(const struct msg_appmaster_welcome *w, const char *key)
+{
+    for (uint32_t i = 0; i < w->config_count; i++) {
+        if (strcmp(w->config[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int set_default(struct msg_appmaster_welcome *w, gp_str name, const struct value *v)
+{
+    char key[GP_NAME_MAX_BYTES + 8];
+    char number[32];
+    gp_str text = {0};
+    struct msg_config *grown;
+
+    if (value_kind(v) == VALUE_I64) {
+        (void)str_format(number, sizeof number, "%lld", (long long)value_as_i64(v));
+        text = gp_str_of(number);
+    } else if (value_kind(v) == VALUE_STR) {
+        text = value_as_str(v);
+    }
+    if (!text.ptr || str_format(key, sizeof key, "data.%.*s", STR_ARG(name)) < 0 ||
+        is_set(w, key)) {
+        return 0;
+    }
+    grown = realloc(w->config, (w->config_count + 1) * sizeof *grown);
+    if (!grown) {
+        return GP_ENOMEM;
+    }
+    w->config = grown;
+    grown[w->config_count] = (struct msg_config){str_dup(gp_str_of(key)), str_dup(text)};
+    w->config_count++;
+    return grown[w->config_count - 1].key && grown[w->config_count - 1].value ? 0 : GP_ENOMEM;
+}
+
+/*
+ * The cluster's settings of the data plane become parameters of the application, which may have set
+ * its own: all its executors must agree on them, and the plan is what they share.
+ */
+static int set_defaults(struct appmaster *am)
+{
+    const struct value *data = am->options.launch->data;
+    int rc = 0;
+
+    for (size_t i = 0; data && rc >= 0 && i < value_count(data); i++) {
+        rc = set_default(&am->welcome, value_name_at(data, i), value_at(data, i));
+    }
+    return rc;
+}
+
 static int build(struct appmaster *am, struct gp_error *err)
 {
     const struct msg_appmaster_welcome *w = &am->welcome;
@@ -175,6 +227,10 @@ void planning_load(struct appmaster *am)
 {
     struct gp_error err = {0};
 
+    if (set_defaults(am) < 0) {
+        am_fail(am, GP_ENOMEM, "loading the application: out of memory");
+        return;
+    }
     am->host = (struct gp_host){.size = sizeof am->host,
                                 .abi_major = GP_ABI_MAJOR,
                                 .abi_minor = GP_ABI_MINOR,

@@ -87,6 +87,7 @@ static int print_appmaster(const struct launch *l, struct buf *out)
                                       .worker = w->address,
                                       .bind = w->bind_host,
                                       .advertise = w->advertise_host,
+                                      .data = w->data,
                                       .masters = msg->masters,
                                       .masters_count = msg->masters_count};
 
@@ -107,8 +108,7 @@ static int print_executor(const struct launch *l, struct buf *out)
                                      .bind = w->bind_host,
                                      .advertise = w->advertise_host,
                                      .host = w->host,
-                                     .sockets = w->sockets_dir,
-                                     .data = w->data};
+                                     .sockets = w->sockets_dir};
 
     return launch_print(&launch_executor_fields, &launch, out);
 }

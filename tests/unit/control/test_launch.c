@@ -5,21 +5,24 @@
 GP_TEST(launch, tells_an_appmaster_what_it_is_for)
 {
     char *masters[] = {"10.0.0.1:3000", "10.0.0.2:3000"};
-    const struct launch_appmaster from = {.app = 7,
-                                          .epoch = 2,
-                                          .name = "word \"count\"",
-                                          .sha256 = "abc",
-                                          .artefacts = "/data",
-                                          .worker = "10.0.0.3:1",
-                                          .bind = "0.0.0.0",
-                                          .advertise = "10.0.0.3",
-                                          .masters = masters,
-                                          .masters_count = 2};
+    struct value *data = value_new_object();
+    struct launch_appmaster from = {.app = 7,
+                                    .epoch = 2,
+                                    .name = "word \"count\"",
+                                    .sha256 = "abc",
+                                    .artefacts = "/data",
+                                    .worker = "10.0.0.3:1",
+                                    .bind = "0.0.0.0",
+                                    .advertise = "10.0.0.3",
+                                    .data = data,
+                                    .masters = masters,
+                                    .masters_count = 2};
     struct launch_appmaster to;
     struct desk desk;
     struct buf arg = {0};
 
     desk_begin(&desk);
+    GP_REQUIRE_EQ(value_set_str(data, GP_STR("edge"), GP_STR("tcp")), 0);
     GP_REQUIRE_EQ(launch_print(&launch_appmaster_fields, &from, &arg), 0);
     GP_REQUIRE_EQ(launch_parse(desk.port, &launch_appmaster_fields, buf_c(&arg), &to, NULL), 0);
     GP_CHECK_EQ(to.app, 7);
@@ -28,14 +31,15 @@ GP_TEST(launch, tells_an_appmaster_what_it_is_for)
     GP_CHECK_STR_EQ(to.worker, from.worker);
     GP_CHECK_EQ(to.masters_count, 2);
     GP_CHECK_STR_EQ(to.masters[1], masters[1]);
+    GP_CHECK(value_equal(to.data, data));
     fields_deinit(&launch_appmaster_fields, &to);
+    value_free(data);
     buf_deinit(&arg);
     desk_end(&desk);
 }
 
-GP_TEST(launch, hands_settings_on_to_an_executor)
+GP_TEST(launch, tells_an_executor_what_it_is_for)
 {
-    struct value *data = value_new_object();
     struct launch_executor from = {.app = 7,
                                    .epoch = 2,
                                    .executor = 3,
@@ -44,22 +48,18 @@ GP_TEST(launch, hands_settings_on_to_an_executor)
                                    .appmaster = "10.0.0.3:1",
                                    .artefacts = "/data",
                                    .bind = "0.0.0.0",
-                                   .host = "here",
-                                   .data = data};
+                                   .host = "here"};
     struct launch_executor to;
     struct desk desk;
     struct buf arg = {0};
 
     desk_begin(&desk);
-    GP_REQUIRE_EQ(value_set_str(data, GP_STR("edge"), GP_STR("tcp")), 0);
     GP_REQUIRE_EQ(launch_print(&launch_executor_fields, &from, &arg), 0);
     GP_REQUIRE_EQ(launch_parse(desk.port, &launch_executor_fields, buf_c(&arg), &to, NULL), 0);
     GP_CHECK_EQ(to.executor, 3);
     GP_CHECK_EQ(to.lanes, 4);
     GP_CHECK_STR_EQ(to.sockets, "");
-    GP_CHECK(value_equal(to.data, data));
     fields_deinit(&launch_executor_fields, &to);
-    value_free(data);
     buf_deinit(&arg);
     desk_end(&desk);
 }
