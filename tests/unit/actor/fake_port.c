@@ -11,7 +11,6 @@
 #include "base/assert.h"
 #include "base/str.h"
 #include "edge/json.h"
-#include "gp_test.h"
 
 struct fake_timer {
     struct timer base;
@@ -64,7 +63,7 @@ static struct fake *fake_of(struct loop *loop)
 
 static void *must(void *memory)
 {
-    GP_REQUIRE(memory != NULL);
+    ASSERT(memory != NULL);
     return memory;
 }
 
@@ -230,7 +229,7 @@ static int fake_write(struct stream *stream, const struct net_buf *bufs, uint32_
     ASSERT(!s->freed);
     for (uint32_t i = 0; i < count; i++) {
         if (s->other != NULL) {
-            GP_REQUIRE_EQ(buf_append(&s->other->inbound, bufs[i].ptr, bufs[i].len), 0);
+            ASSERT(buf_append(&s->other->inbound, bufs[i].ptr, bufs[i].len) == 0);
         } else {
             event.status = GP_ECLOSED;
         }
@@ -324,23 +323,23 @@ void fake_deinit(struct fake *f)
     while ((node = list_pop_front(&f->timers)) != NULL) {
         struct fake_timer *t = LIST_ENTRY(node, struct fake_timer, node);
 
-        GP_CHECK(t->freed);
+        ASSERT(t->freed);
         free(t);
     }
     while ((node = list_pop_front(&f->listeners)) != NULL) {
         struct fake_listener *l = LIST_ENTRY(node, struct fake_listener, node);
 
-        GP_CHECK(l->freed);
+        ASSERT(l->freed);
         free(l);
     }
     while ((node = list_pop_front(&f->streams)) != NULL) {
         struct fake_stream *s = LIST_ENTRY(node, struct fake_stream, node);
 
-        GP_CHECK(s->freed);
+        ASSERT(s->freed);
         buf_deinit(&s->inbound);
         free(s);
     }
-    GP_CHECK(list_is_empty(&f->events));
+    ASSERT(list_is_empty(&f->events));
     buf_deinit(&f->log_text);
 }
 
@@ -395,7 +394,7 @@ static bool read_one(struct fake *f, struct fake_stream *s)
             s->paused = true;
             return false;
         }
-        GP_REQUIRE(len > 0);
+        ASSERT(len > 0);
         len = f->read_max != 0 && len > f->read_max ? f->read_max : len;
         len = len > buf_len(&s->inbound) ? buf_len(&s->inbound) : len;
         memcpy(space, buf_bytes(&s->inbound).ptr, len);
@@ -449,7 +448,7 @@ void fake_run(struct fake *f)
         busy |= read_all(f);
         busy |= fire_one(f);
     }
-    GP_CHECK(!busy);
+    ASSERT(!busy);
 }
 
 static int64_t next_timer_ns(const struct fake *f)
@@ -534,7 +533,7 @@ static void raw_on_read(void *user, int64_t n)
     if (n < 0) {
         raw->ended = true;
     } else {
-        GP_REQUIRE_EQ(buf_append(&raw->got, raw->space, (size_t)n), 0);
+        ASSERT(buf_append(&raw->got, raw->space, (size_t)n) == 0);
     }
 }
 
@@ -544,28 +543,28 @@ static void raw_on_connected(void *user, int status)
 {
     struct raw *raw = user;
 
-    GP_REQUIRE_EQ(status, 0);
-    GP_REQUIRE_EQ(stream_read_start(raw->stream, &raw_reader, raw), 0);
+    ASSERT(status == 0);
+    ASSERT(stream_read_start(raw->stream, &raw_reader, raw) == 0);
 }
 
 void raw_dial(struct raw *raw, struct fake *f, const struct net_addr *addr)
 {
     *raw = (struct raw){.f = f};
-    GP_REQUIRE_EQ(net_connect(&f->loop, addr, raw_on_connected, raw, &raw->stream), 0);
+    ASSERT(net_connect(&f->loop, addr, raw_on_connected, raw, &raw->stream) == 0);
     fake_run(f);
 }
 
 void raw_listen_take(struct raw *raw, struct fake *f, struct stream *stream)
 {
     *raw = (struct raw){.f = f, .stream = stream};
-    GP_REQUIRE_EQ(stream_read_start(stream, &raw_reader, raw), 0);
+    ASSERT(stream_read_start(stream, &raw_reader, raw) == 0);
 }
 
 void raw_send(struct raw *raw, const void *ptr, size_t len)
 {
     const struct net_buf bytes = {ptr, len};
 
-    GP_REQUIRE_EQ(stream_write(raw->stream, &bytes, 1, NULL, NULL), 0);
+    ASSERT(stream_write(raw->stream, &bytes, 1, NULL, NULL) == 0);
     fake_run(raw->f);
 }
 

@@ -1,7 +1,8 @@
 /*
  * fake_port.h: the smallest world: one loop moved by hand, a clock that stands still until told,
  * streams that are queues in memory. Everything happens inside fake_run() and fake_advance(), in a
- * fixed order, so a test can look between any two bytes.
+ * fixed order, so a test can look between any two bytes. What must not happen in a world is an
+ * assertion, so that fuzz targets stand on it too.
  */
 #ifndef FAKE_PORT_H
 #define FAKE_PORT_H
@@ -30,7 +31,7 @@ struct fake {
 
 void fake_init(struct fake *f);
 
-/* Fails the test when something made in it was not freed. */
+/* Asserts that everything made in it was freed. */
 void fake_deinit(struct fake *f);
 
 /* Until nothing is left to do without the clock. */
