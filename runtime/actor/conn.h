@@ -27,7 +27,7 @@
 #include "wire/frame.h"
 #include "wire/hello.h"
 
-#define CONN_SECRET_MAX 256u
+#define CONN_SECRET_MAX 1024u
 
 struct conn;
 

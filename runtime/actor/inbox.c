@@ -10,6 +10,7 @@
  * role is answered with an error, and the peer may go on: it may just be newer than we are.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "actor/endpoint_internal.h"
 #include "actor/payload.h"
@@ -56,6 +57,33 @@ static int check_message(const struct peer *peer, const struct message_type_info
     return 0;
 }
 
+/*
+ * An application's key is in the hands of user code, so whoever came with it speaks for no other:
+ * a field `app` in its message must be its own.
+ */
+static int check_app(const struct peer *peer, const struct message_type_info *info, const void *msg,
+                     struct gp_error *err)
+{
+    const uint32_t of_an_app = ROLES_A | ROLES_E | ROLES_L;
+    const struct fields *table = info->payload;
+    uint32_t app;
+
+    if ((ROLE_BIT(peer->address.role) & of_an_app) == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->items[i].kind != FIELD_KIND_U32 || strcmp(table->items[i].name, "app") != 0) {
+            continue;
+        }
+        memcpy(&app, (const char *)msg + table->items[i].offset, sizeof(app));
+        if (app != peer->address.app) {
+            return gp_error_set(err, GP_EACCES, "%s: app/%u does not speak for app/%u", info->name,
+                                peer->address.app, app);
+        }
+    }
+    return 0;
+}
+
 static void hand_over(struct peer *peer, struct incoming *in)
 {
     struct endpoint *ep = peer->ep;
@@ -89,6 +117,8 @@ static void decode_and_hand_over(struct peer *peer, const struct message_type_in
     }
     if (payload_decode(peer->ep->port, info->payload, in->bytes, in->msg, &err) < 0) {
         gp_error_prefix(&err, "%s", info->name);
+        refuse(peer, in->token, &err);
+    } else if (check_app(peer, info, in->msg, &err) < 0) {
         refuse(peer, in->token, &err);
     } else {
         in->bytes = (gp_bytes){NULL, 0};

@@ -249,12 +249,10 @@ GP_TEST(ask, is_refused_beyond_the_bound_of_either_side)
 
 GP_TEST(ask, of_a_type_the_role_may_not_send_is_refused)
 {
-    const struct msg_launched unused = {0};
     struct pair p;
     struct heard h = {0};
     const struct msg_process_ref ref = {.app = 1};
 
-    (void)unused;
     pair_init(&p, NULL);
     GP_REQUIRE_EQ(peer_ask(p.peer, MSG_PROCESS_STOP, &ref, SECOND, 0, on_answer, &h), 0);
     fake_run(&p.f);
@@ -264,6 +262,37 @@ GP_TEST(ask, of_a_type_the_role_may_not_send_is_refused)
     GP_CHECK(fake_logged(&p.f, "actor.message_refused"));
     GP_CHECK(p.client.peer != NULL);
     pair_deinit(&p);
+}
+
+/* The key of an application is known to its user code. */
+GP_TEST(ask, of_one_application_cannot_concern_another)
+{
+    struct fake f;
+    struct node master;
+    struct node appmaster;
+    struct heard own = {0};
+    struct heard other = {0};
+    struct peer *peer;
+
+    fake_init(&f);
+    node_init(&master, &f, ROLE_MASTER, "master");
+    node_init(&appmaster, &f, ROLE_APPMASTER, "app/7");
+    master.fail_with = GP_ESTATE; /* whoever hears this was let through */
+    peer = node_dial(&appmaster, &master.addr, "app/7", true);
+    fake_run(&f);
+    GP_REQUIRE_EQ(peer_ask(peer, MSG_SLOTS_REQUEST, &(struct msg_slots_request){.app = 7}, SECOND,
+                           0, on_answer, &own),
+                  0);
+    GP_REQUIRE_EQ(peer_ask(peer, MSG_SLOTS_REQUEST, &(struct msg_slots_request){.app = 8}, SECOND,
+                           0, on_answer, &other),
+                  0);
+    fake_run(&f);
+    GP_CHECK_EQ(own.code, GP_ESTATE);
+    GP_CHECK_EQ(other.code, GP_EACCES);
+    GP_CHECK_EQ(master.messages, 1);
+    endpoint_free(appmaster.ep);
+    endpoint_free(master.ep);
+    fake_deinit(&f);
 }
 
 GP_TEST(ask, with_a_bad_field_is_answered_with_its_path)
