@@ -18,8 +18,8 @@
 #define EDGE_CHILD_ENV_MAX       16     /* entries of proc_spec.env */
 #define EDGE_TEXT_VALUES_MAX     262144 /* in one JSON or YAML text */
 #define EDGE_YAML_SIZE_MAX_BYTES (1 << 20)
-#define EDGE_SECRET_SIZE_MIN     32 /* bytes in the secret file */
-#define EDGE_SECRET_SIZE_MAX     1024
-#define EDGE_TREE_DEPTH_MAX      64 /* folders below the one that is removed */
+#define EDGE_SECRET_SIZE_MIN     32  /* bytes in the secret file */
+#define EDGE_SECRET_SIZE_MAX     256 /* what a connection keeps */
+#define EDGE_TREE_DEPTH_MAX      64  /* folders below the one that is removed */
 
 #endif

@@ -71,7 +71,7 @@ static int user_path(char ret_path[EDGE_PATH_MAX], const char *variable, const c
 
 int edge_data_dir(char ret_path[EDGE_PATH_MAX], struct gp_error *err)
 {
-    return user_path(ret_path, "XDG_DATA_HOME", "%s/gearpump", "%s/.local/share/gearpump", err);
+    return user_path(ret_path, "XDG_STATE_HOME", "%s/gearpump", "%s/.local/state/gearpump", err);
 }
 
 int edge_secret_path(char ret_path[EDGE_PATH_MAX], struct gp_error *err)

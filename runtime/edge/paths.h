@@ -21,7 +21,7 @@
  */
 int edge_runtime_dir(char ret_path[EDGE_PATH_MAX], struct gp_error *err);
 
-/* $XDG_DATA_HOME/gearpump, or ~/.local/share/gearpump. Not made. GP_ENOENT: there is no home. */
+/* $XDG_STATE_HOME/gearpump, or ~/.local/state/gearpump. Not made. GP_ENOENT: there is no home. */
 int edge_data_dir(char ret_path[EDGE_PATH_MAX], struct gp_error *err);
 
 /* $XDG_CONFIG_HOME/gearpump/secret, or ~/.config/gearpump/secret. Not made. GP_ENOENT likewise. */

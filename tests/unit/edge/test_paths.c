@@ -8,7 +8,7 @@ static void use_home(struct rig *rig)
 {
     (void)unsetenv("XDG_RUNTIME_DIR");
     (void)unsetenv("XDG_CONFIG_HOME");
-    (void)unsetenv("XDG_DATA_HOME");
+    (void)unsetenv("XDG_STATE_HOME");
     GP_REQUIRE_EQ(setenv("HOME", rig_path(rig, "home"), 1), 0);
 }
 
@@ -21,11 +21,11 @@ GP_TEST(paths, follow_home_and_xdg)
     rig_begin(&rig, NULL);
     use_home(&rig);
     GP_CHECK_EQ(edge_data_dir(path, NULL), 0);
-    GP_CHECK_STR_EQ(path, rig_path(&rig, "home/.local/share/gearpump"));
+    GP_CHECK_STR_EQ(path, rig_path(&rig, "home/.local/state/gearpump"));
     GP_CHECK_EQ(edge_secret_path(path, NULL), 0);
     GP_CHECK_STR_EQ(path, rig_path(&rig, "home/.config/gearpump/secret"));
 
-    (void)setenv("XDG_DATA_HOME", "/xdg/data", 1);
+    (void)setenv("XDG_STATE_HOME", "/xdg/data", 1);
     (void)setenv("XDG_CONFIG_HOME", "relative", 1); /* counts as unset */
     GP_CHECK_EQ(edge_data_dir(path, NULL), 0);
     GP_CHECK_STR_EQ(path, "/xdg/data/gearpump");
@@ -33,7 +33,7 @@ GP_TEST(paths, follow_home_and_xdg)
     GP_CHECK_STR_EQ(path, rig_path(&rig, "home/.config/gearpump/secret"));
 
     (void)unsetenv("HOME"); /* the user's entry is asked */
-    (void)unsetenv("XDG_DATA_HOME");
+    (void)unsetenv("XDG_STATE_HOME");
     if (edge_data_dir(path, NULL) == 0) {
         GP_CHECK_EQ(path[0], '/');
     }
