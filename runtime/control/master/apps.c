@@ -234,6 +234,42 @@ static int start(struct master *m, struct app *app, const struct worker_entry *e
     return 0;
 }
 
+static bool has_parameter(const struct msg_app_submit *submit, const char *key)
+{
+    for (uint32_t i = 0; i < submit->config_count; i++) {
+        if (strcmp(submit->config[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the cluster sets for all, unless the application was submitted with its own. */
+static int add_defaults(const struct master *m, struct msg_app_submit *submit)
+{
+    struct msg_config *config =
+        realloc(submit->config, (submit->config_count + m->default_count + 1) * sizeof *config);
+
+    if (!config) {
+        return GP_ENOMEM;
+    }
+    submit->config = config;
+    for (uint32_t i = 0; i < m->default_count && submit->config_count < MSG_CONFIG_MAX; i++) {
+        struct msg_config entry = {0};
+
+        if (has_parameter(submit, m->defaults[i].key)) {
+            continue;
+        }
+        entry.key = str_dup(gp_str_of(m->defaults[i].key));
+        entry.value = str_dup(gp_str_of(m->defaults[i].value));
+        config[submit->config_count++] = entry; /* freed with the rest, whatever is in it */
+        if (!entry.key || !entry.value) {
+            return GP_ENOMEM;
+        }
+    }
+    return 0;
+}
+
 /* What can be known to be wrong before anything is registered. */
 static int submit_check(struct master *m, struct msg_app_submit *submit,
                         struct worker_entry **ret_worker, struct gp_error *err)
@@ -283,6 +319,9 @@ int apps_submit(struct master *m, struct msg_app_submit *submit, struct msg_app_
 
     if (rc < 0) {
         return rc;
+    }
+    if (add_defaults(m, submit) < 0) {
+        return gp_error_set(err, GP_ENOMEM, "submitting");
     }
     port_random(m->port, random, sizeof random);
     hex_encode(random, sizeof random, token);

@@ -50,6 +50,8 @@ struct master {
     struct conn_key secret;
     char **plugin_dirs;
     uint32_t plugin_dir_count;
+    struct msg_config *defaults; /* parameters of every application */
+    uint32_t default_count;
     int64_t start_timeout_ns;
     struct artefacts artefacts;
     struct registry registry;

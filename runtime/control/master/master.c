@@ -229,6 +229,23 @@ static int copy_plugin_dirs(struct master *m, const struct master_options *optio
     return 0;
 }
 
+static int copy_defaults(struct master *m, const struct master_options *options)
+{
+    m->defaults = calloc(options->default_count + 1, sizeof *m->defaults);
+    if (!m->defaults) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < options->default_count; i++) {
+        m->defaults[i].key = str_dup(gp_str_of(options->defaults[i].key));
+        m->defaults[i].value = str_dup(gp_str_of(options->defaults[i].value));
+        m->default_count++;
+        if (!m->defaults[i].key || !m->defaults[i].value) {
+            return GP_ENOMEM;
+        }
+    }
+    return 0;
+}
+
 static int listen_on(struct master *m, const struct master_options *options, struct gp_error *err)
 {
     struct net_addr bind;
@@ -239,11 +256,20 @@ static int listen_on(struct master *m, const struct master_options *options, str
         return gp_error_set(err, GP_EINVAL, "the address to listen on is too long");
     }
     rc = endpoint_listen(m->ep, &bind, &bound, err);
-    if (rc >= 0) {
-        (void)str_format(m->address, sizeof m->address, "%s",
-                         options->advertise ? options->advertise : bound.text);
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    (void)str_format(m->address, sizeof m->address, "%s", bound.text);
+    if (options->advertise) {
+        bool is_ip6 = strchr(options->advertise, ':') != NULL && options->advertise[0] != '[';
+        gp_str host;
+        gp_str port;
+
+        (void)str_cut_last(gp_str_of(bound.text), ':', &host, &port);
+        rc = str_format(m->address, sizeof m->address, is_ip6 ? "[%s]:%.*s" : "%s:%.*s",
+                        options->advertise, STR_ARG(port));
+    }
+    return rc < 0 ? gp_error_set(err, rc, "the address for others is too long") : 0;
 }
 
 int master_new(const struct master_options *options, struct master **ret, struct gp_error *err)
@@ -278,6 +304,9 @@ int master_new(const struct master_options *options, struct master **ret, struct
     workers_init(&m->workers);
     config.cluster = m->cluster;
     rc = copy_plugin_dirs(m, options);
+    if (rc >= 0) {
+        rc = copy_defaults(m, options);
+    }
     if (rc >= 0) {
         rc = timer_new(m->port->loop, on_waiter_timer, m, &m->waiter_timer);
     }
@@ -321,6 +350,11 @@ void master_free(struct master *m)
         free(m->plugin_dirs[i]);
     }
     free(m->plugin_dirs);
+    for (uint32_t i = 0; i < m->default_count; i++) {
+        free(m->defaults[i].key);
+        free(m->defaults[i].value);
+    }
+    free(m->defaults);
     secret_wipe(&m->secret, sizeof m->secret);
     free(m);
 }
