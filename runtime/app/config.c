@@ -428,3 +428,53 @@ void config_deinit(struct config *config)
 {
     fields_deinit(&config_fields, config);
 }
+
+int config_read_secret(const struct config *config, struct edge_secret *ret, struct gp_error *err)
+{
+    char path[EDGE_PATH_MAX];
+    int rc;
+
+    if (*config->cluster.secret_file) {
+        return edge_secret_read_or_make(config->cluster.secret_file, ret, err);
+    }
+    rc = edge_secret_path(path, err);
+    return rc < 0 ? rc : edge_secret_read_or_make(path, ret, err);
+}
+
+/* The field of "data.linger", or NULL. */
+static const struct field *find_key(const char *key)
+{
+    const struct fields *table = &config_fields;
+    const struct field *found = NULL;
+    gp_str rest = gp_str_of(key);
+    gp_str head;
+
+    while (rest.len > 0 && table) {
+        (void)str_cut(rest, '.', &head, &rest);
+        found = NULL;
+        for (size_t i = 0; i < table->count; i++) {
+            if (str_eq(gp_str_of(table->items[i].name), head)) {
+                found = &table->items[i];
+            }
+        }
+        table = found ? found->sub : NULL;
+    }
+    return found && rest.len == 0 ? found : NULL;
+}
+
+bool config_is_default(const char *key, const char *value)
+{
+    const struct field *field = find_key(key);
+    const char *otherwise = field && field->otherwise ? field->otherwise : "";
+    uint64_t a;
+    uint64_t b;
+
+    if (!field) {
+        return false;
+    }
+    if (field->kind == FIELD_KIND_SIZE) {
+        return str_to_size_bytes(gp_str_of(value), &a) == 0 &&
+               str_to_size_bytes(gp_str_of(otherwise), &b) == 0 && a == b;
+    }
+    return strcmp(value, otherwise) == 0;
+}

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "edge/paths.h"
 #include "wire/fields.h"
 
 #define CONFIG_SYSTEM_PATH   "/etc/gearpump/gearpump.yaml"
@@ -104,6 +105,12 @@ struct config_sources {
 int config_load(const struct config_sources *from, struct config *ret, struct buf *mistakes,
                 struct gp_error *err);
 void config_deinit(struct config *config);
+
+/* The secret of cluster.secret_file, or the user's own; made if there is none. */
+int config_read_secret(const struct config *config, struct edge_secret *ret, struct gp_error *err);
+
+/* Whether a value, as fields_encode() or a person writes it, is the default of a key. */
+bool config_is_default(const char *key, const char *value);
 
 /* The reference of all keys, which is itself a configuration file of defaults. */
 void config_print_reference(FILE *to);

@@ -43,10 +43,11 @@ static const struct field cluster_items[] = {
               "Where the masters listen, each host:port. Workers and gpctl try them in turn; a "
               "master that is started without --port takes the port that stands here beside its "
               "own host."),
-    KEY_TEXT(struct config_cluster, secret_file, PATH_LEN, "",
-             "The file with the secret that daemons and clients of one cluster share, 32 to 1024 "
-             "bytes, mode 0600. Empty: a file of this user, made at the first use, so that local "
-             "use needs nothing. A cluster of several hosts needs the same file on each."),
+    KEY_TEXT(
+        struct config_cluster, secret_file, PATH_LEN, "",
+        "The file with the secret that daemons and clients of one cluster share, 32 to 256 bytes, "
+        "mode 0600. Empty: a file of this user. Made at the first use, so that local use needs "
+        "nothing; a cluster of several hosts needs the same file on each."),
 };
 static const struct fields cluster_fields = FIELDS("cluster", struct config_cluster, cluster_items);
 
@@ -86,7 +87,7 @@ static const struct field limits_items[] = {
               "Connections a daemon accepts; more are refused."),
     KEY_COUNT(struct config_limits, connections_per_peer, 1, 65536, "1024",
               "Of these from one address."),
-    KEY_SIZE(struct config_limits, upload_bytes, 64 * KIB, 4 * GIB, "256MiB",
+    KEY_SIZE(struct config_limits, upload_bytes, 64 * KIB, 256 * MIB, "256MiB",
              "The largest application or plugin that a master takes."),
 };
 static const struct fields limits_fields = FIELDS("limits", struct config_limits, limits_items);

@@ -11,7 +11,7 @@ static size_t next_shown(gp_str *rest, char out[STR_SHOWN_MAX])
 {
     char first = rest->ptr[0];
 
-    if (first == '"' || first == '\\') {
+    if (first == '"' || first == '\\' || first == '\t') {
         out[0] = first;
         rest->ptr++;
         rest->len--;

@@ -2,7 +2,7 @@
  * text.h: text from elsewhere on a person's terminal.
  *
  * Names, errors and log lines come from other processes and users: control characters in them must
- * not reach a terminal. Quotes and backslashes stay as they are, this is for reading.
+ * not reach a terminal. Quotes, backslashes and tabs stay as they are, this is for reading.
  */
 #ifndef APP_TEXT_H
 #define APP_TEXT_H

@@ -1,0 +1,230 @@
+/*
+ * ctl.c: see ctl.h.
+ *
+ * Everything fails into one gp_error and one exit code. What a connection does is not logged unless
+ * --verbose asks for it: a person wants the one reason, which the client gives.
+ */
+#include "app/ctl.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/logs.h"
+#include "base/str.h"
+#include "edge/paths.h"
+
+void ctl_open(struct ctl *ctl, const struct options *options)
+{
+    const char *output = options_text(options, "output");
+
+    *ctl = (struct ctl){.options = options};
+    ctl->json = output && strcmp(output, "json") == 0;
+}
+
+void ctl_close(struct ctl *ctl)
+{
+    client_free(ctl->client);
+    edge_signals_free(ctl->signals);
+    edge_world_free(ctl->world);
+    if (ctl->is_configured) {
+        config_deinit(&ctl->config);
+    }
+    *ctl = (struct ctl){0};
+}
+
+int ctl_configure(struct ctl *ctl, struct gp_error *err)
+{
+    const char *masters = options_text(ctl->options, "master");
+    const struct config_override override = {"cluster.masters", masters, "--master"};
+    const struct config_sources from = {.path = options_text(ctl->options, "config"),
+                                        .environment = (const char *const *)environ,
+                                        .overrides = &override,
+                                        .override_count = masters ? 1 : 0};
+    struct buf mistakes = {0};
+    int rc = config_load(&from, &ctl->config, &mistakes, err);
+
+    if (rc == GP_EINVAL) {
+        rc = gp_error_set(err, rc, "%s", buf_c(&mistakes));
+        gp_error_hint(err, "gpd help config");
+    }
+    ctl->is_configured = rc == 0;
+    buf_deinit(&mistakes);
+    return rc;
+}
+
+static int make_world(struct ctl *ctl, struct gp_error *err)
+{
+    struct edge_options options = {.log = &ctl->log};
+
+    if (options_has(ctl->options, "verbose")) {
+        logs_init(&ctl->log, LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT, "gpctl");
+    }
+    return edge_world_new(&options, &ctl->world, err);
+}
+
+static int make_client(struct ctl *ctl, struct gp_error *err)
+{
+    struct edge_secret secret;
+    struct client_options options = {.port = edge_port(ctl->world),
+                                     .masters = (const char *const *)ctl->config.cluster.masters,
+                                     .master_count = ctl->config.cluster.masters_count};
+    int rc = config_read_secret(&ctl->config, &secret, err);
+
+    if (rc == 0) {
+        options.secret = gp_bytes_of(secret.text, secret.len);
+        rc = client_new(&options, &ctl->client, err);
+        explicit_bzero(&secret, sizeof secret);
+    }
+    return rc;
+}
+
+int ctl_connect(struct ctl *ctl, struct gp_error *err)
+{
+    int rc = ctl_configure(ctl, err);
+
+    if (rc == 0) {
+        rc = make_world(ctl, err);
+    }
+    return rc < 0 ? rc : make_client(ctl, err);
+}
+
+static void on_stop(void *user, int signal, int count)
+{
+    struct ctl *ctl = user;
+
+    (void)signal;
+    ctl->interrupts = count;
+}
+
+int ctl_watch_interrupts(struct ctl *ctl, struct gp_error *err)
+{
+    return edge_signals_new(ctl->world, on_stop, ctl, &ctl->signals, err);
+}
+
+/* ---- asking ---- */
+
+struct question {
+    ctl_answer_fn fn;
+    void *user;
+    struct gp_error *err;
+    bool is_answered;
+    int code;
+};
+
+static void on_answer(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct question *q = user;
+
+    q->is_answered = true;
+    q->code = code;
+    if (code < 0) {
+        *q->err = *err;
+    } else if (q->fn) {
+        q->code = q->fn(q->user, msg);
+        if (q->code < 0 && q->err->code == 0) {
+            (void)gp_error_set(q->err, q->code, "%s", error_sentence(q->code));
+        }
+    }
+}
+
+int ctl_run_until(struct ctl *ctl, const bool *done)
+{
+    int interrupts = ctl->interrupts;
+
+    while (!*done && ctl->interrupts == interrupts) {
+        edge_step(ctl->world, true);
+    }
+    return *done ? 0 : GP_ECANCELED;
+}
+
+/* An interrupted ask is still open: nothing may be asked after it, and ctl_close() drops it. The
+ * question must live until then. */
+static int wait_for(struct ctl *ctl, struct question *q)
+{
+    if (ctl_run_until(ctl, &q->is_answered) < 0) {
+        client_free(ctl->client);
+        ctl->client = NULL;
+        return gp_error_set(q->err, GP_ECANCELED, "interrupted");
+    }
+    return q->code;
+}
+
+int ctl_ask_for(struct ctl *ctl, uint16_t type, const void *msg, int64_t timeout_ns,
+                ctl_answer_fn fn, void *user, struct gp_error *err)
+{
+    struct question q = {.fn = fn, .user = user, .err = err};
+    int rc = client_ask_for(ctl->client, type, msg, timeout_ns, on_answer, &q);
+
+    if (rc < 0) {
+        return gp_error_set(err, rc, "%s", error_sentence(rc));
+    }
+    return wait_for(ctl, &q);
+}
+
+int ctl_ask(struct ctl *ctl, uint16_t type, const void *msg, ctl_answer_fn fn, void *user,
+            struct gp_error *err)
+{
+    return ctl_ask_for(ctl, type, msg, CTL_ASK_TIMEOUT_NS, fn, user, err);
+}
+
+/* ---- printing ---- */
+
+/* What to try when the error itself does not say. */
+static const char *usual_hint(const struct ctl *ctl, int code)
+{
+    switch (code) {
+    case GP_EUNREACH:
+    case GP_ECLOSED:
+        return "`gpd local` starts a cluster here; --master HOST:PORT names another";
+    case GP_EACCES:
+        return "daemons and gpctl must have the same cluster.secret_file";
+    case GP_ENOENT:
+        return ctl->client ? "gpctl list -a" : "gpctl help";
+    case GP_ETIMEOUT:
+        return "gpctl masters";
+    default:
+        return "gpctl help";
+    }
+}
+
+int ctl_fail(const struct ctl *ctl, const struct gp_error *err, const char *what, ...)
+{
+    char text[256];
+    va_list args;
+
+    va_start(args, what);
+    (void)str_vformat(text, sizeof text, what, args);
+    va_end(args);
+    return fail_print(stderr, ctl->json, text, err, usual_hint(ctl, err->code));
+}
+
+int ctl_print_take(const struct ctl *ctl, struct value *tree)
+{
+    struct gp_error err = {0};
+    struct buf text = {0};
+    int rc = tree ? value_print_json(tree, &text, VALUE_PRETTY) : GP_ENOMEM;
+
+    if (rc == 0) {
+        (void)printf("%.*s\n", STR_ARG(buf_str(&text)));
+    }
+    value_free(tree);
+    buf_deinit(&text);
+    if (rc < 0) {
+        (void)gp_error_set(&err, rc, "%s", error_sentence(rc));
+        return ctl_fail(ctl, &err, "cannot print the answer");
+    }
+    return EXIT_STATUS_OK;
+}
+
+void ctl_say(const struct ctl *ctl, const char *fmt, ...)
+{
+    va_list args;
+
+    if (!ctl->json) {
+        va_start(args, fmt);
+        (void)vfprintf(stderr, fmt, args);
+        va_end(args);
+        (void)fputc('\n', stderr);
+    }
+}

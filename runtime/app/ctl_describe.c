@@ -1,0 +1,83 @@
+/* ctl_describe.c: gpctl describe and kill: one application. */
+#include <stdlib.h>
+
+#include "app/ctl.h"
+#include "app/describe.h"
+#include "app/show.h"
+#include "app/tree.h"
+
+#define KILL_TIMEOUT_NS INT64_C(20000000000)
+
+struct describing {
+    const struct ctl *ctl;
+    struct gp_error *err;
+    int status;
+};
+
+static int on_description(void *user, const void *msg)
+{
+    struct describing *g = user;
+    struct description *d = malloc(sizeof *d); /* large */
+    int rc = d ? description_init(d, msg, g->err) : GP_ENOMEM;
+
+    if (rc == 0 && g->ctl->json) {
+        g->status = ctl_print_take(g->ctl, describe_tree(d));
+    } else if (rc == 0) {
+        rc = describe_print(d, stdout);
+    }
+    if (d) {
+        description_deinit(d);
+    }
+    free(d);
+    return rc;
+}
+
+int ctl_describe(const struct command_spec *spec, const struct options *options, void *context)
+{
+    struct ctl *ctl = context;
+    struct gp_error err = {0};
+    struct msg_app_ref ask = {.app = (char *)(uintptr_t)options->operands[0]};
+    struct describing g = {ctl, &err, EXIT_STATUS_OK};
+    int rc = ctl_connect(ctl, &err);
+
+    (void)spec;
+    if (rc == 0) {
+        rc = ctl_ask(ctl, MSG_APP_DESCRIBE, &ask, on_description, &g, &err);
+    }
+    return rc < 0 ? ctl_fail(ctl, &err, "cannot describe %s", options->operands[0]) : g.status;
+}
+
+/* ---- kill ---- */
+
+static int on_killed(void *user, const void *msg)
+{
+    struct describing *g = user;
+    const struct msg_app_summary *app = msg;
+    struct tree t;
+
+    if (!g->ctl->json) {
+        (void)printf("%s (id %u): %s\n", app->name, app->id, show_state(app->state));
+        return 0;
+    }
+    tree_begin(&t);
+    tree_u64(&t, "id", app->id);
+    tree_text(&t, "name", app->name);
+    tree_text(&t, "state", show_state(app->state));
+    g->status = ctl_print_take(g->ctl, tree_end(&t));
+    return 0;
+}
+
+int ctl_kill(const struct command_spec *spec, const struct options *options, void *context)
+{
+    struct ctl *ctl = context;
+    struct gp_error err = {0};
+    struct msg_app_ref ask = {.app = (char *)(uintptr_t)options->operands[0]};
+    struct describing g = {ctl, &err, EXIT_STATUS_OK};
+    int rc = ctl_connect(ctl, &err);
+
+    (void)spec;
+    if (rc == 0) {
+        rc = ctl_ask_for(ctl, MSG_APP_KILL, &ask, KILL_TIMEOUT_NS, on_killed, &g, &err);
+    }
+    return rc < 0 ? ctl_fail(ctl, &err, "cannot kill %s", options->operands[0]) : g.status;
+}

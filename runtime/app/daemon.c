@@ -1,0 +1,146 @@
+/* daemon.c: see daemon.h. */
+#include "app/daemon.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/str.h"
+#include "port/net.h"
+
+struct endpoint_limits daemon_limits(const struct config *config)
+{
+    return (struct endpoint_limits){
+        .connections_max = config->limits.connections,
+        .connections_per_host_max = config->limits.connections_per_peer,
+        .handshake_timeout_ns = config->limits.handshake_timeout,
+        .failure_timeout_ns = config->timeouts.failure,
+    };
+}
+
+static const char *reached_by(const struct config *config)
+{
+    return *config->advertise ? config->advertise : config->bind;
+}
+
+uint32_t daemon_master_port(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->cluster.masters_count; i++) {
+        gp_str host;
+        uint32_t port;
+
+        if (config_split_address(gp_str_of(config->cluster.masters[i]), &host, &port) == 0 &&
+            str_eq(host, gp_str_of(reached_by(config)))) {
+            return port;
+        }
+    }
+    return CONFIG_PORT;
+}
+
+/* "host:port", an IPv6 host in brackets. */
+static int join_address(const char *host, uint32_t tcp_port, char out[NET_ADDR_MAX],
+                        struct gp_error *err)
+{
+    bool is_ip6 = strchr(host, ':') != NULL && host[0] != '[';
+    int rc = str_format(out, NET_ADDR_MAX, is_ip6 ? "[%s]:%u" : "%s:%u", host, tcp_port);
+
+    return rc < 0 ? gp_error_set(err, GP_EINVAL, "bind: %s is too long", host) : 0;
+}
+
+/* ---- data.* for the applications ---- */
+
+#define DATA_KEYS_MAX 16
+
+struct data_defaults {
+    struct msg_config entries[DATA_KEYS_MAX];
+    char keys[DATA_KEYS_MAX][64];
+    char values[DATA_KEYS_MAX][64];
+    uint32_t count;
+};
+
+/* The keys below data: that are not as this build has them anyway. */
+static int gather_data_defaults(const struct config *config, struct data_defaults *ret)
+{
+    struct value *tree = NULL;
+    const struct value *data;
+    int rc = fields_encode(&config_fields, config, &tree);
+
+    ret->count = 0;
+    data = value_get(tree, GP_STR("data"));
+    for (size_t i = 0; rc == 0 && i < value_count(data); i++) {
+        const struct value *v = value_at(data, i);
+        struct msg_config *entry = &ret->entries[ret->count];
+
+        ASSERT(ret->count < DATA_KEYS_MAX && value_kind(v) == VALUE_STR);
+        entry->key = ret->keys[ret->count];
+        entry->value = ret->values[ret->count];
+        (void)str_format(entry->key, 64, "data.%.*s", STR_ARG(value_name_at(data, i)));
+        (void)str_format(entry->value, 64, "%.*s", STR_ARG(value_as_str(v)));
+        ret->count += !config_is_default(entry->key, entry->value);
+    }
+    value_free(tree);
+    return rc;
+}
+
+/* ---- the daemons ---- */
+
+int daemon_master(const struct daemon_place *place, const char *const *plugin_dirs,
+                  uint32_t plugin_dir_count, struct master **ret, struct gp_error *err)
+{
+    const struct config *config = place->config;
+    const char *dirs[PLUGIN_DIRS_MAX];
+    struct data_defaults defaults;
+    char bind[NET_ADDR_MAX];
+    struct master_options options = {.port = place->port,
+                                     .bind = bind,
+                                     .advertise = *config->advertise ? config->advertise : NULL,
+                                     .data_dir = place->data_dir,
+                                     .secret = place->secret,
+                                     .plugin_dirs = dirs,
+                                     .defaults = defaults.entries,
+                                     .upload_max = config->limits.upload_bytes,
+                                     .start_timeout_ns = config->timeouts.start,
+                                     .limits = daemon_limits(config)};
+    int rc = join_address(config->bind, place->tcp_port, bind, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    for (uint32_t i = 0; i < config->plugins.path_count && i < PLUGIN_DIRS_MAX; i++) {
+        dirs[options.plugin_dir_count++] = config->plugins.path[i];
+    }
+    for (uint32_t i = 0; i < plugin_dir_count && options.plugin_dir_count < PLUGIN_DIRS_MAX; i++) {
+        dirs[options.plugin_dir_count++] = plugin_dirs[i];
+    }
+    rc = gather_data_defaults(config, &defaults);
+    if (rc < 0) {
+        return gp_error_set(err, rc, "%s", error_sentence(rc));
+    }
+    options.default_count = defaults.count;
+    return master_new(&options, ret, err);
+}
+
+int daemon_worker(const struct daemon_place *place, const char *master, const char *name,
+                  uint32_t lanes, struct worker **ret, struct gp_error *err)
+{
+    const struct config *config = place->config;
+    const char *config_name = *config->worker.name ? config->worker.name : NULL;
+    char bind[NET_ADDR_MAX];
+    struct worker_options options = {
+        .port = place->port,
+        .masters = master ? &master : (const char *const *)config->cluster.masters,
+        .master_count = master ? 1 : config->cluster.masters_count,
+        .bind = bind,
+        .advertise = *config->advertise ? config->advertise : NULL,
+        .name = name ? name : config_name,
+        .slots = config->worker.slots,
+        .lanes = lanes ? lanes : config->worker.lanes,
+        .data_dir = place->data_dir,
+        .sockets_dir = place->sockets_dir,
+        .secret = place->secret,
+        .artefact_max = config->limits.upload_bytes,
+        .limits = daemon_limits(config)};
+    int rc = join_address(config->bind, place->tcp_port, bind, err);
+
+    return rc < 0 ? rc : worker_new(&options, ret, err);
+}

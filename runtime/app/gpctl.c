@@ -1,0 +1,213 @@
+/*
+ * gpctl.c: the client program: what commands there are, and main().
+ */
+#include <string.h>
+
+#include "app/ctl.h"
+#include "edge/signals.h"
+
+#define OUTPUT_OPTION                                                                              \
+    {                                                                                              \
+        "output", 'o', "FORMAT", "table for people, json for programs (table)", OPTION_VALUE       \
+    }
+
+static const struct option_spec common_options[] = {
+    {"master", 'm', "HOST:PORT[,..]", "the masters (cluster.masters, 127.0.0.1:3000)",
+     OPTION_VALUE},
+    OUTPUT_OPTION,
+    {"config", 'c', "FILE", "settings ($GEARPUMP_CONFIG, " CONFIG_SYSTEM_PATH ")", OPTION_VALUE},
+    {"verbose", 'v', NULL, "also say on stderr what connections do", OPTION_FLAG},
+    {0},
+};
+
+#define JOB_OPTIONS                                                                                \
+    {"name", 0, "NAME", "its name, unique among those that run (as the plugin is called)",         \
+     OPTION_VALUE},                                                                                \
+        {"set", 0, "KEY=VALUE", "a parameter of the job; PROCESSOR.KEY=VALUE for one processor",   \
+         OPTION_LIST},                                                                             \
+    {                                                                                              \
+        "parallelism", 0, "PROCESSOR=N", "tasks of a processor, instead of what the graph says",   \
+            OPTION_LIST                                                                            \
+    }
+
+static const struct option_spec submit_options[] = {
+    JOB_OPTIONS,
+    {"executors", 0, "N", "processes that host its tasks (one per worker with room)", OPTION_VALUE},
+    {"wait", 'w', NULL, "follow it to the end; exit code 8 if it fails", OPTION_FLAG},
+    {"timeout", 0, "TIME", "with --wait: give up after this time, as 90s or 5m (never)",
+     OPTION_VALUE},
+    {0},
+};
+
+static const struct option_spec list_options[] = {
+    {"all", 'a', NULL, "those that ended, too", OPTION_FLAG},
+    {0},
+};
+
+static const struct option_spec logs_options[] = {
+    {"follow", 'f', NULL, "go on as more is written, until the job ends", OPTION_FLAG},
+    {"executor", 0, "N", "of this executor alone; 0 is the appmaster (all)", OPTION_VALUE},
+    {0},
+};
+
+static int show_help(const struct command_spec *spec, const struct options *options, void *context);
+
+static const struct command_spec commands[] = {
+    {.name = "submit",
+     .operands = "APP.so",
+     .summary = "start an application on the cluster",
+     .details =
+         "Uploads the shared object, unless the cluster has it already, and starts it. Prints "
+         "the id of the\napplication. Paths among its parameters are those of the hosts it "
+         "runs on: write them in full.",
+     .examples = "  $ gpctl submit build/examples/wordcount.so\n"
+                 "  $ gpctl submit wordcount.so --set input=/usr/share/common-licenses --set "
+                 "output=/tmp/counts --wait\n"
+                 "  $ gpctl submit wordcount.so --name words --parallelism count=8 --executors 2\n",
+     .options = submit_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_submit},
+    {.name = "list",
+     .operands = "",
+     .summary = "applications that run",
+     .examples = "  $ gpctl list\n  $ gpctl list -a -o json\n",
+     .options = list_options,
+     .run = ctl_list},
+    {.name = "describe",
+     .operands = "ID|NAME",
+     .summary = "all about one application",
+     .details = "Its graph, where its tasks run, what flows along its edges and how fast, and the "
+                "last error.",
+     .examples = "  $ gpctl describe wordcount\n  $ gpctl describe 7 -o json\n",
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_describe},
+    {.name = "kill",
+     .operands = "ID|NAME",
+     .summary = "end an application",
+     .examples = "  $ gpctl kill wordcount\n",
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_kill},
+    {.name = "logs",
+     .operands = "ID|NAME",
+     .summary = "what an application wrote",
+     .examples = "  $ gpctl logs wordcount\n  $ gpctl logs -f 7 --executor 2\n",
+     .options = logs_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_logs},
+    {.name = "masters",
+     .operands = "",
+     .summary = "the masters of the cluster",
+     .examples = "  $ gpctl masters\n",
+     .run = ctl_masters},
+    {.name = "workers",
+     .operands = "",
+     .summary = "the workers and their slots",
+     .examples = "  $ gpctl workers\n  $ gpctl workers -o json\n",
+     .run = ctl_workers},
+    {.name = "inspect",
+     .operands = "APP.so",
+     .summary = "what a plugin file says of itself, without running it",
+     .examples = "  $ gpctl inspect build/examples/wordcount.so\n",
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_inspect},
+    {.name = "version",
+     .operands = "",
+     .summary = "the version of this program",
+     .examples = "  $ gpctl version\n",
+     .run = ctl_version},
+    {.name = "help",
+     .operands = "[COMMAND]",
+     .summary = "this, or all about a command",
+     .examples = "  $ gpctl help submit\n",
+     .operands_max = 1,
+     .run = show_help},
+    {0},
+};
+
+static const struct program_spec program = {
+    .name = "gpctl",
+    .summary = "runs stream jobs on a Gearpump cluster and shows how they are",
+    .commands = commands,
+    .common = common_options,
+};
+
+static int usage_error(const struct options *options, const struct gp_error *err)
+{
+    const char *output = options_text(options, "output");
+
+    return fail_print(stderr, output && strcmp(output, "json") == 0, "wrong usage of gpctl", err,
+                      "gpctl help");
+}
+
+static int show_help(const struct command_spec *spec, const struct options *options, void *context)
+{
+    const struct command_spec *about = NULL;
+    struct gp_error err = {0};
+
+    (void)spec;
+    (void)context;
+    if (options->operand_count > 0) {
+        about = program_find(&program, options->operands[0], &err);
+        if (!about) {
+            return usage_error(options, &err);
+        }
+        command_help(&program, about, stdout);
+    } else {
+        program_help(&program, stdout);
+        (void)printf("\n%s", exit_status_help());
+    }
+    return EXIT_STATUS_OK;
+}
+
+static int check_output(const struct options *options, struct gp_error *err)
+{
+    const char *output = options_text(options, "output");
+
+    if (output && strcmp(output, "json") != 0 && strcmp(output, "table") != 0) {
+        return gp_error_set(err, GP_EINVAL, "--output %s: table or json is needed", output);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct command_spec *command;
+    struct options options;
+    struct gp_error err = {0};
+    struct ctl ctl;
+    int status;
+    int rc;
+
+    edge_process_begin();
+    rc = program_parse(&program, argc, argv, &command, &options, &err);
+    if (rc == 0) {
+        rc = check_output(&options, &err);
+    }
+    if (rc < 0) {
+        return usage_error(&options, &err);
+    }
+    if (options.help && command) {
+        command_help(&program, command, stdout);
+        return EXIT_STATUS_OK;
+    }
+    if (options.help) {
+        return show_help(NULL, &options, NULL);
+    }
+    if (!command) {
+        (void)gp_error_set(&err, GP_EINVAL, "no command was given");
+        return usage_error(&options, &err);
+    }
+    ctl_open(&ctl, &options);
+    status = command->run(command, &options, &ctl);
+    ctl_close(&ctl);
+    if (fflush(stdout) != 0) {
+        (void)gp_error_set(&err, GP_EIO, "stdout: %m");
+        return fail_print(stderr, false, "cannot print the answer", &err, NULL);
+    }
+    return status;
+}

@@ -1,0 +1,139 @@
+/* job.c: see job.h. */
+#include "app/job.h"
+
+#include <stdlib.h>
+
+#include "base/str.h"
+
+static uint32_t count_of(const struct options *options, const char *flag)
+{
+    uint32_t count = 0;
+
+    while (options_nth(options, flag, count)) {
+        count++;
+    }
+    return count;
+}
+
+static int read_config(struct job *job, const struct options *options, struct gp_error *err)
+{
+    uint32_t count = count_of(options, "set");
+
+    job->spec.config = calloc(count, sizeof *job->spec.config);
+    if (count > 0 && !job->spec.config) {
+        return gp_error_set(err, GP_ENOMEM, "out of memory");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct msg_config *entry = &job->spec.config[i];
+        gp_str key;
+        gp_str value;
+        int rc = options_pair("set", options_nth(options, "set", i), &key, &value, err);
+
+        if (rc < 0) {
+            return rc;
+        }
+        job->spec.config_count = i + 1;
+        entry->key = str_dup(key);
+        entry->value = str_dup(value);
+        if (!entry->key || !entry->value) {
+            return gp_error_set(err, GP_ENOMEM, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static int read_parallelism(struct job *job, const struct options *options, struct gp_error *err)
+{
+    uint32_t count = count_of(options, "parallelism");
+
+    job->spec.parallelism = calloc(count, sizeof *job->spec.parallelism);
+    if (count > 0 && !job->spec.parallelism) {
+        return gp_error_set(err, GP_ENOMEM, "out of memory");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct msg_parallelism *entry = &job->spec.parallelism[i];
+        const char *text = options_nth(options, "parallelism", i);
+        gp_str name;
+        gp_str number;
+        uint64_t tasks;
+
+        if (!str_cut(gp_str_of(text), '=', &name, &number) || name.len == 0 ||
+            str_to_u64(number, &tasks) < 0 || tasks == 0 || tasks > GP_PARALLELISM_MAX) {
+            return gp_error_set(err, GP_EINVAL,
+                                "--parallelism %s: PROCESSOR=N is needed, N from 1 to %u", text,
+                                GP_PARALLELISM_MAX);
+        }
+        job->spec.parallelism_count = i + 1;
+        entry->count = (uint32_t)tasks;
+        entry->processor = str_dup(name);
+        if (!entry->processor) {
+            return gp_error_set(err, GP_ENOMEM, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static int read_name(struct job *job, const struct options *options, struct gp_error *err)
+{
+    const char *name = options_text(options, "name");
+
+    if (name && (!*name || gp_str_of(name).len > MSG_APP_NAME_MAX)) {
+        return gp_error_set(err, GP_EINVAL, "--name %s: 1 to %u bytes are needed", name,
+                            MSG_APP_NAME_MAX);
+    }
+    job->spec.name = str_dup(gp_str_of(name));
+    return job->spec.name ? 0 : gp_error_set(err, GP_ENOMEM, "out of memory");
+}
+
+int job_init(struct job *job, const struct options *options, struct gp_error *err)
+{
+    uint64_t executors = 0;
+    int rc;
+
+    *job = (struct job){0};
+    rc = options_u64(options, "executors", 1, MSG_EXECUTORS_MAX, 0, &executors, err);
+    if (rc == 0) {
+        rc = read_name(job, options, err);
+    }
+    if (rc == 0) {
+        rc = read_config(job, options, err);
+    }
+    if (rc == 0) {
+        rc = read_parallelism(job, options, err);
+    }
+    if (rc == 0) {
+        rc = plugin_note_read(options->operands[0], &job->note, err);
+    }
+    if (rc == 0 && (job->note.elf.note.flags & GP_NOTE_APP) == 0) {
+        rc = gp_error_set(err, GP_EABI,
+                          "%s is a plugin without a build function, not an application",
+                          options->operands[0]);
+    }
+    if (rc < 0) {
+        job_deinit(job);
+        return rc;
+    }
+    job->spec.executors = (uint32_t)executors;
+    return 0;
+}
+
+void job_deinit(struct job *job)
+{
+    for (uint32_t i = 0; i < job->spec.config_count; i++) {
+        free(job->spec.config[i].key);
+        free(job->spec.config[i].value);
+    }
+    for (uint32_t i = 0; i < job->spec.parallelism_count; i++) {
+        free(job->spec.parallelism[i].processor);
+    }
+    free(job->spec.config);
+    free(job->spec.parallelism);
+    free(job->spec.name);
+    plugin_note_deinit(&job->note);
+    *job = (struct job){0};
+}
+
+const char *job_name(const struct job *job)
+{
+    return *job->spec.name ? job->spec.name : job->note.elf.note.name;
+}

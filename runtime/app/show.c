@@ -1,0 +1,84 @@
+/* show.c: see show.h. */
+#include "app/show.h"
+
+#include <time.h>
+
+#include "app/tree.h"
+
+#define NS_PER_MS INT64_C(1000000)
+
+const char *show_time(int64_t wall_ms, char out[SHOW_TIME_MAX])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm parts;
+
+    out[0] = '\0';
+    if (wall_ms != 0 && localtime_r(&seconds, &parts)) {
+        (void)strftime(out, SHOW_TIME_MAX, "%Y-%m-%d %H:%M:%S", &parts);
+    }
+    return out;
+}
+
+int64_t show_now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
+}
+
+int64_t show_run_ns(const struct msg_app_summary *app, int64_t now_ms)
+{
+    int64_t end_ms = app->finished_ms != 0 ? app->finished_ms : now_ms;
+
+    return app->started_ms != 0 && end_ms > app->started_ms ? (end_ms - app->started_ms) * NS_PER_MS
+                                                            : 0;
+}
+
+const char *show_state(uint32_t app_state)
+{
+    return app_state <= APP_KILLED ? app_state_names[app_state] : "unknown";
+}
+
+static struct value *encode(const struct fields *table, const void *from)
+{
+    struct value *tree = NULL;
+
+    return fields_encode(table, from, &tree) < 0 ? NULL : tree;
+}
+
+struct value *show_app(const struct msg_app_summary *app)
+{
+    return encode(&msg_app_summary_fields, app);
+}
+
+struct value *show_worker(const struct msg_worker_info *worker)
+{
+    return encode(&msg_worker_info_fields, worker);
+}
+
+const char *show_master_role(uint32_t role)
+{
+    return role <= MASTER_UNREACHABLE ? master_role_names[role] : "unknown";
+}
+
+struct value *show_master(const struct msg_master_info *master)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_text(&t, "address", master->address);
+    tree_text(&t, "role", show_master_role(master->role));
+    tree_u64(&t, "term", master->term);
+    tree_u64(&t, "lag", master->lag);
+    return tree_end(&t);
+}
+
+struct value *show_under_take(const char *name, struct value *list)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_take(&t, name, list);
+    return tree_end(&t);
+}
