@@ -339,13 +339,13 @@ static void on_exit_wait(void *user)
 
 static void lost(struct am_executor *e, const struct gp_error *why)
 {
-    LOG_WARN(am_log(e->am), "appmaster.executor_lost", KV_U64("executor", e->id),
-             KV_STR("why", why->text));
     e->peer = NULL;
     if (e->am->state >= AM_STOPPING) {
-        stopped(e);
+        stopped(e); /* it was told to go */
         return;
     }
+    LOG_WARN(am_log(e->am), "appmaster.executor_lost", KV_U64("executor", e->id),
+             KV_STR("why", why->text));
     e->state = EXECUTOR_GONE;
     if (!e->exit_timer && timer_new(e->am->port->loop, on_exit_wait, e, &e->exit_timer) < 0) {
         on_exit_wait(e);
