@@ -1,0 +1,134 @@
+"""Configuration that cannot be: errors as file:line:column, from check-config and from every start alike."""
+
+import os
+
+import harness
+import system
+
+BAD = [
+    # (text, line, column or None, what must be said)
+    ("log:\n  levl: info\n", 2, 3, r"levl.*did you mean level"),
+    ("logg:\n  level: info\n", 1, 1, r"logg.*did you mean log"),
+    ("log:\n  level: loud\n", 2, None, r"level.*debug"),
+    ("worker:\n  slots: many\n", 2, None, "slots"),
+    ("worker:\n  slots: 0\n", 2, None, "slots"),
+    ("worker:\n  slots: -1\n", 2, None, "slots"),
+    ("worker: 7\n", 1, None, "worker"),
+    ("cluster:\n  masters: 127.0.0.1:3000\n", 2, None, "masters"),
+    ("data:\n  linger: 5 parsecs\n", 2, None, "linger"),
+    ("data:\n  edge: carrier_pigeon\n", 2, None, "edge"),
+    ("limits:\n  upload_bytes: 1KiB\n", 2, None, "upload_bytes"),
+    ("log: {level: info\n", None, None, ""),
+    ("log:\n\tlevel: info\n", 2, None, ""),
+    ("- a\n- b\n", 1, None, ""),
+    ("log:\n  level: info\nlog:\n  level: debug\n", 3, None, "log"),
+]
+
+
+class CheckConfig(harness.Case):
+    def test_good_files(self):
+        for text in ("", "# nothing\n", "log:\n  level: debug\n", 'cluster:\n  masters: ["10.0.0.1:3000", "b:1"]\n'):
+            self.ok(self.gpd("check-config", self.file("good.yaml", text)))
+        self.ok(self.gpd("check-config", os.path.join(harness.SOURCE, "conf/gearpump.yaml")))
+
+    def test_each_mistake_has_its_place(self):
+        for text, line, column, said in BAD:
+            with self.subTest(text=text):
+                file = self.file("bad.yaml", text)
+                place = r"bad\.yaml" + (f":{line}" if line else r":\d+") + (f":{column}" if column else r":\d+")
+                result = self.gpd("check-config", file)
+                self.assertIn(result.code, (harness.FAILED, harness.USAGE), str(result))
+                self.assert_refused(result, result.code, place, said)
+
+    def test_all_mistakes_at_once(self):
+        file = self.file("bad.yaml", "log:\n  levl: info\nworker:\n  slots: 0\nsurplus: 1\n")
+        result = self.gpd("check-config", file)
+        for place in (r"bad\.yaml:2:", r"bad\.yaml:4:", r"bad\.yaml:5:"):
+            self.assertRegex(result.err, place)
+
+    def test_files_that_cannot_be_read(self):
+        self.assert_refused(self.gpd("check-config", "/nowhere.yaml"), harness.NOT_FOUND, r"/nowhere\.yaml")
+        for file in (self.root, self.file("huge.yaml", "# " + "x" * (2 << 20)), self.file("binary.yaml", os.urandom(999))):
+            result = self.gpd("check-config", file)
+            self.assertIn(result.code, (harness.FAILED, harness.USAGE), str(result))
+            self.assert_refused(result, result.code)
+
+
+class Start(harness.Case):
+    """No daemon starts with settings that are wrong, and none half."""
+
+    def test_with_a_bad_file(self):
+        file = self.file("bad.yaml", "worker:\n  slotz: 5\n")
+        for role in ("local", "master", "worker"):
+            with self.subTest(role=role):
+                result = self.gpd(role, "--config", file)
+                self.assertIn(result.code, (harness.FAILED, harness.USAGE), str(result))
+                self.assert_refused(result, result.code, r"bad\.yaml:2:3", "slots")
+        self.assertNotEqual(0, self.gpctl("--config", file, "list").code)
+
+    def test_with_bad_environment(self):
+        for name, value, said in (("GEARPUMP_LOG__LEVEL", "loud", "GEARPUMP_LOG__LEVEL|log.level"),
+                                  ("GEARPUMP_WORKER__SLOTS", "0", "GEARPUMP_WORKER__SLOTS|worker.slots"),
+                                  ("GEARPUMP_LOG__LEVL", "info", "levl|LEVL")):
+            with self.subTest(name=name):
+                result = self.gpd("local", "--port", "0", env={name: value})
+                self.assertIn(result.code, (harness.FAILED, harness.USAGE), str(result))
+                self.assert_refused(result, result.code, said)
+
+    def test_environment_overrides_the_file_and_flags_override_both(self):
+        file = self.file("c.yaml", "worker:\n  slots: 11\n")
+        for arguments, env, slots in ((["--config", file], {}, 11),
+                                      (["--config", file], {"GEARPUMP_WORKER__SLOTS": "12"}, 12),
+                                      (["--config", file, "--slots", "13"], {"GEARPUMP_WORKER__SLOTS": "12"}, 13)):
+            with self.subTest(slots=slots):
+                cluster = self.local(*arguments, env=env)
+                self.assertEqual(slots, cluster.json("workers")["workers"][0]["slots"])
+                self.assertEqual(0, cluster.daemon.stop())
+
+    def test_beyond_this_machine_only_if_insecure(self):
+        result = self.gpd("master", "--host", "0.0.0.0", "--port", "0")
+        self.assertIn(result.code, (harness.FAILED, harness.USAGE, harness.NOT_ALLOWED), str(result))
+        self.assert_refused(result, result.code, "insecure")
+        data = self.folder("data")
+        daemon = self.start("master", "--host", "0.0.0.0", "--port", "0", "--data", data,
+                            env={"GEARPUMP_INSECURE": "true", "GEARPUMP_ADVERTISE": "127.0.0.1"})
+        self.ok(self.gpctl("--master", daemon.ready()["master"], "masters"))
+
+    def test_secret_files_that_are_none(self):
+        short = self.file("short", "x" * 31)
+        os.chmod(short, 0o600)
+        open_to_all = self.file("open", "x" * 64)
+        os.chmod(open_to_all, 0o644)
+        for file, said in ((short, "short|bytes"), (open_to_all, "mode|permission|600|others"), (self.root, "")):
+            with self.subTest(file=file):
+                for result in (self.gpd("local", "--port", "0", env={"GEARPUMP_CLUSTER__SECRET_FILE": file}),
+                               self.gpctl("--master", f"127.0.0.1:{system.free_port()}", "list",
+                                          env={"GEARPUMP_CLUSTER__SECRET_FILE": file})):
+                    self.assertNotEqual(harness.OK, result.code, str(result))
+                    self.assert_refused(result, result.code, said)
+
+    def test_port_in_use(self):
+        cluster = self.local()
+        port = cluster.master.rpartition(":")[2]
+        result = self.gpd("local", "--port", port, "--data", self.folder("other"))
+        self.assert_refused(result, harness.CONFLICT, port, "in use")
+        self.ok(cluster.gpctl("list"))
+
+    def test_data_folder_of_another_daemon(self):
+        cluster = self.local()
+        result = self.gpd("local", "--port", "0", "--data", self.path("data-0"))
+        self.assertIn(result.code, (harness.FAILED, harness.CONFLICT), str(result))
+        self.assert_refused(result, result.code, "data-0", "lock|use")
+        cluster.is_healthy()
+        self.assertEqual(0, cluster.daemon.stop())
+        again = self.start("local", "--port", "0", "--data", self.path("data-0"))
+        again.ready()
+
+    def test_data_folder_that_cannot_be(self):
+        result = self.gpd("local", "--port", "0", "--data", self.file("a_file", "") + "/below")
+        self.assertNotEqual(harness.OK, result.code)
+        self.assert_refused(result, result.code, "a_file")
+
+
+if __name__ == "__main__":
+    harness.main()

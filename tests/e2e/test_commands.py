@@ -1,0 +1,450 @@
+"""Every command of gpctl and gpd: what it prints for people and for programs, and its exit code."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import harness
+import system
+
+APPLICATION = {"id", "name", "state", "executors", "tasks", "submitted_ms", "started_ms", "finished_ms", "error"}
+WORKER = {"id", "name", "address", "host", "pid", "slots", "slots_used", "executors", "cpus", "up_ms"}
+EDGE = {"from", "from_port", "to", "to_port", "partitioner", "kinds", "messages", "bytes", "rate"}
+EXECUTOR = {"id", "worker", "host", "pid", "lanes", "tasks", "state"}
+COMMANDS = ["submit", "run", "list", "describe", "kill", "logs", "masters", "workers", "inspect", "version"]
+ROLES = ["local", "master", "worker", "check-config", "version"]
+
+
+def rows(table):
+    """The cells of each line of a table, the titles first."""
+    return [re.split(r"\s{2,}", line.strip()) for line in table.splitlines()]
+
+
+class Submit(harness.Case):
+    def test_prints_the_id_and_does_not_wait(self):
+        cluster = self.local()
+        result = self.ok(cluster.gpctl("submit", self.plugin("ticker")))
+        self.assertEqual("1\n", result.out)
+        self.assertEqual({"id": 2, "name": "again"},
+                         cluster.json("submit", self.plugin("ticker"), "--name", "again"))
+
+    def test_wait_reports_the_end(self):
+        cluster = self.local()
+        report = cluster.json("submit", self.plugin("faulty"), "--wait", "--name", "fine")
+        self.assertEqual({"id", "name", "state", "error", "started_ms", "finished_ms", "processors"}, report.keys())
+        self.assertEqual(("fine", "finished", ""), (report["name"], report["state"], report["error"]))
+        self.assertLess(0, report["started_ms"])
+        self.assertLessEqual(report["started_ms"], report["finished_ms"])
+        numbers, worker = report["processors"]
+        self.assertEqual({"name", "tasks", "in", "out", "rejected", "late", "counters"}, worker.keys())
+        self.assertEqual(("numbers", 1, 0, 1000), tuple(numbers[k] for k in ("name", "tasks", "in", "out")))
+        self.assertEqual(("worker", 1, 1000, 0), tuple(worker[k] for k in ("name", "tasks", "in", "out")))
+
+    def test_wait_shows_people_what_was_done(self):
+        cluster = self.local()
+        result = self.ok(cluster.gpctl("submit", self.plugin("faulty"), "--wait"))
+        self.assertRegex(result.err, r"faulty.*\b1\b")
+        titles, *lines = rows(result.out)
+        self.assertEqual(["numbers", "worker"], [line[0] for line in lines])
+        self.assertIn("1000", lines[1])
+
+    def test_timeout_ends_the_wait_and_not_the_job(self):
+        cluster = self.local()
+        begin_s = time.monotonic()
+        result = cluster.gpctl("submit", self.plugin("ticker"), "--wait", "--timeout", "500ms")
+        self.assertLess(time.monotonic() - begin_s, 5 * harness.SLOWNESS)
+        self.assert_ends_with(result, harness.TIMEOUT, "500")
+        self.assertIn(cluster.state(1), ("starting", "running"))
+
+    def test_parameters_reach_build_and_processors(self):
+        cluster = self.local()
+        # Of the graph and of one processor: row is what `worker` reads.
+        self.assert_job_failed(cluster, "told to fail", submit=[
+            self.plugin("faulty"), "--set", "how=fail", "--set", "where=process", "--set", "worker.row=3"])
+        cluster.json("submit", self.plugin("faulty"), "--set", "how=fail", "--set", "where=process", "--set",
+                     "worker.row=5000", "--wait")
+
+    def test_parallelism_and_executors_are_obeyed(self):
+        cluster = self.local(workers=3)
+        app = cluster.submit(self.plugin("ticker"), "--parallelism", "ticks=5", "--parallelism", "sink=7",
+                             "--executors", "3")
+        cluster.wait_for_state(app, "running")
+        described = cluster.json("describe", str(app))
+        self.assertEqual({"ticks": 5, "sink": 7}, {p["name"]: p["parallelism"] for p in described["processors"]})
+        self.assertEqual(3, len({e["worker"] for e in described["executors"] if e["id"] > 0}))
+        self.assertEqual(12, sum(e["tasks"] for e in described["executors"]))
+        self.assertEqual((3, 12), (described["application"]["executors"], described["application"]["tasks"]))
+
+    def test_twice_the_same_file_is_uploaded_once(self):
+        cluster = self.local()
+        cluster.submit(self.plugin("ticker"))
+        cluster.submit(self.plugin("ticker"), "--name", "two")
+        stored = []
+        for folder, _, names in os.walk(self.path("data-0")):
+            with_size = [(n, os.path.getsize(os.path.join(folder, n))) for n in names]
+            stored += [n for n, size in with_size if size == os.path.getsize(self.plugin("ticker"))]
+        self.assertEqual(len(set(stored)), 1, stored)
+
+    def test_shows_progress_on_a_terminal_only(self):
+        cluster = self.local()
+        self.assertNotRegex(self.ok(cluster.gpctl("submit", self.plugin("ticker"))).err, r"\r|%")
+        terminal, slave = pty.openpty()
+        argv = [self.built("bin/gpctl"), "--master", cluster.master, "submit", self.example("wordcount")]
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=slave,
+                                   env={**self.env, "TERM": "xterm"}, cwd=self.work)
+        os.close(slave)
+        shown = self.read_terminal(terminal, harness.COMMAND_S)
+        self.assertEqual(0, process.wait(harness.COMMAND_S))
+        self.assertEqual(b"2\n", process.stdout.read())
+        process.stdout.close()
+        self.assertRegex(shown, rb"100\s?%|\d KiB|\d MiB")
+
+    def read_terminal(self, terminal, seconds):
+        shown, deadline_s = b"", time.monotonic() + seconds
+        while time.monotonic() < deadline_s:
+            if not select.select([terminal], [], [], 0.1)[0]:
+                continue
+            try:
+                shown += os.read(terminal, 4096)
+            except OSError:  # the last writer has closed it
+                break
+        os.close(terminal)
+        return shown
+
+
+class Query(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.cluster = self.local(workers=2)
+
+    def test_list(self):
+        self.assertEqual({"applications": []}, self.cluster.json("list"))
+        self.ok(self.cluster.gpctl("submit", self.plugin("faulty"), "--wait"))
+        app = self.cluster.submit(self.plugin("ticker"))
+        self.cluster.wait_for_state(app, "running")
+        running = self.cluster.json("list")["applications"]
+        self.assertEqual(["ticker"], [a["name"] for a in running])
+        self.assertEqual(APPLICATION, running[0].keys())
+        self.assertEqual([("faulty", "finished"), ("ticker", "running")],
+                         [(a["name"], a["state"]) for a in self.cluster.json("list", "-a")["applications"]])
+        titles, line = rows(self.ok(self.cluster.gpctl("list")).out)
+        self.assertEqual(["ID", "NAME", "STATE"], titles[:3])
+        self.assertEqual(["2", "ticker", "running"], line[:3])
+        self.assertEqual(3, len(rows(self.ok(self.cluster.gpctl("list", "-a")).out)))
+
+    def test_describe(self):
+        app = self.cluster.submit(self.plugin("ticker"), "--executors", "2", "--parallelism", "sink=2",
+                                  "--parallelism", "ticks=2")
+        self.cluster.wait_for_state(app, "running")
+        system.wait_until(lambda: sum(e["messages"] for e in self.cluster.json("describe", "ticker")["edges"]) > 5,
+                          "messages are counted", 10 * harness.SLOWNESS, pause_s=0.1)
+        described = self.cluster.json("describe", "ticker")
+        self.assertEqual({"application", "processors", "edges", "executors", "tasks", "last_error", "guarantee"},
+                         described.keys())
+        self.assertEqual(APPLICATION, described["application"].keys())
+        ticks, sink = described["processors"]
+        self.assertLessEqual({"name", "parallelism", "plugin", "type", "in", "out", "rate_in", "rate_out"}, sink.keys())
+        self.assertEqual(("ticks", 2, "ticker", "ticks"),
+                         tuple(ticks[k] for k in ("name", "parallelism", "plugin", "type")))
+        self.assertLess(0, ticks["out"])
+        self.assertLess(0, sink["in"])
+        (edge,) = described["edges"]
+        self.assertEqual(EDGE, edge.keys())
+        self.assertEqual(("ticks", 0, "sink", 0, "shuffle"),
+                         tuple(edge[k] for k in ("from", "from_port", "to", "to_port", "partitioner")))
+        self.check_where_things_run(described)
+        for name in ("ticker", str(app)):
+            text = self.ok(self.cluster.gpctl("describe", name)).out
+            for word in ("ticker", "running", "ticks", "sink", "shuffle"):
+                self.assertIn(word, text)
+
+    def check_where_things_run(self, described):
+        executors = [e for e in described["executors"] if e["id"] > 0]
+        for executor in executors:
+            self.assertEqual(EXECUTOR, executor.keys())
+        running = {p.pid for p in self.cluster.children("executor")}
+        self.assertEqual(running, {e["pid"] for e in executors})
+        placed = {(t["processor"], i) for t in described["tasks"] for i in range(t["first"], t["first"] + t["count"])}
+        self.assertEqual({("ticks", 0), ("ticks", 1), ("sink", 0), ("sink", 1)}, placed)
+        for task in described["tasks"]:
+            self.assertEqual({"processor", "first", "count", "executor", "lane"}, task.keys())
+            self.assertIn(task["executor"], {e["id"] for e in executors})
+
+    def test_masters(self):
+        (master,) = self.cluster.json("masters")["masters"]
+        self.assertEqual({"address", "role", "term", "lag"}, master.keys())
+        self.assertEqual((self.cluster.master, "leader"), (master["address"], master["role"]))
+        titles, line = rows(self.ok(self.cluster.gpctl("masters")).out)
+        self.assertEqual(["ADDRESS", "ROLE"], titles[:2])
+        self.assertEqual([self.cluster.master, "leader"], line[:2])
+
+    def test_workers(self):
+        workers = self.cluster.json("workers")["workers"]
+        self.assertEqual(2, len(workers))
+        for worker in workers:
+            self.assertEqual(WORKER, worker.keys())
+            self.assertEqual((100, 0, 0), (worker["slots"], worker["slots_used"], worker["executors"]))
+            self.assertEqual(self.cluster.daemon.pid, worker["pid"])
+            self.assertLessEqual(0, worker["up_ms"])
+        self.assertEqual(2, len({w["id"] for w in workers}))
+        self.assertEqual(2, len({w["address"] for w in workers}))
+        lines = rows(self.ok(self.cluster.gpctl("workers")).out)
+        self.assertEqual(3, len(lines))
+        self.assertEqual(["ID", "NAME"], lines[0][:2])
+
+    def test_slots_are_booked_and_given_back(self):
+        app = self.cluster.submit(self.plugin("ticker"), "--parallelism", "sink=9")
+        self.cluster.wait_for_state(app, "running")
+        # Ten tasks and the appmaster.
+        self.assertEqual(11, sum(w["slots_used"] for w in self.cluster.json("workers")["workers"]))
+        self.cluster.json("kill", "ticker")
+        self.wait_until_free(self.cluster)
+
+    def test_a_table_can_be_cut_by_column(self):
+        app = self.cluster.submit(self.plugin("ticker"))
+        self.cluster.wait_for_state(app, "running")
+        for command in ("list", "workers", "masters"):
+            titles, *lines = rows(self.ok(self.cluster.gpctl(command)).out)
+            for line in lines:
+                self.assertEqual(len(titles), len(line), (titles, line))
+
+
+class Kill(harness.Case):
+    def test_ends_the_processes_and_keeps_the_record(self):
+        cluster = self.local(workers=2)
+        app = cluster.submit(self.plugin("ticker"), "--executors", "2")
+        cluster.wait_for_state(app, "running")
+        begin_s = time.monotonic()
+        killed = cluster.json("kill", "ticker")
+        self.assertEqual({"id": app, "name": "ticker", "state": "killed"}, killed)
+        self.wait_until_free(cluster)
+        self.assertLess(time.monotonic() - begin_s, 3 * harness.SLOWNESS)
+        self.assertEqual("killed", cluster.state(app))
+        self.assertEqual(["killed"], [a["state"] for a in cluster.json("list", "-a")["applications"]])
+
+    def test_by_id_and_a_second_time(self):
+        cluster = self.local()
+        app = cluster.submit(self.plugin("ticker"))
+        self.ok(cluster.gpctl("kill", str(app)))
+        again = cluster.gpctl("kill", str(app))
+        self.assertIn(again.code, (harness.OK, harness.CONFLICT), str(again))
+
+    def test_just_after_submit(self):
+        cluster = self.local()
+        for i in range(5):
+            app = cluster.submit(self.plugin("ticker"), "--name", f"short{i}")
+            self.assertEqual("killed", cluster.json("kill", str(app))["state"])
+        self.wait_until_free(cluster)
+        cluster.is_healthy()
+
+    def test_a_waiting_submit_ends_with_8(self):
+        cluster = self.local()
+        argv = [self.built("bin/gpctl"), "--master", cluster.master, "submit", self.plugin("ticker"), "--wait"]
+        waiting = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=self.env, cwd=self.work)
+        system.wait_until(lambda: cluster.json("list")["applications"], "it is listed", harness.READY_S)
+        self.ok(cluster.gpctl("kill", "ticker"))
+        _, err = waiting.communicate(timeout=harness.COMMAND_S)
+        self.assertEqual(harness.JOB_FAILED, waiting.returncode)
+        self.assertIn(b"killed", err)
+
+    def test_user_code_that_hangs(self):
+        cluster = self.local()
+        app = cluster.submit(self.plugin("faulty"), "--set", "how=hang", "--set", "where=process")
+        cluster.wait_for_state(app, "running")
+        self.assertEqual("killed", cluster.json("kill", str(app), timeout=harness.COMMAND_S)["state"])
+        self.wait_until_free(cluster)
+        cluster.is_healthy()
+
+
+class Logs(harness.Case):
+    def test_what_tasks_log_and_print(self):
+        cluster = self.local()
+        app = cluster.submit(self.plugin("ticker"))
+        cluster.wait_for_state(app, "running")
+
+        def logged():
+            text = self.ok(cluster.gpctl("logs", "ticker")).out
+            return all(word + " tick 2" in text for word in ("logged", "printed", "complained")) and text
+
+        text = system.wait_until(logged, "ticks in the log", 10 * harness.SLOWNESS, pause_s=0.1)
+        self.assertEqual(1, text.count("printed tick 2\n"), text)
+
+    def test_follow_ends_with_the_job(self):
+        cluster = self.local()
+        app = cluster.submit(self.plugin("ticker"))
+        cluster.wait_for_state(app, "running")
+        argv = [self.built("bin/gpctl"), "--master", cluster.master, "logs", "-f", str(app)]
+        following = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     env=self.env, cwd=self.work)
+        text = b""
+        while b"printed tick 8" not in text:
+            self.assertTrue(select.select([following.stdout], [], [], harness.COMMAND_S)[0], text)
+            text += os.read(following.stdout.fileno(), 65536)
+        self.ok(cluster.gpctl("kill", str(app)))
+        rest, err = following.communicate(timeout=harness.COMMAND_S)
+        self.assertEqual(0, following.returncode, err)
+        ticks = [int(n) for n in re.findall(rb"printed tick (\d+)\n", text + rest)]
+        self.assertEqual(list(range(len(ticks))), ticks)
+
+    def test_follow_ends_at_ctrl_c(self):
+        cluster = self.local()
+        cluster.wait_for_state(cluster.submit(self.plugin("ticker")), "running")
+        argv = [self.built("bin/gpctl"), "--master", cluster.master, "logs", "-f", "ticker"]
+        following = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     env=self.env, cwd=self.work)
+        self.assertTrue(select.select([following.stdout], [], [], harness.COMMAND_S)[0])
+        following.send_signal(signal.SIGINT)
+        following.communicate(timeout=harness.COMMAND_S)
+        self.assertIn(following.returncode, (130, -signal.SIGINT))
+
+    def test_one_executor(self):
+        cluster = self.local(workers=2)
+        app = cluster.submit(self.plugin("ticker"), "--executors", "2", "--parallelism", "ticks=2", "--parallelism",
+                             "sink=2")
+        cluster.wait_for_state(app, "running")
+        for executor in [e["id"] for e in cluster.json("describe", str(app))["executors"]]:
+            system.wait_until(lambda: self.ok(cluster.gpctl("logs", str(app), "--executor", str(executor))).out,
+                              f"a log of executor {executor}", 10 * harness.SLOWNESS, pause_s=0.1)
+        self.assert_refused(cluster.gpctl("logs", str(app), "--executor", "99"), harness.NOT_FOUND, "99")
+
+    def test_of_a_job_that_ended(self):
+        cluster = self.local()
+        cluster.gpctl("submit", self.plugin("faulty"), "--wait", "--set", "how=fail", "--set", "where=process",
+                      timeout=harness.JOB_S)
+        self.assertIn("told to fail", self.ok(cluster.gpctl("logs", "1")).out)
+
+
+class Inspect(harness.Case):
+    def test_says_what_a_plugin_is(self):
+        info = self.ok(self.gpctl("-o", "json", "inspect", self.example("wordcount"))).json
+        self.assertEqual({"name", "version", "abi", "app", "services", "machine", "glibc", "needed", "sha256", "size"},
+                         info.keys())
+        self.assertEqual(("wordcount", "1.0.0", True), (info["name"], info["version"], info["app"]))
+        self.assertRegex(info["abi"], r"^\d+\.\d+$")
+        self.assertEqual(os.path.getsize(self.example("wordcount")), info["size"])
+        sha256 = subprocess.run(["sha256sum", self.example("wordcount")], stdout=subprocess.PIPE, check=True).stdout
+        self.assertEqual(sha256.split()[0].decode(), info["sha256"])
+        self.assertIn("libc.so.6", info["needed"])
+        text = self.ok(self.gpctl("inspect", self.example("wordcount"))).out
+        for word in ("wordcount", "1.0.0", info["abi"], info["sha256"], info["machine"]):
+            self.assertIn(word, text)
+
+    def test_a_plugin_that_is_no_application(self):
+        info = self.ok(self.gpctl("-o", "json", "inspect", self.built("plugins/file.so"))).json
+        self.assertEqual(("file", False), (info["name"], info["app"]))
+
+    def test_runs_none_of_its_code(self):
+        self.assertEqual("faulty", self.ok(self.gpctl("-o", "json", "inspect", self.plugin("faulty_init"))).json["name"])
+
+
+class Help(harness.Case):
+    def test_every_command_has_help_with_examples(self):
+        for command in COMMANDS:
+            with self.subTest(command=command):
+                text = self.ok(self.gpctl(command, "--help")).out
+                self.assertIn("gpctl " + command, text)
+                self.assertRegex(text, r"(?i)example")
+                self.assertEqual(text, self.ok(self.gpctl("help", command)).out)
+
+    def test_every_role_has_help_with_examples(self):
+        for role in ROLES:
+            with self.subTest(role=role):
+                text = self.ok(self.gpd(role, "--help")).out
+                self.assertIn("gpd " + role, text)
+                self.assertRegex(text, r"(?i)example")
+                self.assertEqual(text, self.ok(self.gpd("help", role)).out)
+
+    def test_overviews_name_all(self):
+        for program, names in ((self.gpctl, COMMANDS), (self.gpd, ROLES)):
+            for arguments in (["help"], ["--help"]):
+                text = self.ok(program(*arguments)).out
+                for name in names:
+                    self.assertRegex(text, rf"(?m)^\s*{name}\b")
+
+    def test_version(self):
+        for program in (self.gpctl, self.gpd):
+            self.assertRegex(self.ok(program("version")).out, r"\d+\.\d+\.\d+")
+        version = self.ok(self.gpctl("-o", "json", "version")).json
+        self.assertEqual({"version", "abi"}, version.keys())
+
+
+class Usage(harness.Case):
+    """Mistakes on the command line: exit code 2 and what was meant."""
+
+    def test_of_gpctl(self):
+        for arguments, said in (
+                (["sumbit"], "submit"),
+                (["submit"], "APP"),
+                (["submit", "a.so", "b.so"], "b.so"),
+                (["submit", "a.so", "--nmae", "x"], "--name"),
+                (["submit", "a.so", "--name"], "--name"),
+                (["submit", "a.so", "--executors", "many"], "many"),
+                (["submit", "a.so", "--parallelism", "count"], "count"),
+                (["submit", "a.so", "--parallelism", "count=0"], "count=0|0"),
+                (["submit", "a.so", "--set", "novalue"], "novalue"),
+                (["submit", "a.so", "--timeout", "soon"], "soon"),
+                (["describe"], "ID"),
+                (["kill"], "ID"),
+                (["-o", "xml", "list"], "xml"),
+                (["--master", "nowhere", "list"], "nowhere"),
+                (["--master", "127.0.0.1:99999", "list"], "99999"),
+                (["list", "surplus"], "surplus"),
+                (["help", "sumbit"], "submit")):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.gpctl(*arguments), harness.USAGE, said)
+
+    def test_of_gpd(self):
+        for arguments, said in (
+                (["locale"], "local"),
+                (["local", "--prot", "1"], "--port"),
+                (["local", "--port", "99999"], "99999"),
+                (["local", "--workers", "0"], "0"),
+                (["local", "--workers", "x"], "x"),
+                (["master", "surplus"], "surplus"),
+                (["check-config"], "FILE")):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.gpd(*arguments), harness.USAGE, said)
+
+    def test_without_a_command(self):
+        for program, name in ((self.gpctl, "submit"), (self.gpd, "local")):
+            result = program()
+            self.assertEqual((harness.USAGE, ""), (result.code, result.out))
+            self.assertIn(name, result.err)
+
+    def test_errors_as_json(self):
+        result = self.gpctl("-o", "json", "--master", f"127.0.0.1:{system.free_port()}", "list")
+        self.assertEqual((harness.UNREACHABLE, ""), (result.code, result.out))
+        error = harness.Result([], 0, result.err, "", 0).json["error"]
+        self.assertEqual({"code", "what", "why", "hint"}, error.keys())
+        self.assertEqual("GP_EUNREACH", error["code"])
+
+
+class Masters(harness.Case):
+    """Where gpctl looks for the cluster."""
+
+    def test_environment_configuration_and_default(self):
+        cluster = self.local()
+        self.ok(self.gpctl("list", env={"GEARPUMP_MASTERS": cluster.master}))
+        config = self.file("c.yaml", f'cluster:\n  masters: ["{cluster.master}"]\n')
+        self.ok(self.gpctl("--config", config, "list"))
+        self.ok(self.gpctl("list", env={"GEARPUMP_CONFIG": config}))
+
+    def test_the_first_that_answers(self):
+        cluster = self.local()
+        nobody = f"127.0.0.1:{system.free_port()}"
+        self.ok(self.gpctl("--master", f"{nobody},{cluster.master}", "list"))
+
+    def test_output_has_no_colour_in_a_pipe(self):
+        cluster = self.local()
+        for arguments in (["list"], ["workers"], ["describe", "x"]):
+            result = cluster.gpctl(*arguments)
+            self.assertNotIn("\x1b", result.out + result.err)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,96 @@
+"""User code that crashes takes its own process with it and nothing else; signal, plugin and function are named."""
+
+import harness
+import system
+
+
+class Crash(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.expected_noise = r"gearpump: crash |process\.crashed|app\.failed|SIG[A-Z]+"
+        if harness.SANITIZED:
+            # Whoever comes first to the signal: the sanitizer reports it, too.
+            self.expected_noise += r"|Sanitizer|runtime error:"
+        self.cluster = self.local(workers=2)
+
+    def crash(self, how, where, *said):
+        bystander = self.cluster.submit(self.plugin("ticker"), "--name", "bystander")
+        self.cluster.wait_for_state(bystander, "running")
+        pids = {p.pid for role in ("appmaster", "executor") for p in self.cluster.children(role)}
+        result = self.cluster.gpctl("submit", self.plugin("faulty"), "--set", f"how={how}", "--set", f"where={where}",
+                                    "--wait", timeout=harness.JOB_S)
+        self.assert_ends_with(result, harness.JOB_FAILED, *said)
+        described = self.cluster.json("describe", "faulty")
+        for text in said:
+            self.assertRegex(described["last_error"], text)
+            self.assertRegex(described["application"]["error"], text)
+        self.assertEqual("running", self.cluster.state(bystander))
+        system.wait_until(lambda: {p.pid for r in ("appmaster", "executor") for p in self.cluster.children(r)} == pids,
+                          "only the bystander runs, in the same processes", harness.STOP_S)
+        self.ok(self.cluster.gpctl("kill", "bystander"))
+        self.wait_until_free(self.cluster)
+        self.cluster.is_healthy()
+        return described
+
+    def named(self, name):
+        # A sanitizer ends the process by its own signal.
+        return "SIG" if harness.SANITIZED else name
+
+    def test_segmentation_fault_in_process(self):
+        self.crash("segv", "process", self.named("SIGSEGV"), "faulty", "process", "worker")
+
+    def test_the_function_of_the_plugin_is_named(self):
+        if harness.SANITIZED:
+            self.skipTest("the sanitizer comes first")
+        self.crash("segv", "process", "go_wrong|worker_process")
+
+    def test_division_by_zero_in_poll(self):
+        self.crash("fpe", "poll", self.named("SIGFPE"), "faulty", "numbers")
+
+    def test_abort_in_open(self):
+        self.crash("abort", "open", self.named("SIGABRT"), "faulty", "open")
+
+    def test_crash_at_the_end(self):
+        self.crash("segv", "end", self.named("SIGSEGV"), "faulty")
+
+    def test_crash_in_close(self):
+        self.crash("segv", "close", self.named("SIGSEGV"), "faulty")
+
+    def test_crash_in_build(self):
+        self.crash("segv", "build", self.named("SIGSEGV"), "faulty", "build")
+
+    def test_exit_in_process(self):
+        self.crash("exit", "process", "7")
+
+    def test_exit_in_build(self):
+        self.crash("exit", "build", "7")
+
+    def test_crash_at_load(self):
+        result = self.cluster.gpctl("submit", self.plugin("faulty_init"), "--wait", timeout=harness.JOB_S)
+        self.assert_ends_with(result, harness.JOB_FAILED, self.named("SIGSEGV"), "faulty")
+        self.wait_until_free(self.cluster)
+        self.cluster.is_healthy()
+
+    def test_an_executor_that_is_killed(self):
+        app = self.cluster.submit(self.plugin("ticker"), "--executors", "2")
+        self.cluster.wait_for_state(app, "running")
+        victim = self.cluster.children("executor")[0].pid
+        system.kill_quietly(victim)
+        last = self.cluster.wait_for_state(app, "failed")
+        self.assertRegex(last["error"], r"SIGKILL|signal 9|killed")
+        self.wait_until_free(self.cluster)
+        self.cluster.is_healthy()
+
+    def test_an_appmaster_that_is_killed(self):
+        app = self.cluster.submit(self.plugin("ticker"), "--executors", "2")
+        self.cluster.wait_for_state(app, "running")
+        (victim,) = self.cluster.children("appmaster")
+        system.kill_quietly(victim.pid)
+        last = self.cluster.wait_for_state(app, "failed")
+        self.assertRegex(last["error"], r"SIGKILL|signal 9|killed")
+        self.wait_until_free(self.cluster)
+        self.cluster.is_healthy()
+
+
+if __name__ == "__main__":
+    harness.main()
