@@ -109,12 +109,12 @@ class Daemon:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still runs after {seconds:g} s: {' '.join(self.argv)}") from None
 
-    def signal(self, number):
+    def send(self, number):
         system.kill_quietly(self.pid, number)
 
     def stop(self, number=signal.SIGTERM):
         if self.process.poll() is None:
-            self.signal(number)
+            self.send(number)
         return self.wait()
 
     def children(self):
