@@ -215,7 +215,8 @@ class Case(unittest.TestCase):
 
     @staticmethod
     def _shared_folders():
-        return {name for name in os.listdir("/tmp") if name.startswith("gearpump")}
+        # Other tests have folders of other names there.
+        return {name for name in os.listdir("/tmp") if name.startswith(f"gearpump-{os.getuid()}")}
 
     def _check_nothing_is_left(self):
         problems = []

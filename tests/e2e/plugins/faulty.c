@@ -44,7 +44,7 @@ static __attribute__((noinline)) void go_wrong(const struct gp_config *config)
     if (is_set(config, "how", "segv")) {
         *nowhere = 1;
     } else if (is_set(config, "how", "fpe")) {
-        zero = 1 / zero;
+        zero = 100 / zero;
     } else if (is_set(config, "how", "abort")) {
         abort();
     } else if (is_set(config, "how", "exit")) {

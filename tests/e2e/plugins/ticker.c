@@ -81,7 +81,10 @@ static const struct gp_processor sink = {.size = sizeof sink,
 
 static int32_t build(const struct gp_build *b)
 {
-    gp_connect(b, gp_add(b, "ticks", &ticks, 1), gp_add(b, "sink", &sink, 1), GP_SHUFFLE);
+    gp_node from = gp_add(b, "ticks", &ticks, 1);
+    gp_node to = gp_add(b, "sink", &sink, 1);
+
+    gp_connect(b, from, to, GP_SHUFFLE);
     return GP_OK;
 }
 
