@@ -143,10 +143,12 @@ static void on_bell(void *user)
     }
 }
 
-/* A socket file of its own for each lane. */
+/* A socket file of its own for each lane of each executor of each application: the folder is the
+ * worker's. */
 static int unix_addr(const struct engine *e, uint32_t lane, struct net_addr *ret)
 {
-    int n = snprintf(ret->text, sizeof(ret->text), "unix:%s/lane-%u.sock", e->spec.unix_dir, lane);
+    int n = snprintf(ret->text, sizeof(ret->text), "unix:%s/%u-%u-%u.sock", e->spec.unix_dir,
+                     e->identity.app, e->identity.executor, lane);
 
     return n > 0 && (size_t)n < sizeof(ret->text) ? 0 : GP_ETOOBIG;
 }
