@@ -101,7 +101,7 @@ void conn_release(struct conn *conn)
 
 static void on_written(void *user, int status);
 
-/* Gives the frames that wait to the stream, in one write. */
+/* Gives the frames that wait to the stream, in one write. When it fails they still wait. */
 static int flush(struct conn *conn)
 {
     struct conn_block *block = conn->pending;
@@ -122,9 +122,23 @@ static int flush(struct conn *conn)
     return 0;
 }
 
-static void fail_code(struct conn *conn, int code, const char *what)
+/* Nothing more can be written, so the peer is not told. */
+static void fail_to_write(struct conn *conn, int code)
 {
-    conn_refuse(conn, code, "%s: %s", what, error_sentence(code));
+    struct gp_error err;
+
+    (void)gp_error_set(&err, code, "writing failed: %s", error_sentence(code));
+    conn_fail(conn, &err, false);
+}
+
+static int flush_or_fail(struct conn *conn)
+{
+    const int rc = flush(conn);
+
+    if (rc < 0) {
+        fail_to_write(conn, rc);
+    }
+    return rc;
 }
 
 /* Also comes after the connection ended and after its owner, setup and all, has gone. */
@@ -144,7 +158,7 @@ static void on_written(void *user, int status)
         status = flush(conn);
     }
     if (conn->state != CONN_CLOSED && status < 0) {
-        fail_code(conn, status, "writing failed");
+        fail_to_write(conn, status);
     }
     conn_release(conn);
 }
@@ -211,7 +225,7 @@ int conn_send_frame(struct conn *conn, const struct frame_header *header, gp_byt
     conn->counts.frames_out++;
     conn->counts.bytes_out += FRAME_HEADER_SIZE + payload.len;
     /* While a write is under way, frames gather for the next. */
-    return conn->writes == 0 ? flush(conn) : 0;
+    return conn->writes == 0 ? flush_or_fail(conn) : 0;
 }
 
 int conn_send(struct conn *conn, const struct frame_header *header, gp_bytes payload)
@@ -227,7 +241,7 @@ int conn_send_raw(struct conn *conn, const void *frame, size_t len, net_written_
     if (conn->state != CONN_READY) {
         return GP_ECLOSED;
     }
-    rc = flush(conn);
+    rc = flush_or_fail(conn);
     if (rc == 0) {
         rc = stream_write(conn->stream, &bytes, 1, done, user);
     }
@@ -252,7 +266,7 @@ void conn_send_struct(struct conn *conn, uint16_t type, enum frame_kind kind,
     }
     buf_deinit(&payload);
     if (rc < 0) {
-        fail_code(conn, rc, "sending failed");
+        conn_refuse(conn, rc, "sending failed: %s", error_sentence(rc));
     }
 }
 
@@ -295,12 +309,14 @@ void conn_fail(struct conn *conn, const struct gp_error *err, bool tell)
         return;
     }
     ASSERT(err->code < 0);
-    conn->why = *err;
     if (tell && conn->state != CONN_CONNECTING) {
-        tell_peer(conn, err);
+        tell_peer(conn, err); /* which may find that writing fails, and close by itself */
     }
-    end_stream(conn, tell);
-    timer_start(conn->timer, 0);
+    conn->why = *err;
+    if (conn->state != CONN_CLOSED) {
+        end_stream(conn, tell);
+        timer_start(conn->timer, 0);
+    }
 }
 
 void conn_refuse(struct conn *conn, int code, const char *fmt, ...)
@@ -361,7 +377,7 @@ static void tick(struct conn *conn)
         rc = conn_send_frame(conn, &ping, (gp_bytes){NULL, 0});
     }
     if (rc < 0 && rc != GP_EAGAIN) {
-        fail_code(conn, rc, "sending failed");
+        conn_refuse(conn, rc, "sending failed: %s", error_sentence(rc));
         return;
     }
     timer_start(conn->timer, period_ns);

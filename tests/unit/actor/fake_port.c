@@ -61,19 +61,42 @@ static struct fake *fake_of(struct loop *loop)
     return (struct fake *)loop;
 }
 
-static void *must(void *memory)
+unsigned fake_allocating;
+
+static void *must_calloc(size_t size)
 {
+    void *memory;
+
+    fake_allocating++;
+    memory = calloc(1, size);
+    fake_allocating--;
     ASSERT(memory != NULL);
     return memory;
 }
 
+static void must_append(struct buf *buf, const void *ptr, size_t len)
+{
+    fake_allocating++;
+    ASSERT(buf_append(buf, ptr, len) == 0);
+    fake_allocating--;
+}
+
 static void push(struct fake *f, struct fake_event event)
 {
-    struct fake_event *copy = must(malloc(sizeof(*copy)));
+    struct fake_event *copy = must_calloc(sizeof(*copy));
 
     *copy = event;
     list_node_init(&copy->node);
     list_push_back(&f->events, &copy->node);
+}
+
+/* Whether this call of the port is the one to fail. */
+static bool fails(struct fake *f)
+{
+    if (f->fail_call < 0) {
+        return false;
+    }
+    return f->fail_call-- == 0;
 }
 
 /* ---- loop ---- */
@@ -85,8 +108,12 @@ static int64_t now_ns(struct loop *loop)
 
 static int fake_timer_new(struct loop *loop, loop_fn fn, void *user, struct timer **ret)
 {
-    struct fake_timer *t = must(calloc(1, sizeof(*t)));
+    struct fake_timer *t;
 
+    if (fails(fake_of(loop))) {
+        return GP_ENOMEM;
+    }
+    t = must_calloc(sizeof(*t));
     t->base.loop = loop;
     t->fn = fn;
     t->user = user;
@@ -133,7 +160,7 @@ static int fake_listen(struct loop *loop, const struct net_addr *addr, net_accep
                        struct listener **ret, struct gp_error *err)
 {
     struct fake *f = fake_of(loop);
-    struct fake_listener *l = must(calloc(1, sizeof(*l)));
+    struct fake_listener *l = must_calloc(sizeof(*l));
 
     (void)err;
     l->base.loop = loop;
@@ -161,7 +188,7 @@ static void listener_free(struct listener *listener)
 
 static struct fake_stream *stream_new(struct fake *f)
 {
-    struct fake_stream *s = must(calloc(1, sizeof(*s)));
+    struct fake_stream *s = must_calloc(sizeof(*s));
 
     s->base.loop = &f->loop;
     buf_init(&s->inbound, (size_t)64 << 20);
@@ -177,8 +204,8 @@ static int fake_connect(struct loop *loop, const struct net_addr *addr, net_conn
     struct fake_stream *s;
     struct fake_event event = {.fn = fn, .user = user, .status = GP_EUNREACH, .is_connect = true};
 
-    if (addr->text[0] == '\0') {
-        return GP_EINVAL;
+    if (addr->text[0] == '\0' || fails(f)) {
+        return addr->text[0] == '\0' ? GP_EINVAL : GP_ENOMEM;
     }
     s = stream_new(f);
     s->peer_addr = *addr;
@@ -210,6 +237,9 @@ static int read_start(struct stream *stream, const struct stream_reader *reader,
     struct fake_stream *s = (struct fake_stream *)stream;
 
     ASSERT(!s->freed && s->reader == NULL);
+    if (fails(fake_of(stream->loop))) {
+        return GP_ENOMEM;
+    }
     s->reader = reader;
     s->user = user;
     return 0;
@@ -227,9 +257,12 @@ static int fake_write(struct stream *stream, const struct net_buf *bufs, uint32_
     struct fake_event event = {.stream = s, .fn = fn, .user = user};
 
     ASSERT(!s->freed);
+    if (fails(fake_of(stream->loop))) {
+        return GP_ECLOSED;
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (s->other != NULL) {
-            ASSERT(buf_append(&s->other->inbound, bufs[i].ptr, bufs[i].len) == 0);
+            must_append(&s->other->inbound, bufs[i].ptr, bufs[i].len);
         } else {
             event.status = GP_ECLOSED;
         }
@@ -294,7 +327,7 @@ static const struct world_ops world_ops = {.random = fake_random, .json_parse = 
 static void keep_line(void *ctx, enum log_level level, gp_str line)
 {
     (void)level;
-    (void)buf_append_str(&((struct fake *)ctx)->log_text, line);
+    must_append(&((struct fake *)ctx)->log_text, line.ptr, line.len);
 }
 
 void fake_init(struct fake *f)
@@ -308,6 +341,7 @@ void fake_init(struct fake *f)
     f->now_ns = 1000000000;
     f->client_host = "127.0.0.1";
     f->next_port = 40000;
+    f->fail_call = -1;
     rng_init(&f->rng, 1);
     list_init(&f->timers);
     list_init(&f->listeners);
@@ -533,7 +567,7 @@ static void raw_on_read(void *user, int64_t n)
     if (n < 0) {
         raw->ended = true;
     } else {
-        ASSERT(buf_append(&raw->got, raw->space, (size_t)n) == 0);
+        must_append(&raw->got, raw->space, (size_t)n);
     }
 }
 

@@ -21,6 +21,7 @@ struct fake {
     int64_t now_ns;
     size_t read_max;         /* bytes a read gives at most; 0: all there is */
     const char *client_host; /* whom accepted streams seem to come from */
+    long fail_call;          /* the call (of those that may) to fail, from 0; -1: none */
     struct rng rng;
     struct list timers;
     struct list listeners;
@@ -28,6 +29,9 @@ struct fake {
     struct list events; /* connects and writes that are done, to be told */
     uint16_t next_port;
 };
+
+/* Not 0 while the world itself allocates: tests that refuse memory leave it alone. */
+extern unsigned fake_allocating;
 
 void fake_init(struct fake *f);
 
