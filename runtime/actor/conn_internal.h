@@ -1,6 +1,7 @@
 /*
- * conn_internal.h: one connection from inside: what conn.c (life, writing, silence), conn_read.c
- * (bytes to frames) and conn_greet.c (the handshake) share. Nobody else includes it.
+ * conn_internal.h: one connection from inside: what conn.c (life, silence), conn_read.c (bytes to
+ * frames), conn_write.c (frames to bytes) and conn_greet.c (the handshake) share. Nobody else
+ * includes it.
  */
 #ifndef ACTOR_CONN_INTERNAL_H
 #define ACTOR_CONN_INTERNAL_H
@@ -81,17 +82,23 @@ void conn_fail(struct conn *conn, const struct gp_error *err, bool tell);
 void conn_refuse(struct conn *conn, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+void conn_hold(struct conn *conn);
+void conn_release(struct conn *conn);
+
+/* From HELLO or PROOF to READY: the keys are wiped, ticks begin, the owner is told. */
+void conn_become_ready(struct conn *conn);
+
+/* ---- conn_write.c ---- */
+
 /* As conn_send(), in any state that has a stream. */
 int conn_send_frame(struct conn *conn, const struct frame_header *header, gp_bytes payload);
 /* A struct as JSON in a frame; on failure the connection ends. */
 void conn_send_struct(struct conn *conn, uint16_t type, enum frame_kind kind,
                       const struct fields *table, const void *s);
 
-void conn_hold(struct conn *conn);
-void conn_release(struct conn *conn);
-
-/* From HELLO or PROOF to READY: the keys are wiped, ticks begin, the owner is told. */
-void conn_become_ready(struct conn *conn);
+/* Gives the frames that wait to the stream, in one write. When it fails they still wait. */
+int conn_flush(struct conn *conn);
+void conn_block_free(struct conn_block *block); /* NULL is fine */
 
 /* ---- conn_read.c ---- */
 

@@ -1,6 +1,7 @@
 /*
- * endpoint_internal.h: what endpoint.c (life, listeners), peer.c (connections of peers), ask.c
- * (asks we sent) and inbox.c (messages we got) share. Nobody else includes it.
+ * endpoint_internal.h: what endpoint.c (life, listeners), peer.c (connections of peers), dial.c
+ * (dialling them), ask.c (asks we sent), inbox.c and outbox.c (messages) share. Nobody else
+ * includes it.
  */
 #ifndef ACTOR_ENDPOINT_INTERNAL_H
 #define ACTOR_ENDPOINT_INTERNAL_H
@@ -116,9 +117,6 @@ void peer_release(struct peer *peer);
 int peer_accept_take(struct endpoint *ep, struct stream *stream, const char *host,
                      struct peer **ret);
 
-/* Begins with the first address. */
-void peer_dial(struct peer *peer);
-
 /* Ends without a callback, tells the other side why if err is not NULL. */
 void peer_remove(struct peer *peer, const struct gp_error *err);
 
@@ -127,6 +125,19 @@ void peer_fail(struct peer *peer, const struct gp_error *err);
 
 /* What to call it in logs: its name, or its target. */
 const char *peer_label(const struct peer *peer);
+
+/* Makes a connection of a dialled peer. As conn_dial(). */
+int peer_connect(struct peer *peer, const struct net_addr *addr, const struct conn_target *target);
+
+/* ---- dial.c ---- */
+
+/* Tries addresses until a connection is under way or the round is over. why: the last failure. */
+void dial_on(struct peer *peer, const struct gp_error *why);
+/* Waits, then begins the next round. */
+void dial_wait(struct peer *peer);
+/* No timer fires any more. NULL is fine, here and below. */
+void dial_stop(struct dial *dial);
+void dial_free(struct dial *dial);
 
 /* ---- ask.c ---- */
 

@@ -1,9 +1,8 @@
 /*
- * Peers: those that came to us and those that we dial, and dial again.
+ * Peers: their connections come and go. Those that we dial are dialled again by dial.c.
  *
  *     came to us:  connection ─▶ up ─▶ down, freed
- *     dialled:     trying ─▶ up ─▶ down ─▶ trying ...      each address in turn; after a round of
- *                                                          them in vain, a wait that doubles
+ *     dialled:     trying ─▶ up ─▶ down ─▶ trying ...
  *
  * Happy path: a connection becomes READY (on_conn_ready), the owner hears on_up; it closes
  * (on_conn_closed), the owner hears on_down, and a dialled peer tries again.
@@ -21,22 +20,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#define DIAL_ADDRS_MAX 16
-
-static const struct conn_events conn_events;
-
 /* ---- memory ---- */
-
-static void dial_free(struct dial *dial)
-{
-    if (dial != NULL) {
-        timer_free(dial->timer);
-        free(dial->addrs);
-        free(dial->target);
-        free(dial->key);
-        free(dial);
-    }
-}
 
 void peer_hold(struct peer *peer)
 {
@@ -120,10 +104,7 @@ void peer_remove(struct peer *peer, const struct gp_error *err)
     }
     disconnect(peer, err);
     peer->is_gone = true;
-    if (peer->dial != NULL) {
-        timer_free(peer->dial->timer);
-        peer->dial->timer = NULL;
-    }
+    dial_stop(peer->dial);
     (void)map_u64_remove(&peer->ep->by_id, peer->id);
     list_remove(&peer->node);
     peer_release(peer);
@@ -252,89 +233,6 @@ void peer_fail(struct peer *peer, const struct gp_error *err)
     }
 }
 
-/* ---- dialling ---- */
-
-static bool try_next(struct peer *peer, struct gp_error *err)
-{
-    struct dial *dial = peer->dial;
-    const struct net_addr *addr = &dial->addrs[dial->next];
-    const struct conn_target target = {
-        .name = dial->target, .incarnation = dial->target_incarnation, .key = dial->key};
-    int rc;
-
-    dial->next = (dial->next + 1) % dial->addrs_count;
-    dial->tried++;
-    rc = conn_dial(&peer->ep->setup, addr, &target, &conn_events, peer, &peer->conn);
-    if (rc < 0) {
-        (void)gp_error_set(err, rc, "%s: %s", addr->text, error_sentence(rc));
-    }
-    return rc == 0;
-}
-
-/* Half of the wait is drawn, so that those who lost the same peer do not come back in step. */
-static void wait_for_next_round(struct peer *peer)
-{
-    const struct endpoint_limits *limits = &peer->ep->limits;
-    struct dial *dial = peer->dial;
-    int64_t wait_ns = dial->backoff_ns == 0 ? limits->redial_min_ns : 2 * dial->backoff_ns;
-
-    if (wait_ns > limits->redial_max_ns) {
-        wait_ns = limits->redial_max_ns;
-    }
-    dial->backoff_ns = wait_ns;
-    dial->tried = 0;
-    timer_start(dial->timer, rng_between(&peer->ep->rng, wait_ns / 2, wait_ns));
-}
-
-/* Every address was tried in vain. */
-static void round_over(struct peer *peer, const struct gp_error *why)
-{
-    struct endpoint *ep = peer->ep;
-
-    LOG_DEBUG(ep->port->log, "actor.dial_failed", KV_STR("peer", peer_label(peer)),
-              KV_CODE("code", why->code), KV_STR("why", why->text));
-    if (peer->dial->once) {
-        peer->dial->is_over = true;
-        asks_end(peer, why);
-        if (!peer->is_gone) {
-            ep->events->on_down(ep->user, peer, why);
-        }
-        return;
-    }
-    wait_for_next_round(peer);
-    if (ep->events->on_unreachable != NULL) {
-        ep->events->on_unreachable(ep->user, peer, why);
-    }
-}
-
-/* Tries addresses until a connection is under way or the round is over. why: the last failure. */
-static void dial_on(struct peer *peer, const struct gp_error *why)
-{
-    struct gp_error err = *why;
-
-    while (peer->dial->tried < peer->dial->addrs_count) {
-        if (try_next(peer, &err)) {
-            return;
-        }
-    }
-    round_over(peer, &err);
-}
-
-static void on_dial_timer(void *user)
-{
-    const struct gp_error nothing = {0};
-    struct peer *peer = user;
-
-    peer_hold(peer);
-    dial_on(peer, &nothing);
-    peer_release(peer);
-}
-
-void peer_dial(struct peer *peer)
-{
-    timer_start(peer->dial->timer, 0);
-}
-
 /* A connection that never was up. */
 static void handshake_failed(struct peer *peer, const struct gp_error *why)
 {
@@ -382,7 +280,7 @@ static void on_conn_closed(void *user, struct conn *conn, const struct gp_error 
         }
         go_down(peer, &copy);
         if (!peer->is_gone && !peer->dial->once) {
-            wait_for_next_round(peer);
+            dial_wait(peer);
         }
     }
     peer_release(peer);
@@ -392,6 +290,11 @@ static const struct conn_events conn_events = {
     .on_ready = on_conn_ready, .on_frame = on_conn_frame, .on_closed = on_conn_closed};
 
 /* ---- the beginning and the end ---- */
+
+int peer_connect(struct peer *peer, const struct net_addr *addr, const struct conn_target *target)
+{
+    return conn_dial(&peer->ep->setup, addr, target, &conn_events, peer, &peer->conn);
+}
 
 int peer_accept_take(struct endpoint *ep, struct stream *stream, const char *host,
                      struct peer **ret)
@@ -411,55 +314,6 @@ int peer_accept_take(struct endpoint *ep, struct stream *stream, const char *hos
     memcpy(peer->host, host, strlen(host) + 1);
     ep->accepted++;
     ep->strangers++;
-    *ret = peer;
-    return 0;
-}
-
-static struct dial *dial_new(const struct dial_spec *spec)
-{
-    struct dial *dial = calloc(1, sizeof(*dial));
-
-    if (dial == NULL) {
-        return NULL;
-    }
-    dial->addrs = calloc(spec->addrs_count, sizeof(*dial->addrs));
-    dial->target = str_dup(gp_str_of(spec->target));
-    dial->key = str_dup(gp_str_of(spec->key));
-    if (dial->addrs == NULL || dial->target == NULL || dial->key == NULL) {
-        dial_free(dial);
-        return NULL;
-    }
-    memcpy(dial->addrs, spec->addrs, spec->addrs_count * sizeof(*dial->addrs));
-    dial->addrs_count = spec->addrs_count;
-    dial->target_incarnation = spec->target_incarnation;
-    dial->once = spec->once;
-    return dial;
-}
-
-int endpoint_dial(struct endpoint *ep, const struct dial_spec *spec, struct peer **ret)
-{
-    struct dial *dial;
-    struct peer *peer;
-
-    if (spec->addrs_count == 0 || spec->addrs_count > DIAL_ADDRS_MAX || spec->key == NULL) {
-        return GP_EINVAL;
-    }
-    dial = dial_new(spec);
-    if (dial == NULL) {
-        return GP_ENOMEM;
-    }
-    peer = peer_new(ep);
-    if (peer == NULL) {
-        dial_free(dial);
-        return GP_ENOMEM;
-    }
-    peer->dial = dial;
-    peer->user = spec->user;
-    if (timer_new(ep->loop, on_dial_timer, peer, &dial->timer) < 0) {
-        peer_remove(peer, NULL);
-        return GP_ENOMEM;
-    }
-    peer_dial(peer);
     *ret = peer;
     return 0;
 }

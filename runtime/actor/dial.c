@@ -1,0 +1,161 @@
+/*
+ * Dialling a peer, and dialling it again.
+ *
+ *     round: each address in turn ─▶ a connection (peer.c)
+ *       ▲      │ all in vain
+ *       └─wait─┘ from redial_min to redial_max, doubling; begins anew once it was up
+ *
+ * A peer that is dialled once has one round and no wait. Failures: an address that cannot be
+ * dialled counts as one where nobody answers; the last reason is told.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "actor/endpoint_internal.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#define DIAL_ADDRS_MAX 16
+
+void dial_free(struct dial *dial)
+{
+    if (dial != NULL) {
+        timer_free(dial->timer);
+        free(dial->addrs);
+        free(dial->target);
+        free(dial->key);
+        free(dial);
+    }
+}
+
+void dial_stop(struct dial *dial)
+{
+    if (dial != NULL) {
+        timer_free(dial->timer);
+        dial->timer = NULL;
+    }
+}
+
+static bool try_next(struct peer *peer, struct gp_error *err)
+{
+    struct dial *dial = peer->dial;
+    const struct net_addr *addr = &dial->addrs[dial->next];
+    const struct conn_target target = {
+        .name = dial->target, .incarnation = dial->target_incarnation, .key = dial->key};
+    int rc;
+
+    dial->next = (dial->next + 1) % dial->addrs_count;
+    dial->tried++;
+    rc = peer_connect(peer, addr, &target);
+    if (rc < 0) {
+        (void)gp_error_set(err, rc, "%s: %s", addr->text, error_sentence(rc));
+    }
+    return rc == 0;
+}
+
+/* Half of it is drawn, so that those who lost the same peer do not come back in step. */
+void dial_wait(struct peer *peer)
+{
+    const struct endpoint_limits *limits = &peer->ep->limits;
+    struct dial *dial = peer->dial;
+    int64_t wait_ns = dial->backoff_ns == 0 ? limits->redial_min_ns : 2 * dial->backoff_ns;
+
+    if (wait_ns > limits->redial_max_ns) {
+        wait_ns = limits->redial_max_ns;
+    }
+    dial->backoff_ns = wait_ns;
+    dial->tried = 0;
+    timer_start(dial->timer, rng_between(&peer->ep->rng, wait_ns / 2, wait_ns));
+}
+
+/* Every address was tried in vain. */
+static void round_over(struct peer *peer, const struct gp_error *why)
+{
+    struct endpoint *ep = peer->ep;
+
+    LOG_DEBUG(ep->port->log, "actor.dial_failed", KV_STR("peer", peer_label(peer)),
+              KV_CODE("code", why->code), KV_STR("why", why->text));
+    if (peer->dial->once) {
+        peer->dial->is_over = true;
+        asks_end(peer, why);
+        if (!peer->is_gone) {
+            ep->events->on_down(ep->user, peer, why);
+        }
+        return;
+    }
+    dial_wait(peer);
+    if (ep->events->on_unreachable != NULL) {
+        ep->events->on_unreachable(ep->user, peer, why);
+    }
+}
+
+void dial_on(struct peer *peer, const struct gp_error *why)
+{
+    struct gp_error err = *why;
+
+    while (peer->dial->tried < peer->dial->addrs_count) {
+        if (try_next(peer, &err)) {
+            return;
+        }
+    }
+    round_over(peer, &err);
+}
+
+static void on_dial_timer(void *user)
+{
+    const struct gp_error nothing = {0};
+    struct peer *peer = user;
+
+    peer_hold(peer);
+    dial_on(peer, &nothing);
+    peer_release(peer);
+}
+
+static struct dial *dial_new(const struct dial_spec *spec)
+{
+    struct dial *dial = calloc(1, sizeof(*dial));
+
+    if (dial == NULL) {
+        return NULL;
+    }
+    dial->addrs = calloc(spec->addrs_count, sizeof(*dial->addrs));
+    dial->target = str_dup(gp_str_of(spec->target));
+    dial->key = str_dup(gp_str_of(spec->key));
+    if (dial->addrs == NULL || dial->target == NULL || dial->key == NULL) {
+        dial_free(dial);
+        return NULL;
+    }
+    memcpy(dial->addrs, spec->addrs, spec->addrs_count * sizeof(*dial->addrs));
+    dial->addrs_count = spec->addrs_count;
+    dial->target_incarnation = spec->target_incarnation;
+    dial->once = spec->once;
+    return dial;
+}
+
+int endpoint_dial(struct endpoint *ep, const struct dial_spec *spec, struct peer **ret)
+{
+    struct dial *dial;
+    struct peer *peer;
+
+    if (spec->addrs_count == 0 || spec->addrs_count > DIAL_ADDRS_MAX || spec->key == NULL) {
+        return GP_EINVAL;
+    }
+    dial = dial_new(spec);
+    if (dial == NULL) {
+        return GP_ENOMEM;
+    }
+    peer = peer_new(ep);
+    if (peer == NULL) {
+        dial_free(dial);
+        return GP_ENOMEM;
+    }
+    peer->dial = dial;
+    peer->user = spec->user;
+    if (timer_new(ep->loop, on_dial_timer, peer, &dial->timer) < 0) {
+        peer_remove(peer, NULL);
+        return GP_ENOMEM;
+    }
+    timer_start(dial->timer, 0); /* from the loop */
+    *ret = peer;
+    return 0;
+}
