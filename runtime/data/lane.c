@@ -118,7 +118,8 @@ static enum runner_state obey(struct lane *lane)
         set_phase(lane, rc < 0 ? LANE_OPEN_FAILED : LANE_OPENED);
     }
     if (command == LANE_START && lane_phase(lane) == LANE_OPENED) {
-        set_phase(lane, LANE_RUNNING);
+        /* A lane without tasks is part of an executor too, and has ended before it began. */
+        set_phase(lane, lane->tasks_total == 0 ? LANE_ENDED : LANE_RUNNING);
         (void)for_each_task(lane, start_one); /* never fails */
     }
     return RUNNER_MORE;
