@@ -303,14 +303,18 @@ struct log_kv log_kv_code(const char *key, int code)
 
 bool log_limit_pass(struct log_limit *limit, int64_t now_ns, uint64_t *ret_held_back)
 {
-    if (limit->used && now_ns < limit->next_ns) {
+    if (!limit->used || now_ns >= limit->next_ns) {
+        limit->next_ns = now_ns + limit->interval_ns;
+        limit->passed = 0;
+        limit->used = true;
+    }
+    if (limit->passed >= (limit->burst > 0 ? limit->burst : 1)) {
         limit->held_back++;
         return false;
     }
+    limit->passed++;
     *ret_held_back = limit->held_back;
     limit->held_back = 0;
-    limit->next_ns = now_ns + limit->interval_ns;
-    limit->used = true;
     return true;
 }
 

@@ -125,7 +125,7 @@ void log_write(const struct log *log, enum log_level level, const char *event,
 #define LOG_ERROR(to, ...) LOG_AT(to, LOG_LEVEL_ERROR, __VA_ARGS__, LOG_KV_END)
 
 /*
- * A brake for a warning that may repeat: lets one through per interval and counts the rest.
+ * A brake for a warning that may repeat: lets `burst` through per interval and counts the rest.
  *     uint64_t held_back;
  *     if (log_limit_pass(&l->limit, now_ns, &held_back)) {
  *         LOG_WARN(log, "frame.dropped", ..., KV_U64("held_back", held_back));
@@ -133,7 +133,9 @@ void log_write(const struct log *log, enum log_level level, const char *event,
  */
 struct log_limit {
     int64_t interval_ns;
+    uint32_t burst; /* 0 stands for 1 */
     /* private */
+    uint32_t passed; /* in this interval */
     int64_t next_ns;
     uint64_t held_back;
     bool used;

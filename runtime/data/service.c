@@ -37,12 +37,16 @@ static void service_log(const struct gp_task *api, int32_t level, gp_str text)
     enum log_level at = level >= 0 && level < 4 ? levels[level] : LOG_LEVEL_INFO;
     uint64_t held_back;
 
-    if (log_enabled(s->lane->env->log, at) &&
-        log_limit_pass(&s->log_limit, s->lane->now_ns, &held_back)) {
-        LOG_AT(s->lane->env->log, at, "task.logged", KV_STR("processor", s->name),
-               KV_U64("task", api->index), KV_STR("text", text), KV_U64("held_back", held_back),
-               LOG_KV_END);
+    if (!log_enabled(s->lane->env->log, at) ||
+        !log_limit_pass(&s->log_limit, s->lane->now_ns, &held_back)) {
+        return;
     }
+    if (held_back > 0) {
+        LOG_WARN(s->lane->env->log, "task.log_held_back", KV_STR("processor", s->name),
+                 KV_U64("lines", held_back));
+    }
+    LOG_AT(s->lane->env->log, at, "task.logged", KV_STR("processor", s->name),
+           KV_U64("task", api->index), KV_STR("text", text), LOG_KV_END);
 }
 
 static void service_fail(const struct gp_task *api, gp_str text)

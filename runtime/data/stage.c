@@ -10,8 +10,9 @@
 #include "data/output.h"
 #include "data/task.h"
 
-#define LOG_INTERVAL_NS                                                                            \
-    (10 * 1000 * 1000) /* between log lines of user code, and of rejected rows */
+/* Of lines that user code logs, and of rejected rows. */
+#define LOG_INTERVAL_NS 1000000000
+#define LOG_BURST       200
 
 /* The plugin's table as this host knows it: a shorter one ends in NULLs, a longer one is cut. */
 static void copy_table(struct gp_processor *to, const struct gp_processor *from)
@@ -118,7 +119,9 @@ static int stage_build(struct stage *s, struct gp_error *err)
     s->hash_seed = s->lane->topology->plan->hash_seed;
     s->topology = &s->lane->topology->processors[s->processor];
     s->reject_limit.interval_ns = LOG_INTERVAL_NS;
+    s->reject_limit.burst = LOG_BURST;
     s->log_limit.interval_ns = LOG_INTERVAL_NS;
+    s->log_limit.burst = LOG_BURST;
     if (!what->table) {
         return gp_error_set(err, GP_EINVAL, "no code was loaded for %s", plan->name);
     }

@@ -181,7 +181,7 @@ GP_TEST(log, times_are_right_across_the_calendar)
 
 GP_TEST(log, the_brake_lets_one_through_per_interval_and_counts_the_rest)
 {
-    struct log_limit limit = {.interval_ns = 100};
+    struct log_limit limit = {.interval_ns = 100}; /* burst: 1 */
     uint64_t held_back = 99;
 
     GP_CHECK(log_limit_pass(&limit, -50, &held_back)); /* the first, whatever the clock says */
@@ -204,4 +204,21 @@ GP_TEST(log, level_names_go_there_and_back)
         GP_CHECK_EQ(level, i);
     }
     GP_CHECK_EQ(log_level_parse(GP_STR("INFO"), &(enum log_level){0}), GP_EINVAL);
+}
+
+GP_TEST(log, a_brake_may_let_a_burst_through)
+{
+    struct log_limit limit = {.interval_ns = 100, .burst = 2};
+    uint64_t held_back = 9;
+
+    GP_CHECK(log_limit_pass(&limit, 0, &held_back));
+    GP_CHECK(log_limit_pass(&limit, 1, &held_back));
+    GP_CHECK(!log_limit_pass(&limit, 2, &held_back));
+    GP_CHECK(!log_limit_pass(&limit, 99, &held_back));
+    GP_CHECK_EQ(held_back, 0);
+    GP_CHECK(log_limit_pass(&limit, 100, &held_back));
+    GP_CHECK_EQ(held_back, 2);
+    GP_CHECK(log_limit_pass(&limit, 101, &held_back));
+    GP_CHECK_EQ(held_back, 0);
+    GP_CHECK(!log_limit_pass(&limit, 102, &held_back));
 }
