@@ -122,7 +122,7 @@ static void on_deadline(void *user)
 /* ---- launch ---- */
 
 struct launching {
-    struct pending pending;
+    struct master *master;
     uint32_t app;
     uint32_t worker;
 };
@@ -130,30 +130,28 @@ struct launching {
 static void on_launched(void *user, struct peer *peer, const struct answer *answer)
 {
     struct launching *l = user;
-    struct master *m = l->pending.master;
-    struct app_place *place = apps_place(m, l->app);
+    struct app_place *place = apps_place(l->master, l->app);
     char text[ERROR_TEXT_MAX];
 
     (void)peer;
     if (place && answer->code < 0) {
         (void)str_format(text, sizeof text, "its appmaster could not be started on worker %u: %s",
                          l->worker, answer->err->text);
-        apps_end(m, l->app, APP_FAILED, text);
+        apps_end(l->master, l->app, APP_FAILED, text);
     } else if (place) {
         place->pid = ((const struct msg_launched *)answer->msg)->pid;
     }
-    pending_free(l);
+    free(l);
 }
 
 static void on_offered(void *user, struct peer *peer, const struct answer *answer)
 {
     struct launching *l = user;
-    struct master *m = l->pending.master;
-    struct app *app = registry_find(&m->registry, l->app);
-    char *masters[] = {m->address};
+    struct app *app = registry_find(&l->master->registry, l->app);
+    char *masters[] = {l->master->address};
     struct msg_appmaster_launch launch;
 
-    if (!app || !apps_place(m, l->app) || answer->code < 0) {
+    if (!app || !apps_place(l->master, l->app) || answer->code < 0) {
         on_launched(user, peer, answer);
         return;
     }
@@ -165,8 +163,8 @@ static void on_offered(void *user, struct peer *peer, const struct answer *answe
                                            .masters = masters,
                                            .masters_count = 1};
     if (peer_ask(peer, MSG_APPMASTER_LAUNCH, &launch, START_TIMEOUT_NS, 0, on_launched, l) < 0) {
-        apps_end(m, l->app, APP_FAILED, "the worker of its appmaster was lost");
-        pending_free(l);
+        apps_end(l->master, l->app, APP_FAILED, "the worker of its appmaster was lost");
+        free(l);
     }
 }
 
@@ -212,7 +210,7 @@ static int start(struct master *m, struct app *app, const struct worker_entry *e
 {
     struct command epoch = {.op = COMMAND_EPOCH, .app = app->id};
     struct command state = {.op = COMMAND_STATE, .app = app->id, .state = APP_STARTING};
-    struct launching *l = pending_new(m, sizeof *l);
+    struct launching *l = malloc(sizeof *l);
     struct app_place *place = NULL;
     int rc = l ? place_new(m, app->id, entry->id, &place) : GP_ENOMEM;
 
@@ -226,49 +224,12 @@ static int start(struct master *m, struct app *app, const struct worker_entry *e
         rc = apply(m, &state, &app, err);
     }
     if (rc >= 0) {
-        l->app = app->id;
-        l->worker = entry->id;
+        *l = (struct launching){m, app->id, entry->id};
         rc = apps_offer(m, app, entry, 1, on_offered, l);
     }
     if (rc < 0) {
-        pending_free(l);
+        free(l);
         return gp_error_set(err, rc, "starting application %u: %s", app->id, error_sentence(rc));
-    }
-    return 0;
-}
-
-static bool has_parameter(const struct msg_app_submit *submit, const char *key)
-{
-    for (uint32_t i = 0; i < submit->config_count; i++) {
-        if (strcmp(submit->config[i].key, key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What the cluster sets for all, unless the application was submitted with its own. */
-static int add_defaults(const struct master *m, struct msg_app_submit *submit)
-{
-    struct msg_config *config =
-        realloc(submit->config, (submit->config_count + m->default_count + 1) * sizeof *config);
-
-    if (!config) {
-        return GP_ENOMEM;
-    }
-    submit->config = config;
-    for (uint32_t i = 0; i < m->default_count && submit->config_count < MSG_CONFIG_MAX; i++) {
-        struct msg_config entry = {0};
-
-        if (has_parameter(submit, m->defaults[i].key)) {
-            continue;
-        }
-        entry.key = str_dup(gp_str_of(m->defaults[i].key));
-        entry.value = str_dup(gp_str_of(m->defaults[i].value));
-        config[submit->config_count++] = entry; /* freed with the rest, whatever is in it */
-        if (!entry.key || !entry.value) {
-            return GP_ENOMEM;
-        }
     }
     return 0;
 }
@@ -322,9 +283,6 @@ int apps_submit(struct master *m, struct msg_app_submit *submit, struct msg_app_
 
     if (rc < 0) {
         return rc;
-    }
-    if (add_defaults(m, submit) < 0) {
-        return gp_error_set(err, GP_ENOMEM, "submitting");
     }
     port_random(m->port, random, sizeof random);
     hex_encode(random, sizeof random, token);

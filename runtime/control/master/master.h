@@ -32,9 +32,6 @@ struct master_options {
     gp_bytes secret;                /* key "cluster"; copied */
     const char *const *plugin_dirs; /* where plugins named in graphs are looked for */
     uint32_t plugin_dir_count;
-    /* Parameters that every application gets unless it was submitted with its own: data.* */
-    const struct msg_config *defaults;
-    uint32_t default_count;
     uint64_t upload_max;      /* bytes; 0: ARTEFACT_SIZE_MAX_BYTES */
     int64_t start_timeout_ns; /* 0: START_TIMEOUT_NS */
     struct endpoint_limits limits;
