@@ -441,40 +441,26 @@ int config_read_secret(const struct config *config, struct edge_secret *ret, str
     return rc < 0 ? rc : edge_secret_read_or_make(path, ret, err);
 }
 
-/* The field of "data.linger", or NULL. */
-static const struct field *find_key(const char *key)
+static const struct field *find_field(const struct fields *table, gp_str name)
 {
-    const struct fields *table = &config_fields;
-    const struct field *found = NULL;
-    gp_str rest = gp_str_of(key);
-    gp_str head;
-
-    while (rest.len > 0 && table) {
-        (void)str_cut(rest, '.', &head, &rest);
-        found = NULL;
-        for (size_t i = 0; i < table->count; i++) {
-            if (str_eq(gp_str_of(table->items[i].name), head)) {
-                found = &table->items[i];
-            }
+    for (size_t i = 0; i < table->count; i++) {
+        if (str_eq(gp_str_of(table->items[i].name), name)) {
+            return &table->items[i];
         }
-        table = found ? found->sub : NULL;
     }
-    return found && rest.len == 0 ? found : NULL;
+    return NULL;
 }
 
-bool config_is_default(const char *key, const char *value)
+bool config_is_default(gp_str section, gp_str name, gp_str value)
 {
-    const struct field *field = find_key(key);
-    const char *otherwise = field && field->otherwise ? field->otherwise : "";
+    const struct field *object = find_field(&config_fields, section);
+    const struct field *field = object && object->sub ? find_field(object->sub, name) : NULL;
+    gp_str otherwise = gp_str_of(field && field->otherwise ? field->otherwise : "");
     uint64_t a;
     uint64_t b;
 
-    if (!field) {
-        return false;
+    if (field && field->kind == FIELD_KIND_SIZE) { /* "64KiB" and "65536B" are the same */
+        return str_to_size_bytes(value, &a) == 0 && str_to_size_bytes(otherwise, &b) == 0 && a == b;
     }
-    if (field->kind == FIELD_KIND_SIZE) {
-        return str_to_size_bytes(gp_str_of(value), &a) == 0 &&
-               str_to_size_bytes(gp_str_of(otherwise), &b) == 0 && a == b;
-    }
-    return strcmp(value, otherwise) == 0;
+    return field && str_eq(value, otherwise);
 }

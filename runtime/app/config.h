@@ -109,8 +109,8 @@ void config_deinit(struct config *config);
 /* The secret of cluster.secret_file, or the user's own; made if there is none. */
 int config_read_secret(const struct config *config, struct edge_secret *ret, struct gp_error *err);
 
-/* Whether a value, as fields_encode() or a person writes it, is the default of a key. */
-bool config_is_default(const char *key, const char *value);
+/* Whether a value, as fields_encode() writes it, is the default of the key `name` below `section`. */
+bool config_is_default(gp_str section, gp_str name, gp_str value);
 
 /* The reference of all keys, which is itself a configuration file of defaults. */
 void config_print_reference(FILE *to);

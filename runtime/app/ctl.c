@@ -22,10 +22,20 @@ void ctl_open(struct ctl *ctl, const struct options *options)
     ctl->json = output && strcmp(output, "json") == 0;
 }
 
-void ctl_close(struct ctl *ctl)
+void ctl_disconnect(struct ctl *ctl)
 {
     client_free(ctl->client);
     edge_signals_free(ctl->signals);
+    ctl->client = NULL;
+    ctl->signals = NULL;
+    if (!ctl->owns_world) {
+        ctl->world = NULL;
+    }
+}
+
+void ctl_close(struct ctl *ctl)
+{
+    ctl_disconnect(ctl);
     edge_world_free(ctl->world);
     if (ctl->is_configured) {
         config_deinit(&ctl->config);
@@ -33,14 +43,13 @@ void ctl_close(struct ctl *ctl)
     *ctl = (struct ctl){0};
 }
 
-int ctl_configure(struct ctl *ctl, struct gp_error *err)
+int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
+                  struct gp_error *err)
 {
-    const char *masters = options_text(ctl->options, "master");
-    const struct config_override override = {"cluster.masters", masters, "--master"};
     const struct config_sources from = {.path = options_text(ctl->options, "config"),
                                         .environment = (const char *const *)environ,
-                                        .overrides = &override,
-                                        .override_count = masters ? 1 : 0};
+                                        .overrides = overrides,
+                                        .override_count = count};
     struct buf mistakes = {0};
     int rc = config_load(&from, &ctl->config, &mistakes, err);
 
@@ -60,40 +69,53 @@ static int make_world(struct ctl *ctl, struct gp_error *err)
     if (options_has(ctl->options, "verbose")) {
         logs_init(&ctl->log, LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT, "gpctl");
     }
+    ctl->owns_world = true;
     return edge_world_new(&options, &ctl->world, err);
 }
 
-static int make_client(struct ctl *ctl, struct gp_error *err)
+static int make_client(struct ctl *ctl, const char *const *masters, uint32_t count, gp_bytes secret,
+                       struct gp_error *err)
 {
-    struct edge_secret secret;
-    struct client_options options = {.port = edge_port(ctl->world),
-                                     .masters = (const char *const *)ctl->config.cluster.masters,
-                                     .master_count = ctl->config.cluster.masters_count};
-    int rc = config_read_secret(&ctl->config, &secret, err);
+    struct client_options options = {
+        .port = edge_port(ctl->world), .masters = masters, .master_count = count, .secret = secret};
 
-    if (rc == 0) {
-        options.secret = gp_bytes_of(secret.text, secret.len);
-        rc = client_new(&options, &ctl->client, err);
-        explicit_bzero(&secret, sizeof secret);
-    }
-    return rc;
+    return client_new(&options, &ctl->client, err);
+}
+
+int ctl_connect_to(struct ctl *ctl, const char *master, gp_bytes secret, struct gp_error *err)
+{
+    return make_client(ctl, &master, 1, secret, err);
 }
 
 int ctl_connect(struct ctl *ctl, struct gp_error *err)
 {
-    int rc = ctl_configure(ctl, err);
+    const char *masters = options_text(ctl->options, "master");
+    const struct config_override override = {"cluster.masters", masters, "--master"};
+    struct edge_secret secret;
+    int rc = ctl_configure(ctl, &override, masters ? 1 : 0, err);
 
     if (rc == 0) {
         rc = make_world(ctl, err);
     }
-    return rc < 0 ? rc : make_client(ctl, err);
+    if (rc == 0) {
+        rc = config_read_secret(&ctl->config, &secret, err);
+    }
+    if (rc == 0) {
+        rc = make_client(ctl, (const char *const *)ctl->config.cluster.masters,
+                         ctl->config.cluster.masters_count, gp_bytes_of(secret.text, secret.len),
+                         err);
+        explicit_bzero(&secret, sizeof secret);
+    }
+    return rc;
 }
 
 static void on_stop(void *user, int signal, int count)
 {
     struct ctl *ctl = user;
 
-    (void)signal;
+    if (count > 1) {
+        _exit(128 + signal); /* a person will not wait */
+    }
     ctl->interrupts = count;
 }
 

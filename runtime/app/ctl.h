@@ -35,6 +35,7 @@ struct ctl {
     struct log log;
     struct edge_signals *signals;
     bool is_configured;
+    bool owns_world;
 };
 
 /* ---- beginning; all of it is undone by ctl_close(), whatever was begun ---- */
@@ -42,13 +43,21 @@ struct ctl {
 void ctl_open(struct ctl *ctl, const struct options *options);
 void ctl_close(struct ctl *ctl);
 
-/* File, environment and flags. Mistakes stand in err. */
-int ctl_configure(struct ctl *ctl, struct gp_error *err);
+/* File, environment and flags; overrides go before all of them. Mistakes stand in err. */
+int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
+                  struct gp_error *err);
 
-/* ctl_configure(), and a client for the masters that were named. Nothing is dialled yet. */
+/* Settings, a world, and a client for the masters that were named. Nothing is dialled yet. */
 int ctl_connect(struct ctl *ctl, struct gp_error *err);
 
-/* From now on SIGINT and SIGTERM are counted, and end a wait with GP_ECANCELED. */
+/* A client for this master, in the world that ctl->world was set to by its owner. */
+int ctl_connect_to(struct ctl *ctl, const char *master, gp_bytes secret, struct gp_error *err);
+
+/* Lets go of client and signals, and of a world that is not ours. */
+void ctl_disconnect(struct ctl *ctl);
+
+/* From now on SIGINT and SIGTERM are counted and end a wait with GP_ECANCELED; the second one ends
+ * the process. */
 int ctl_watch_interrupts(struct ctl *ctl, struct gp_error *err);
 
 /* ---- asking ---- */
@@ -85,6 +94,7 @@ void ctl_say(const struct ctl *ctl, const char *fmt, ...) __attribute__((format(
     int name(const struct command_spec *spec, const struct options *options, void *context)
 
 CTL_COMMAND(ctl_submit);
+CTL_COMMAND(ctl_run);
 CTL_COMMAND(ctl_list);
 CTL_COMMAND(ctl_describe);
 CTL_COMMAND(ctl_kill);

@@ -47,39 +47,27 @@ static int join_address(const char *host, uint32_t tcp_port, char out[NET_ADDR_M
     return rc < 0 ? gp_error_set(err, GP_EINVAL, "bind: %s is too long", host) : 0;
 }
 
-/* ---- data.* for the applications ---- */
-
-#define DATA_KEYS_MAX 16
-
-struct data_defaults {
-    struct msg_config entries[DATA_KEYS_MAX];
-    char keys[DATA_KEYS_MAX][64];
-    char values[DATA_KEYS_MAX][64];
-    uint32_t count;
-};
-
-/* The keys below data: that are not as this build has them anyway. */
-static int gather_data_defaults(const struct config *config, struct data_defaults *ret)
+/* What is set below data: and not as this build has it anyway, for the applications. */
+static int data_settings(const struct config *config, struct value **ret)
 {
-    struct value *tree = NULL;
-    const struct value *data;
-    int rc = fields_encode(&config_fields, config, &tree);
+    struct value *all = NULL;
+    struct value *data;
+    int rc = fields_encode(&config_fields, config, &all);
 
-    ret->count = 0;
-    data = value_get(tree, GP_STR("data"));
-    for (size_t i = 0; rc == 0 && i < value_count(data); i++) {
-        const struct value *v = value_at(data, i);
-        struct msg_config *entry = &ret->entries[ret->count];
-
-        ASSERT(ret->count < DATA_KEYS_MAX && value_kind(v) == VALUE_STR);
-        entry->key = ret->keys[ret->count];
-        entry->value = ret->values[ret->count];
-        (void)str_format(entry->key, 64, "data.%.*s", STR_ARG(value_name_at(data, i)));
-        (void)str_format(entry->value, 64, "%.*s", STR_ARG(value_as_str(v)));
-        ret->count += !config_is_default(entry->key, entry->value);
+    if (rc < 0) {
+        return rc;
     }
-    value_free(tree);
-    return rc;
+    data = value_steal(all, GP_STR("data"));
+    for (size_t i = value_count(data); i > 0; i--) {
+        gp_str name = value_name_at(data, i - 1);
+
+        if (config_is_default(GP_STR("data"), name, value_as_str(value_at(data, i - 1)))) {
+            value_free(value_steal(data, name));
+        }
+    }
+    value_free(all);
+    *ret = data;
+    return 0;
 }
 
 /* ---- the daemons ---- */
@@ -89,7 +77,6 @@ int daemon_master(const struct daemon_place *place, const char *const *plugin_di
 {
     const struct config *config = place->config;
     const char *dirs[PLUGIN_DIRS_MAX];
-    struct data_defaults defaults;
     char bind[NET_ADDR_MAX];
     struct master_options options = {.port = place->port,
                                      .bind = bind,
@@ -97,7 +84,6 @@ int daemon_master(const struct daemon_place *place, const char *const *plugin_di
                                      .data_dir = place->data_dir,
                                      .secret = place->secret,
                                      .plugin_dirs = dirs,
-                                     .defaults = defaults.entries,
                                      .upload_max = config->limits.upload_bytes,
                                      .start_timeout_ns = config->timeouts.start,
                                      .limits = daemon_limits(config)};
@@ -112,11 +98,6 @@ int daemon_master(const struct daemon_place *place, const char *const *plugin_di
     for (uint32_t i = 0; i < plugin_dir_count && options.plugin_dir_count < PLUGIN_DIRS_MAX; i++) {
         dirs[options.plugin_dir_count++] = plugin_dirs[i];
     }
-    rc = gather_data_defaults(config, &defaults);
-    if (rc < 0) {
-        return gp_error_set(err, rc, "%s", error_sentence(rc));
-    }
-    options.default_count = defaults.count;
     return master_new(&options, ret, err);
 }
 
@@ -140,7 +121,16 @@ int daemon_worker(const struct daemon_place *place, const char *master, const ch
         .secret = place->secret,
         .artefact_max = config->limits.upload_bytes,
         .limits = daemon_limits(config)};
+    struct value *data = NULL;
     int rc = join_address(config->bind, place->tcp_port, bind, err);
 
-    return rc < 0 ? rc : worker_new(&options, ret, err);
+    if (rc == 0) {
+        rc = data_settings(config, &data);
+    }
+    if (rc == 0) {
+        options.data = data;
+        rc = worker_new(&options, ret, err);
+    }
+    value_free(data);
+    return rc;
 }

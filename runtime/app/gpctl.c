@@ -39,6 +39,13 @@ static const struct option_spec submit_options[] = {
     {0},
 };
 
+static const struct option_spec run_options[] = {
+    JOB_OPTIONS,
+    {"executors", 0, "N", "groups of lanes that do not share memory (1)", OPTION_VALUE},
+    {"lanes", 0, "N", "threads of each (as many as there are cores)", OPTION_VALUE},
+    {0},
+};
+
 static const struct option_spec list_options[] = {
     {"all", 'a', NULL, "those that ended, too", OPTION_FLAG},
     {0},
@@ -68,6 +75,20 @@ static const struct command_spec commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_submit},
+    {.name = "run",
+     .operands = "APP.so",
+     .summary = "run an application in this process, with no cluster",
+     .details =
+         "Every role is inside this one process, so a debugger sees all of it. What tasks log "
+         "goes to\nstderr. Exit code 8 if the job fails.",
+     .examples = "  $ gpctl run build/examples/wordcount.so --set input=/etc/services --set "
+                 "output=counts\n"
+                 "  $ gpctl run sol.so --set seconds=5 --lanes 1\n"
+                 "  $ gdb --args gpctl run app.so\n",
+     .options = run_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_run},
     {.name = "list",
      .operands = "",
      .summary = "applications that run",

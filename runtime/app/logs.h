@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-/* node: who speaks, as "worker/3". */
+/* node: who speaks, as "worker/3"; may be empty. */
 void logs_init(struct log *log, enum log_level level, enum log_format format, const char *node);
 
 #endif

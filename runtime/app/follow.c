@@ -1,0 +1,137 @@
+/* follow.c: see follow.h. Waiting is a long poll, repeated; a change is known at once. */
+#include "app/follow.h"
+
+#include <stdlib.h>
+
+#include "app/describe.h"
+#include "app/show.h"
+#include "app/tree.h"
+#include "base/str.h"
+#include "base/units.h"
+
+#define POLL_MS       INT64_C(20000)
+#define POLL_SLACK_NS INT64_C(10000000000) /* for the answer to a poll */
+#define NS_PER_MS     INT64_C(1000000)
+#define ID_TEXT_MAX   16
+
+struct following {
+    uint64_t version;
+    uint32_t state;
+};
+
+static int on_change(void *user, const void *msg)
+{
+    struct following *f = user;
+    const struct msg_app_change *change = msg;
+
+    f->version = change->version;
+    f->state = change->app.state;
+    return 0;
+}
+
+int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_error *err)
+{
+    struct loop *loop = edge_port(ctl->world)->loop;
+    struct following f = {.state = APP_SUBMITTED};
+    char id_text[ID_TEXT_MAX];
+    int rc = 0;
+
+    (void)str_format(id_text, sizeof id_text, "%u", id);
+    while (rc == 0 && !app_state_is_end(f.state)) {
+        struct msg_app_wait ask = {
+            .app = id_text, .seen_version = f.version, .timeout_ms = (uint32_t)POLL_MS};
+        int64_t left_ns = deadline_ns - loop_fresh_now_ns(loop);
+
+        if (left_ns <= 0) {
+            return gp_error_set(err, GP_ETIMEOUT, "it has not ended in time");
+        }
+        if (left_ns < POLL_MS * NS_PER_MS) {
+            ask.timeout_ms = (uint32_t)((left_ns + NS_PER_MS - 1) / NS_PER_MS);
+        }
+        rc = ctl_ask_for(ctl, MSG_APP_WAIT, &ask, POLL_MS * NS_PER_MS + POLL_SLACK_NS, on_change,
+                         &f, err);
+    }
+    return rc;
+}
+
+/* ---- how it ended ---- */
+
+struct ending {
+    struct ctl *ctl;
+    const char *hint;
+    struct gp_error *err;
+    int status;
+};
+
+static struct value *end_tree(const struct description *d)
+{
+    const struct msg_app_summary *app = &d->msg->app;
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "id", app->id);
+    tree_text(&t, "name", app->name);
+    tree_text(&t, "state", show_state(app->state));
+    tree_text(&t, "error", app->error);
+    tree_i64(&t, "started_ms", app->started_ms);
+    tree_i64(&t, "finished_ms", app->finished_ms);
+    tree_take(&t, "processors", describe_totals(d));
+    return tree_end(&t);
+}
+
+static int print_failed(const struct ending *e, const struct msg_app_summary *app)
+{
+    struct gp_error err = {0};
+
+    (void)gp_error_set(&err, GP_EJOB, "%s", *app->error ? app->error : show_state(app->state));
+    gp_error_hint(&err, "%s", e->hint);
+    return ctl_fail(e->ctl, &err, "%s (id %u) %s", app->name, app->id,
+                    app->state == APP_KILLED ? "was killed" : "failed");
+}
+
+static int print_end(const struct ending *e, const struct description *d)
+{
+    const struct msg_app_summary *app = &d->msg->app;
+    char run[UNITS_TEXT_MAX];
+
+    if (e->ctl->json) {
+        int status = ctl_print_take(e->ctl, end_tree(d));
+
+        return app->state == APP_FINISHED ? status : EXIT_STATUS_JOB_FAILED;
+    }
+    if (app->state != APP_FINISHED) {
+        return print_failed(e, app);
+    }
+    (void)printf("%s finished in %s\n", app->name, units_duration(show_run_ns(app, 0), run));
+    return describe_print_totals(d, stdout) < 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
+}
+
+static int on_description(void *user, const void *msg)
+{
+    struct ending *e = user;
+    struct description *d = malloc(sizeof *d); /* large */
+    int rc = d ? description_init(d, msg, e->err) : GP_ENOMEM;
+
+    if (rc == 0) {
+        e->status = print_end(e, d);
+    }
+    if (d) {
+        description_deinit(d);
+    }
+    free(d);
+    return rc;
+}
+
+int follow_print_end(struct ctl *ctl, uint32_t id, const char *hint, int *ret_status,
+                     struct gp_error *err)
+{
+    char id_text[ID_TEXT_MAX];
+    struct msg_app_ref ref = {.app = id_text};
+    struct ending e = {ctl, hint, err, EXIT_STATUS_OK};
+    int rc;
+
+    (void)str_format(id_text, sizeof id_text, "%u", id);
+    rc = ctl_ask(ctl, MSG_APP_DESCRIBE, &ref, on_description, &e, err);
+    *ret_status = e.status;
+    return rc;
+}
