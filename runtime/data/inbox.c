@@ -26,8 +26,8 @@ struct entry_chunk {
 
 static void grow_entries(struct lane *lane)
 {
-    struct entry_chunk *chunk =
-        (struct entry_chunk *)aligned_alloc(CACHE_LINE, sizeof(struct entry_chunk));
+    struct entry_chunk *chunk = (struct entry_chunk *)aligned_alloc(
+        CACHE_LINE, ALIGN_UP(sizeof(struct entry_chunk), (size_t)CACHE_LINE));
 
     ASSERT(chunk);
     chunk->next = (struct entry_chunk *)lane->entry_chunks;

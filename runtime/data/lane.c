@@ -42,18 +42,12 @@ void lane_command(struct lane *lane, enum lane_command command)
     lane_wake(lane, SLEEP_DATA);
 }
 
-/* A lane may have no tasks at all, when there are fewer of them than lanes. */
-static void end_when_all_closed(struct lane *lane)
-{
-    if (lane->tasks_closed == lane->tasks_total && lane_phase(lane) == LANE_RUNNING) {
-        set_phase(lane, LANE_ENDED);
-    }
-}
-
 void lane_task_closed(struct lane *lane)
 {
     lane->tasks_closed++;
-    end_when_all_closed(lane);
+    if (lane->tasks_closed == lane->tasks_total && lane_phase(lane) == LANE_RUNNING) {
+        set_phase(lane, LANE_ENDED);
+    }
 }
 
 void lane_fail(struct lane *lane, uint32_t processor, uint32_t task, const char *function,
@@ -124,9 +118,9 @@ static enum runner_state obey(struct lane *lane)
         set_phase(lane, rc < 0 ? LANE_OPEN_FAILED : LANE_OPENED);
     }
     if (command == LANE_START && lane_phase(lane) == LANE_OPENED) {
-        set_phase(lane, LANE_RUNNING);
+        /* A lane without tasks is part of an executor too, and has ended before it began. */
+        set_phase(lane, lane->tasks_total == 0 ? LANE_ENDED : LANE_RUNNING);
         (void)for_each_task(lane, start_one); /* never fails */
-        end_when_all_closed(lane);
     }
     return RUNNER_MORE;
 }

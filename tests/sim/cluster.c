@@ -225,6 +225,16 @@ static void on_line(void *ctx, gp_str line)
     }
 }
 
+static void print_report(const struct sim *sim)
+{
+    struct buf report = {0};
+
+    if (sim_report(sim, &report) >= 0) {
+        fprintf(stderr, "%.*s", STR_ARG(buf_str(&report)));
+    }
+    buf_deinit(&report);
+}
+
 /* ---- the world ---- */
 
 static int put(struct sim_host *host, const char *at, const char *path)
@@ -312,6 +322,9 @@ int cluster_run(const struct cluster_options *options, struct cluster **ret,
     rc = rc < 0 ? rc : sim_run_for(c->sim, SETTLE_NS, err);
     if (rc >= 0) {
         rc = submit_and_wait(c, err);
+    }
+    if (rc < 0 && options->verbose) {
+        print_report(c->sim);
     }
     c->result.trace_hash = sim_trace_hash(c->sim);
     c->result.events = sim_events(c->sim);

@@ -44,9 +44,12 @@ static void on_state_answer(void *user, struct peer *peer, const struct answer *
     if (answer->code < 0) {
         LOG_WARN(am_log(am), "appmaster.state_refused", KV_STR("error", answer->err->text));
     }
-    if (am->state == AM_REPORTING) {
-        am_move(am, AM_ENDED);
-    }
+}
+
+static void on_end_answer(void *user, struct peer *peer, const struct answer *answer)
+{
+    on_state_answer(user, peer, answer);
+    am_move(user, AM_ENDED);
 }
 
 static void tell_state(struct appmaster *am, uint32_t state)
@@ -57,14 +60,15 @@ static void tell_state(struct appmaster *am, uint32_t state)
                                 .error = am->failure.text,
                                 .executors = am->executor_count,
                                 .tasks = am->plan ? plan_task_count(am->plan) : 0};
-    int rc = app_state_is_end(state) ? stats_live(am, &msg.live) : 0;
+    bool is_end = app_state_is_end(state);
+    int rc = is_end ? stats_live(am, &msg.live) : 0;
 
     if (rc >= 0) {
         rc = peer_ask(am->master, MSG_APP_STATE, &msg, REPORT_TIMEOUT_NS, ASK_RETRY,
-                      on_state_answer, am);
+                      is_end ? on_end_answer : on_state_answer, am);
     }
     fields_deinit(&msg_app_live_fields, &msg.live);
-    if (rc < 0 && am->state == AM_REPORTING) {
+    if (rc < 0 && is_end) {
         am_move(am, AM_ENDED); /* the master hears of the exit from our worker */
     }
 }

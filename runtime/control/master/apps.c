@@ -122,7 +122,7 @@ static void on_deadline(void *user)
 /* ---- launch ---- */
 
 struct launching {
-    struct master *master;
+    struct pending pending;
     uint32_t app;
     uint32_t worker;
 };
@@ -130,28 +130,30 @@ struct launching {
 static void on_launched(void *user, struct peer *peer, const struct answer *answer)
 {
     struct launching *l = user;
-    struct app_place *place = apps_place(l->master, l->app);
+    struct master *m = l->pending.master;
+    struct app_place *place = apps_place(m, l->app);
     char text[ERROR_TEXT_MAX];
 
     (void)peer;
     if (place && answer->code < 0) {
         (void)str_format(text, sizeof text, "its appmaster could not be started on worker %u: %s",
                          l->worker, answer->err->text);
-        apps_end(l->master, l->app, APP_FAILED, text);
+        apps_end(m, l->app, APP_FAILED, text);
     } else if (place) {
         place->pid = ((const struct msg_launched *)answer->msg)->pid;
     }
-    free(l);
+    pending_free(l);
 }
 
 static void on_offered(void *user, struct peer *peer, const struct answer *answer)
 {
     struct launching *l = user;
-    struct app *app = registry_find(&l->master->registry, l->app);
-    char *masters[] = {l->master->address};
+    struct master *m = l->pending.master;
+    struct app *app = registry_find(&m->registry, l->app);
+    char *masters[] = {m->address};
     struct msg_appmaster_launch launch;
 
-    if (!app || !apps_place(l->master, l->app) || answer->code < 0) {
+    if (!app || !apps_place(m, l->app) || answer->code < 0) {
         on_launched(user, peer, answer);
         return;
     }
@@ -163,8 +165,8 @@ static void on_offered(void *user, struct peer *peer, const struct answer *answe
                                            .masters = masters,
                                            .masters_count = 1};
     if (peer_ask(peer, MSG_APPMASTER_LAUNCH, &launch, START_TIMEOUT_NS, 0, on_launched, l) < 0) {
-        apps_end(l->master, l->app, APP_FAILED, "the worker of its appmaster was lost");
-        free(l);
+        apps_end(m, l->app, APP_FAILED, "the worker of its appmaster was lost");
+        pending_free(l);
     }
 }
 
@@ -210,7 +212,7 @@ static int start(struct master *m, struct app *app, const struct worker_entry *e
 {
     struct command epoch = {.op = COMMAND_EPOCH, .app = app->id};
     struct command state = {.op = COMMAND_STATE, .app = app->id, .state = APP_STARTING};
-    struct launching *l = malloc(sizeof *l);
+    struct launching *l = pending_new(m, sizeof *l);
     struct app_place *place = NULL;
     int rc = l ? place_new(m, app->id, entry->id, &place) : GP_ENOMEM;
 
@@ -224,11 +226,12 @@ static int start(struct master *m, struct app *app, const struct worker_entry *e
         rc = apply(m, &state, &app, err);
     }
     if (rc >= 0) {
-        *l = (struct launching){m, app->id, entry->id};
+        l->app = app->id;
+        l->worker = entry->id;
         rc = apps_offer(m, app, entry, 1, on_offered, l);
     }
     if (rc < 0) {
-        free(l);
+        pending_free(l);
         return gp_error_set(err, rc, "starting application %u: %s", app->id, error_sentence(rc));
     }
     return 0;

@@ -10,6 +10,7 @@
 #ifndef CONTROL_MASTER_INTERNAL_H
 #define CONTROL_MASTER_INTERNAL_H
 
+#include "base/list.h"
 #include "base/log.h"
 #include "control/artefacts.h"
 #include "control/master/master.h"
@@ -42,6 +43,12 @@ struct upload {
     struct artefact_in in;
 };
 
+/* First member of what waits for the answer of a peer, which may never come: see pending_new(). */
+struct pending {
+    struct list_node node; /* master.pending */
+    struct master *master;
+};
+
 struct master {
     const struct port *port;
     struct endpoint *ep;
@@ -60,6 +67,7 @@ struct master {
     struct timer *waiter_timer;
     struct upload uploads[UPLOADS_MAX];
     uint64_t next_upload;
+    struct list pending;
 };
 
 static inline const struct log *master_log(const struct master *m)
@@ -68,6 +76,11 @@ static inline const struct log *master_log(const struct master *m)
 }
 
 int64_t master_wall_ms(const struct master *m);
+
+/* A zeroed struct of this size, which begins with a struct pending; freed with the master unless
+ * pending_free() comes first. NULL without memory. */
+void *pending_new(struct master *m, size_t size);
+void pending_free(void *pending); /* NULL is fine */
 
 /* ---- uploads.c ---- */
 

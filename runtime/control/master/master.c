@@ -7,12 +7,36 @@
  */
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/str.h"
 #include "control/master/internal.h"
 
 int64_t master_wall_ms(const struct master *m)
 {
     return loop_wall_ns(m->port->loop) / 1000000;
+}
+
+void *pending_new(struct master *m, size_t size)
+{
+    struct pending *p = calloc(1, size);
+
+    ASSERT(size >= sizeof *p);
+    if (p) {
+        p->master = m;
+        list_node_init(&p->node);
+        list_push_back(&m->pending, &p->node);
+    }
+    return p;
+}
+
+void pending_free(void *pending)
+{
+    struct pending *p = pending;
+
+    if (p) {
+        list_remove(&p->node);
+        free(p);
+    }
 }
 
 static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
@@ -255,10 +279,35 @@ static int listen_on(struct master *m, const struct master_options *options, str
     return rc < 0 ? gp_error_set(err, rc, "the address for others is too long") : 0;
 }
 
+/* The cluster's id outlives this process: workers remember it, and belong to no other. */
+static int find_cluster(struct master *m, const struct master_options *options,
+                        struct gp_error *err)
+{
+    const struct port *port = m->port;
+    char path[ARTEFACT_PATH_MAX];
+    struct buf text = {0};
+    uint8_t id[8];
+    int rc;
+
+    if (str_format(path, sizeof path, "%s/cluster", options->data_dir) < 0) {
+        return gp_error_set(err, GP_EINVAL, "the data directory's name is too long");
+    }
+    if (port->fs->exists(port->world, path) == 1) {
+        rc = port->fs->read_file(port->world, path, sizeof m->cluster - 1, &text, err);
+        (void)str_format(m->cluster, sizeof m->cluster, "%.*s", STR_ARG(str_trim(buf_str(&text))));
+        buf_deinit(&text);
+        if (rc < 0 || m->cluster[0] != '\0') {
+            return rc;
+        }
+    }
+    port_random(port, id, sizeof id);
+    hex_encode(id, sizeof id, m->cluster);
+    return port->fs->write_file(port->world, path, str_bytes(gp_str_of(m->cluster)), 0600, err);
+}
+
 int master_new(const struct master_options *options, struct master **ret, struct gp_error *err)
 {
     struct master *m = calloc(1, sizeof *m);
-    uint8_t id[8];
     uint64_t seed;
     int rc = m ? 0 : GP_ENOMEM;
     struct endpoint_config config = {.port = options->port,
@@ -271,6 +320,7 @@ int master_new(const struct master_options *options, struct master **ret, struct
     if (rc < 0) {
         return gp_error_set(err, rc, "starting a master");
     }
+    list_init(&m->pending);
     if (options->secret.len > sizeof m->secret.bytes) {
         rc = gp_error_set(err, GP_EINVAL, "the cluster's secret is longer than %zu bytes",
                           sizeof m->secret.bytes);
@@ -280,11 +330,17 @@ int master_new(const struct master_options *options, struct master **ret, struct
     m->start_timeout_ns = options->start_timeout_ns ? options->start_timeout_ns : START_TIMEOUT_NS;
     memcpy(m->secret.bytes, options->secret.ptr, options->secret.len);
     m->secret.len = options->secret.len;
-    port_random(m->port, id, sizeof id);
-    hex_encode(id, sizeof id, m->cluster);
     port_random(m->port, &seed, sizeof seed);
     registry_init(&m->registry, seed);
     workers_init(&m->workers);
+    rc = artefacts_open(&m->artefacts, m->port, options->data_dir,
+                        options->upload_max ? options->upload_max : ARTEFACT_SIZE_MAX_BYTES, err);
+    if (rc >= 0) {
+        rc = find_cluster(m, options, err);
+    }
+    if (rc < 0) {
+        goto cleanup;
+    }
     config.cluster = m->cluster;
     rc = copy_plugin_dirs(m, options);
     if (rc >= 0) {
@@ -297,11 +353,7 @@ int master_new(const struct master_options *options, struct master **ret, struct
         (void)gp_error_set(err, rc, "starting a master: %s", error_sentence(rc));
         goto cleanup;
     }
-    rc = artefacts_open(&m->artefacts, m->port, options->data_dir,
-                        options->upload_max ? options->upload_max : ARTEFACT_SIZE_MAX_BYTES, err);
-    if (rc >= 0) {
-        rc = listen_on(m, options, err);
-    }
+    rc = listen_on(m, options, err);
 cleanup:
     if (rc < 0) {
         master_free(m);
@@ -320,6 +372,9 @@ void master_free(struct master *m)
     }
     endpoint_free(m->ep);
     timer_free(m->waiter_timer);
+    while (list_first(&m->pending)) {
+        pending_free(LIST_ENTRY(list_first(&m->pending), struct pending, node));
+    }
     apps_deinit(m);
     for (uint32_t i = 0; i < UPLOADS_MAX; i++) {
         artefact_drop(&m->uploads[i].in);

@@ -90,7 +90,7 @@ int queries_apps(struct master *m, const struct msg_app_list *list, struct reply
 /* ---- describe: the appmaster knows the half of it ---- */
 
 struct describing {
-    struct master *master;
+    struct pending pending;
     struct reply_token token;
     uint32_t app;
 };
@@ -130,17 +130,18 @@ static void describe_answer(struct master *m, struct app *app, struct reply_toke
 static void on_app_live(void *user, struct peer *peer, const struct answer *answer)
 {
     struct describing *d = user;
-    struct app *app = registry_find(&d->master->registry, d->app);
+    struct master *m = d->pending.master;
+    struct app *app = registry_find(&m->registry, d->app);
 
     (void)peer;
     if (app) {
-        describe_answer(d->master, app, d->token, answer->code < 0 ? NULL : answer->msg);
+        describe_answer(m, app, d->token, answer->code < 0 ? NULL : answer->msg);
     } else {
         struct gp_error err;
         (void)gp_error_set(&err, GP_ENOENT, "application %u is no longer known", d->app);
-        (void)endpoint_reply_error(d->master->ep, d->token, &err);
+        (void)endpoint_reply_error(m->ep, d->token, &err);
     }
-    free(d);
+    pending_free(d);
 }
 
 int queries_describe(struct master *m, const struct msg_app_ref *ref, struct reply_token token,
@@ -159,13 +160,14 @@ int queries_describe(struct master *m, const struct msg_app_ref *ref, struct rep
     if (place && place->peer) {
         appmaster = endpoint_peer(m->ep, place->peer);
     }
-    d = appmaster ? malloc(sizeof *d) : NULL;
+    d = appmaster ? pending_new(m, sizeof *d) : NULL;
     if (d) {
-        *d = (struct describing){m, token, app->id};
+        d->token = token;
+        d->app = app->id;
         if (peer_ask(appmaster, MSG_APP_QUERY, NULL, ASK_TIMEOUT_NS, 0, on_app_live, d) >= 0) {
             return 0;
         }
-        free(d);
+        pending_free(d);
     }
     describe_answer(m, app, token, NULL);
     return 0;

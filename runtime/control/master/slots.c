@@ -21,7 +21,7 @@ struct granting_part {
 
 /* One slots.request: answered when all workers have answered their offers. */
 struct granting {
-    struct master *master;
+    struct pending pending;
     struct reply_token token;
     uint32_t app;
     uint32_t epoch;
@@ -46,7 +46,7 @@ static void tell_revoke(struct master *m, const struct worker_entry *entry, uint
 /* Gives back what a request got before it failed. */
 static void granting_undo(const struct granting *g)
 {
-    struct master *m = g->master;
+    struct master *m = g->pending.master;
 
     for (uint32_t i = 0; i < g->count; i++) {
         const struct granting_part *part = &g->parts[i];
@@ -59,7 +59,7 @@ static void granting_undo(const struct granting *g)
 
 static void granting_finish(struct granting *g)
 {
-    struct master *m = g->master;
+    struct master *m = g->pending.master;
     struct msg_grant *grants = calloc(g->count, sizeof *grants);
     struct msg_slots_granted granted = {.grants = grants};
 
@@ -90,7 +90,7 @@ static void granting_finish(struct granting *g)
         (void)endpoint_reply(m->ep, g->token, &granted);
     }
     free(grants);
-    free(g);
+    pending_free(g);
 }
 
 static void on_grant_answer(void *user, struct peer *peer, const struct answer *answer)
@@ -156,11 +156,13 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
                  KV_U64("slots", msg->slots));
         return rc;
     }
-    g = calloc(1, sizeof *g + count * sizeof g->parts[0]);
+    g = pending_new(m, sizeof *g + count * sizeof g->parts[0]);
     if (!g) {
         return gp_error_set(err, GP_ENOMEM, "granting slots");
     }
-    *g = (struct granting){.master = m, .token = token, .app = app->id, .epoch = app->epoch};
+    g->token = token;
+    g->app = app->id;
+    g->epoch = app->epoch;
     for (uint32_t i = 0; i < count; i++) {
         if (list[i].granted > 0) {
             g->parts[g->count++] =

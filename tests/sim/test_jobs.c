@@ -1,0 +1,348 @@
+/*
+ * Jobs from submit to end in a simulated cluster.
+ */
+#include "base/rng.h"
+#include "gp_test.h"
+#include "realm.h"
+
+#ifndef SEEDS
+#define SEEDS 5
+#endif
+
+#define ROWS 2000
+
+static const char *const endless[] = {NULL};
+static const char *const some[] = {"rows=2000", NULL};
+
+/* No process of an application is left, and all slots are free again. */
+static bool is_quiet(struct realm *c)
+{
+    return !realm_process(c, "appmaster", 0) && !realm_process(c, "executor", 0);
+}
+
+static void check_quiet(struct realm *c)
+{
+    GP_CHECK_EQ(realm_until(c, is_quiet, 15000), 0);
+    realm_run_ms(c, 500);
+    GP_REQUIRE_EQ(realm_list_workers(c), 0);
+    for (uint32_t i = 0; i < c->workers_page.workers_count; i++) {
+        GP_CHECK_EQ(c->workers_page.workers[i].slots_used, 0);
+        GP_CHECK_EQ(c->workers_page.workers[i].executors, 0);
+    }
+}
+
+static int64_t counter(const struct msg_app_live *live, uint32_t processor, const char *name)
+{
+    for (uint32_t i = 0; i < live->processors_count; i++) {
+        const struct msg_processor_stats *p = &live->processors[i];
+        for (uint32_t k = 0; p->processor == processor && k < p->counters_count; k++) {
+            if (strcmp(p->counters[k].name, name) == 0) {
+                return p->counters[k].value;
+            }
+        }
+    }
+    return -1;
+}
+
+GP_TEST(jobs, runs_a_job_to_its_end)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct realm c = {0};
+
+        realm_begin(&c, seed);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+        GP_CHECK_STR_EQ(c.summary.error, "");
+        GP_CHECK_STR_EQ(c.summary.name, "chain");
+        GP_CHECK_EQ(c.summary.executors, REALM_WORKERS);
+        GP_CHECK_EQ(c.summary.tasks, 8);
+        /* Both tasks of numbers emit 0 .. ROWS-1, and describe still knows. */
+        GP_REQUIRE_EQ(realm_describe(&c), 0);
+        GP_CHECK_EQ(counter(&c.live, 2, "rows"), 2 * ROWS);
+        GP_CHECK_EQ(counter(&c.live, 2, "sum"), (int64_t)ROWS * (ROWS - 1));
+        GP_REQUIRE_EQ(c.live.processors_count, 3);
+        GP_CHECK_EQ(c.live.processors[0].out, 2 * ROWS);
+        GP_CHECK_EQ(c.live.processors[1].in, 2 * ROWS);
+        GP_CHECK_EQ(c.live.processors[2].in, 2 * ROWS);
+        check_quiet(&c);
+        realm_end(&c);
+    }
+}
+
+GP_TEST(jobs, runs_as_few_executors_as_asked)
+{
+    struct realm c = {0};
+
+    realm_begin(&c, 1);
+    GP_REQUIRE_EQ(realm_submit(&c, 1, some), 0);
+    GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+    GP_CHECK_EQ(c.summary.executors, 1);
+    check_quiet(&c);
+    realm_end(&c);
+}
+
+GP_TEST(jobs, describes_a_job_that_runs)
+{
+    struct realm c = {0};
+    uint32_t tasks = 0;
+    bool rate = false;
+
+    realm_begin(&c, 1);
+    GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+    GP_REQUIRE_EQ(realm_wait_running(&c), 0);
+    realm_run_ms(&c, 2500);
+    GP_REQUIRE_EQ(realm_describe(&c), 0);
+    GP_CHECK_EQ(c.live.executors_count, REALM_WORKERS);
+    for (uint32_t i = 0; i < c.live.executors_count; i++) {
+        GP_CHECK_EQ(c.live.executors[i].lanes, 2);
+        GP_CHECK(c.live.executors[i].pid > 0);
+        GP_CHECK_STR_EQ(c.live.executors[i].state, "running");
+    }
+    for (uint32_t i = 0; i < c.live.placement_count; i++) {
+        tasks += c.live.placement[i].count;
+    }
+    GP_CHECK_EQ(tasks, 8);
+    for (uint32_t i = 0; i < c.live.edges_count; i++) {
+        rate = rate || c.live.edges[i].rate > 0;
+    }
+    GP_CHECK(rate);
+    GP_CHECK(c.live.processors[2].in > 0);
+    realm_end(&c);
+}
+
+GP_TEST(jobs, kills_a_job)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct realm c = {0};
+
+        realm_begin(&c, seed);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        realm_run_ms(&c, (int64_t)seed * 7); /* at any point of its start */
+        GP_CHECK_EQ(realm_kill(&c), 0);
+        GP_CHECK_EQ(c.summary.state, APP_KILLED);
+        check_quiet(&c);
+        realm_end(&c);
+    }
+}
+
+GP_TEST(jobs, refuses_two_jobs_of_one_name)
+{
+    struct realm c = {0};
+
+    realm_begin(&c, 1);
+    GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+    GP_CHECK_EQ(realm_submit(&c, 0, endless), GP_EEXIST);
+    GP_CHECK_EQ(realm_kill(&c), 0);
+    GP_CHECK_EQ(realm_submit(&c, 0, some), 0);
+    GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+    realm_end(&c);
+}
+
+/* ---- what is wrong with the job ---- */
+
+static void check_failure(uint64_t seed, const char *const *config, const char *text)
+{
+    struct realm c = {0};
+
+    realm_begin(&c, seed);
+    GP_REQUIRE_EQ(realm_submit(&c, 0, config), 0);
+    GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+    if (!strstr(c.summary.error, text)) {
+        GP_TEST_FAIL("seed %d: \"%s\" does not say \"%s\"", (int)seed, c.summary.error, text);
+    }
+    check_quiet(&c);
+    realm_end(&c);
+}
+
+GP_TEST(jobs, says_which_task_failed)
+{
+    static const char *const config[] = {"rows=0", "work.fail_after=10", NULL};
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        check_failure(seed, config, "in its process(): row 11 was too much");
+        check_failure(seed, config, "processor 'work', task 0 on executor ");
+    }
+}
+
+GP_TEST(jobs, says_which_task_did_not_open)
+{
+    static const char *const config[] = {"work.refuse=1", NULL};
+
+    check_failure(1, config, "in its open(): this task does not want to");
+}
+
+GP_TEST(jobs, says_what_is_wrong_with_a_graph)
+{
+    static const char *const broken[] = {"broken=1", NULL};
+    static const char *const stranger[] = {"stranger=1", NULL};
+
+    check_failure(1, broken, "the parameter broken was set");
+    check_failure(1, stranger, "no plugin 'stranger' on the master");
+}
+
+GP_TEST(jobs, says_when_slots_are_short)
+{
+    struct realm c = {.slots = 2};
+
+    realm_begin(&c, 1);
+    GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+    GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+    GP_CHECK_STR_EQ(c.summary.error, "not enough slots: 8 needed, 5 free on 3 workers");
+    check_quiet(&c);
+    realm_end(&c);
+}
+
+/* ---- what dies ---- */
+
+GP_TEST(jobs, says_which_executor_died)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct realm c = {0};
+
+        realm_begin(&c, seed);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        GP_REQUIRE_EQ(realm_wait_running(&c), 0);
+        realm_run_ms(&c, 300);
+        sim_kill(realm_process(&c, "executor", (uint32_t)seed % REALM_WORKERS));
+        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+        if (!strstr(c.summary.error, "crashed: SIGKILL")) {
+            GP_TEST_FAIL("seed %d: %s", (int)seed, c.summary.error);
+        }
+        check_quiet(&c);
+        realm_end(&c);
+    }
+}
+
+GP_TEST(jobs, fails_a_job_whose_appmaster_dies)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct realm c = {0};
+
+        realm_begin(&c, seed);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        GP_REQUIRE_EQ(realm_wait_running(&c), 0);
+        sim_kill(realm_process(&c, "appmaster", 0));
+        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+        GP_CHECK_STR_EQ(c.summary.error, "its appmaster crashed: SIGKILL");
+        check_quiet(&c);
+        realm_end(&c);
+    }
+}
+
+GP_TEST(jobs, outlives_the_loss_of_any_worker)
+{
+    for (uint64_t seed = 0; seed < 2 * SEEDS; seed++) {
+        struct realm c = {0};
+
+        realm_begin(&c, seed);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        GP_REQUIRE_EQ(realm_wait_running(&c), 0);
+        sim_kill(c.worker_procs[1 + seed % REALM_WORKERS]);
+        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+        GP_CHECK(c.summary.error[0] != '\0');
+        check_quiet(&c);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+        GP_CHECK_STR_EQ(c.summary.error, "");
+        GP_CHECK_EQ(c.summary.executors, REALM_WORKERS - 1);
+        realm_end(&c);
+    }
+}
+
+/* Until masters remember, jobs do not outlive them; but nothing of them may stay behind. */
+GP_TEST(jobs, end_with_a_master_that_forgot_them)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct realm c = {0};
+
+        realm_begin(&c, seed);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        GP_REQUIRE_EQ(realm_wait_running(&c), 0);
+        realm_restart_master(&c);
+        check_quiet(&c);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+        realm_end(&c);
+    }
+}
+
+/* ---- whatever happens ---- */
+
+/* Kills somebody: any process of the job, or a worker while another is left. */
+static void strike(struct realm *c, struct rng *rng, uint32_t *workers_left)
+{
+    uint32_t any = (uint32_t)rng_below(rng, REALM_WORKERS) + 1;
+    struct sim_proc *victim = NULL;
+
+    switch (rng_below(rng, 4)) {
+    case 0:
+        victim = realm_process(c, "appmaster", 0);
+        break;
+    case 1:
+        if (*workers_left > 1 && c->workers[any]) {
+            victim = c->worker_procs[any];
+            --*workers_left;
+        }
+        break;
+    default:
+        victim = realm_process(c, "executor", (uint32_t)rng_below(rng, REALM_WORKERS));
+        break;
+    }
+    if (victim) {
+        sim_kill(victim);
+    }
+}
+
+static void check_end(struct realm *c, uint64_t seed, int state)
+{
+    bool said = c->summary.error[0] != '\0';
+
+    if (state != APP_FINISHED && !(state == APP_FAILED && said)) {
+        GP_TEST_FAIL("seed %d: it is %d, \"%s\"", (int)seed, state, c->summary.error);
+    }
+}
+
+/* It ends, it says why, it leaves nothing behind, and the cluster goes on. */
+GP_TEST(jobs, come_to_an_end_whatever_dies)
+{
+    for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
+        struct realm c = {0};
+        uint32_t workers_left = REALM_WORKERS;
+        struct rng rng;
+
+        rng_init(&rng, seed);
+        realm_begin(&c, seed);
+        GP_REQUIRE_EQ(realm_submit(&c, (uint32_t)rng_below(&rng, 3), some), 0);
+        for (int strikes = 1 + (int)rng_below(&rng, 3); strikes > 0; strikes--) {
+            realm_run_ms(&c, (int64_t)rng_below(&rng, 80));
+            strike(&c, &rng, &workers_left);
+        }
+        check_end(&c, seed, realm_wait_end(&c, 60000));
+        check_quiet(&c);
+        GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+        realm_end(&c);
+    }
+}
+
+/* Connections that break, do not come about or are slow. */
+GP_TEST(jobs, come_to_an_end_on_a_bad_network)
+{
+    uint32_t finished = 0;
+
+    for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
+        struct realm c = {.faults = {.connect_refused = 0.05,
+                                     .stream_reset = seed % 2 ? 0.002 : 0,
+                                     .segment_delayed = 0.05}};
+        int state;
+
+        realm_begin(&c, seed);
+        if (realm_submit(&c, 0, some) >= 0) {
+            state = realm_wait_end(&c, 120000);
+            check_end(&c, seed, state);
+            finished += state == APP_FINISHED;
+        }
+        realm_end(&c);
+    }
+    GP_CHECK(finished > SEEDS);
+}
