@@ -71,7 +71,7 @@ static int read_port(const struct options *options, uint64_t otherwise, uint32_t
 struct local {
     struct gpd gpd;
     struct data_dir dir;
-    uint32_t tcp_port;
+    uint32_t tcp_port = 0;
     uint32_t worker_count;
     struct master *master;
     struct worker *workers[WORKERS_LOCAL_MAX];
@@ -196,7 +196,7 @@ int gpd_local(const struct command_spec *spec, const struct options *options, vo
 static int master_begin(struct gpd *g, struct data_dir *dir, const struct options *options,
                         struct master **ret, struct gp_error *err)
 {
-    uint32_t tcp_port;
+    uint32_t tcp_port = 0;
     char name[32] = "master";
     int rc = gpd_configure(g, options, err);
 
