@@ -71,7 +71,7 @@ static int read_port(const struct options *options, uint64_t otherwise, uint32_t
 struct local {
     struct gpd gpd;
     struct data_dir dir;
-    uint32_t tcp_port = 0;
+    uint32_t tcp_port;
     uint32_t worker_count;
     struct master *master;
     struct worker *workers[WORKERS_LOCAL_MAX];
