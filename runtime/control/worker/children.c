@@ -196,6 +196,9 @@ static void on_exited(void *user, const struct proc_exit *how)
     char name[16];
 
     take_line(child);
+    if (child->has_log) {
+        joblog_rest(&child->log); /* it may be kept for long */
+    }
     if (how->signal != 0 && child->crash.found) {
         find_symbol(w, &child->crash);
         crash_text(&child->crash, crash, sizeof crash);

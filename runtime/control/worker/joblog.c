@@ -24,13 +24,53 @@ int joblog_open(struct joblog *log, const struct port *port, const char *path, u
     return start_file(log, err);
 }
 
+static void close_files(struct joblog *log)
+{
+    log->port->fs->close(log->port->world, log->file);
+    log->port->fs->close(log->port->world, log->old);
+    log->file = NULL;
+    log->old = NULL;
+}
+
 void joblog_close(struct joblog *log)
 {
     if (log->port) {
-        log->port->fs->close(log->port->world, log->file);
-        log->port->fs->close(log->port->world, log->old);
+        close_files(log);
     }
     *log = (struct joblog){0};
+}
+
+void joblog_rest(struct joblog *log)
+{
+    log->is_resting = true;
+    close_files(log);
+}
+
+static void format_old_path(const struct joblog *log, char path[JOBLOG_PATH_MAX])
+{
+    (void)str_format(path, JOBLOG_PATH_MAX, "%s.old", log->path);
+}
+
+static int wake(struct joblog *log)
+{
+    const struct port *port = log->port;
+    char old_path[JOBLOG_PATH_MAX];
+    int rc;
+
+    if (!log->is_resting) {
+        return 0;
+    }
+    format_old_path(log, old_path);
+    rc = port->fs->open(port->world, log->path, FS_READ | FS_WRITE, 0600, &log->file, NULL);
+    if (rc >= 0 && log->has_old) {
+        rc = port->fs->open(port->world, old_path, FS_READ, 0600, &log->old, NULL);
+    }
+    if (rc < 0) {
+        close_files(log);
+        return rc;
+    }
+    log->is_resting = false;
+    return 0;
 }
 
 static int rotate(struct joblog *log)
@@ -38,11 +78,13 @@ static int rotate(struct joblog *log)
     char old_path[JOBLOG_PATH_MAX];
     int rc;
 
-    (void)str_format(old_path, sizeof old_path, "%s.old", log->path);
+    format_old_path(log, old_path);
     log->port->fs->close(log->port->world, log->old);
     log->old = log->file; /* an open file follows its rename */
     log->old_start = log->start;
+    log->has_old = true;
     log->file = NULL;
+    log->start = log->end; /* also when no new file comes */
     rc = log->port->fs->rename(log->port->world, log->path, old_path, NULL);
     if (rc >= 0) {
         rc = start_file(log, NULL);
@@ -52,10 +94,11 @@ static int rotate(struct joblog *log)
 
 int joblog_append(struct joblog *log, const char *ptr, size_t len)
 {
-    while (len > 0) {
+    int rc = wake(log);
+
+    while (rc >= 0 && len > 0) {
         uint64_t room;
         size_t n;
-        int rc = 0;
         if (!log->file || log->end - log->start == log->file_max) {
             rc = log->file ? rotate(log) : start_file(log, NULL);
         }
@@ -72,15 +115,19 @@ int joblog_append(struct joblog *log, const char *ptr, size_t len)
         ptr += n;
         len -= n;
     }
-    return 0;
+    return rc;
 }
 
 int joblog_read(struct joblog *log, uint64_t *offset, size_t max, struct buf *out,
                 uint64_t *ret_skipped)
 {
-    uint64_t first = log->old ? log->old_start : log->start;
+    uint64_t first = log->has_old ? log->old_start : log->start;
     uint64_t at = *offset > log->end ? log->end : *offset;
+    int rc = wake(log);
 
+    if (rc < 0) {
+        return rc;
+    }
     *ret_skipped = at < first ? first - at : 0;
     at += *ret_skipped;
     while (max > 0 && at < log->end) {
@@ -90,7 +137,6 @@ int joblog_read(struct joblog *log, uint64_t *offset, size_t max, struct buf *ou
         size_t n = max < READ_BLOCK_BYTES ? max : READ_BLOCK_BYTES;
         void *space;
         int64_t got;
-        int rc;
 
         n = left < n ? (size_t)left : n;
         rc = buf_reserve(out, n, &space);

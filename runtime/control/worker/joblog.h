@@ -8,6 +8,7 @@
 #ifndef CONTROL_WORKER_JOBLOG_H
 #define CONTROL_WORKER_JOBLOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -20,6 +21,8 @@ struct joblog {
     const struct port *port;
     struct file *file;
     struct file *old; /* open for reading, or NULL */
+    bool is_resting;  /* both are closed and will be opened when needed */
+    bool has_old;
     uint64_t file_max;
     uint64_t old_start; /* offset of the first byte of .old */
     uint64_t start;     /* offset of the first byte of the current file */
@@ -33,6 +36,9 @@ int joblog_open(struct joblog *log, const struct port *port, const char *path, u
 
 /* Closes; the files stay. Zeroed is fine. */
 void joblog_close(struct joblog *log);
+
+/* Gives the descriptors back until the next append or read. */
+void joblog_rest(struct joblog *log);
 
 /* Adds bytes; when the disk refuses, they are lost and that is all (negative is returned). */
 int joblog_append(struct joblog *log, const char *ptr, size_t len);

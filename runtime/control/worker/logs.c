@@ -57,6 +57,9 @@ static void answer(struct worker *w, const struct log_waiter *waiter, struct chi
     }
     free(text.text);
     buf_deinit(&bytes);
+    if (!child->proc) {
+        joblog_rest(&child->log);
+    }
 }
 
 static void set_timer(struct worker *w)

@@ -51,6 +51,27 @@ GP_TEST(joblog, keeps_the_last_bytes_and_their_offsets)
     desk_end(&desk);
 }
 
+/* Logs of children that ended are kept by the hundred. */
+GP_TEST(joblog, needs_no_file_open_to_be_kept)
+{
+    struct desk desk;
+    struct joblog log;
+
+    desk_begin(&desk);
+    GP_REQUIRE_EQ(joblog_open(&log, desk.port, "/log", 4, NULL), 0);
+    GP_CHECK_EQ(joblog_append(&log, "abcdefghij", 10), 0);
+    joblog_rest(&log);
+    GP_CHECK(log.file == NULL && log.old == NULL);
+    read_is(&log, 0, 100, "efghij", 4);
+    joblog_rest(&log);
+    joblog_rest(&log);
+    GP_CHECK_EQ(joblog_append(&log, "klm", 3), 0);
+    read_is(&log, 0, 100, "ijklm", 8);
+    joblog_rest(&log);
+    joblog_close(&log);
+    desk_end(&desk);
+}
+
 GP_TEST(joblog, starts_anew_when_opened_again)
 {
     struct desk desk;
@@ -88,7 +109,7 @@ GP_TEST(joblog, holds_any_pieces_within_its_bounds)
         n = n < TOTAL - at ? n : TOTAL - at;
         GP_REQUIRE_EQ(joblog_append(&log, text + at, n), 0);
         at += n;
-        first = log.old ? log.old_start : 0;
+        first = log.has_old ? log.old_start : 0;
         GP_REQUIRE(at - first <= 2u * FILE_MAX);
         GP_REQUIRE(at - first >= (at < FILE_MAX ? at : FILE_MAX));
         text[at] = '\0';
