@@ -291,6 +291,11 @@ void edge_crash_thread_begin(struct edge_crash_stack *stack, const struct crash_
     crash_note = note;
 }
 
+void edge_crash_thread_note(const struct crash_note *note)
+{
+    crash_note = note;
+}
+
 void edge_crash_thread_end(struct edge_crash_stack *stack)
 {
     crash_note = NULL;

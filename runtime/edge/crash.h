@@ -39,6 +39,9 @@ void edge_crash_begin(void);
 void edge_crash_thread_begin(struct edge_crash_stack *stack, const struct crash_note *note);
 void edge_crash_thread_end(struct edge_crash_stack *stack);
 
+/* Another note for the calling thread; NULL: none. */
+void edge_crash_thread_note(const struct crash_note *note);
+
 /*
  * Which mapped file an address is in, by asking the kernel; safe inside a signal handler. Writes at
  * most cap bytes of path, terminated. 0, or negative when it is in none.

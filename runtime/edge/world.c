@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "edge/crash.h"
 #include "edge/fs.h"
 #include "edge/fs_path.h"
 #include "edge/json.h"
@@ -23,6 +24,7 @@ struct edge_world {
     struct port port;
     struct edge_options options;
     struct edge_loop loop;
+    struct crash_note note;
     atomic_bool stopped;
 };
 
@@ -137,7 +139,9 @@ int edge_world_new(const struct edge_options *options, struct edge_world **ret,
         .loop = &w->loop.base,
         .log = w->options.log,
         .env = w->options.env,
+        .crash_note = &w->note,
     };
+    edge_crash_thread_note(&w->note);
     *ret = w;
     return 0;
 }
@@ -149,6 +153,7 @@ void edge_world_free(struct edge_world *world)
     }
     edge_loop_drain(&world->loop);
     edge_loop_deinit(&world->loop);
+    edge_crash_thread_note(NULL);
     free(world);
 }
 

@@ -120,18 +120,26 @@ int plugin_load(const struct port *port, const char *path, const struct gp_host 
     int rc = read_note(port, path, host, &note, err);
 
     if (rc >= 0) {
+        port_enter(port, note.name, "load"); /* constructors */
         rc = port_plugin_open(port, path, &plugin.file, &plugin.entry, err);
     }
     if (rc >= 0) {
         rc = check_entry(plugin.entry, &note, err);
     }
-    if (rc >= 0 && plugin.entry->init && plugin.entry->init(host) != GP_OK) {
-        rc = gp_error_set(err, GP_EUSER, "its init function failed");
+    if (rc >= 0 && plugin.entry->init) {
+        port_enter(port, note.name, "init");
+        rc = plugin.entry->init(host) == GP_OK
+                 ? 0
+                 : gp_error_set(err, GP_EUSER, "its init function failed");
     }
     if (rc >= 0) {
         plugin.initialised = true;
+        port_enter(port, note.name, "get_factory");
         plugin.catalog = plugin.entry->get_factory(GP_FACTORY_CATALOG);
         plugin.app = plugin.entry->get_factory(GP_FACTORY_APP);
+    }
+    port_enter(port, NULL, NULL);
+    if (rc >= 0) {
         rc = check_catalog(plugin.catalog, err);
     }
     if (rc < 0) {
@@ -146,7 +154,9 @@ int plugin_load(const struct port *port, const char *path, const struct gp_host 
 void plugin_unload(const struct port *port, struct plugin *plugin)
 {
     if (plugin->initialised && plugin->entry->deinit) {
+        port_enter(port, plugin->entry->name, "deinit");
         plugin->entry->deinit();
+        port_enter(port, NULL, NULL);
     }
     port_plugin_close(port, plugin->file);
     *plugin = (struct plugin){0};

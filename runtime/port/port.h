@@ -52,7 +52,19 @@ struct port {
     /* What the parent gave in proc_spec.env, NULL-terminated; NULL: nothing. The real world takes it
      * out of the environment at start, so that grandchildren and /proc do not show it. */
     const char *const *env;
+    /* What user code the main thread is inside of; NULL: nobody asks. See port_enter(). */
+    struct crash_note *crash_note;
 };
+
+/* The main thread is about to call this function of a plugin; NULL: it is out again. For the crash
+ * handler, which names it. The texts live until then. Lanes have notes of their own. */
+static inline void port_enter(const struct port *port, const char *plugin, const char *function)
+{
+    if (port->crash_note != NULL) {
+        port->crash_note->plugin = plugin;
+        port->crash_note->function = function;
+    }
+}
 
 /* The value of NAME in port->env, or NULL. Borrowed as long as the port. */
 static inline const char *port_env(const struct port *port, const char *name)

@@ -217,9 +217,11 @@ static int build(struct appmaster *am, struct gp_error *err)
     if (rc < 0) {
         return gp_error_set(err, rc, "building the graph");
     }
+    port_enter(am->port, am->plugins[0].entry->name, "build");
     if (am->plugins[0].app->build(build_service(am->build)) != GP_OK) {
         build_refused(am->build); /* build_finish() tells why */
     }
+    port_enter(am->port, NULL, NULL);
     return 0;
 }
 

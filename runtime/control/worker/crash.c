@@ -91,7 +91,10 @@ void crash_text(const struct crash *crash, char *text, size_t cap)
     if (crash->symbol[0]) {
         (void)str_format(symbol, sizeof symbol, " in %s()", crash->symbol);
     }
-    if (crash->function[0]) {
+    if (crash->function[0] && (!crash->processor[0] || strcmp(crash->processor, "?") == 0)) {
+        (void)str_format(place, sizeof place, ", plugin %s, in its %s()", crash->plugin,
+                         crash->function);
+    } else if (crash->function[0]) {
         (void)str_format(place, sizeof place, ", plugin %s, processor %s, task %u, in its %s()",
                          crash->plugin, crash->processor, crash->task, crash->function);
     }

@@ -21,6 +21,19 @@ GP_TEST(crash, reads_the_line_of_the_handler)
         "SIGSEGV in split_line(), plugin wordcount, processor split, task 3, in its process()");
 }
 
+/* build() belongs to no processor. */
+GP_TEST(crash, names_the_plugin_alone_outside_of_tasks)
+{
+    struct crash crash;
+    char text[CRASH_TEXT_MAX];
+
+    GP_REQUIRE(crash_parse(GP_STR("gearpump: crash signal=8 name=SIGFPE plugin=wordcount "
+                                  "processor=? function=build task=0"),
+                           &crash));
+    crash_text(&crash, text, sizeof text);
+    GP_CHECK_STR_EQ(text, "SIGFPE, plugin wordcount, in its build()");
+}
+
 GP_TEST(crash, takes_no_other_line)
 {
     struct crash crash;
