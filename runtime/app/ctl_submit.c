@@ -4,6 +4,8 @@
  * Waiting ends early at an interrupt or --timeout: the job runs on, and the error says how to follow
  * it.
  */
+#include <unistd.h>
+
 #include "app/ctl.h"
 #include "app/follow.h"
 #include "app/job.h"
@@ -26,7 +28,6 @@ static int print_id(const struct submitting *s)
 
     if (!s->ctl->json) {
         (void)printf("%u\n", s->id);
-        (void)fflush(stdout); /* before a wait */
         return EXIT_STATUS_OK;
     }
     tree_begin(&t);
@@ -54,8 +55,8 @@ static int wait_and_print(struct submitting *s)
     int status = EXIT_STATUS_OK;
     int rc;
 
-    if (!s->ctl->json) {
-        (void)print_id(s);
+    if (isatty(STDERR_FILENO) != 0) { /* for who waits in front of it */
+        ctl_say(s->ctl, "%s runs as application %u", job_name(&s->job), s->id);
     }
     (void)str_format(hint, sizeof hint, "gpctl logs %u", s->id);
     rc = follow_to_end(s->ctl, s->id, s->deadline_ns, &s->err);

@@ -102,7 +102,8 @@ static int print_end(const struct ending *e, const struct description *d)
     if (app->state != APP_FINISHED) {
         return print_failed(e, app);
     }
-    (void)printf("%s finished in %s\n", app->name, units_duration(show_run_ns(app, 0), run));
+    ctl_say(e->ctl, "%s (id %u) finished in %s", app->name, app->id,
+            units_duration(show_run_ns(app, 0), run));
     return describe_print_totals(d, stdout) < 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
 }
 

@@ -220,7 +220,7 @@ int main(int argc, char **argv)
         return show_help(NULL, &options, NULL);
     }
     if (!command) {
-        (void)gp_error_set(&err, GP_EINVAL, "no command was given");
+        (void)gp_error_set(&err, GP_EINVAL, "no command was given, such as submit or list");
         return usage_error(&options, &err);
     }
     ctl_open(&ctl, &options);

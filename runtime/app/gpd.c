@@ -211,7 +211,7 @@ int main(int argc, char **argv)
         return show_help(NULL, &options, NULL);
     }
     if (!command) {
-        (void)gp_error_set(&err, GP_EINVAL, "no role or command was given");
+        (void)gp_error_set(&err, GP_EINVAL, "no role or command was given, such as local");
         return usage_error(&err);
     }
     return command->run(command, &options, NULL);

@@ -54,7 +54,10 @@ struct value *show_app(const struct msg_app_summary *app)
 
 struct value *show_worker(const struct msg_worker_info *worker)
 {
-    return encode(&msg_worker_info_fields, worker);
+    struct value *v = encode(&msg_worker_info_fields, worker);
+
+    value_free(v ? value_steal(v, GP_STR("version")) : NULL);
+    return v;
 }
 
 const char *show_master_role(uint32_t role)
