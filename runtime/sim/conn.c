@@ -125,6 +125,8 @@ struct sim_conn *sim_conn_new(struct sim_stream *client)
     if (conn == NULL) {
         return NULL;
     }
+    list_node_init(&conn->node);
+    list_push_back(&l->sim->conns, &conn->node);
     conn->sim = l->sim;
     conn->id = ++l->sim->conn_count;
     conn->end[0] = client;
@@ -157,6 +159,7 @@ void sim_conn_join(struct sim_conn *conn, struct sim_stream *server)
 
 static void conn_free(struct sim_conn *conn)
 {
+    list_remove(&conn->node);
     for (unsigned i = 0; i < 2; i++) {
         sim_cancel(conn->sim, &conn->way[i].arrival);
         sim_cancel(conn->sim, &conn->way[i].room);
@@ -216,4 +219,21 @@ void sim_conn_break(struct sim_conn *conn)
 {
     send_reset(way_of(conn, 0));
     send_reset(way_of(conn, 1));
+}
+
+uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b)
+{
+    uint32_t count = 0;
+
+    LIST_FOREACH (node, &a->sim->conns) {
+        struct sim_conn *conn = LIST_ENTRY(node, struct sim_conn, node);
+        bool is_theirs = (conn->pid[0] == a->pid && conn->pid[1] == b->pid) ||
+                         (conn->pid[0] == b->pid && conn->pid[1] == a->pid);
+
+        if (is_theirs && conn->end[0] != NULL && conn->end[1] != NULL) {
+            sim_conn_break(conn);
+            count++;
+        }
+    }
+    return count;
 }

@@ -27,6 +27,7 @@ struct sim_way {
 };
 
 struct sim_conn {
+    struct list_node node; /* in sim->conns */
     struct sim *sim;
     uint32_t id;
     struct sim_host *host[2];

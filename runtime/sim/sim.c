@@ -47,6 +47,7 @@ int sim_new(const struct sim_options *options, struct sim **ret)
     list_init(&sim->hosts);
     list_init(&sim->procs);
     list_init(&sim->doomed);
+    list_init(&sim->conns);
     sim->start_ns = SIM_S;
     sim->now_ns = sim->start_ns;
     *ret = sim;

@@ -149,6 +149,10 @@ void sim_cut(struct sim_host *a, struct sim_host *b);
 void sim_cut_oneway(struct sim_host *from, struct sim_host *to);
 void sim_heal(struct sim_host *a, struct sim_host *b); /* both ways */
 
+/* Breaks every connection between two processes, as a router that forgot them: each side meets a
+ * reset, bytes under way are lost, connecting again is possible. How many there were. */
+uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b);
+
 /* ---- running ---- */
 
 /*

@@ -35,6 +35,7 @@ struct sim {
     struct list hosts;
     struct list procs;
     struct list doomed; /* processes to be ended once the current step is over */
+    struct list conns;
     uint32_t host_count;
     uint32_t proc_count;
     uint32_t loop_count;

@@ -103,6 +103,33 @@ GP_TEST(net, has_faults)
     GP_CHECK(codes[3] > 0);
 }
 
+/* Only what is between these two breaks, and who comes again is served. */
+GP_TEST(net, breaks_the_connections_of_two_processes)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct town town;
+        struct sim_options options;
+        struct sim_proc *server;
+        struct sim_proc *client;
+        struct sim_proc *other;
+
+        options = town_options(&town, seed);
+        town_begin(&town, &options);
+        server = town_spawn(&town, 0, "server");
+        GP_CHECK_EQ(sim_run_for(town.sim, 20 * MS, NULL), 0);
+        client = town_spawn(&town, 1, "client 10.0.0.1 20000000");
+        other = town_spawn(&town, 1, "client 10.0.0.1 20000");
+        GP_CHECK_EQ(sim_reset(client, server), 0);
+        GP_CHECK_EQ(sim_run_for(town.sim, 30 * MS, NULL), 0);
+        GP_CHECK_EQ(sim_reset(other, client), 0);
+        GP_CHECK_EQ(sim_reset(client, server), 1);
+        GP_CHECK_EQ(town_wait(&town, client), 2);
+        GP_CHECK_EQ(town_wait(&town, other), 0);
+        GP_CHECK_EQ(town_wait(&town, town_spawn(&town, 1, "client 10.0.0.1 100")), 0);
+        town_end(&town);
+    }
+}
+
 GP_TEST(net, has_disks_that_fail)
 {
     struct town town;
