@@ -97,7 +97,7 @@ static const struct field app_page_items[] = {
 const struct fields msg_app_page_fields = FIELDS("app_page", struct msg_app_page, app_page_items);
 
 static const struct field app_ref_items[] = {
-    TEXT(struct msg_app_ref, app, FULL, MSG_APP_NAME_MAX, "id or name"),
+    TEXT(struct msg_app_ref, app, FULL, MSG_APP_REF_MAX, "id or name"),
 };
 const struct fields msg_app_ref_fields = FIELDS("app_ref", struct msg_app_ref, app_ref_items);
 
@@ -179,7 +179,7 @@ const struct fields msg_app_description_fields =
     FIELDS("app_description", struct msg_app_description, app_description_items);
 
 static const struct field app_wait_items[] = {
-    TEXT(struct msg_app_wait, app, FULL, MSG_APP_NAME_MAX, "id or name"),
+    TEXT(struct msg_app_wait, app, FULL, MSG_APP_REF_MAX, "id or name"),
     FIELD_U64(struct msg_app_wait, seen_version, MAY, "of the last answer; 0 at first"),
     COUNT(struct msg_app_wait, timeout_ms, MAY, 600000, "answer after this long in any case"),
 };

@@ -9,6 +9,7 @@
 #define MSG_ADDRESS_MAX    136u
 #define MSG_HOST_MAX       255u
 #define MSG_APP_NAME_MAX   63u
+#define MSG_APP_REF_MAX    255u /* what a person may take for a name */
 #define MSG_ERROR_MAX      2048u
 #define MSG_REQUEST_ID_MAX 64u
 #define MSG_SHA256_HEX     64u
