@@ -58,6 +58,7 @@ struct worker {
     struct peer *master; /* dialled for ever */
     struct timer *register_timer;
     bool registered;
+    struct log_limit unreachable;
     uint32_t id;
     char name[MSG_ADDRESS_MAX];
     char address[NET_ADDR_MAX];

@@ -13,6 +13,7 @@
 
 #define REGISTER_AGAIN_NS  1000000000
 #define REPORT_INTERVAL_NS 100000000
+#define LOG_INTERVAL_NS    30000000000
 
 /* ---- news for the master ---- */
 
@@ -41,6 +42,7 @@ static void on_report_timer(void *user)
     struct worker *w = user;
 
     w->report_due = false;
+    w->unreachable.interval_ns = LOG_INTERVAL_NS;
     w->reported_ns = loop_now_ns(w->port->loop);
     if (w->registered) {
         send_report(w);
@@ -147,6 +149,22 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
         if (grant && grant->appmaster == peer_id(peer)) {
             grant->appmaster = 0;
         }
+    }
+}
+
+/* Somebody may be waiting for this worker: says what is in its way, now and then. */
+static void on_unreachable(void *user, struct peer *peer, const struct gp_error *why)
+{
+    struct worker *w = user;
+    uint64_t held_back;
+
+    if (peer == w->master &&
+        log_limit_pass(&w->unreachable, loop_now_ns(w->port->loop), &held_back)) {
+        LOG_WARN(worker_log(w), "master.unreachable", KV_STR("why", why->text),
+                 KV_STR("hint", why->code == GP_EACCES
+                                    ? "master and worker need the same cluster.secret_file"
+                                    : "it is looked for until it comes: see cluster.masters"),
+                 KV_U64("held_back", held_back));
     }
 }
 
@@ -280,6 +298,7 @@ static const struct endpoint_events events = {
     .on_up = on_up,
     .on_down = on_down,
     .on_message = on_message,
+    .on_unreachable = on_unreachable,
     .key_find = on_key_find,
 };
 

@@ -13,9 +13,10 @@
  * application loses its grant, its children are asked to end, and killed STOP_TIMEOUT_NS later.
  *
  * One loop, one thread. Everything through port.
- * Events logged: worker.started, worker.registered, worker.refused, master.lost, grant.accepted,
- * grant.refused, grant.revoked, artefact.fetched, artefact.fetch_failed, appmaster.launched,
- * executor.launched, process.launch_failed, process.exited, process.crashed, process.killed.
+ * Events logged: worker.started, worker.registered, worker.refused, master.lost, master.unreachable,
+ * grant.accepted, grant.refused, grant.revoked, artefact.fetched, artefact.fetch_failed,
+ * artefact.damaged, appmaster.launched, executor.launched, process.launch_failed, process.exited,
+ * process.crashed, process.killed, process.log_failed.
  */
 #ifndef CONTROL_WORKER_WORKER_H
 #define CONTROL_WORKER_WORKER_H
