@@ -29,7 +29,7 @@ class Quickstart(harness.Case):
         result = self.ok(self.execute(["sh", self.script, first, second], timeout=QUICKSTART_S))
         counted = re.findall(r"(?m)^\s*(\d+)\s+(\S+)$", result.out)
         self.assertEqual([("3", "be"), ("2", "to")], counted[:2])
-        self.assertEqual(9, len(counted))
+        self.assertEqual(8, len(counted))
         for step in ("build", "cluster", "WordCount"):
             self.assertRegex(result.out, rf"(?m){step}.*\d+ ms$")
         self.again_with_the_default()

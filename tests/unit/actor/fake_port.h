@@ -31,7 +31,7 @@ struct fake {
 };
 
 /* Not 0 while the world itself allocates: tests that refuse memory leave it alone. */
-extern unsigned fake_allocating;
+extern volatile unsigned fake_allocating;
 
 void fake_init(struct fake *f);
 
