@@ -199,7 +199,7 @@ static void refuse_proof(struct conn *conn)
     const char *key = conn->greeting->key_id;
     struct gp_error err;
 
-    (void)gp_error_set(&err, GP_EACCES, "%s and %s do not hold the same key \"%s\"",
+    (void)gp_error_set(&err, GP_EACCES, "%s and %s do not have the same secret for \"%s\"",
                        conn->setup->identity->name, conn->peer.name, key);
     if (strcmp(key, HELLO_KEY_CLUSTER) == 0) {
         gp_error_hint(&err, "give both the same cluster.secret_file");

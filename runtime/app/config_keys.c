@@ -95,10 +95,11 @@ static const struct fields limits_fields = FIELDS("limits", struct config_limits
 static const char *const edge_names[] = {"auto", "unix", "tcp", NULL};
 
 static const struct field data_items[] = {
-    KEY_ENUM(struct config_data, edge, edge_names, "auto",
-             "How messages travel between lanes. auto: by pointer within a lane, by ring within a "
-             "process, by Unix socket within a host, by TCP else; the others force one way "
-             "everywhere, for tests."),
+    KEY_ENUM(
+        struct config_data, edge, edge_names, "auto",
+        "How messages travel from lane to lane. auto: by ring within a process, by Unix socket "
+        "within a host, by TCP else; the others force one way, for tests. Within a lane they "
+        "go by pointer in any case."),
     KEY_SIZE(struct config_data, batch_bytes, 4 * KIB, 65408, "65408B",
              "A batch leaves when it has grown to this size, frame header included."),
     KEY_SIZE(struct config_data, window_bytes, 4 * KIB, 64 * MIB, "1MiB",

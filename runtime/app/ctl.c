@@ -190,6 +190,18 @@ int ctl_ask(struct ctl *ctl, uint16_t type, const void *msg, ctl_answer_fn fn, v
     return ctl_ask_for(ctl, type, msg, CTL_ASK_TIMEOUT_NS, fn, user, err);
 }
 
+int ctl_app_ref(const struct options *options, struct msg_app_ref *ret, struct gp_error *err)
+{
+    size_t len = strlen(options->operands[0]);
+
+    if (len == 0 || len > MSG_APP_NAME_MAX) {
+        return gp_error_set(err, GP_EINVAL, "a name has 1 to %u bytes, this one %zu",
+                            MSG_APP_NAME_MAX, len);
+    }
+    ret->app = (char *)(uintptr_t)options->operands[0];
+    return 0;
+}
+
 /* ---- printing ---- */
 
 /* What to try when the error itself does not say. */

@@ -76,6 +76,10 @@ int ctl_ask_for(struct ctl *ctl, uint16_t type, const void *msg, int64_t timeout
 /* Runs the loop until *done or an interrupt, which is GP_ECANCELED. */
 int ctl_run_until(struct ctl *ctl, const bool *done);
 
+/* The application that operand 0 names, as a reference for the master. GP_EINVAL: nothing can be
+ * called so. */
+int ctl_app_ref(const struct options *options, struct msg_app_ref *ret, struct gp_error *err);
+
 /* ---- printing ---- */
 
 /* Three lines, or JSON; the exit code. what: printf style. */

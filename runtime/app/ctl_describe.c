@@ -36,11 +36,14 @@ int ctl_describe(const struct command_spec *spec, const struct options *options,
 {
     struct ctl *ctl = context;
     struct gp_error err = {0};
-    struct msg_app_ref ask = {.app = (char *)(uintptr_t)options->operands[0]};
+    struct msg_app_ref ask;
     struct describing g = {ctl, &err, EXIT_STATUS_OK};
-    int rc = ctl_connect(ctl, &err);
+    int rc = ctl_app_ref(options, &ask, &err);
 
     (void)spec;
+    if (rc == 0) {
+        rc = ctl_connect(ctl, &err);
+    }
     if (rc == 0) {
         rc = ctl_ask(ctl, MSG_APP_DESCRIBE, &ask, on_description, &g, &err);
     }
@@ -71,11 +74,14 @@ int ctl_kill(const struct command_spec *spec, const struct options *options, voi
 {
     struct ctl *ctl = context;
     struct gp_error err = {0};
-    struct msg_app_ref ask = {.app = (char *)(uintptr_t)options->operands[0]};
+    struct msg_app_ref ask;
     struct describing g = {ctl, &err, EXIT_STATUS_OK};
-    int rc = ctl_connect(ctl, &err);
+    int rc = ctl_app_ref(options, &ask, &err);
 
     (void)spec;
+    if (rc == 0) {
+        rc = ctl_connect(ctl, &err);
+    }
     if (rc == 0) {
         rc = ctl_ask_for(ctl, MSG_APP_KILL, &ask, KILL_TIMEOUT_NS, on_killed, &g, &err);
     }

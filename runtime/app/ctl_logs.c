@@ -36,7 +36,7 @@ struct source {
 
 struct reading {
     struct ctl *ctl;
-    const char *app;                /* as the user named it */
+    struct msg_app_ref ref;         /* as the user named it */
     struct msg_app_summary summary; /* id and state alone */
     char id_text[16];
     uint64_t version;
@@ -249,7 +249,7 @@ static int on_change(void *user, const void *msg)
 /* Describes; when following a job that is not placed yet, waits until it is. */
 static int find_sources(struct reading *r)
 {
-    struct msg_app_ref ref = {.app = (char *)(uintptr_t)r->app};
+    struct msg_app_ref ref = r->ref;
     int rc = 0;
 
     for (;;) {
@@ -332,7 +332,6 @@ int ctl_logs(const struct command_spec *spec, const struct options *options, voi
 {
     struct ctl *ctl = context;
     struct reading r = {.ctl = ctl,
-                        .app = options->operands[0],
                         .follow = options_has(options, "follow"),
                         .is_terminal = isatty(STDOUT_FILENO) != 0};
     uint64_t executor = 0;
@@ -340,6 +339,9 @@ int ctl_logs(const struct command_spec *spec, const struct options *options, voi
 
     (void)spec;
     r.executor_wanted = options_has(options, "executor") ? (int64_t)executor : -1;
+    if (rc == 0) {
+        rc = ctl_app_ref(options, &r.ref, &r.err);
+    }
     if (rc == 0) {
         rc = ctl_connect(ctl, &r.err);
     }
@@ -356,5 +358,6 @@ int ctl_logs(const struct command_spec *spec, const struct options *options, voi
     if (rc == GP_ECANCELED) {
         return EXIT_STATUS_INTERRUPTED;
     }
-    return rc < 0 ? ctl_fail(ctl, &r.err, "cannot read the log of %s", r.app) : EXIT_STATUS_OK;
+    return rc < 0 ? ctl_fail(ctl, &r.err, "cannot read the log of %s", options->operands[0])
+                  : EXIT_STATUS_OK;
 }

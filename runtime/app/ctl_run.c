@@ -35,6 +35,7 @@ static int configure(struct running *r, const struct options *options)
         {"advertise", "", "run"},
         {"worker.name", "", "run"},
         {"worker.slots", "100000", "run"},
+        {"log.format", r->ctl->json ? "json" : "text", "run"},
         {"worker.lanes", lanes ? lanes : "0", "--lanes"},
     };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "control/limits.h"
 
 static uint32_t count_of(const struct options *options, const char *flag)
 {
@@ -91,7 +92,7 @@ int job_init(struct job *job, const struct options *options, struct gp_error *er
     int rc;
 
     *job = (struct job){0};
-    rc = options_u64(options, "executors", 1, MSG_EXECUTORS_MAX, 0, &executors, err);
+    rc = options_u64(options, "executors", 1, EXECUTORS_MAX, 0, &executors, err);
     if (rc == 0) {
         rc = read_name(job, options, err);
     }

@@ -71,7 +71,7 @@ GP_TEST(handshake, refuses_another_secret_and_says_what_to_do)
 
     meet(&m);
     m.client.secret = "open barley";
-    check_refused(&m, &(struct dial_spec){.key = "cluster"}, GP_EACCES, "same key");
+    check_refused(&m, &(struct dial_spec){.key = "cluster"}, GP_EACCES, "same secret");
     GP_CHECK(strstr(m.client.why.hint, "secret_file") != NULL);
     GP_CHECK_EQ(endpoint_counts(m.server.ep)->handshakes_failed, 1);
     GP_CHECK(fake_logged(&m.f, "actor.handshake_failed"));
