@@ -195,6 +195,27 @@ static bool all_registered(struct realm *c)
     return c->client && c->master && master_worker_count(c->master) == REALM_WORKERS;
 }
 
+static bool is_over(const struct sim_proc *proc)
+{
+    struct proc_exit how;
+
+    return !proc || sim_proc_ended(proc, &how) == 0;
+}
+
+/* Starts what is not there, as a service manager does: a bad disk may end it again at once. */
+static void keep_going(struct realm *c)
+{
+    if (is_over(c->master_proc)) {
+        c->master_proc = spawn(c, 0, "master", NULL);
+    }
+    for (uint32_t i = 1; i <= REALM_WORKERS; i++) {
+        const char index[] = {(char)('0' + i), '\0'};
+        if (is_over(c->worker_procs[i])) {
+            c->worker_procs[i] = spawn(c, i, "worker", index);
+        }
+    }
+}
+
 void realm_begin(struct realm *c, uint64_t seed)
 {
     const bool verbose = getenv("GP_SIM_VERBOSE") != NULL;
@@ -217,13 +238,12 @@ void realm_begin(struct realm *c, uint64_t seed)
         GP_REQUIRE_EQ(sim_host_add(c->sim, address, &c->hosts[i]), 0);
     }
     put_job(c);
-    c->master_proc = spawn(c, 0, "master", NULL);
-    for (uint32_t i = 1; i <= REALM_WORKERS; i++) {
-        const char index[] = {(char)('0' + i), '\0'};
-        c->worker_procs[i] = spawn(c, i, "worker", index);
-    }
     (void)spawn(c, 0, "client", NULL);
-    GP_REQUIRE_EQ(realm_until(c, all_registered, 10000), 0);
+    for (int i = 0; i < 100 && !all_registered(c); i++) {
+        keep_going(c);
+        (void)realm_until(c, all_registered, 2000);
+    }
+    GP_REQUIRE(all_registered(c));
 }
 
 void realm_restart_master(struct realm *c)

@@ -346,3 +346,27 @@ GP_TEST(jobs, come_to_an_end_on_a_bad_network)
     }
     GP_CHECK(finished > SEEDS);
 }
+
+/* A disk that is full, or fails now and then, may cost a job; never the cluster. */
+GP_TEST(jobs, come_to_an_end_on_a_bad_disk)
+{
+    uint32_t finished = 0;
+
+    for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
+        struct realm c = {
+            .faults = {.disk_write_failed = seed % 2 ? 0.03 : 0, .disk_full = seed % 2 ? 0 : 0.03}};
+        int state;
+
+        realm_begin(&c, seed);
+        if (realm_submit(&c, 0, some) >= 0) {
+            state = realm_wait_end(&c, 120000);
+            check_end(&c, seed, state);
+            finished += state == APP_FINISHED;
+            check_quiet(&c);
+        } else {
+            GP_CHECK(c.err.text[0] != '\0');
+        }
+        realm_end(&c);
+    }
+    GP_CHECK(finished > SEEDS);
+}

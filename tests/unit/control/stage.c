@@ -341,10 +341,11 @@ void stage_end(struct stage *s)
 struct sim_proc *stage_spawn(struct stage *s, int host, const char *role, const char *arg)
 {
     const char *const args[] = {role, arg, NULL};
+    struct proc_exit how;
     struct sim_proc *proc;
 
     GP_REQUIRE_EQ(sim_spawn(s->hosts[host], args, &proc), 0);
-    STAGE_UNTIL(s, sim_proc_node(proc) != NULL || sim_proc_ended(proc, NULL) == 0);
+    STAGE_UNTIL(s, sim_proc_node(proc) != NULL || sim_proc_ended(proc, &how) == 0);
     if (strcmp(role, "worker") == 0) {
         s->worker_proc = proc;
     }
