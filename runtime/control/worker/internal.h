@@ -1,12 +1,13 @@
 /*
  * internal.h: the worker's own state, shared by its files and by nobody else.
  *
- *   worker.c    the node: connections, keys, registering, who may ask what
- *   launches.c  what is asked for and not running yet: plugins come first
- *   fetch.c     artefacts, from the master into the store
- *   children.c  processes: their start, output and end
- *   logs.c      what they wrote, for those who ask
- *   ledger.c    grants
+ *   worker_new.c  its beginning and its end
+ *   worker.c      the node: connections, keys, registering, who may ask what
+ *   launches.c    what is asked for and not running yet: plugins come first
+ *   fetch.c       artefacts, from the master into the store
+ *   children.c    processes: their start, output and end
+ *   logs.c        what they wrote, for those who ask
+ *   ledger.c      grants
  */
 #ifndef CONTROL_WORKER_INTERNAL_H
 #define CONTROL_WORKER_INTERNAL_H
@@ -19,12 +20,13 @@
 #include "control/worker/ledger.h"
 #include "control/worker/worker.h"
 
-#define LOGS_KEPT_MAX   128u /* of children that ended; the oldest goes */
-#define LOG_WAITERS_MAX 256u
-#define FETCHES_MAX     ARTEFACTS_INCOMING_MAX
-#define LAUNCHES_MAX    256u
-#define HOST_TEXT_MAX   256u
-#define OUTPUT_LINE_MAX 2048u /* longest line that is looked at */
+#define LOGS_KEPT_MAX      128u /* of children that ended; the oldest goes */
+#define LOG_WAITERS_MAX    256u
+#define FETCHES_MAX        ARTEFACTS_INCOMING_MAX
+#define LAUNCHES_MAX       256u
+#define HOST_TEXT_MAX      256u
+#define REPORT_INTERVAL_NS 100000000
+#define OUTPUT_LINE_MAX    2048u /* longest line that is looked at */
 
 /* A process, and after its end what is kept of it: its log. */
 struct child {
@@ -96,8 +98,13 @@ static inline const struct log *worker_log(const struct worker *w)
     return w->port->log;
 }
 
+/* ---- worker.c ---- */
+
 /* Something that the master should know has changed. */
 void worker_changed(struct worker *w);
+void worker_register(void *user);        /* of register_timer */
+void worker_on_report_timer(void *user); /* of report_timer */
+extern const struct endpoint_events worker_events;
 
 /* ---- launches.c ---- */
 

@@ -15,13 +15,19 @@
 
 enum launch_kind { LAUNCH_APPMASTER, LAUNCH_EXECUTOR, LAUNCH_NOTHING };
 
+/* Which process of which application. */
+struct wanted {
+    uint32_t app;
+    uint32_t executor;
+    uint32_t epoch;
+    uint32_t slots;
+};
+
 struct launch {
     struct list_node node; /* worker.launches */
     struct worker *worker;
     enum launch_kind kind;
-    uint32_t app; /* 0: of none */
-    uint32_t executor;
-    uint32_t slots;
+    struct wanted what;
     struct reply_token token;
     uint32_t fetching;
     struct msg_appmaster_launch appmaster;
@@ -117,17 +123,17 @@ static int start_process(const struct launch *l, struct child **ret, struct gp_e
 {
     struct worker *w = l->worker;
     const bool is_appmaster = l->kind == LAUNCH_APPMASTER;
-    const struct ledger_grant *grant = ledger_find(&w->ledger, l->app);
-    struct child_spec spec = {.app = l->app,
-                              .executor = l->executor,
-                              .epoch = is_appmaster ? l->appmaster.epoch : l->of_executor.epoch,
-                              .slots = l->slots,
+    const struct ledger_grant *grant = ledger_find(&w->ledger, l->what.app);
+    struct child_spec spec = {.app = l->what.app,
+                              .executor = l->what.executor,
+                              .epoch = l->what.epoch,
+                              .slots = l->what.slots,
                               .role = is_appmaster ? "appmaster" : "executor"};
     struct buf arg;
     int rc;
 
     if (!grant) {
-        return gp_error_set(err, GP_ESTATE, "the grant of application %u was revoked", l->app);
+        return gp_error_set(err, GP_ESTATE, "the grant of application %u was revoked", l->what.app);
     }
     buf_init(&arg, LAUNCH_ARG_MAX_BYTES);
     rc = is_appmaster ? print_appmaster(l, &arg) : print_executor(l, &arg);
@@ -155,8 +161,8 @@ static int go(struct launch *l, struct gp_error *err)
     }
     rc = start_process(l, &child, err);
     if (rc < 0) {
-        LOG_WARN(worker_log(w), "process.launch_failed", KV_U64("app", l->app),
-                 KV_U64("executor", l->executor), KV_STR("error", err->text));
+        LOG_WARN(worker_log(w), "process.launch_failed", KV_U64("app", l->what.app),
+                 KV_U64("executor", l->what.executor), KV_STR("error", err->text));
         return rc;
     }
     launched.pid = child->pid;
@@ -217,7 +223,7 @@ static uint32_t slots_being_started(const struct worker *w, uint32_t app)
 
     LIST_FOREACH (node, &w->launches) {
         const struct launch *l = container_of(node, struct launch, node);
-        slots += l->app == app ? l->slots : 0;
+        slots += l->what.app == app ? l->what.slots : 0;
     }
     return slots;
 }
@@ -226,7 +232,7 @@ static bool is_being_started(const struct worker *w, uint32_t app, uint32_t exec
 {
     LIST_FOREACH (node, &w->launches) {
         const struct launch *l = container_of(node, struct launch, node);
-        if (l->kind != LAUNCH_NOTHING && l->app == app && l->executor == executor) {
+        if (l->kind != LAUNCH_NOTHING && l->what.app == app && l->what.executor == executor) {
             return true;
         }
     }
@@ -234,32 +240,33 @@ static bool is_being_started(const struct worker *w, uint32_t app, uint32_t exec
 }
 
 /* 0: go on. 1: it runs already and was answered. */
-static int check(struct worker *w, uint32_t app, uint32_t executor, uint32_t epoch, uint32_t slots,
-                 struct reply_token token, struct gp_error *err)
+static int check(struct worker *w, const struct wanted *what, struct reply_token token,
+                 struct gp_error *err)
 {
-    const struct ledger_grant *grant = ledger_find(&w->ledger, app);
-    const struct child *child = child_find(w, app, executor);
-    uint32_t held = children_slots(w, app) + slots_being_started(w, app);
+    const struct ledger_grant *grant = ledger_find(&w->ledger, what->app);
+    const struct child *child = child_find(w, what->app, what->executor);
+    uint32_t held = children_slots(w, what->app) + slots_being_started(w, what->app);
 
     if (!grant) {
-        return gp_error_set(err, GP_EACCES, "application %u has no grant on this worker", app);
+        return gp_error_set(err, GP_EACCES, "application %u has no grant on this worker",
+                            what->app);
     }
-    if (epoch < grant->epoch) {
+    if (what->epoch < grant->epoch) {
         return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
-                            epoch, app, grant->epoch);
+                            what->epoch, what->app, grant->epoch);
     }
-    if (child && child->proc && child->epoch == epoch) {
+    if (child && child->proc && child->epoch == what->epoch) {
         struct msg_launched launched = {.pid = child->pid};
         (void)endpoint_reply(w->ep, token, &launched); /* who has gone asks again */
         return 1;
     }
-    if (is_being_started(w, app, executor)) {
+    if (is_being_started(w, what->app, what->executor)) {
         return gp_error_set(err, GP_EAGAIN, "executor %u of application %u is being started",
-                            executor, app);
+                            what->executor, what->app);
     }
-    if (held > grant->slots || slots > grant->slots - held) {
+    if (held > grant->slots || what->slots > grant->slots - held) {
         return gp_error_set(err, GP_EFULL, "application %u has %u slots here, %u of them in use",
-                            app, grant->slots, held);
+                            what->app, grant->slots, held);
     }
     return 0;
 }
@@ -267,8 +274,9 @@ static int check(struct worker *w, uint32_t app, uint32_t executor, uint32_t epo
 int launch_the_appmaster(struct worker *w, struct msg_appmaster_launch *msg,
                          struct reply_token token, struct gp_error *err)
 {
+    const struct wanted what = {.app = msg->app, .epoch = msg->epoch, .slots = 1};
     struct launch *l = NULL;
-    int rc = check(w, msg->app, 0, msg->epoch, 1, token, err);
+    int rc = check(w, &what, token, err);
 
     if (rc == 0) {
         rc = launch_new(w, LAUNCH_APPMASTER, token, &l, err);
@@ -276,8 +284,7 @@ int launch_the_appmaster(struct worker *w, struct msg_appmaster_launch *msg,
     if (rc != 0) {
         return rc < 0 ? rc : 0;
     }
-    l->app = msg->app;
-    l->slots = 1;
+    l->what = what;
     l->appmaster = *msg;
     *msg = (struct msg_appmaster_launch){0};
     rc = want(l, l->appmaster.sha256, err);
@@ -287,22 +294,21 @@ int launch_the_appmaster(struct worker *w, struct msg_appmaster_launch *msg,
 int launch_an_executor(struct worker *w, struct msg_executor_launch *msg, struct reply_token token,
                        struct gp_error *err)
 {
+    const struct wanted what = {msg->app, msg->executor, msg->epoch, msg->slots};
     struct launch *l = NULL;
     int rc;
 
     if (msg->executor == 0) {
         return gp_error_set(err, GP_EINVAL, "executors count from 1");
     }
-    rc = check(w, msg->app, msg->executor, msg->epoch, msg->slots, token, err);
+    rc = check(w, &what, token, err);
     if (rc == 0) {
         rc = launch_new(w, LAUNCH_EXECUTOR, token, &l, err);
     }
     if (rc != 0) {
         return rc < 0 ? rc : 0;
     }
-    l->app = msg->app;
-    l->executor = msg->executor;
-    l->slots = msg->slots;
+    l->what = what;
     l->of_executor = *msg;
     *msg = (struct msg_executor_launch){0};
     for (uint32_t i = 0; i < l->of_executor.plugins_count && rc >= 0; i++) {
@@ -320,7 +326,7 @@ int launch_nothing(struct worker *w, uint32_t app, const char *sha256, struct re
     if (rc < 0) {
         return rc;
     }
-    l->app = app;
+    l->what.app = app;
     rc = want(l, sha256, err);
     return proceed(l, rc, err);
 }
@@ -332,7 +338,7 @@ void launches_cancel(struct worker *w, uint32_t app)
         struct launch *l = container_of(node, struct launch, node);
         if (app == 0) {
             launch_free(l);
-        } else if (l->app == app) {
+        } else if (l->what.app == app) {
             struct gp_error err;
             (void)gp_error_set(&err, GP_ECANCELED, "the grant of application %u was revoked", app);
             (void)endpoint_reply_error(w->ep, l->token, &err); /* nobody may wait any more */
