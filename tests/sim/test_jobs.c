@@ -14,34 +14,32 @@
 static const char *const endless[] = {NULL};
 static const char *const some[] = {"rows=2000", NULL};
 
-/* No process of an application is left, and all slots are free again. */
-static bool is_quiet(struct realm *c)
+static void begin(struct realm *c, uint64_t seed)
 {
-    return !realm_process(c, "appmaster", 0) && !realm_process(c, "executor", 0);
+    GP_REQUIRE_EQ(realm_begin(c, seed), 0);
 }
 
+static void end(struct realm *c)
+{
+    GP_CHECK_EQ(realm_end(c), 0);
+}
+
+static int submit(struct realm *c, uint32_t executors, const char *const *config)
+{
+    const struct realm_job job = {.plugin = GP_CHAIN_JOB, .executors = executors, .config = config};
+
+    return realm_submit(c, &job);
+}
+
+/* No process of an application is left, and all slots are free again. */
 static void check_quiet(struct realm *c)
 {
-    GP_CHECK_EQ(realm_until(c, is_quiet, 15000), 0);
-    realm_run_ms(c, 500);
-    GP_REQUIRE_EQ(realm_list_workers(c), 0);
-    for (uint32_t i = 0; i < c->workers_page.workers_count; i++) {
-        GP_CHECK_EQ(c->workers_page.workers[i].slots_used, 0);
-        GP_CHECK_EQ(c->workers_page.workers[i].executors, 0);
-    }
+    GP_CHECK_EQ(realm_rest(c), 0);
 }
 
-static int64_t counter(const struct msg_app_live *live, uint32_t processor, const char *name)
+static void run_ms(struct realm *c, int64_t ms)
 {
-    for (uint32_t i = 0; i < live->processors_count; i++) {
-        const struct msg_processor_stats *p = &live->processors[i];
-        for (uint32_t k = 0; p->processor == processor && k < p->counters_count; k++) {
-            if (strcmp(p->counters[k].name, name) == 0) {
-                return p->counters[k].value;
-            }
-        }
-    }
-    return -1;
+    realm_run_us(c, ms * 1000);
 }
 
 GP_TEST(jobs, runs_a_job_to_its_end)
@@ -49,8 +47,8 @@ GP_TEST(jobs, runs_a_job_to_its_end)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct realm c = {0};
 
-        realm_begin(&c, seed);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+        begin(&c, seed);
+        GP_REQUIRE_EQ(submit(&c, 0, some), 0);
         GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
         GP_CHECK_STR_EQ(c.summary.error, "");
         GP_CHECK_STR_EQ(c.summary.name, "chain");
@@ -58,14 +56,14 @@ GP_TEST(jobs, runs_a_job_to_its_end)
         GP_CHECK_EQ(c.summary.tasks, 8);
         /* Both tasks of numbers emit 0 .. ROWS-1, and describe still knows. */
         GP_REQUIRE_EQ(realm_describe(&c), 0);
-        GP_CHECK_EQ(counter(&c.live, 2, "rows"), 2 * ROWS);
-        GP_CHECK_EQ(counter(&c.live, 2, "sum"), (int64_t)ROWS * (ROWS - 1));
+        GP_CHECK_EQ(realm_counter(&c, 2, "rows"), 2 * ROWS);
+        GP_CHECK_EQ(realm_counter(&c, 2, "sum"), (int64_t)ROWS * (ROWS - 1));
         GP_REQUIRE_EQ(c.live.processors_count, 3);
         GP_CHECK_EQ(c.live.processors[0].out, 2 * ROWS);
         GP_CHECK_EQ(c.live.processors[1].in, 2 * ROWS);
         GP_CHECK_EQ(c.live.processors[2].in, 2 * ROWS);
         check_quiet(&c);
-        realm_end(&c);
+        end(&c);
     }
 }
 
@@ -73,12 +71,12 @@ GP_TEST(jobs, runs_as_few_executors_as_asked)
 {
     struct realm c = {0};
 
-    realm_begin(&c, 1);
-    GP_REQUIRE_EQ(realm_submit(&c, 1, some), 0);
+    begin(&c, 1);
+    GP_REQUIRE_EQ(submit(&c, 1, some), 0);
     GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
     GP_CHECK_EQ(c.summary.executors, 1);
     check_quiet(&c);
-    realm_end(&c);
+    end(&c);
 }
 
 GP_TEST(jobs, describes_a_job_that_runs)
@@ -87,10 +85,10 @@ GP_TEST(jobs, describes_a_job_that_runs)
     uint32_t tasks = 0;
     bool rate = false;
 
-    realm_begin(&c, 1);
-    GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+    begin(&c, 1);
+    GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
     GP_REQUIRE_EQ(realm_wait_running(&c), 0);
-    realm_run_ms(&c, 2500);
+    run_ms(&c, 2500);
     GP_REQUIRE_EQ(realm_describe(&c), 0);
     GP_CHECK_EQ(c.live.executors_count, REALM_WORKERS);
     for (uint32_t i = 0; i < c.live.executors_count; i++) {
@@ -107,7 +105,7 @@ GP_TEST(jobs, describes_a_job_that_runs)
     }
     GP_CHECK(rate);
     GP_CHECK(c.live.processors[2].in > 0);
-    realm_end(&c);
+    end(&c);
 }
 
 GP_TEST(jobs, kills_a_job)
@@ -115,13 +113,13 @@ GP_TEST(jobs, kills_a_job)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct realm c = {0};
 
-        realm_begin(&c, seed);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
-        realm_run_ms(&c, (int64_t)seed * 7); /* at any point of its start */
+        begin(&c, seed);
+        GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
+        run_ms(&c, (int64_t)seed * 7); /* at any point of its start */
         GP_CHECK_EQ(realm_kill(&c), 0);
         GP_CHECK_EQ(c.summary.state, APP_KILLED);
         check_quiet(&c);
-        realm_end(&c);
+        end(&c);
     }
 }
 
@@ -129,13 +127,13 @@ GP_TEST(jobs, refuses_two_jobs_of_one_name)
 {
     struct realm c = {0};
 
-    realm_begin(&c, 1);
-    GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
-    GP_CHECK_EQ(realm_submit(&c, 0, endless), GP_EEXIST);
+    begin(&c, 1);
+    GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
+    GP_CHECK_EQ(submit(&c, 0, endless), GP_EEXIST);
     GP_CHECK_EQ(realm_kill(&c), 0);
-    GP_CHECK_EQ(realm_submit(&c, 0, some), 0);
+    GP_CHECK_EQ(submit(&c, 0, some), 0);
     GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
-    realm_end(&c);
+    end(&c);
 }
 
 /* ---- what is wrong with the job ---- */
@@ -144,14 +142,14 @@ static void check_failure(uint64_t seed, const char *const *config, const char *
 {
     struct realm c = {0};
 
-    realm_begin(&c, seed);
-    GP_REQUIRE_EQ(realm_submit(&c, 0, config), 0);
+    begin(&c, seed);
+    GP_REQUIRE_EQ(submit(&c, 0, config), 0);
     GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
     if (!strstr(c.summary.error, text)) {
         GP_TEST_FAIL("seed %d: \"%s\" does not say \"%s\"", (int)seed, c.summary.error, text);
     }
     check_quiet(&c);
-    realm_end(&c);
+    end(&c);
 }
 
 GP_TEST(jobs, says_which_task_failed)
@@ -184,12 +182,12 @@ GP_TEST(jobs, says_when_slots_are_short)
 {
     struct realm c = {.slots = 2};
 
-    realm_begin(&c, 1);
-    GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+    begin(&c, 1);
+    GP_REQUIRE_EQ(submit(&c, 0, some), 0);
     GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
     GP_CHECK_STR_EQ(c.summary.error, "not enough slots: 8 needed, 5 free on 3 workers");
     check_quiet(&c);
-    realm_end(&c);
+    end(&c);
 }
 
 /* ---- what dies ---- */
@@ -199,17 +197,17 @@ GP_TEST(jobs, says_which_executor_died)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct realm c = {0};
 
-        realm_begin(&c, seed);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        begin(&c, seed);
+        GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
         GP_REQUIRE_EQ(realm_wait_running(&c), 0);
-        realm_run_ms(&c, 300);
+        run_ms(&c, 300);
         sim_kill(realm_process(&c, "executor", (uint32_t)seed % REALM_WORKERS));
         GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
         if (!strstr(c.summary.error, "crashed: SIGKILL")) {
             GP_TEST_FAIL("seed %d: %s", (int)seed, c.summary.error);
         }
         check_quiet(&c);
-        realm_end(&c);
+        end(&c);
     }
 }
 
@@ -218,14 +216,14 @@ GP_TEST(jobs, fails_a_job_whose_appmaster_dies)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct realm c = {0};
 
-        realm_begin(&c, seed);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        begin(&c, seed);
+        GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
         GP_REQUIRE_EQ(realm_wait_running(&c), 0);
         sim_kill(realm_process(&c, "appmaster", 0));
         GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
         GP_CHECK_STR_EQ(c.summary.error, "its appmaster crashed: SIGKILL");
         check_quiet(&c);
-        realm_end(&c);
+        end(&c);
     }
 }
 
@@ -234,18 +232,18 @@ GP_TEST(jobs, outlives_the_loss_of_any_worker)
     for (uint64_t seed = 0; seed < 2 * SEEDS; seed++) {
         struct realm c = {0};
 
-        realm_begin(&c, seed);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        begin(&c, seed);
+        GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
         GP_REQUIRE_EQ(realm_wait_running(&c), 0);
         sim_kill(c.worker_procs[1 + seed % REALM_WORKERS]);
         GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
         GP_CHECK(c.summary.error[0] != '\0');
         check_quiet(&c);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+        GP_REQUIRE_EQ(submit(&c, 0, some), 0);
         GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
         GP_CHECK_STR_EQ(c.summary.error, "");
         GP_CHECK_EQ(c.summary.executors, REALM_WORKERS - 1);
-        realm_end(&c);
+        end(&c);
     }
 }
 
@@ -255,14 +253,14 @@ GP_TEST(jobs, end_with_a_master_that_forgot_them)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct realm c = {0};
 
-        realm_begin(&c, seed);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, endless), 0);
+        begin(&c, seed);
+        GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
         GP_REQUIRE_EQ(realm_wait_running(&c), 0);
-        realm_restart_master(&c);
+        GP_CHECK_EQ(realm_restart_master(&c), 0);
         check_quiet(&c);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+        GP_REQUIRE_EQ(submit(&c, 0, some), 0);
         GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
-        realm_end(&c);
+        end(&c);
     }
 }
 
@@ -311,17 +309,17 @@ GP_TEST(jobs, come_to_an_end_whatever_dies)
         struct rng rng;
 
         rng_init(&rng, seed);
-        realm_begin(&c, seed);
-        GP_REQUIRE_EQ(realm_submit(&c, (uint32_t)rng_below(&rng, 3), some), 0);
+        begin(&c, seed);
+        GP_REQUIRE_EQ(submit(&c, (uint32_t)rng_below(&rng, 3), some), 0);
         for (int strikes = 1 + (int)rng_below(&rng, 3); strikes > 0; strikes--) {
-            realm_run_ms(&c, (int64_t)rng_below(&rng, 80));
+            run_ms(&c, (int64_t)rng_below(&rng, 80));
             strike(&c, &rng, &workers_left);
         }
         check_end(&c, seed, realm_wait_end(&c, 60000));
         check_quiet(&c);
-        GP_REQUIRE_EQ(realm_submit(&c, 0, some), 0);
+        GP_REQUIRE_EQ(submit(&c, 0, some), 0);
         GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
-        realm_end(&c);
+        end(&c);
     }
 }
 
@@ -336,13 +334,13 @@ GP_TEST(jobs, come_to_an_end_on_a_bad_network)
                                      .segment_delayed = 0.05}};
         int state;
 
-        realm_begin(&c, seed);
-        if (realm_submit(&c, 0, some) >= 0) {
+        begin(&c, seed);
+        if (submit(&c, 0, some) >= 0) {
             state = realm_wait_end(&c, 120000);
             check_end(&c, seed, state);
             finished += state == APP_FINISHED;
         }
-        realm_end(&c);
+        end(&c);
     }
     GP_CHECK(finished > SEEDS);
 }
@@ -357,8 +355,8 @@ GP_TEST(jobs, come_to_an_end_on_a_bad_disk)
             .faults = {.disk_write_failed = seed % 2 ? 0.03 : 0, .disk_full = seed % 2 ? 0 : 0.03}};
         int state;
 
-        realm_begin(&c, seed);
-        if (realm_submit(&c, 0, some) >= 0) {
+        begin(&c, seed);
+        if (submit(&c, 0, some) >= 0) {
             state = realm_wait_end(&c, 120000);
             check_end(&c, seed, state);
             finished += state == APP_FINISHED;
@@ -366,7 +364,7 @@ GP_TEST(jobs, come_to_an_end_on_a_bad_disk)
         } else {
             GP_CHECK(c.err.text[0] != '\0');
         }
-        realm_end(&c);
+        end(&c);
     }
     GP_CHECK(finished > SEEDS);
 }

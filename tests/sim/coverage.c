@@ -1,0 +1,74 @@
+/* coverage.c: see coverage.h. */
+#include "coverage.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/str.h"
+
+static const char *const must_happen[] = {
+    /* lives of jobs */
+    "worker.registered",
+    "artefact.stored",
+    "artefact.fetched",
+    "executor.registered",
+    "app.finished",
+    /* the network */
+    "sim.read_partial",
+    "sim.write_partial",
+    "sim.write_queued",
+    /* shapes, noted by the harness */
+    "shape.one_lane",
+    "shape.many_lanes",
+    "shape.one_executor",
+    "shape.many_executors",
+    "shape.shared_host",
+    "shape.master_late",
+};
+
+_Static_assert(ARRAY_LEN(must_happen) <= COVERAGE_MAX, "a count for each");
+
+static uint64_t *find(struct coverage *coverage, gp_str name)
+{
+    for (uint32_t i = 0; i < ARRAY_LEN(must_happen); i++) {
+        if (str_eq(name, gp_str_of(must_happen[i]))) {
+            return &coverage->counts[i];
+        }
+    }
+    return NULL;
+}
+
+static void add(void *user, gp_str name, uint64_t count)
+{
+    uint64_t *sum = find(user, name);
+
+    if (sum) {
+        *sum += count;
+    }
+}
+
+void coverage_add(struct coverage *coverage, const struct sim *sim)
+{
+    sim_event_each(sim, add, coverage);
+}
+
+void coverage_note(struct coverage *coverage, const char *name)
+{
+    uint64_t *sum = find(coverage, gp_str_of(name));
+
+    ASSERT(sum);
+    ++*sum;
+}
+
+uint32_t coverage_report(const struct coverage *coverage)
+{
+    uint32_t missing = 0;
+
+    for (uint32_t i = 0; i < ARRAY_LEN(must_happen); i++) {
+        printf("%-32s %" PRIu64 "\n", must_happen[i], coverage->counts[i]);
+        missing += coverage->counts[i] == 0;
+    }
+    return missing;
+}

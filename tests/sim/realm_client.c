@@ -1,0 +1,280 @@
+/* realm_client.c: the client of a realm: it asks, and the realm runs until there is an answer. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/str.h"
+#include "realm.h"
+
+#define ANSWER_LIMIT_S 120
+
+/* ---- answers ---- */
+
+static void note_answer(struct realm *c, int code, const struct gp_error *err)
+{
+    c->answers++;
+    c->code = code;
+    c->err = code < 0 ? *err : (struct gp_error){0};
+}
+
+static void note_summary(struct realm *c, const struct msg_app_summary *summary)
+{
+    c->summary = *summary;
+    (void)str_format(c->name, sizeof c->name, "%s", summary->name);
+    (void)str_format(c->error, sizeof c->error, "%s", summary->error);
+    c->summary.name = c->name;
+    c->summary.error = c->error;
+}
+
+/* Keeps a copy of an answer that is borrowed. */
+static void note_copy(const struct fields *table, const void *from, void *to)
+{
+    struct value *tree = NULL;
+
+    fields_deinit(table, to);
+    ASSERT(fields_encode(table, from, &tree) == 0);
+    ASSERT(fields_decode(table, tree, to, NULL) == 0);
+    value_free(tree);
+}
+
+static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct realm *c = user;
+
+    note_answer(c, code, err);
+    if (code >= 0) {
+        c->app = ((const struct msg_app_submitted *)msg)->id;
+        c->version = 0;
+    }
+}
+
+static void on_change(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct realm *c = user;
+    const struct msg_app_change *change = msg;
+
+    note_answer(c, code, err);
+    if (code >= 0) {
+        note_summary(c, &change->app);
+        c->version = change->version;
+    }
+}
+
+static void on_summary(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct realm *c = user;
+
+    note_answer(c, code, err);
+    if (code >= 0) {
+        note_summary(c, msg);
+    }
+}
+
+static void on_described(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct realm *c = user;
+    const struct msg_app_description *d = msg;
+
+    note_answer(c, code, err);
+    if (code >= 0) {
+        note_summary(c, &d->app);
+        note_copy(&msg_app_live_fields, &d->live, &c->live);
+    }
+}
+
+static void on_workers(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct realm *c = user;
+
+    note_answer(c, code, err);
+    if (code >= 0) {
+        note_copy(&msg_worker_page_fields, msg, &c->workers_page);
+    }
+}
+
+/* ---- asking ---- */
+
+static bool is_answered(struct realm *c)
+{
+    return c->answers >= c->awaited;
+}
+
+int realm_answer(struct realm *c)
+{
+    int rc = realm_until(c, is_answered, ANSWER_LIMIT_S * 1000);
+
+    return rc < 0 ? rc : c->code;
+}
+
+/* rc is how asking went: without memory there is no test. */
+static void begin(struct realm *c, int rc)
+{
+    ASSERT(rc >= 0);
+    c->awaited = c->answers + 1;
+}
+
+static int ask(struct realm *c, uint16_t type, const void *msg, client_fn fn)
+{
+    begin(c, client_ask(c->client, type, msg, fn, c));
+    return realm_answer(c);
+}
+
+/* ---- submit ---- */
+
+/* "key=value" into text, cut in two. Returns the value. */
+static char *cut(char *text, size_t size, const char *pair)
+{
+    char *sign;
+
+    ASSERT(str_format(text, size, "%s", pair) >= 0);
+    sign = strchr(text, '=');
+    ASSERT(sign);
+    *sign = '\0';
+    return sign + 1;
+}
+
+static void fill_spec(struct realm_submission *s, const struct realm_job *job,
+                      struct msg_app_submit *ret)
+{
+    uint32_t n = 0;
+
+    *ret = (struct msg_app_submit){
+        .config = s->config, .parallelism = s->parallelism, .executors = job->executors};
+    for (uint32_t i = 0; job->config && job->config[i]; i++, n++) {
+        ASSERT(i < REALM_PAIRS);
+        s->config[i].value = cut(s->texts[n], sizeof s->texts[n], job->config[i]);
+        s->config[i].key = s->texts[n];
+        ret->config_count = i + 1;
+    }
+    for (uint32_t i = 0; job->parallelism && job->parallelism[i]; i++, n++) {
+        ASSERT(i < REALM_PAIRS);
+        s->parallelism[i].count =
+            (uint32_t)strtoul(cut(s->texts[n], sizeof s->texts[n], job->parallelism[i]), NULL, 10);
+        s->parallelism[i].processor = s->texts[n];
+        ret->parallelism_count = i + 1;
+    }
+}
+
+static void put_job(struct realm *c, const struct realm_job *job)
+{
+    struct buf bytes = {0};
+    void *padding;
+
+    ASSERT(realm_read_file(job->plugin, &bytes) == 0);
+    ASSERT(buf_reserve(&bytes, job->padding_bytes, &padding) == 0);
+    memset(padding, 0, job->padding_bytes);
+    buf_commit(&bytes, job->padding_bytes);
+    ASSERT(sim_disk_put(c->hosts[REALM_HOSTS - 1], "/app.so", buf_bytes(&bytes)) == 0);
+    buf_deinit(&bytes);
+}
+
+void realm_submit_begin(struct realm *c, const struct realm_job *job)
+{
+    struct client_submit submit = {.path = "/app.so", .fn = on_submitted, .user = c};
+    struct gp_error err = {0};
+
+    put_job(c, job);
+    fill_spec(&c->submission, job, &submit.spec);
+    begin(c, client_submit(c->client, &submit, &err));
+}
+
+int realm_submit(struct realm *c, const struct realm_job *job)
+{
+    realm_submit_begin(c, job);
+    return realm_answer(c);
+}
+
+/* ---- the application ---- */
+
+static void app_text(const struct realm *c, char text[16])
+{
+    (void)str_format(text, 16, "%u", c->app);
+}
+
+int realm_wait_change(struct realm *c, int64_t timeout_ms)
+{
+    char app[16];
+    const struct msg_app_wait wait = {
+        .app = app, .seen_version = c->version, .timeout_ms = (uint32_t)timeout_ms};
+
+    app_text(c, app);
+    begin(c, client_ask_for(c->client, MSG_APP_WAIT, &wait, timeout_ms * MS_NS + 5 * SECOND,
+                            on_change, c));
+    return realm_answer(c);
+}
+
+/* Waits for changes until the state is at least this one. */
+static int wait_state(struct realm *c, uint32_t least, int64_t limit_ms)
+{
+    int64_t end_ns = sim_now_ns(c->sim) + limit_ms * MS_NS;
+
+    while (sim_now_ns(c->sim) < end_ns) {
+        int rc = realm_wait_change(c, 1000);
+
+        if (rc < 0) {
+            return rc;
+        }
+        if (c->summary.state >= least) {
+            return (int)c->summary.state;
+        }
+    }
+    return GP_ETIMEOUT;
+}
+
+int realm_wait_end(struct realm *c, int64_t limit_ms)
+{
+    return wait_state(c, APP_FINISHED, limit_ms);
+}
+
+int realm_wait_running(struct realm *c)
+{
+    int rc = wait_state(c, APP_RUNNING, 60000);
+
+    return rc == APP_RUNNING ? 0 : rc;
+}
+
+int realm_kill(struct realm *c)
+{
+    char app[16];
+    const struct msg_app_ref ref = {.app = app};
+
+    app_text(c, app);
+    return ask(c, MSG_APP_KILL, &ref, on_summary);
+}
+
+int realm_describe(struct realm *c)
+{
+    char app[16];
+    const struct msg_app_ref ref = {.app = app};
+
+    app_text(c, app);
+    return ask(c, MSG_APP_DESCRIBE, &ref, on_described);
+}
+
+int realm_list_workers(struct realm *c)
+{
+    const struct msg_worker_list list = {0};
+
+    return ask(c, MSG_WORKER_LIST, &list, on_workers);
+}
+
+const struct msg_processor_stats *realm_stats(const struct realm *c, uint32_t processor)
+{
+    for (uint32_t i = 0; i < c->live.processors_count; i++) {
+        if (c->live.processors[i].processor == processor) {
+            return &c->live.processors[i];
+        }
+    }
+    return NULL;
+}
+
+int64_t realm_counter(const struct realm *c, uint32_t processor, const char *name)
+{
+    const struct msg_processor_stats *p = realm_stats(c, processor);
+
+    for (uint32_t i = 0; p && i < p->counters_count; i++) {
+        if (strcmp(p->counters[i].name, name) == 0) {
+            return p->counters[i].value;
+        }
+    }
+    return -1;
+}

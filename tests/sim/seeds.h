@@ -1,0 +1,56 @@
+/*
+ * seeds.h: a campaign: scenarios run in simulated clusters, seed by seed.
+ *
+ * A scenario is a function that leads one realm from begin to end, draws what it does from the seed,
+ * and says what was wrong. The campaign runs each seed twice and compares the traces, adds up what
+ * happened, and prints the command that repeats a failure.
+ */
+#ifndef TESTS_SIM_SEEDS_H
+#define TESTS_SIM_SEEDS_H
+
+#include "coverage.h"
+#include "realm.h"
+
+/* One run of a scenario. */
+struct run {
+    uint64_t seed;
+    const char *folder; /* a real one, empty at first */
+    bool is_verbose;
+    struct coverage *coverage;
+    struct rng rng; /* for the choices of the scenario */
+    /* what came of it */
+    uint64_t trace_hash;
+    uint64_t events;
+    int64_t took_ns;
+    char wrong[2048]; /* empty: nothing */
+};
+
+/* Parameters of a job, as realm_job wants them. */
+struct params {
+    char texts[REALM_PAIRS][320];
+    const char *list[REALM_PAIRS + 1];
+    uint32_t count;
+};
+
+/* Notes what is wrong, unless something was before. Returns -1. */
+int run_fail(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Begins a realm of a shape drawn from the seed. 0 or -1. */
+int run_begin(struct run *run, struct realm *c);
+
+/* Submits and waits for the end, which must be APP_FINISHED. 0 or -1. */
+int run_job(struct run *run, struct realm *c, const struct realm_job *job);
+
+/* What must hold after any job: no process, no slot, no memory is kept. Ends the realm. 0 or -1. */
+int run_end(struct run *run, struct realm *c);
+
+void params_add(struct params *params, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Now and then, small windows, batches and slices, so that what is rare at the defaults happens. */
+void params_add_data(struct params *params, struct rng *rng);
+
+/* The scenarios. */
+void wordcount_run(struct run *run);
+
+#endif
