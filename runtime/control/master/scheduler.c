@@ -73,6 +73,12 @@ int scheduler_spread(struct scheduler_worker *workers, uint32_t count, uint32_t 
         return gp_error_set(err, GP_EFULL, "not enough slots: %u needed, %llu free on %u worker%s",
                             slots, (unsigned long long)free_slots, count, count == 1 ? "" : "s");
     }
+    if (executors > with_room && slots > with_room) {
+        return gp_error_set(
+            err, GP_EFULL,
+            "not enough workers: %u executors need one each, %u of %u have a free slot", executors,
+            with_room, count);
+    }
     order(workers, count);
     used = used < slots ? used : slots;
     for (uint32_t i = 0; i < used; i++) {

@@ -29,8 +29,9 @@ uint32_t scheduler_executors_default(const struct scheduler_worker *workers, uin
 
 /*
  * Spreads `slots` over `executors` executors on as many workers and sets their `granted`; reorders
- * workers. When fewer workers have room, there are fewer executors. Fails with GP_EFULL and a
- * sentence with the numbers when the slots are not there; nothing is granted then.
+ * workers. With fewer slots than executors there are fewer executors; when the emptiest workers are
+ * too small for all slots, there are more. Fails with GP_EFULL and a sentence with the numbers when
+ * slots or workers are short; nothing is granted then.
  */
 int scheduler_spread(struct scheduler_worker *workers, uint32_t count, uint32_t slots,
                      uint32_t executors, struct gp_error *err);

@@ -50,18 +50,34 @@ GP_TEST(scheduler, never_grants_more_than_is_free_whatever_the_shape)
         uint32_t slots = 1 + (uint32_t)rng_below(&rng, 60);
         uint32_t executors = 1 + (uint32_t)rng_below(&rng, 10);
         uint64_t room = 0;
+        uint32_t with_room = 0;
         for (uint32_t i = 0; i < count; i++) {
             uint32_t used = (uint32_t)rng_below(&rng, 20);
             w[i] = (struct scheduler_worker){i + 1, (uint32_t)rng_below(&rng, 20), used, 0};
             room += w[i].free;
+            with_room += w[i].free > 0;
         }
+        bool fits = room >= slots && (executors <= with_room || slots <= with_room);
         int rc = scheduler_spread(w, count, slots, executors, NULL);
-        GP_REQUIRE_EQ(rc, room >= slots ? 0 : GP_EFULL);
+        GP_REQUIRE_EQ(rc, fits ? 0 : GP_EFULL);
         GP_REQUIRE_EQ(granted(w, count), rc == 0 ? slots : 0);
         for (uint32_t i = 0; i < count; i++) {
             GP_REQUIRE(w[i].granted <= w[i].free);
         }
     }
+}
+
+/* Who asked for five processes must not get four without a word. */
+GP_TEST(scheduler, says_when_workers_are_short)
+{
+    struct scheduler_worker w[] = {{1, 100, 0, 0}, {2, 0, 100, 0}, {3, 100, 0, 0}};
+    struct gp_error err = {0};
+
+    GP_REQUIRE_EQ(scheduler_spread(w, 3, 12, 3, &err), GP_EFULL);
+    GP_CHECK_STR_EQ(err.text,
+                    "not enough workers: 3 executors need one each, 2 of 3 have a free slot");
+    GP_CHECK_EQ(granted(w, 3), 0);
+    GP_CHECK_EQ(scheduler_spread(w, 3, 2, 3, &err), 0); /* two tasks need no third */
 }
 
 GP_TEST(scheduler, default_is_every_worker_with_room_but_not_more_than_tasks)
