@@ -138,7 +138,7 @@ class WholeRun(unittest.TestCase):
 
     def test_measures_a_job_on_a_cluster_and_stops_it(self):
         self.script("examples/sol.so", "")
-        self.script("bin/gpd", "echo listening on 127.0.0.1:4711; exec sleep 60")
+        self.script("bin/gpd", "echo gpd ready master=127.0.0.1:4711 workers=2; exec sleep 60")
         self.script("bin/gpctl", f"echo \"$*\" | grep -q 127.0.0.1:4711 && echo '{SOL % (0, 50, 1, 0)}'")
         status, shown, row = self.bench("sol-tcp")
         self.assertEqual(status, 0, shown)

@@ -4,8 +4,9 @@ What the bench relies on:
   sol        each sink task logs one line with {"sol": {"messages", "seconds", "rate", "latency_us",
              "missing", "out_of_order", "corrupt"}} at its end; the log line may wrap it.
   wordcount  each counting task writes part-N, lines of word<TAB>count, into its output folder.
-  gpctl run  runs to the end of the job in one process and lets the tasks' log lines through.
-  gpd local  prints HOST:PORT once it listens; ends, with all its children, at SIGTERM.
+  gpctl run  runs to the end of the job in one process; with -o json the tasks' log lines are JSON.
+  gpd local  prints "gpd ready master=HOST:PORT ..."; ends, with all its children, at SIGTERM; with
+             --log-format json what its executors log is JSON, too.
 """
 
 import json
@@ -140,9 +141,9 @@ class Cluster:
         self._system = system
         self._data = system.folder()
         argv = [system.path("bin", "gpd"), "local", "--port", "0", "--workers", str(workers),
-                "--data", self._data]
+                "--data", self._data, "--log-format", "json"]
         if edge:
-            argv += ["--set", f"edge.transport={edge}"]
+            argv += ["--set", f"data.edge={edge}"]
         self._log_path = os.path.join(self._data, "gpd.out")
         with open(self._log_path, "wb") as log:
             self.process = machine.start(argv, stdout=log, stderr=subprocess.STDOUT)
@@ -166,9 +167,9 @@ class Cluster:
     def _wait_until_ready(self):
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < deadline_s:
-            match = re.search(r"(?:\d+\.\d+\.\d+\.\d+|localhost):\d+", self.log())
+            match = re.search(r"^gpd ready master=(\S+)", self.log(), re.MULTILINE)
             if match:
-                return match.group()
+                return match.group(1)
             if self.process.poll() is not None:
                 raise CommandError(f"gpd local ended: {self.log().strip()[-300:]}")
             time.sleep(0.002)
