@@ -260,10 +260,10 @@ class Case(unittest.TestCase):
     def _texts_of_processes(self):
         for daemon in self.daemons:
             yield daemon.err_path
+        # What the children wrote is in the folders of their workers.
         for folder, _, names in os.walk(self.root):
-            for name in names:
-                if ".log" in name:
-                    yield os.path.join(folder, name)
+            if "/logs" in folder:
+                yield from (os.path.join(folder, name) for name in sorted(names))
 
     def _alarms(self):
         problems = []

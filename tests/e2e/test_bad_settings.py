@@ -14,13 +14,13 @@ BAD = [
     ("worker:\n  slots: 0\n", 2, None, "slots"),
     ("worker:\n  slots: -1\n", 2, None, "slots"),
     ("worker: 7\n", 1, None, "worker"),
-    ("cluster:\n  masters: 127.0.0.1:3000\n", 2, None, "masters"),
+    ("cluster:\n  masters: {a: b}\n", 2, None, "masters"),
     ("data:\n  linger: 5 parsecs\n", 2, None, "linger"),
     ("data:\n  edge: carrier_pigeon\n", 2, None, "edge"),
     ("limits:\n  upload_bytes: 1KiB\n", 2, None, "upload_bytes"),
-    ("log: {level: info\n", None, None, ""),
-    ("log:\n\tlevel: info\n", 2, None, ""),
-    ("- a\n- b\n", 1, None, ""),
+    ("log: {level: info\n", None, None, "bad.yaml"),
+    ("log:\n\tlevel: info\n", 2, None, "tab|token"),
+    ("- a\n- b\n", 1, None, "bad.yaml"),
     ("log:\n  level: info\nlog:\n  level: debug\n", 3, None, "log"),
 ]
 
@@ -99,7 +99,7 @@ class Start(harness.Case):
         os.chmod(short, 0o600)
         open_to_all = self.file("open", "x" * 64)
         os.chmod(open_to_all, 0o644)
-        for file, said in ((short, "short|bytes"), (open_to_all, "mode|permission|600|others"), (self.root, "")):
+        for file, said in ((short, "short|bytes"), (open_to_all, "mode|permission|600|others"), (self.root, "gp-e2e")):
             with self.subTest(file=file):
                 for result in (self.gpd("local", "--port", "0", env={"GEARPUMP_CLUSTER__SECRET_FILE": file}),
                                self.gpctl("--master", f"127.0.0.1:{system.free_port()}", "list",
