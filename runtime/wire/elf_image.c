@@ -29,6 +29,21 @@ static const char *type_name(uint16_t type)
     }
 }
 
+/* Whether all that will be loaded is there: touching what is mapped beyond the end of a file kills. */
+static bool is_whole(const struct elf_image *image)
+{
+    Elf64_Phdr segment;
+
+    for (uint32_t i = 0; i < image->header.e_phnum; i++) {
+        if (!elf_segment(image, i, &segment) ||
+            (segment.p_type == PT_LOAD &&
+             elf_at_offset(image, segment.p_offset, segment.p_filesz) == NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int elf_image_open(gp_bytes file, struct elf_image *ret, struct gp_error *err)
 {
     struct elf_image image = {.file = file};
@@ -54,6 +69,9 @@ int elf_image_open(gp_bytes file, struct elf_image *ret, struct gp_error *err)
     if (image.header.e_phentsize != sizeof(Elf64_Phdr) || image.header.e_phnum == 0 ||
         image.header.e_phnum > SEGMENTS_MAX) {
         return gp_error_set(err, GP_EPROTO, "damaged ELF file: no program headers");
+    }
+    if (!is_whole(&image)) {
+        return gp_error_set(err, GP_EPROTO, "damaged ELF file: cut short");
     }
     *ret = image;
     return 0;

@@ -148,6 +148,38 @@ GP_TEST(elf, names_the_function_at_an_address)
     free(file.ptr);
 }
 
+/* Behind the last byte that is loaded. */
+static size_t loaded_end(const struct file *file)
+{
+    Elf64_Ehdr header;
+    size_t end = 0;
+
+    memcpy(&header, file->ptr, sizeof(header));
+    for (size_t i = 0; i < header.e_phnum; i++) {
+        Elf64_Phdr segment;
+
+        memcpy(&segment, file->ptr + header.e_phoff + i * sizeof(segment), sizeof(segment));
+        if (segment.p_type == PT_LOAD && segment.p_offset + segment.p_filesz > end) {
+            end = segment.p_offset + segment.p_filesz;
+        }
+    }
+    return end;
+}
+
+/* The loader would map pages that are not there, and whoever touches them dies. */
+GP_TEST(elf, refuses_a_file_whose_segments_are_cut)
+{
+    struct file file = load("plain");
+    struct elf_info info;
+
+    file.len = loaded_end(&file);
+    GP_CHECK_EQ(elf_read(bytes(&file), &info, NULL), 0);
+    elf_info_deinit(&info);
+    file.len--;
+    check_refused(&file, GP_EPROTO, "cut short");
+    free(file.ptr);
+}
+
 /* Read past the end is what the address sanitizer sees: each prefix is a block of its own. */
 GP_TEST(elf, survives_being_cut_anywhere)
 {
