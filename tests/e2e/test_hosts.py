@@ -107,7 +107,7 @@ class Hosts(harness.Case):
         self.wait_for_workers(cluster, 1)
         self.assertEqual(0, workers[0].stop())
         self.wait_for_workers(cluster, 0)
-        self.assert_refused(cluster.gpctl("submit", self.plugin("faulty")), harness.CONFLICT, "worker")
+        self.assert_refused(cluster.gpctl("submit", self.plugin("faulty")), harness.FAILED, "worker")
 
     def test_names_and_slots_of_workers(self):
         master = self.start_master()
