@@ -145,8 +145,7 @@ struct lane_stats {
     struct counter large;      /* messages that travelled in fragments */
     struct counter refused;    /* unmanaged messages refused for lack of credit */
     struct counter sent;       /* unmanaged messages */
-    struct counter sent_bytes;
-    struct counter lost; /* rows emitted on a port without edges */
+    struct counter lost;       /* rows emitted on a port without edges */
 };
 
 struct lane {
@@ -164,6 +163,7 @@ struct lane {
     struct list out_changed;       /* stages */
     struct neighbour **neighbours; /* [lane_count], NULL where there is none */
     struct neighbour *self;        /* the LOCAL one */
+    struct neighbour nobody;       /* where outputs point before their first row */
     struct neighbour **others;     /* all others, in order */
     uint32_t other_count;
     struct neighbour **rings; /* the RING ones, in order */

@@ -10,6 +10,7 @@
 #include "data/lane.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
+#include "data/stage.h"
 #include "data/unmanaged.h"
 
 struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbour_kind kind)
@@ -53,6 +54,32 @@ static void mark_dirty(struct neighbour *p)
     }
 }
 
+void neighbour_settle(struct neighbour *p)
+{
+    uint32_t bytes = (uint32_t)(p->cursor - p->settled);
+
+    p->settled = p->cursor;
+    if (bytes > 0 && p->run_edge && p->head.dst != BATCH_DST_ROWS) {
+        out_edge_draw(p->run_edge, p->index, p->head.dst, bytes);
+    }
+}
+
+static void count_run(struct neighbour *p)
+{
+    struct out_edge *e = p->run_edge;
+
+    if (!e) {
+        counter_add(&p->lane->stats.sent, p->rows);
+        return;
+    }
+    counter_add(&e->rows[p->edge_kind], p->rows);
+    counter_add(&e->bytes[p->edge_kind], p->head.bytes);
+    /* A message to all is one message, though it goes to each lane. */
+    if (e->counts && (p->head.dst != BATCH_DST_ALL || p->index == e->lanes[0])) {
+        counter_add(&e->stage->out_rows, p->rows);
+    }
+}
+
 void neighbour_end_run(struct neighbour *p)
 {
     if (p->token == 0) {
@@ -63,11 +90,11 @@ void neighbour_end_run(struct neighbour *p)
         p->cursor = p->run; /* nothing came: take the header back */
         return;
     }
+    neighbour_settle(p);
     p->head.rows = p->rows;
     p->head.bytes = (uint32_t)(p->cursor - p->run) - BATCH_ELEMENT_SIZE;
     batch_element_put(p->run, &p->head);
-    counter_add(p->run_rows, p->rows);
-    counter_add(p->run_bytes, p->head.bytes);
+    count_run(p);
     p->rows = 0;
 }
 
@@ -81,6 +108,7 @@ static void hand_over(struct neighbour *p)
     p->open = NULL;
     p->cursor = NULL;
     p->limit = NULL;
+    p->batch_end = NULL;
     if (b->used == BATCH_FRAME_HEADER_SIZE) {
         batch_pool_put_near(&p->lane->pool, b);
         return;
@@ -108,14 +136,16 @@ static int open_batch(struct neighbour *p)
     p->open = b;
     p->opened_ns = p->lane->now_ns;
     p->cursor = batch_body(b);
-    p->limit = batch_frame(b) + p->lane->options->batch_bytes;
+    p->batch_end = batch_frame(b) + p->lane->options->batch_bytes;
+    p->limit = p->cursor;
     return 0;
 }
 
 /* An open batch with room for that many bytes, which a batch can hold. */
 static int make_room(struct neighbour *p, uint32_t bytes)
 {
-    if (p->open && bytes <= (size_t)(p->limit - p->cursor)) {
+    ASSERT(bytes <= p->lane->options->batch_bytes - BATCH_FRAME_HEADER_SIZE);
+    if (p->open && bytes <= (size_t)(p->batch_end - p->cursor)) {
         return 0;
     }
     if (p->open) {
@@ -126,12 +156,15 @@ static int make_room(struct neighbour *p, uint32_t bytes)
     return open_batch(p);
 }
 
-int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_element *e,
-                        uint32_t size, struct counter *run_rows, struct counter *run_bytes)
+int neighbour_begin_run(struct neighbour *p, uint64_t token, const struct batch_element *head,
+                        struct out_edge *edge, uint32_t size)
 {
     int rc;
 
-    ASSERT(size <= p->lane->options->batch_bytes - BATCH_FRAME_HEADER_SIZE - BATCH_ELEMENT_SIZE);
+    if (p->token == token && size <= (size_t)(p->batch_end - p->cursor)) {
+        neighbour_settle(p);
+        return 0;
+    }
     neighbour_end_run(p);
     rc = make_room(p, BATCH_ELEMENT_SIZE + size);
     if (rc < 0) {
@@ -139,10 +172,10 @@ int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_
     }
     p->run = p->cursor;
     p->cursor += BATCH_ELEMENT_SIZE;
+    p->settled = p->cursor;
     p->token = token;
-    p->head = *e;
-    p->run_rows = run_rows;
-    p->run_bytes = run_bytes;
+    p->head = *head;
+    p->run_edge = edge;
     return 0;
 }
 

@@ -33,6 +33,7 @@
 
 struct lane;
 struct inlink;
+struct out_edge;
 struct stream_link;
 
 enum neighbour_kind {
@@ -43,8 +44,8 @@ enum neighbour_kind {
 
 struct neighbour {
     /* What emit touches for each row. */
-    uint8_t *cursor; /* where the next row goes; NULL without an open batch */
-    uint8_t *limit;
+    uint8_t *cursor;    /* where the next row goes; NULL without an open batch */
+    uint8_t *limit;     /* of what the open run was granted */
     uint64_t token;     /* of the open run; 0: none */
     uint32_t rows;      /* in the open run */
     uint32_t kind;      /* enum neighbour_kind */
@@ -54,10 +55,11 @@ struct neighbour {
     uint32_t index; /* number of the neighbour lane */
     bool busy;      /* the last batch left because it was full */
     bool failed;
-    uint8_t *run; /* header of the open run, completed when it ends */
+    uint8_t *batch_end;
+    uint8_t *run;     /* header of the open run, completed when it ends */
+    uint8_t *settled; /* its bytes before this place are drawn from their account */
     struct batch_element head;
-    struct counter *run_rows; /* of the edge of the open run */
-    struct counter *run_bytes;
+    struct out_edge *run_edge; /* of the open run; NULL: outside the stream */
     struct batch *open;
     int64_t opened_ns; /* when the open batch got its first element */
 
@@ -85,11 +87,15 @@ struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbou
 void neighbour_free(struct neighbour *p);
 
 /*
- * Makes room for a row of `size` bytes in a run with this token, opening run and batch as needed.
- * e describes the run: kind, flags, edge, source, dst, session. 0; GP_ENOMEM.
+ * Goes on with the run of this token or begins it, with room for a row of `size` bytes; what was
+ * written before is settled. head describes the run: kind, flags, edge, source, dst, session. The
+ * caller sets limit, at most batch_end. 0; GP_ENOMEM.
  */
-int neighbour_make_room(struct neighbour *p, uint64_t token, const struct batch_element *e,
-                        uint32_t size, struct counter *run_rows, struct counter *run_bytes);
+int neighbour_begin_run(struct neighbour *p, uint64_t token, const struct batch_element *head,
+                        struct out_edge *edge, uint32_t size);
+
+/* Draws what the open run has written so far from its account. */
+void neighbour_settle(struct neighbour *p);
 
 /* Appends one element that is no run of rows; body of e->bytes, a multiple of 8. 0; GP_ENOMEM. */
 int neighbour_put_element(struct neighbour *p, const struct batch_element *e, const void *body);

@@ -104,6 +104,8 @@ int out_edge_init(struct out_edge *e, struct stage *stage, uint32_t edge, struct
     e->targets = e->to->tasks;
     e->lane_of = e->to->lane_of;
     e->choice_count = e->targets;
+    e->neighbours = stage->lane->neighbours;
+    e->hash_seed = topology->plan->hash_seed;
     rc = make_accounts(e, topology);
     if (rc == 0) {
         rc = list_lanes(e, topology);
@@ -130,8 +132,36 @@ void out_edge_deinit(struct out_edge *e)
 
 void output_init(struct output *o, struct out_edge *e, const struct task *t)
 {
-    *o = (struct output){
-        .edge = e, .token = ++t->stage->lane->next_token, .next = t->api.index % e->choice_count};
+    *o = (struct output){.edge = e,
+                         .token = OUTPUT_STALE,
+                         .own = ++t->stage->lane->next_token,
+                         .neighbour = &t->stage->lane->nobody,
+                         .next = t->api.index % e->choice_count};
+}
+
+static void draw(struct out_edge *e, uint32_t dst, uint32_t bytes)
+{
+    bool was_exhausted = e->credit[dst] <= 0;
+
+    e->credit[dst] -= (int32_t)bytes;
+    if (!was_exhausted && e->credit[dst] <= 0) {
+        e->exhausted++;
+    }
+}
+
+void out_edge_draw(struct out_edge *e, uint32_t lane, uint32_t dst, uint32_t bytes)
+{
+    const uint32_t *tasks;
+    uint32_t count;
+
+    if (dst != BATCH_DST_ALL) {
+        draw(e, dst, bytes);
+        return;
+    }
+    count = topology_tasks_on(e->to, lane, &tasks);
+    for (uint32_t i = 0; i < count; i++) {
+        draw(e, tasks[i], bytes);
+    }
 }
 
 void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes)

@@ -26,81 +26,107 @@ static RARE int32_t refuse(struct task *t, const char *text)
     return GP_FAIL;
 }
 
-/* Opens run and batch so that a row of `size` bytes can be written. */
-static RARE int32_t make_room(struct task *t, struct output *o, struct neighbour *p,
-                              uint32_t run_dst, uint32_t size)
+/* How much a run may take before somebody looks again: less than the neighbour's batch holds when the
+ * accounts it draws on have less, or when it is another target's turn. */
+static uint32_t grant(const struct output *o, const struct neighbour *p, uint32_t run_dst)
 {
-    struct out_edge *e = o->edge;
+    const struct out_edge *e = o->edge;
+    int64_t most = p->batch_end - p->cursor;
+
+    if (run_dst == BATCH_DST_ROWS) {
+        return (uint32_t)most; /* drawn row by row */
+    }
+    if (run_dst == BATCH_DST_ALL) {
+        const uint32_t *tasks;
+        uint32_t count = topology_tasks_on(e->to, p->index, &tasks);
+
+        for (uint32_t i = 0; i < count; i++) {
+            most = e->credit[tasks[i]] < most ? e->credit[tasks[i]] : most;
+        }
+    } else {
+        most = e->credit[run_dst] < most ? e->credit[run_dst] : most;
+    }
+    if ((e->kind == PLAN_SHUFFLE || e->kind == PLAN_LOCAL) && e->choice_count > 1) {
+        most = most < RUN_BYTES ? most : RUN_BYTES;
+    }
+    return most > 0 ? (uint32_t)most : 0;
+}
+
+/* The outputs are full: the row at hand still goes out, but not the rows of ever. */
+static RARE int32_t overdraw(struct task *t, uint32_t size)
+{
+    t->out.full = 1;
+    t->overdraft += size;
+    if (t->overdraft > t->stage->lane->options->message_max_bytes) {
+        return refuse(t, "went on emitting although the outputs are full; end the batch when "
+                         "gp_out_full() says so");
+    }
+    return GP_OK;
+}
+
+/*
+ * What is rare: sees to it that the open run of p is this output's, towards run_dst, with room for a
+ * row of `size` bytes, and that what was written before is drawn from its account.
+ */
+static RARE int32_t begin(struct task *t, struct output *o, struct neighbour *p, uint32_t run_dst,
+                          uint32_t size)
+{
     struct batch_element head = {.kind = BATCH_ROWS,
-                                 .edge = e->edge,
+                                 .edge = o->edge->edge,
                                  .source = t->api.index,
                                  .dst = run_dst,
                                  .session = t->session};
+    uint32_t granted;
+    int32_t rc = GP_OK;
 
-    if (neighbour_make_room(p, o->token, &head, size, &e->rows[p->edge_kind],
-                            &e->bytes[p->edge_kind]) < 0) {
+    t->emitted = true;
+    if (neighbour_begin_run(p, o->own, &head, o->edge, size) < 0) {
         return refuse(t, "out of memory for messages");
     }
-    if (t->stage->table.poll && batch_pool_is_short(&t->stage->lane->pool)) {
+    o->token = o->own;
+    if (!out_edge_is_ready(o->edge, t->api.index)) {
+        rc = overdraw(t, size);
+    } else if (t->stage->table.poll && batch_pool_is_short(&t->stage->lane->pool)) {
         t->out.full = 1;
     }
-    return GP_OK;
+    granted = grant(o, p, run_dst);
+    p->limit = p->cursor + (granted > size ? granted : size);
+    return rc;
 }
 
-/* An account is at or below zero. */
-static RARE int32_t drained(struct task *t, struct output *o, uint32_t dst, uint32_t size)
+/* An account that is drawn row by row is at or below zero. */
+static RARE int32_t drained(struct task *t, struct out_edge *e, uint32_t dst, uint32_t size)
 {
-    struct out_edge *e = o->edge;
-
     if (e->credit[dst] + (int32_t)size > 0) {
         e->exhausted++;
     }
-    o->left = 0;
-    if (!out_edge_is_ready(e, t->api.index)) {
-        t->out.full = 1;
-    }
-    if (t->out.full) {
-        t->overdraft += size;
-        if (t->overdraft > t->stage->lane->options->message_max_bytes) {
-            return refuse(t, "went on emitting although the outputs are full; end the batch when "
-                             "gp_out_full() says so");
-        }
-    }
+    return overdraw(t, size);
+}
+
+static inline bool is_open(const struct output *o, const struct neighbour *p, uint64_t size)
+{
+    return p->token == o->token && size <= (size_t)(p->limit - p->cursor);
+}
+
+/* Out of line, so that the callers stay leaves and keep what they need in scratch registers. */
+static __attribute__((noinline)) int32_t copy_long(uint8_t *to, const void *from, size_t n)
+{
+    memcpy(to, from, n);
     return GP_OK;
 }
 
-static inline int32_t draw(struct task *t, struct output *o, uint32_t dst, uint32_t size)
+/* The row itself: p has room. Everything is read from m before anything is written, for the compiler
+ * must think that the row may overlap it. Ends in the longest copy. */
+static inline int32_t write_row(struct neighbour *p, uint32_t dst, const struct gp_msg *m,
+                                uint32_t key_len, uint64_t hash, uint32_t size)
 {
-    int32_t *credit = &o->edge->credit[dst];
-
-    *credit -= (int32_t)size;
-    if (UNLIKELY(*credit <= 0)) {
-        return drained(t, o, dst, size);
-    }
-    return GP_OK;
-}
-
-static inline int32_t put_row(struct task *t, struct output *o, struct neighbour *p,
-                              uint32_t run_dst, uint32_t dst, const struct gp_msg *m, uint64_t hash,
-                              uint32_t size)
-{
-    /* Read before anything is written: the compiler must think that the row may overlap it. */
     const void *key = m->key;
     const void *value = m->value;
-    uint32_t key_len = m->key_len;
     uint32_t value_len = m->value_len;
     uint32_t flags = m->flags & GP_MSG_KEYED;
     int64_t time_ns = m->time_ns;
-    uint8_t *at;
+    uint8_t *at = p->cursor;
 
-    if (UNLIKELY(p->token != o->token || size > (size_t)(p->limit - p->cursor))) {
-        int32_t rc = make_room(t, o, p, run_dst, size);
-
-        if (rc != GP_OK) {
-            return rc;
-        }
-    }
-    at = p->cursor;
     p->cursor = at + size;
     p->rows++;
     row_put_header(at, size, key_len, value_len, flags, dst, hash, time_ns);
@@ -109,26 +135,55 @@ static inline int32_t put_row(struct task *t, struct output *o, struct neighbour
         row_copy(at, key, key_len);
         at += key_len;
     }
+    if (value_len > 32) {
+        return copy_long(at, value, value_len);
+    }
     row_copy(at, value, value_len);
     return GP_OK;
 }
 
+/* What a row needs besides the message itself. */
+struct row_facts {
+    uint64_t hash;
+    uint32_t key_len;
+    uint32_t size;
+};
+
+/* To one task, in a run of its own or in one whose rows name their task. */
 static inline int32_t put_to_task(struct task *t, struct output *o, uint32_t dst,
-                                  const struct gp_msg *m, uint64_t hash, uint32_t size)
+                                  const struct gp_msg *m, const struct row_facts *f)
 {
     struct out_edge *e = o->edge;
     uint32_t lane = e->lane_of[dst];
-    uint32_t run_dst = e->single[lane] ? dst : BATCH_DST_ROWS;
-    int32_t rc = put_row(t, o, t->stage->lane->neighbours[lane], run_dst, dst, m, hash, size);
+    struct neighbour *p = e->neighbours[lane];
+    bool single = e->single[lane];
 
-    return rc == GP_OK ? draw(t, o, dst, size) : rc;
+    if (UNLIKELY(!is_open(o, p, f->size))) {
+        int32_t rc = begin(t, o, p, single ? dst : BATCH_DST_ROWS, f->size);
+
+        if (rc != GP_OK) {
+            return rc;
+        }
+    }
+    if (!single) {
+        int32_t *credit = &e->credit[dst];
+
+        *credit -= (int32_t)f->size;
+        if (UNLIKELY(*credit <= 0)) {
+            int32_t rc = drained(t, e, dst, f->size);
+
+            if (rc != GP_OK) {
+                return rc;
+            }
+        }
+    }
+    return write_row(p, dst, m, f->key_len, f->hash, f->size);
 }
 
 /* The next target in turn that has credit; if none has, the next in turn. */
-static RARE void retarget(struct task *t, struct output *o)
+static void retarget(struct task *t, struct output *o)
 {
     struct out_edge *e = o->edge;
-    struct lane *lane = t->stage->lane;
     uint32_t chosen = o->next;
     uint32_t dst;
 
@@ -143,92 +198,115 @@ static RARE void retarget(struct task *t, struct output *o)
     }
     dst = e->choice ? e->choice[chosen] : chosen;
     o->next = chosen + 1 < e->choice_count ? chosen + 1 : 0;
-    o->left = RUN_BYTES;
-    if (dst != o->dst || !o->neighbour) {
+    if (dst != o->dst || o->neighbour->lane == NULL) {
         o->dst = dst;
-        o->neighbour = lane->neighbours[e->lane_of[dst]];
-        o->token = ++lane->next_token;
+        o->neighbour = e->neighbours[e->lane_of[dst]];
+        o->own = ++t->stage->lane->next_token;
     }
 }
 
-static inline int32_t put_shuffled(struct task *t, struct output *o, const struct gp_msg *m,
-                                   uint64_t hash, uint32_t size)
+/* A run is over, or the slice before: on to the next target. */
+static RARE int32_t begin_shuffled(struct task *t, struct output *o, uint32_t size)
 {
-    int32_t rc;
-
-    if (UNLIKELY(o->left <= 0)) {
+    if (o->neighbour->token == o->own) {
+        neighbour_settle(o->neighbour); /* so that what is chosen by is true */
+    }
+    if (o->edge->kind == PLAN_FORWARD) {
+        o->dst = t->api.index;
+        o->neighbour = o->edge->neighbours[o->edge->lane_of[o->dst]];
+    } else {
         retarget(t, o);
     }
-    o->left -= (int32_t)size;
-    rc = put_row(t, o, o->neighbour, o->dst, o->dst, m, hash, size);
-    return rc == GP_OK ? draw(t, o, o->dst, size) : rc;
+    return begin(t, o, o->neighbour, o->dst, size);
 }
 
-static inline int32_t put_forward(struct task *t, struct output *o, const struct gp_msg *m,
-                                  uint64_t hash, uint32_t size)
+/* Shuffle, local and forward: one target for a while. */
+static inline int32_t put_to_target(struct task *t, struct output *o, const struct gp_msg *m,
+                                    const struct row_facts *f)
 {
-    uint32_t dst = t->api.index;
-    int32_t rc =
-        put_row(t, o, t->stage->lane->neighbours[o->edge->lane_of[dst]], dst, dst, m, hash, size);
+    if (UNLIKELY(!is_open(o, o->neighbour, f->size))) {
+        int32_t rc = begin_shuffled(t, o, f->size);
 
-    return rc == GP_OK ? draw(t, o, dst, size) : rc;
+        if (rc != GP_OK) {
+            return rc;
+        }
+    }
+    return write_row(o->neighbour, o->dst, m, f->key_len, f->hash, f->size);
 }
 
-static __attribute__((noinline)) int32_t put_broadcast(struct task *t, struct output *o,
-                                                       const struct gp_msg *m, uint64_t hash,
-                                                       uint32_t size)
+/* Once per lane: all tasks there read the same row. */
+static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_msg *m,
+                             const struct row_facts *f)
 {
     struct out_edge *e = o->edge;
     int32_t rc = GP_OK;
 
     for (uint32_t i = 0; i < e->lane_count && rc == GP_OK; i++) {
-        const uint32_t *tasks;
-        uint32_t count = topology_tasks_on(e->to, e->lanes[i], &tasks);
+        struct neighbour *p = e->neighbours[e->lanes[i]];
 
-        rc =
-            put_row(t, o, t->stage->lane->neighbours[e->lanes[i]], BATCH_DST_ALL, 0, m, hash, size);
-        for (uint32_t k = 0; k < count && rc == GP_OK; k++) {
-            rc = draw(t, o, tasks[k], size);
+        if (!is_open(o, p, f->size)) {
+            rc = begin(t, o, p, BATCH_DST_ALL, f->size);
+        }
+        if (rc == GP_OK) {
+            rc = write_row(p, 0, m, f->key_len, f->hash, f->size);
         }
     }
     return rc;
 }
 
-static RARE int32_t put_custom(struct task *t, struct output *o, const struct gp_msg *m,
-                               uint64_t hash, uint32_t size)
+static int32_t put_custom(struct task *t, struct output *o, const struct gp_msg *m,
+                          const struct row_facts *f)
 {
     struct out_edge *e = o->edge;
     struct gp_msg hashed = *m;
     uint32_t dst;
 
-    hashed.key_hash = hash;
+    hashed.key_hash = f->hash;
     dst = e->partitioner->route(e->partitioner_self, &hashed, t->api.index, e->targets);
     if (dst >= e->targets) {
         return refuse(t, "the partitioner chose a task that does not exist");
     }
-    return put_to_task(t, o, dst, m, hash, size);
+    return put_to_task(t, o, dst, m, f);
 }
 
-static inline int32_t put(struct task *t, struct output *o, uint32_t kind, const struct gp_msg *m,
-                          uint64_t hash, uint32_t size)
+static int32_t put(struct task *t, struct output *o, const struct gp_msg *m,
+                   const struct row_facts *f)
 {
-    switch (kind) {
+    switch (o->edge->kind) {
     case PLAN_HASH:
-        return put_to_task(t, o, gp_key_group_task(gp_key_group(hash), o->edge->targets), m, hash,
-                           size);
+        return put_to_task(t, o, gp_key_group_task(gp_key_group(f->hash), o->edge->targets), m, f);
     case PLAN_SHUFFLE:
     case PLAN_LOCAL:
-        return put_shuffled(t, o, m, hash, size);
     case PLAN_FORWARD:
-        return put_forward(t, o, m, hash, size);
+        return put_to_target(t, o, m, f);
     case PLAN_ROUND_ROBIN:
         o->next = o->next + 1 < o->edge->targets ? o->next + 1 : 0;
-        return put_to_task(t, o, o->next, m, hash, size);
+        return put_to_task(t, o, o->next, m, f);
     case PLAN_BROADCAST:
-        return put_broadcast(t, o, m, hash, size);
+        return put_broadcast(t, o, m, f);
     default:
-        return put_custom(t, o, m, hash, size);
+        return put_custom(t, o, m, f);
     }
+}
+
+/* The hash of a key that is known to be short: the compiler leaves the rest of it out. */
+static inline uint64_t hash_key_16(const void *key, uint32_t len, uint64_t seed)
+{
+    if (len > 16) {
+        __builtin_unreachable();
+    }
+    return hash_key(key, len, seed);
+}
+
+static __attribute__((noinline)) uint64_t hash_long(const void *key, uint32_t len, uint64_t seed)
+{
+    return hash_key(key, len, seed);
+}
+
+/* Short keys in line, long ones by a call, whose code would cost every emit its registers. */
+static inline uint64_t hash_short(const void *key, uint32_t len, uint64_t seed)
+{
+    return len <= 16 ? hash_key_16(key, len, seed) : hash_long(key, len, seed);
 }
 
 static RARE int32_t put_large(struct task *t, const struct stage_port *port, const struct gp_msg *m,
@@ -245,85 +323,69 @@ static RARE int32_t put_large(struct task *t, const struct stage_port *port, con
     return large_emit(t, port, m, hash);
 }
 
-/* Out of line, for its code is long and would cost every emit its registers. */
-static __attribute__((noinline)) uint64_t hash_of(const struct stage *s, const struct gp_msg *m)
+/* Any message, any ports, any edges. */
+static __attribute__((noinline)) int32_t emit_any(struct gp_out *out, uint32_t port,
+                                                  const struct gp_msg *m)
 {
-    return hash_key(m->key, m->key_len, s->hash_seed);
-}
-
-/* What is the same for every way to emit: checks, hash and size. GP_MORE: go on. */
-static inline int32_t prepare(struct task *t, uint32_t port, const struct gp_msg *m,
-                              uint64_t *ret_hash, uint32_t *ret_size)
-{
+    struct task *t = task_of_out(out);
     struct stage *s = t->stage;
-    uint32_t flags = m->flags;
+    struct row_facts f = {0};
+    int32_t rc = GP_OK;
 
-    if (UNLIKELY(m->size < sizeof(*m))) {
+    if (m->size < sizeof(*m)) {
         return refuse(t, "gp_msg.size is too small");
     }
-    if (UNLIKELY(port >= s->port_count)) {
+    if (port >= s->port_count) {
         counter_add(&s->lane->stats.lost, 1); /* nobody listens to this port */
         return GP_OK;
     }
-    *ret_hash = 0;
-    if (flags & GP_MSG_KEYED) {
-        *ret_hash = flags & GP_MSG_HASHED ? m->key_hash : hash_of(s, m);
+    if (m->flags & GP_MSG_KEYED) {
+        f.key_len = m->key_len;
+        f.hash =
+            m->flags & GP_MSG_HASHED ? m->key_hash : hash_key(m->key, m->key_len, s->hash_seed);
     }
-    if (UNLIKELY((uint64_t)m->key_len + m->value_len > t->small_max)) {
-        return put_large(t, &s->ports[port], m, *ret_hash);
+    if ((uint64_t)f.key_len + m->value_len > s->lane->small_max) {
+        return put_large(t, &s->ports[port], m, f.hash);
     }
-    *ret_size = row_size(m->key_len, m->value_len);
-    t->emitted++;
-    return GP_MORE;
-}
-
-/* Any ports, any edges. */
-static int32_t emit(struct gp_out *out, uint32_t port, const struct gp_msg *m)
-{
-    struct task *t = task_of_out(out);
-    const struct stage_port *where;
-    uint64_t hash = 0;
-    uint32_t size = 0;
-    int32_t rc = prepare(t, port, m, &hash, &size);
-
-    if (rc != GP_MORE) {
-        return rc;
-    }
-    rc = GP_OK;
-    where = &t->stage->ports[port];
-    for (uint32_t i = 0; i < where->count && rc == GP_OK; i++) {
-        struct output *o = &t->outputs[where->first + i];
-
-        rc = put(t, o, o->edge->kind, m, hash, size);
+    f.size = row_size(f.key_len, m->value_len);
+    for (uint32_t i = 0; i < s->ports[port].count && rc == GP_OK; i++) {
+        rc = put(t, &t->outputs[s->ports[port].first + i], m, &f);
     }
     return rc;
 }
 
-/* One port with one edge, of a known kind: nothing is left to be asked per row. */
-static inline int32_t emit_one(struct gp_out *out, uint32_t port, const struct gp_msg *m,
-                               uint32_t kind)
+/*
+ * Shuffle, local and forward on the one edge of the one port, message without key, run open: what
+ * can be said in a few instructions. Anything else is for emit_any().
+ */
+static int32_t emit_to_target(struct gp_out *out, uint32_t port, const struct gp_msg *m)
 {
-    struct task *t = task_of_out(out);
-    uint64_t hash = 0;
-    uint32_t size = 0;
-    int32_t rc = prepare(t, port, m, &hash, &size);
+    const struct output *o = task_of_out(out)->outputs;
+    struct neighbour *p = o->neighbour;
+    uint64_t size = ALIGN_UP((uint64_t)ROW_HEADER_SIZE + m->value_len, 8u);
 
-    return LIKELY(rc == GP_MORE) ? put(t, t->outputs, kind, m, hash, size) : rc;
+    if (UNLIKELY((port | m->flags) != 0 || m->size < sizeof(*m) || !is_open(o, p, size))) {
+        return emit_any(out, port, m);
+    }
+    return write_row(p, o->dst, m, 0, 0, (uint32_t)size);
 }
 
+/* The same for messages with a key that are hashed already or have a short one. */
 static int32_t emit_hash(struct gp_out *out, uint32_t port, const struct gp_msg *m)
 {
-    return emit_one(out, port, m, PLAN_HASH);
-}
+    struct task *t = task_of_out(out);
+    struct output *o = t->outputs;
+    struct row_facts f;
 
-static int32_t emit_shuffle(struct gp_out *out, uint32_t port, const struct gp_msg *m)
-{
-    return emit_one(out, port, m, PLAN_SHUFFLE);
-}
-
-static int32_t emit_forward(struct gp_out *out, uint32_t port, const struct gp_msg *m)
-{
-    return emit_one(out, port, m, PLAN_FORWARD);
+    if (UNLIKELY(port != 0 || m->size < sizeof(*m) || !(m->flags & GP_MSG_KEYED) ||
+                 (uint64_t)m->key_len + m->value_len > t->small_max)) {
+        return emit_any(out, port, m);
+    }
+    f.key_len = m->key_len;
+    f.hash =
+        m->flags & GP_MSG_HASHED ? m->key_hash : hash_short(m->key, m->key_len, o->edge->hash_seed);
+    f.size = row_size(f.key_len, m->value_len);
+    return put_to_task(t, o, gp_key_group_task(gp_key_group(f.hash), o->edge->targets), m, &f);
 }
 
 typedef int32_t (*emit_fn)(struct gp_out *out, uint32_t port, const struct gp_msg *m);
@@ -331,18 +393,17 @@ typedef int32_t (*emit_fn)(struct gp_out *out, uint32_t port, const struct gp_ms
 static emit_fn choose_emit(const struct stage *s)
 {
     if (s->port_count != 1 || s->out_count != 1) {
-        return emit;
+        return emit_any;
     }
     switch (s->out_edges[0].kind) {
     case PLAN_HASH:
         return emit_hash;
     case PLAN_SHUFFLE:
     case PLAN_LOCAL:
-        return emit_shuffle;
     case PLAN_FORWARD:
-        return emit_forward;
+        return emit_to_target;
     default:
-        return emit;
+        return emit_any;
     }
 }
 
@@ -426,6 +487,6 @@ void output_bind(struct task *t)
 void output_end_slice(struct task *t)
 {
     for (uint32_t i = 0; i < t->stage->out_count; i++) {
-        t->outputs[i].left = 0;
+        t->outputs[i].token = OUTPUT_STALE;
     }
 }

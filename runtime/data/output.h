@@ -8,7 +8,9 @@
  * Credit. out_edge.credit[task] is what this lane may still send to that task on this edge, in
  * bytes of rows; it starts as the window of the receiving lane, which both sides compute. Emitting
  * draws and never refuses: the rule that a task is only called while out_edge_is_ready() for all
- * its edges, and that `full` ends a batch early, keeps the overdraft to the output of one row.
+ * its edges, and that `full` ends a batch early, keeps the overdraft to the output of one row. A
+ * run for one task is granted a stretch of its batch that its account covers and drawn when it
+ * ends or has used up its grant; rows of a run for many tasks are drawn one by one.
  *
  *   hash, broadcast, round_robin, custom   ready while no account is exhausted: the next row may be
  *                                          for any of them
@@ -51,6 +53,9 @@ struct out_edge {
     const uint16_t *lane_of;
     const struct topology_processor *to;
     struct stage *stage;
+    struct neighbour **neighbours; /* [lane], the lane's own table */
+    uint64_t hash_seed;
+    bool counts;     /* its rows are what the stage emitted (the first edge of its port) */
     uint32_t *lanes; /* that host targets */
     uint32_t lane_count;
     uint8_t *single;  /* [lane]: hosts one target, so its runs need not be sorted */
@@ -63,13 +68,15 @@ struct out_edge {
 };
 
 struct output {
-    struct out_edge *edge;
-    uint64_t token;              /* names the current run; a new target means a new token */
-    uint32_t dst;                /* shuffle, local, forward: the current target */
+    uint64_t token; /* own while its run may go on; OUTPUT_STALE: look at everything again */
+    struct neighbour *neighbour; /* shuffle, local, forward: where the current target is */
+    uint32_t dst;                /* ... and the target */
     uint32_t next;               /* shuffle, local, round_robin: place in the choice to try next */
-    int32_t left;                /* bytes until the target changes */
-    struct neighbour *neighbour; /* of dst */
+    uint64_t own;                /* names its runs; a new target means a new name */
+    struct out_edge *edge;
 };
+
+#define OUTPUT_STALE UINT64_MAX
 
 int out_edge_init(struct out_edge *e, struct stage *stage, uint32_t edge, struct gp_error *err);
 void out_edge_deinit(struct out_edge *e);
@@ -91,6 +98,9 @@ static inline bool out_edge_is_ready(const struct out_edge *e, uint32_t index)
 
 /* The receiving task consumed that much: its account may be drawn on again. Unblocks who waited. */
 void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes);
+
+/* Rows of that many bytes went out in a run for dst (a task, or all tasks of a lane). */
+void out_edge_draw(struct out_edge *e, uint32_t lane, uint32_t dst, uint32_t bytes);
 
 /* The functions of gp_out. */
 void output_bind(struct task *t);

@@ -64,13 +64,14 @@ static int make_out_edges(struct stage *s, struct gp_error *err)
         s->ports[port].first = s->out_count;
         for (uint32_t e = 0; e < plan->edge_count; e++) {
             if (plan->edges[e].from == s->processor && plan->edges[e].from_port == port) {
-                int rc = out_edge_init(&s->out_edges[s->out_count], s, e, err);
+                struct out_edge *edge = &s->out_edges[s->out_count++];
+                int rc = out_edge_init(edge, s, e, err);
 
-                s->out_count++;
+                edge->counts = edge == &s->out_edges[s->ports[port].first];
                 if (rc < 0) {
                     return rc;
                 }
-                s->lane->out_edges[e] = &s->out_edges[s->out_count - 1];
+                s->lane->out_edges[e] = edge;
             }
         }
         s->ports[port].count = s->out_count - s->ports[port].first;

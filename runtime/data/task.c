@@ -154,11 +154,7 @@ void task_run(struct task *t)
             break;
         }
     }
-    if (t->emitted > 0) {
-        counter_add(&t->stage->out_rows, t->emitted);
-        t->emitted = 0;
-        output_end_slice(t);
-    }
+    output_end_slice(t);
 }
 
 void task_pass_watermark(struct task *t, int64_t time_ns)

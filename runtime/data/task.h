@@ -80,7 +80,7 @@ struct task {
     int64_t watermark_ns; /* of its input */
     int64_t out_ns;       /* what it promises */
     uint64_t session;
-    uint64_t emitted;   /* messages, since the slice began */
+    bool emitted;       /* since it was cleared */
     uint64_t overdraft; /* bytes emitted since `full` was set */
 
     struct timers *timers; /* NULL before use */

@@ -281,11 +281,11 @@ static enum step step_end(struct task *t)
     return STEP_WAIT;
 }
 
-static void note_activity(struct task *t, int32_t rc, bool emitted)
+static void note_activity(struct task *t, int32_t rc)
 {
     struct lane *lane = t->stage->lane;
 
-    if (emitted || rc == GP_MORE) {
+    if (t->emitted || rc == GP_MORE) {
         t->silent = false;
         if (t->idle) {
             t->idle = false;
@@ -301,13 +301,14 @@ static void note_activity(struct task *t, int32_t rc, bool emitted)
 
 static enum step step_poll(struct task *t, int64_t *budget)
 {
-    uint64_t before = t->emitted;
     int32_t rc;
 
+    t->emitted = false;
+    output_end_slice(t); /* so that the first row is noticed */
     note_enter(t, "poll");
     rc = t->stage->table.poll(t->self, &t->out, (uint32_t)*budget);
     note_leave(t);
-    note_activity(t, rc, t->emitted > before);
+    note_activity(t, rc);
     switch (rc) {
     case GP_MORE:
         /* Emitting is the work of a source; stopped early by its outputs, it has nothing else to do. */

@@ -57,8 +57,7 @@ static int32_t write_row(struct task *t, struct neighbour *p, uint32_t processor
                                         : hash_key(m->key, m->key_len, t->stage->hash_seed);
     }
     /* A run of its own: the next row of any kind begins another. */
-    if (neighbour_make_room(p, ++t->stage->lane->next_token, &head, size,
-                            &t->stage->lane->stats.sent, &t->stage->lane->stats.sent_bytes) < 0) {
+    if (neighbour_begin_run(p, ++t->stage->lane->next_token, &head, NULL, size) < 0) {
         return GP_FAIL;
     }
     at = p->cursor;

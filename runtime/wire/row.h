@@ -118,26 +118,27 @@ static inline uint32_t row_word_dst(uint64_t word0)
     return (uint32_t)(word0 >> ROW_DST_SHIFT);
 }
 
+/* Bytes of the value of a row; above INT32_MAX when key and padding do not fit its size. */
+static inline uint32_t row_word_value_len(uint64_t word0)
+{
+    return row_word_size(word0) - ROW_HEADER_SIZE - row_word_key_len(word0) - row_word_pad(word0);
+}
+
 /* Bytes of the row at `at`, or 0 when no whole and consistent row stands in the next `left` bytes.
- * left is a multiple of 8. */
+ * left is a multiple of 8, and not 0. */
 static inline uint32_t row_check(const uint8_t *at, size_t left)
 {
-    uint64_t word0;
-    uint32_t size;
+    uint64_t word0 = get_u64_le(at);
+    uint32_t size = row_word_size(word0);
 
-    if (UNLIKELY(left < ROW_HEADER_SIZE)) {
-        return 0;
-    }
-    word0 = get_u64_le(at);
-    size = row_word_size(word0);
-    if (UNLIKELY(size > left || (size & 7u) != 0 ||
-                 size < ROW_HEADER_SIZE + row_word_key_len(word0) + row_word_pad(word0))) {
+    /* A value that is not negative means at least a whole header, too. */
+    if (UNLIKELY(size > left || (size & 7u) != 0 || row_word_value_len(word0) > INT32_MAX)) {
         return 0;
     }
     return size;
 }
 
-/* A view of a row that row_check() has passed. flags and source are the caller's to complete. */
+/* A view of a row that row_check() has passed. */
 static inline void row_view(const uint8_t *at, uint32_t source, struct gp_row *ret_row)
 {
     uint64_t word0 = get_u64_le(at);
@@ -148,7 +149,7 @@ static inline void row_view(const uint8_t *at, uint32_t source, struct gp_row *r
     ret_row->key = at + ROW_HEADER_SIZE;
     ret_row->value = at + ROW_HEADER_SIZE + key_len;
     ret_row->key_len = key_len;
-    ret_row->value_len = row_word_size(word0) - ROW_HEADER_SIZE - key_len - row_word_pad(word0);
+    ret_row->value_len = row_word_value_len(word0);
     ret_row->flags = row_word_flags(word0) & ROW_KEYED;
     ret_row->source = source;
 }

@@ -1,7 +1,7 @@
 /*
  * bench_data.c: what a message costs in the data plane, without control plane and plugins' files.
  *
- *     bench_data split|sym|local|hash|chain [rows in millions] [value bytes]
+ *     bench_data split|sym|local|hash|chain|tcp|tcp-sym|unix|unix-sym [million rows] [value bytes]
  *
  * split: source on lane 0, sink on lane 1; sym: both on both lanes, shuffle; local: one lane; hash: keyed
  * source and sink on two lanes, symmetric; chain: source, pass, sink on one lane. Prints million
@@ -134,16 +134,30 @@ int main(int argc, char **argv)
     const char *mode = argc > 1 ? argv[1] : "split";
     uint64_t rows = (argc > 2 ? strtoull(argv[2], NULL, 10) : 50) * 1000000;
     uint32_t bytes = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 100;
-    bool two = strcmp(mode, "sym") == 0 || strcmp(mode, "hash") == 0;
+    bool two = strstr(mode, "sym") != NULL || strcmp(mode, "hash") == 0;
     bool chain = strcmp(mode, "chain") == 0;
+    bool tcp = strncmp(mode, "tcp", 3) == 0;
+    bool unix_socket = strncmp(mode, "unix", 4) == 0;
     struct rig rig;
     uint32_t from;
     double wall;
     double cpu;
 
     rig_begin(&rig);
-    rig.lanes = two || strcmp(mode, "split") == 0 ? 2 : 1;
+    rig.lanes = two || tcp || unix_socket || strcmp(mode, "split") == 0 ? 2 : 1;
+    rig.options.edge_mode = tcp           ? EDGE_MODE_TCP
+                            : unix_socket ? EDGE_MODE_UNIX
+                                          : EDGE_MODE_AUTO;
     rig.pin = true;
+    if (getenv("SLICE")) {
+        rig.options.slice_rows = (uint32_t)atoi(getenv("SLICE"));
+    }
+    if (getenv("BATCH")) {
+        rig.options.batch_bytes = (uint32_t)atoi(getenv("BATCH"));
+    }
+    if (getenv("WARM")) {
+        rig.options.pool_warm_bytes = (uint32_t)atoi(getenv("WARM"));
+    }
     from = rig_add(&rig, &(struct rig_processor){.name = "source",
                                                  .table = &source,
                                                  .parallelism = two ? 2 : 1,
