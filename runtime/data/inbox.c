@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "data/lane.h"
+#include "data/large.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -174,6 +175,9 @@ void inbox_pop(struct task *t)
     if (e->parcel) {
         parcel_unref(lane, e->parcel);
     }
+    if (UNLIKELY(e->kind == ENTRY_LARGE)) {
+        large_release(t, e->u.large);
+    }
     e->next = lane->free_entries;
     lane->free_entries = e;
 }
@@ -243,6 +247,12 @@ uint32_t inbox_views(struct task *t, struct gp_row *views, uint32_t max, uint32_
     uint32_t count = 0;
     struct entry *e = t->in_head;
 
+    if (UNLIKELY(e->kind == ENTRY_LARGE)) {
+        *ret_port = e->link->port;
+        large_view(e->u.large, views);
+        e->viewed = 1;
+        return 1;
+    }
     while (e && e->kind <= ENTRY_INDEX && count < max) {
         if (count == 0) {
             *ret_port = e->link->port;
@@ -281,6 +291,10 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
 {
     uint32_t bytes;
 
+    if (UNLIKELY(e->kind == ENTRY_LARGE)) {
+        inbox_owe(t, e->link, e->u.large->size);
+        return true;
+    }
     if (e->kind == ENTRY_INDEX) {
         bytes = sum_rows(views, n);
         e->u.index += n;
@@ -320,6 +334,12 @@ static uint32_t unread_bytes(const struct entry *e)
     if (e->kind == ENTRY_RANGE) {
         return (uint32_t)(e->u.end - e->at);
     }
+    if (e->kind == ENTRY_LARGE) {
+        return e->u.large->size;
+    }
+    if (e->kind == ENTRY_MESSAGE) {
+        return row_word_size(get_u64_le(e->at));
+    }
     for (uint32_t i = 0; i < e->rows; i++) {
         bytes += row_word_size(get_u64_le(e->at + (size_t)e->u.index[i] * 8));
     }
@@ -331,7 +351,7 @@ void inbox_clear(struct task *t)
     while (t->in_head) {
         struct entry *e = t->in_head;
 
-        if (e->kind <= ENTRY_INDEX) {
+        if (e->kind <= ENTRY_LARGE) {
             inbox_owe(t, e->link, unread_bytes(e));
         }
         inbox_pop(t);

@@ -28,6 +28,7 @@
 #include "wire/batch.h"
 
 struct lane;
+struct large_in;
 struct stage;
 struct task;
 struct neighbour;
@@ -39,10 +40,18 @@ struct inlink {
     struct stage *stage;
     struct neighbour *neighbour;
     uint32_t *owed; /* [task of the stage] bytes consumed and not yet given back; NULL before use */
-    uint32_t owed_max; /* half the window */
+    struct large_slot *large; /* [task of the stage], NULL before use */
+    uint32_t owed_max;        /* half the window */
     int64_t watermark_ns;
     bool idle;
     bool ended;
+};
+
+/* The large message of one account that is asked for, granted or being put together. */
+struct large_slot {
+    struct large_in *in;
+    uint32_t granted; /* bytes */
+    bool asked;
 };
 
 enum entry_kind {
@@ -60,9 +69,10 @@ struct entry {
     struct inlink *link;
     const uint8_t *at; /* RANGE: the next row; INDEX: what offsets count from */
     union {
-        const uint8_t *end;    /* RANGE: behind the last row */
-        const uint16_t *index; /* INDEX: offset of the next row, in words of 8 bytes */
-        int64_t time_ns;       /* WATERMARK */
+        const uint8_t *end;     /* RANGE: behind the last row */
+        const uint16_t *index;  /* INDEX: offset of the next row, in words of 8 bytes */
+        int64_t time_ns;        /* WATERMARK */
+        struct large_in *large; /* LARGE, owned */
     } u;
     uint32_t kind;
     uint32_t rows;   /* left; RANGE: as the sender says, for accounting only */

@@ -5,6 +5,7 @@
 #include "data/lane.h"
 
 #include "base/str.h"
+#include "data/large.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/service.h"
@@ -130,7 +131,7 @@ static void take_rings(struct lane *lane)
     for (uint32_t i = 0; i < lane->ring_count; i++) {
         neighbour_take(lane->rings[i]);
     }
-    if (UNLIKELY(lane->pool_waits) && !batch_pool_is_short(&lane->pool)) {
+    if (UNLIKELY(lane->pool_waits) && !batch_pool_is_short(&lane->pool) && !large_is_full(lane)) {
         lane->pool_waits = false;
         for (uint32_t p = 0; p < lane->topology->plan->processor_count; p++) {
             if (lane->stages[p]) {
@@ -196,7 +197,11 @@ static bool has_work(const struct lane *lane)
            !list_is_empty(&lane->out_changed);
 }
 
-/* Hands over partial batches: all of them when idle, else those that lingered. */
+/*
+ * Hands over partial batches: all of them when idle, else those that have lingered. A neighbour that
+ * has enough to read is spared, but never for longer than that: its tasks may hold what it has because
+ * they wait for credit of rows that stand in this very batch.
+ */
 static void flush_partial(struct lane *lane, bool idle)
 {
     int64_t linger_ns = lane->options->linger_ns;
@@ -209,15 +214,28 @@ static void flush_partial(struct lane *lane, bool idle)
     for (uint32_t i = 0; i < lane->other_count; i++) {
         struct neighbour *p = lane->others[i];
 
-        if (!p->open || (!idle && lane->now_ns - p->opened_ns < linger_ns)) {
+        if (!p->open) {
             continue;
         }
-        if (neighbour_is_saturated(p)) {
-            lane->holds_partial = true;
-        } else {
+        if (lane->now_ns - p->opened_ns >= linger_ns || (idle && !neighbour_is_saturated(p))) {
             neighbour_flush(p);
+        } else {
+            lane->holds_partial = true;
         }
     }
+}
+
+/* Before sleeping with something held back: time must bring the lane back to it. */
+static void arm_linger(struct lane *lane)
+{
+    if (lane->holds_partial || lane->large_waits) {
+        timer_start(lane->linger_timer, lane->options->linger_ns);
+    }
+}
+
+static void on_linger(void *user)
+{
+    (void)user; /* the turn that follows looks at everything */
 }
 
 static void pump(struct lane *lane)
@@ -233,6 +251,7 @@ static void pump(struct lane *lane)
 
 enum runner_state lane_turn(struct lane *lane)
 {
+    bool more_large;
     bool idle;
 
     if (atomic_load_explicit(&lane->sleeping, memory_order_relaxed) != SLEEP_AWAKE) {
@@ -246,10 +265,14 @@ enum runner_state lane_turn(struct lane *lane)
     take_rings(lane);
     service_take_wakes(lane);
     run_tasks(lane);
+    more_large = !list_is_empty(&lane->large_out) && large_pump(lane);
     settle(lane);
-    idle = !has_work(lane);
+    idle = !has_work(lane) && !more_large;
     flush_partial(lane, idle);
     pump(lane);
+    if (idle) {
+        arm_linger(lane);
+    }
     return idle ? RUNNER_IDLE : RUNNER_MORE;
 }
 
@@ -272,7 +295,8 @@ int lane_may_sleep(struct lane *lane)
 
     if (!list_is_empty(&lane->dirty)) {
         depth = SLEEP_ROOM;
-    } else if (lane->blocked_count > 0 || lane->holds_partial || lane->pool_waits) {
+    } else if (lane->blocked_count > 0 || lane->holds_partial || lane->pool_waits ||
+               lane->large_waits) {
         depth = SLEEP_ANY;
     }
     atomic_store_explicit(&lane->sleeping, (uint32_t)depth, memory_order_relaxed);
@@ -293,6 +317,9 @@ int lane_init(struct lane *lane, struct loop *loop, struct stream_hub *hub)
     lane->now_ns = loop_now_ns(loop);
     rc = lane_timers_new(lane, &lane->timers);
     if (rc == 0) {
+        rc = timer_new(loop, on_linger, lane, &lane->linger_timer);
+    }
+    if (rc == 0) {
         hub_attach(hub, lane);
     }
     return rc;
@@ -310,4 +337,6 @@ void lane_fini(struct lane *lane)
     }
     lane_timers_free(lane->timers);
     lane->timers = NULL;
+    timer_free(lane->linger_timer);
+    lane->linger_timer = NULL;
 }

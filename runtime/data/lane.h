@@ -189,6 +189,10 @@ struct lane {
     uint32_t reserve_cap;
 
     struct lane_timers *timers;
+    struct timer *linger_timer;
+    struct list large_out; /* large messages to be sent, see large.h */
+    uint64_t large_bytes;
+    bool large_waits;    /* for a neighbour to return batches */
     int32_t **unmanaged; /* [processor]: accounts, see unmanaged.h */
     uint32_t tasks_total;
     uint32_t tasks_closed;  /* ended or failed */

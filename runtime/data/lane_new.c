@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "data/lane.h"
+#include "data/large.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -99,6 +100,7 @@ int lane_new(const struct lane_env *env, uint32_t index, struct lane **ret, stru
     lane->index = index;
     lane->small_max = env->options->batch_bytes - BATCH_FRAME_HEADER_SIZE - BATCH_ELEMENT_SIZE -
                       ROW_HEADER_SIZE - 8;
+    list_init(&lane->large_out);
     list_init(&lane->runnable);
     list_init(&lane->dirty);
     list_init(&lane->in_changed);
@@ -128,6 +130,7 @@ void lane_free(struct lane *lane)
     for (uint32_t p = 0; lane->stages && p < lane->topology->plan->processor_count; p++) {
         stage_free(lane->stages[p]);
     }
+    large_deinit(lane);
     unmanaged_deinit(lane);
     inbox_deinit_pools(lane);
     batch_pool_deinit(&lane->pool);

@@ -1,23 +1,90 @@
 /*
  * large.h: messages that do not fit a batch.
+ *
+ * They travel as fragments, elements of ordinary batches, each naming the whole message and its
+ * place in it, and are put together before the task sees them.
+ *
+ * Up to the window of its account a message is written at once, fragment by fragment, as any row
+ * would be: it is in order by itself, and credit bounds it. Beyond, it is copied, its account goes
+ * into debt for all of it, and the receiver is asked for room:
+ *
+ *   emit ─▶ REQUESTED ──LARGE_REQUEST──▶ receiver reserves ──CREDIT (large)──▶ SENDING ─▶ done
+ *              ▲ QUEUED: behind another one of its account
+ *
+ * While it waits and while its fragments trickle out, a few per turn and only while the neighbour
+ * keeps up, all other accounts go on. Its own is exhausted, so no task that needs it runs; what
+ * the same call of user code still emits to that task queues up behind it. So order between a
+ * source task and a receiving task is kept.
+ *
+ * Bounds. Receiver: large_budget per stage and lane, reserved before the first fragment; per stage, so
+ * that messages of one stage never wait for those of a stage behind it. Sender: sources wait while
+ * large_budget bytes are copied; other tasks hold at most what they were given. Neither can wait for
+ * the other in a circle, for the graph has none.
+ *
+ * Thread: the lane's.
  */
 #ifndef DATA_LARGE_H
 #define DATA_LARGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <gearpump/message.h>
 
+#include "base/list.h"
 #include "data/inbox.h"
-#include "data/task_call.h"
 
-struct stage_port;
+struct lane;
+struct neighbour;
+struct out_edge;
+struct output;
+struct stage;
 struct task;
 
-int32_t large_emit(struct task *t, const struct stage_port *port, const struct gp_msg *m,
-                   uint64_t hash);
+/* ---- sending ---- */
+
+/* Sends a message of any size to one task as fragments, now or when it may. GP_OK or GP_FAIL. */
+int32_t large_put(struct task *t, struct output *o, uint32_t dst, const struct gp_msg *m,
+                  uint32_t key_len, uint64_t hash);
+
+/* Whether something for that task still waits, so that later rows must queue behind it. */
+bool large_is_pending(const struct out_edge *e, uint32_t dst);
+
+/* The receiver has made room. 0 or GP_EPROTO. */
+int large_on_grant(struct lane *lane, const struct neighbour *from, uint32_t edge, uint32_t dst);
+
+/* Writes some fragments of what may be sent. True if more could be written at once. */
+bool large_pump(struct lane *lane);
+
+/* Whether sources should wait: too much is copied. */
+bool large_is_full(const struct lane *lane);
+
+void large_deinit(struct lane *lane);
+
+/* ---- receiving ---- */
+
+/* A message being put together, or waiting in an inbox. */
+struct large_in {
+    struct batch_fragment head;
+    uint32_t source;
+    uint32_t size; /* as a row: what its account was charged */
+    uint32_t got;  /* bytes, in order */
+    bool reserved; /* taken from the stage's budget */
+    bool dropped;  /* its task takes no rows any more: bytes is empty */
+    uint8_t bytes[];
+};
+
 int large_on_fragment(struct inlink *link, const struct batch_element *e);
 int large_on_request(struct inlink *link, const struct batch_element *e);
-enum step step_large(struct task *t, int64_t *budget);
+
+/* The view of a message at the head of an inbox. */
+void large_view(const struct large_in *in, struct gp_row *ret_row);
+
+/* It is consumed or dropped: frees it and its room. */
+void large_release(struct task *t, struct large_in *in);
+
+/* Frees what a link, or the stage, holds. */
+void large_free_link(struct inlink *link);
+void large_free_stage(struct stage *s);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "data/lane.h"
+#include "data/large.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -179,18 +180,28 @@ int neighbour_begin_run(struct neighbour *p, uint64_t token, const struct batch_
     return 0;
 }
 
-int neighbour_put_element(struct neighbour *p, const struct batch_element *e, const void *body)
+uint8_t *neighbour_reserve_element(struct neighbour *p, const struct batch_element *e)
 {
-    int rc;
+    uint8_t *body;
 
     neighbour_end_run(p);
-    rc = make_room(p, BATCH_ELEMENT_SIZE + e->bytes);
-    if (rc < 0) {
-        return rc;
+    if (make_room(p, BATCH_ELEMENT_SIZE + e->bytes) < 0) {
+        return NULL;
     }
     batch_element_put(p->cursor, e);
-    memcpy(p->cursor + BATCH_ELEMENT_SIZE, body, e->bytes);
-    p->cursor += BATCH_ELEMENT_SIZE + e->bytes;
+    body = p->cursor + BATCH_ELEMENT_SIZE;
+    p->cursor = body + e->bytes;
+    return body;
+}
+
+int neighbour_put_element(struct neighbour *p, const struct batch_element *e, const void *body)
+{
+    uint8_t *at = neighbour_reserve_element(p, e);
+
+    if (!at) {
+        return GP_ENOMEM;
+    }
+    memcpy(at, body, e->bytes);
     return 0;
 }
 
@@ -270,6 +281,9 @@ static int take_credit(struct neighbour *p, const struct batch_credit *c)
     e = lane->out_edges[c->edge];
     if (c->dst >= e->targets || e->lane_of[c->dst] != p->index) {
         return GP_EPROTO;
+    }
+    if (c->kind == BATCH_CREDIT_LARGE) {
+        return large_on_grant(lane, p, c->edge, c->dst);
     }
     /* More than was drawn would let the account grow without bound. */
     if ((int64_t)e->credit[c->dst] + c->bytes >

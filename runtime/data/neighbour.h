@@ -100,6 +100,9 @@ void neighbour_settle(struct neighbour *p);
 /* Appends one element that is no run of rows; body of e->bytes, a multiple of 8. 0; GP_ENOMEM. */
 int neighbour_put_element(struct neighbour *p, const struct batch_element *e, const void *body);
 
+/* The same, with the body to be written where the answer points; NULL without memory. */
+uint8_t *neighbour_reserve_element(struct neighbour *p, const struct batch_element *e);
+
 /* Ends the open run; rows written later begin another. */
 void neighbour_end_run(struct neighbour *p);
 

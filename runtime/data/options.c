@@ -20,6 +20,7 @@ struct data_options data_options_default(void)
         .pool_warm_bytes = 3u << 20,
         .pool_max_bytes = 128u << 20,
         .message_max_bytes = GP_MESSAGE_MAX_BYTES,
+        .large_budget_bytes = 2 * GP_MESSAGE_MAX_BYTES,
         .unmanaged_window_bytes = 64u << 10,
         .slice_rows = 512,
         .linger_ns = 1000 * 1000,
@@ -53,6 +54,7 @@ static const struct option options_known[] = {
     SIZE_OPTION("data.window_bytes", window_max_bytes, 64, 64u << 20),
     SIZE_OPTION("data.pool_warm_bytes", pool_warm_bytes, 0, 1u << 30),
     SIZE_OPTION("data.pool_max_bytes", pool_max_bytes, 1u << 20, 1u << 31),
+    SIZE_OPTION("data.large_budget_bytes", large_budget_bytes, 1024, 1u << 30),
     SIZE_OPTION("data.unmanaged_window_bytes", unmanaged_window_bytes, 1024, 16u << 20),
     SIZE_OPTION("data.slice_rows", slice_rows, 1, 1u << 20),
     SIZE_OPTION("data.message_max_bytes", message_max_bytes, 1024, GP_MESSAGE_MAX_BYTES),
@@ -128,6 +130,9 @@ int data_options_from_plan(const struct plan *plan, struct data_options *ret, st
         if (rc < 0) {
             return rc;
         }
+    }
+    if (options.large_budget_bytes < options.message_max_bytes) {
+        return gp_error_set(err, GP_EINVAL, "data.large_budget_bytes is less than data.message_max_bytes");
     }
     *ret = options;
     return 0;

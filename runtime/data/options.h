@@ -25,6 +25,8 @@ struct data_options {
     uint32_t pool_warm_bytes; /* batches in circulation on a busy lane before one is used again */
     uint32_t pool_max_bytes;  /* beyond it tasks wait before they emit more */
     uint32_t message_max_bytes;
+    uint32_t
+        large_budget_bytes; /* of large messages in one stage of a lane; at least message_max */
     uint32_t unmanaged_window_bytes;
     uint32_t slice_rows;    /* what a task may do before the next one has its turn */
     int64_t linger_ns;      /* how long a row may wait in an unfinished batch on a busy lane */

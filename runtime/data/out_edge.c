@@ -139,28 +139,18 @@ void output_init(struct output *o, struct out_edge *e, const struct task *t)
                          .next = t->api.index % e->choice_count};
 }
 
-static void draw(struct out_edge *e, uint32_t dst, uint32_t bytes)
-{
-    bool was_exhausted = e->credit[dst] <= 0;
-
-    e->credit[dst] -= (int32_t)bytes;
-    if (!was_exhausted && e->credit[dst] <= 0) {
-        e->exhausted++;
-    }
-}
-
 void out_edge_draw(struct out_edge *e, uint32_t lane, uint32_t dst, uint32_t bytes)
 {
     const uint32_t *tasks;
     uint32_t count;
 
     if (dst != BATCH_DST_ALL) {
-        draw(e, dst, bytes);
+        out_edge_draw_row(e, dst, bytes);
         return;
     }
     count = topology_tasks_on(e->to, lane, &tasks);
     for (uint32_t i = 0; i < count; i++) {
-        draw(e, tasks[i], bytes);
+        out_edge_draw_row(e, tasks[i], bytes);
     }
 }
 

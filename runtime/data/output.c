@@ -94,15 +94,6 @@ static RARE int32_t begin(struct task *t, struct output *o, struct neighbour *p,
     return rc;
 }
 
-/* An account that is drawn row by row is at or below zero. */
-static RARE int32_t drained(struct task *t, struct out_edge *e, uint32_t dst, uint32_t size)
-{
-    if (e->credit[dst] + (int32_t)size > 0) {
-        e->exhausted++;
-    }
-    return overdraw(t, size);
-}
-
 static inline bool is_open(const struct output *o, const struct neighbour *p, uint64_t size)
 {
     return p->token == o->token && size <= (size_t)(p->limit - p->cursor);
@@ -149,6 +140,35 @@ struct row_facts {
     uint32_t size;
 };
 
+/* Later rows must not overtake a large message to the same task that still waits. */
+static inline bool is_held_up(const struct out_edge *e, uint32_t dst)
+{
+    return UNLIKELY(e->large_count > 0) && large_is_pending(e, dst);
+}
+
+/*
+ * What is rare when a row goes to one task: no open run, or an account that this row exhausts. GP_MORE:
+ * the row may be written; anything else is the answer.
+ */
+static RARE int32_t begin_to_task(struct task *t, struct output *o, struct neighbour *p,
+                                  uint32_t dst, const struct gp_msg *m, const struct row_facts *f)
+{
+    struct out_edge *e = o->edge;
+    bool single = e->single[p->index];
+    int32_t rc = GP_OK;
+
+    if (is_held_up(e, dst)) {
+        return large_put(t, o, dst, m, f->key_len, f->hash);
+    }
+    if (!is_open(o, p, f->size)) {
+        rc = begin(t, o, p, single ? dst : BATCH_DST_ROWS, f->size);
+    }
+    if (rc == GP_OK && !single && e->credit[dst] <= (int32_t)f->size) {
+        rc = overdraw(t, f->size);
+    }
+    return rc == GP_OK ? GP_MORE : rc;
+}
+
 /* To one task, in a run of its own or in one whose rows name their task. */
 static inline int32_t put_to_task(struct task *t, struct output *o, uint32_t dst,
                                   const struct gp_msg *m, const struct row_facts *f)
@@ -158,24 +178,15 @@ static inline int32_t put_to_task(struct task *t, struct output *o, uint32_t dst
     struct neighbour *p = e->neighbours[lane];
     bool single = e->single[lane];
 
-    if (UNLIKELY(!is_open(o, p, f->size))) {
-        int32_t rc = begin(t, o, p, single ? dst : BATCH_DST_ROWS, f->size);
+    if (UNLIKELY(!is_open(o, p, f->size) || (!single && e->credit[dst] <= (int32_t)f->size))) {
+        int32_t rc = begin_to_task(t, o, p, dst, m, f);
 
-        if (rc != GP_OK) {
+        if (rc != GP_MORE) {
             return rc;
         }
     }
     if (!single) {
-        int32_t *credit = &e->credit[dst];
-
-        *credit -= (int32_t)f->size;
-        if (UNLIKELY(*credit <= 0)) {
-            int32_t rc = drained(t, e, dst, f->size);
-
-            if (rc != GP_OK) {
-                return rc;
-            }
-        }
+        out_edge_draw_row(e, dst, f->size);
     }
     return write_row(p, dst, m, f->key_len, f->hash, f->size);
 }
@@ -206,7 +217,7 @@ static void retarget(struct task *t, struct output *o)
 }
 
 /* A run is over, or the slice before: on to the next target. */
-static RARE int32_t begin_shuffled(struct task *t, struct output *o, uint32_t size)
+static void choose_target(struct task *t, struct output *o)
 {
     if (o->neighbour->token == o->own) {
         neighbour_settle(o->neighbour); /* so that what is chosen by is true */
@@ -217,7 +228,19 @@ static RARE int32_t begin_shuffled(struct task *t, struct output *o, uint32_t si
     } else {
         retarget(t, o);
     }
-    return begin(t, o, o->neighbour, o->dst, size);
+}
+
+static RARE int32_t begin_to_target(struct task *t, struct output *o, const struct gp_msg *m,
+                                    const struct row_facts *f)
+{
+    int32_t rc;
+
+    choose_target(t, o);
+    if (is_held_up(o->edge, o->dst)) {
+        return large_put(t, o, o->dst, m, f->key_len, f->hash);
+    }
+    rc = begin(t, o, o->neighbour, o->dst, f->size);
+    return rc == GP_OK ? GP_MORE : rc;
 }
 
 /* Shuffle, local and forward: one target for a while. */
@@ -225,13 +248,25 @@ static inline int32_t put_to_target(struct task *t, struct output *o, const stru
                                     const struct row_facts *f)
 {
     if (UNLIKELY(!is_open(o, o->neighbour, f->size))) {
-        int32_t rc = begin_shuffled(t, o, f->size);
+        int32_t rc = begin_to_target(t, o, m, f);
 
-        if (rc != GP_OK) {
+        if (rc != GP_MORE) {
             return rc;
         }
     }
     return write_row(o->neighbour, o->dst, m, f->key_len, f->hash, f->size);
+}
+
+/* One by one, as large messages go. */
+static int32_t put_to_each(struct task *t, struct output *o, const struct gp_msg *m,
+                           const struct row_facts *f)
+{
+    int32_t rc = GP_OK;
+
+    for (uint32_t dst = 0; dst < o->edge->targets && rc == GP_OK; dst++) {
+        rc = large_put(t, o, dst, m, f->key_len, f->hash);
+    }
+    return rc;
 }
 
 /* Once per lane: all tasks there read the same row. */
@@ -241,6 +276,9 @@ static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_m
     struct out_edge *e = o->edge;
     int32_t rc = GP_OK;
 
+    if (UNLIKELY(e->large_count > 0)) {
+        return put_to_each(t, o, m, f); /* none may overtake a large one */
+    }
     for (uint32_t i = 0; i < e->lane_count && rc == GP_OK; i++) {
         struct neighbour *p = e->neighbours[e->lanes[i]];
 
@@ -254,19 +292,34 @@ static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_m
     return rc;
 }
 
-static int32_t put_custom(struct task *t, struct output *o, const struct gp_msg *m,
-                          const struct row_facts *f)
+/* The task that a custom partitioner chooses, or -1. */
+static int64_t route(struct task *t, struct output *o, const struct gp_msg *m, uint64_t hash)
 {
     struct out_edge *e = o->edge;
     struct gp_msg hashed = *m;
     uint32_t dst;
 
-    hashed.key_hash = f->hash;
+    hashed.key_hash = hash;
     dst = e->partitioner->route(e->partitioner_self, &hashed, t->api.index, e->targets);
     if (dst >= e->targets) {
-        return refuse(t, "the partitioner chose a task that does not exist");
+        (void)refuse(t, "the partitioner chose a task that does not exist");
+        return -1;
     }
-    return put_to_task(t, o, dst, m, f);
+    return dst;
+}
+
+static int32_t put_custom(struct task *t, struct output *o, const struct gp_msg *m,
+                          const struct row_facts *f)
+{
+    int64_t dst = route(t, o, m, f->hash);
+
+    return dst < 0 ? GP_FAIL : put_to_task(t, o, (uint32_t)dst, m, f);
+}
+
+static uint32_t take_turn(struct output *o)
+{
+    o->next = o->next + 1 < o->edge->targets ? o->next + 1 : 0;
+    return o->next;
 }
 
 static int32_t put(struct task *t, struct output *o, const struct gp_msg *m,
@@ -280,8 +333,7 @@ static int32_t put(struct task *t, struct output *o, const struct gp_msg *m,
     case PLAN_FORWARD:
         return put_to_target(t, o, m, f);
     case PLAN_ROUND_ROBIN:
-        o->next = o->next + 1 < o->edge->targets ? o->next + 1 : 0;
-        return put_to_task(t, o, o->next, m, f);
+        return put_to_task(t, o, take_turn(o), m, f);
     case PLAN_BROADCAST:
         return put_broadcast(t, o, m, f);
     default:
@@ -309,18 +361,59 @@ static inline uint64_t hash_short(const void *key, uint32_t len, uint64_t seed)
     return len <= 16 ? hash_key_16(key, len, seed) : hash_long(key, len, seed);
 }
 
-static RARE int32_t put_large(struct task *t, const struct stage_port *port, const struct gp_msg *m,
-                              uint64_t hash)
+static int32_t put_large(struct task *t, struct output *o, const struct gp_msg *m,
+                         const struct row_facts *f)
 {
-    uint64_t total = (uint64_t)m->key_len + m->value_len;
+    int64_t dst;
 
-    if (m->key_len > GP_KEY_MAX_BYTES) {
+    switch (o->edge->kind) {
+    case PLAN_BROADCAST:
+        return put_to_each(t, o, m, f);
+    case PLAN_HASH:
+        dst = gp_key_group_task(gp_key_group(f->hash), o->edge->targets);
+        break;
+    case PLAN_ROUND_ROBIN:
+        dst = take_turn(o);
+        break;
+    case PLAN_CUSTOM:
+        dst = route(t, o, m, f->hash);
+        break;
+    default:
+        choose_target(t, o);
+        dst = o->dst;
+        break;
+    }
+    return dst < 0 ? GP_FAIL : large_put(t, o, (uint32_t)dst, m, f->key_len, f->hash);
+}
+
+/* Too large for a batch. */
+static RARE int32_t emit_large(struct task *t, const struct stage_port *port,
+                               const struct gp_msg *m, const struct row_facts *f)
+{
+    const struct lane *lane = t->stage->lane;
+    uint64_t total = (uint64_t)f->key_len + m->value_len;
+    bool was_full = t->out.full != 0;
+    int32_t rc = GP_OK;
+
+    if (f->key_len > GP_KEY_MAX_BYTES) {
         return refuse(t, "a key is longer than 65535 bytes");
     }
-    if (total > t->stage->lane->options->message_max_bytes) {
+    if (total > lane->options->message_max_bytes) {
         return refuse(t, "a message is larger than message.max");
     }
-    return large_emit(t, port, m, hash);
+    if (was_full) {
+        rc = overdraw(t, (uint32_t)total);
+    }
+    t->emitted = true;
+    for (uint32_t i = 0; i < port->count && rc == GP_OK; i++) {
+        struct output *o = &t->outputs[port->first + i];
+
+        rc = put_large(t, o, m, f);
+        if (!out_edge_is_ready(o->edge, t->api.index)) {
+            t->out.full = 1;
+        }
+    }
+    return rc;
 }
 
 /* Any message, any ports, any edges. */
@@ -345,7 +438,7 @@ static __attribute__((noinline)) int32_t emit_any(struct gp_out *out, uint32_t p
             m->flags & GP_MSG_HASHED ? m->key_hash : hash_key(m->key, m->key_len, s->hash_seed);
     }
     if ((uint64_t)f.key_len + m->value_len > s->lane->small_max) {
-        return put_large(t, &s->ports[port], m, f.hash);
+        return emit_large(t, &s->ports[port], m, &f);
     }
     f.size = row_size(f.key_len, m->value_len);
     for (uint32_t i = 0; i < s->ports[port].count && rc == GP_OK; i++) {

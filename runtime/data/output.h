@@ -48,8 +48,9 @@ struct out_edge {
     uint32_t edge;
     uint32_t kind; /* enum plan_partitioner */
     uint32_t targets;
-    uint32_t exhausted; /* accounts at or below zero */
-    int32_t *credit;    /* [targets] */
+    uint32_t exhausted;   /* accounts at or below zero */
+    uint32_t large_count; /* large messages that wait or are being sent */
+    int32_t *credit;      /* [targets] */
     const uint16_t *lane_of;
     const struct topology_processor *to;
     struct stage *stage;
@@ -98,6 +99,15 @@ static inline bool out_edge_is_ready(const struct out_edge *e, uint32_t index)
 
 /* The receiving task consumed that much: its account may be drawn on again. Unblocks who waited. */
 void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes);
+
+/* One row of a run whose rows name their task. */
+static inline void out_edge_draw_row(struct out_edge *e, uint32_t dst, uint32_t bytes)
+{
+    int32_t credit = e->credit[dst];
+
+    e->credit[dst] = credit - (int32_t)bytes;
+    e->exhausted += credit > 0 && credit <= (int32_t)bytes;
+}
 
 /* Rows of that many bytes went out in a run for dst (a task, or all tasks of a lane). */
 void out_edge_draw(struct out_edge *e, uint32_t lane, uint32_t dst, uint32_t bytes);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "data/lane.h"
+#include "data/large.h"
 #include "data/output.h"
 #include "data/task.h"
 
@@ -153,6 +154,7 @@ int stage_new(struct lane *lane, uint32_t processor, struct stage **ret, struct 
     s->in_ns = GP_TIME_MIN;
     s->out_ns = GP_TIME_MIN;
     list_init(&s->blocked);
+    list_init(&s->large_waiting);
     list_node_init(&s->in_changed);
     list_node_init(&s->out_changed);
     counter_set(&s->watermark, (uint64_t)GP_TIME_MIN);
@@ -168,6 +170,7 @@ int stage_new(struct lane *lane, uint32_t processor, struct stage **ret, struct 
 static void free_inlink(struct inlink *link)
 {
     if (link) {
+        large_free_link(link);
         free(link->owed);
         free(link);
     }
@@ -190,6 +193,7 @@ void stage_free(struct stage *s)
     for (uint32_t i = 0; s->unmanaged && i < s->lane->topology->lane_count; i++) {
         free_inlink(s->unmanaged[i]);
     }
+    large_free_stage(s);
     free(s->unmanaged);
     free(s->inlinks);
     free(s->tasks);

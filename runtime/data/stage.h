@@ -70,6 +70,8 @@ struct stage {
     struct inlink **unmanaged; /* [lane_count], or NULL before use */
 
     struct list blocked;          /* tasks that wait for credit */
+    struct list large_waiting;    /* requests of large messages to its tasks */
+    uint64_t large_reserved;      /* bytes of those granted and not consumed */
     struct list_node in_changed;  /* in lane.in_changed: watermark or end to be handed to tasks */
     struct list_node out_changed; /* in lane.out_changed: watermark, idle or end to be sent */
     int64_t in_ns;

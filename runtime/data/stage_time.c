@@ -163,14 +163,25 @@ static void send_time(struct stage *s, enum batch_kind kind, int64_t time_ns)
     }
 }
 
+/* A large message that is on its way must not be overtaken by the time that follows it. */
+static bool has_large(const struct stage *s)
+{
+    for (uint32_t i = 0; i < s->out_count; i++) {
+        if (s->out_edges[i].large_count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void stage_advance_out(struct stage *s)
 {
     int64_t smallest;
     bool active;
 
     s->out_advanced_ns = s->lane->now_ns;
-    if (s->out_ended) {
-        return;
+    if (s->out_ended || has_large(s)) {
+        return; /* large.c comes back to it */
     }
     if (s->ended == s->task_count) {
         s->out_ended = true;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "data/lane.h"
+#include "data/large.h"
 #include "data/output.h"
 #include "data/service.h"
 #include "data/stage.h"
@@ -124,7 +125,7 @@ static bool outputs_are_ready(const struct task *t)
             return false;
         }
     }
-    if (s->table.poll && UNLIKELY(batch_pool_is_short(&s->lane->pool))) {
+    if (s->table.poll && UNLIKELY(batch_pool_is_short(&s->lane->pool) || large_is_full(s->lane))) {
         s->lane->pool_waits = true;
         return false;
     }

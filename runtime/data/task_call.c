@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "data/lane.h"
-#include "data/large.h"
 #include "data/output.h"
 #include "data/service.h"
 #include "data/stage.h"
@@ -351,9 +350,6 @@ enum step task_step(struct task *t, int64_t *budget)
     }
     if (t->in_head) {
         switch (t->in_head->kind) {
-        case ENTRY_RANGE:
-        case ENTRY_INDEX:
-            return step_rows(t, budget);
         case ENTRY_MESSAGE:
             return step_message(t, budget);
         case ENTRY_WATERMARK:
@@ -361,7 +357,7 @@ enum step task_step(struct task *t, int64_t *budget)
         case ENTRY_END:
             return step_end(t);
         default:
-            return step_large(t, budget);
+            return step_rows(t, budget);
         }
     }
     return t->polling ? step_poll(t, budget) : STEP_WAIT;

@@ -132,7 +132,7 @@ static inline int batch_element_is_sane(const struct batch_element *e)
     case BATCH_END:
         return e->rows == 0 && e->bytes == 0;
     case BATCH_FRAGMENT:
-        return e->rows == 0 && e->bytes > BATCH_FRAGMENT_SIZE;
+        return e->rows == 0 && e->bytes >= BATCH_FRAGMENT_SIZE;
     default:
         return 0;
     }
@@ -196,7 +196,7 @@ static inline int batch_fragment_get(const struct batch_element *e, uint32_t mes
     ret->hash = get_u64_le(e->body + 16);
     ret->time_ns = (int64_t)get_u64_le(e->body + 24);
     total = (uint64_t)ret->key_len + ret->value_len;
-    if (total > message_max || ret->key_len > GP_KEY_MAX_BYTES || ret->offset >= total ||
+    if (total > message_max || ret->key_len > GP_KEY_MAX_BYTES || (ret->offset >= total && ret->offset > 0) ||
         (ret->flags & ~ROW_KEYED) != 0) {
         return GP_EPROTO;
     }

@@ -145,9 +145,7 @@ int main(int argc, char **argv)
 
     rig_begin(&rig);
     rig.lanes = two || tcp || unix_socket || strcmp(mode, "split") == 0 ? 2 : 1;
-    rig.options.edge_mode = tcp           ? EDGE_MODE_TCP
-                            : unix_socket ? EDGE_MODE_UNIX
-                                          : EDGE_MODE_AUTO;
+    rig.options.edge_mode = tcp ? EDGE_MODE_TCP : unix_socket ? EDGE_MODE_UNIX : EDGE_MODE_AUTO;
     rig.pin = true;
     if (getenv("SLICE")) {
         rig.options.slice_rows = (uint32_t)atoi(getenv("SLICE"));

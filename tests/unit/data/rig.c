@@ -33,7 +33,9 @@ struct self {
 static int32_t self_open(const struct gp_task *task, void **ret_self)
 {
     struct rig_processor *about = (struct rig_processor *)(uintptr_t)task->config->host;
-    struct self *self = calloc(1, sizeof(*self) + about->value_bytes);
+    uint32_t bytes =
+        about->value_bytes > about->large_bytes ? about->value_bytes : about->large_bytes;
+    struct self *self = calloc(1, sizeof(*self) + bytes);
 
     if (!self) {
         return GP_FAIL;
@@ -41,7 +43,7 @@ static int32_t self_open(const struct gp_task *task, void **ret_self)
     self->task = task;
     self->about = about;
     self->watermark_ns = GP_TIME_MIN;
-    for (uint32_t i = ROW_HEAD_BYTES; i < about->value_bytes; i++) {
+    for (uint32_t i = ROW_HEAD_BYTES; i < bytes; i++) {
         self->value[i] = (uint8_t)(i * 7);
     }
     *ret_self = self;
@@ -80,14 +82,20 @@ static int32_t source_poll(void *user, struct gp_out *out, uint32_t budget)
     for (uint32_t i = 0; i < budget && self->done < about->rows && !gp_out_full(out); i++) {
         uint32_t key = about->keys > 0 ? (uint32_t)((self->done * 2654435761u) % about->keys) : 0;
         int64_t time_ns = (int64_t)self->done;
+        uint32_t bytes = about->value_bytes;
         int32_t rc;
 
+        if (about->silent_after > 0 && self->done >= about->silent_after) {
+            return GP_IDLE;
+        }
+        if (about->large_every > 0 && (self->done + 1) % about->large_every == 0) {
+            bytes = about->large_bytes;
+        }
         memcpy(self->value, &source, 4);
         memcpy(self->value + 4, &key, 4);
         memcpy(self->value + 8, &self->done, 8);
-        rc = about->keys > 0
-                 ? gp_emit_keyed(out, time_ns, &key, sizeof(key), self->value, about->value_bytes)
-                 : gp_emit(out, time_ns, self->value, about->value_bytes);
+        rc = about->keys > 0 ? gp_emit_keyed(out, time_ns, &key, sizeof(key), self->value, bytes)
+                             : gp_emit(out, time_ns, self->value, bytes);
         if (rc != GP_OK) {
             return rc;
         }
@@ -440,6 +448,9 @@ static bool run_job(struct rig *rig, void *world, pass_fn pass)
     for (uint32_t i = 0; done && rig->failed == 0 && i < rig->executors; i++) {
         engine_start(rig->engines[i]);
     }
+    if (done && rig->disturb) {
+        rig->disturb(rig, world);
+    }
     done = done && pass(rig, world, &rig->ended, rig->executors);
     return done;
 }
@@ -456,9 +467,25 @@ static void stop_job(struct rig *rig, void *world, pass_fn pass)
     rig->failed += failed;
 }
 
+static void add_stats(struct rig *rig, const struct lane *lane)
+{
+    struct counter *to = (struct counter *)&rig->seen;
+    const struct counter *from = (const struct counter *)&lane->stats;
+
+    for (size_t i = 0; i < sizeof(rig->seen) / sizeof(*to); i++) {
+        counter_add(&to[i], counter_get(&from[i]));
+    }
+    rig->batches_made += lane->pool.count;
+}
+
 static void free_job(struct rig *rig)
 {
     for (uint32_t i = 0; i < rig->executors; i++) {
+        for (uint32_t l = 0; l < rig->lanes; l++) {
+            if (engine_lane(rig->engines[i], l)) {
+                add_stats(rig, engine_lane(rig->engines[i], l));
+            }
+        }
         engine_free(rig->engines[i]);
         rig->engines[i] = NULL;
     }
@@ -469,7 +496,15 @@ static bool pass_simulated(struct rig *rig, void *world, const uint32_t *what, u
 {
     struct wait w = {rig, what, until};
     struct gp_error err = {0};
-    int rc = sim_run_until(world, is_over, &w, &err);
+    int64_t end_ns = rig->patience_ns > 0 ? sim_now_ns(world) + rig->patience_ns : INT64_MAX;
+    int rc = 0;
+
+    if (end_ns < INT64_MAX) {
+        while (!is_over(&w) && sim_now_ns(world) < end_ns && sim_step(world)) {
+        }
+        return is_over(&w);
+    }
+    rc = sim_run_until(world, is_over, &w, &err);
 
     if (rc < 0 && getenv("RIG_VERBOSE")) {
         fprintf(stderr, "sim: %s\n", err.text);
@@ -488,10 +523,10 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed)
     const char *const args[] = {"executor", NULL};
     const struct sim_options options = {.seed = seed,
                                         .time_max_ns = SIM_LIMIT_NS,
+                                        .event_max = 200000000,
                                         .on_line = getenv("RIG_VERBOSE") ? print_line : NULL,
                                         .log_level = LOG_LEVEL_INFO,
                                         .json_parse = edge_json_parse};
-    struct sim_proc *procs[RIG_EXECUTORS_MAX];
     struct sim_host *host = NULL;
     bool done;
 
@@ -505,14 +540,14 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed)
         if (i == 0 || !rig->same_host) {
             GP_REQUIRE_EQ(sim_host_add(rig->sim, address, &host), 0);
         }
-        GP_REQUIRE_EQ(sim_spawn(host, args, &procs[i]), 0);
-        make_engine(rig, i, sim_proc_port(procs[i]), address);
+        GP_REQUIRE_EQ(sim_spawn(host, args, &rig->procs[i]), 0);
+        make_engine(rig, i, sim_proc_port(rig->procs[i]), address);
     }
     done = run_job(rig, rig->sim, pass_simulated);
     stop_job(rig, rig->sim, pass_simulated);
     free_job(rig);
     for (uint32_t i = 0; i < rig->executors; i++) {
-        sim_exit(sim_proc_port(procs[i]), 0);
+        sim_exit(sim_proc_port(rig->procs[i]), 0);
     }
     (void)sim_run_for(rig->sim, INT64_C(2000000000), NULL);
     GP_CHECK_EQ(sim_leaks(rig->sim), 0);
@@ -566,18 +601,4 @@ bool rig_run_real(struct rig *rig)
         edge_port(real.world)->fs->remove_tree(edge_port(real.world)->world, rig->folder, NULL), 0);
     edge_world_free(real.world);
     return done;
-}
-
-uint64_t rig_sum(const struct rig *rig, size_t offset)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t e = 0; e < rig->executors; e++) {
-        for (uint32_t l = 0; l < engine_lane_count(rig->engines[e]); l++) {
-            const struct lane *lane = engine_lane(rig->engines[e], l);
-
-            sum += counter_get((const struct counter *)((const char *)&lane->stats + offset));
-        }
-    }
-    return sum;
 }

@@ -34,6 +34,9 @@ struct rig_processor {
     uint32_t value_bytes;   /* at least 16 */
     uint32_t keys;          /* 0: not keyed */
     uint32_t rows_per_poll; /* 0: the budget */
+    uint32_t large_every;   /* each so many rows one of large_bytes; 0: none */
+    uint32_t large_bytes;
+    uint64_t silent_after; /* rows; then GP_IDLE for ever. 0: never */
     bool with_watermarks;
     /* others */
     uint32_t consume_max; /* rows per call; 0: all */
@@ -63,6 +66,8 @@ struct rig_edge {
     uint32_t to_port;
 };
 
+struct rig;
+
 struct rig {
     /* set by the test */
     struct rig_processor processors[RIG_PROCESSORS_MAX];
@@ -75,8 +80,13 @@ struct rig {
     struct data_options options;         /* rig_begin() sets the defaults */
     const struct gp_partitioner *custom; /* for PLAN_CUSTOM edges */
     bool pin;
+    void (*disturb)(struct rig *rig, void *world); /* called once all have started; may be NULL */
+    struct sim_proc *procs[RIG_EXECUTORS_MAX];     /* simulated */
+    int64_t patience_ns; /* simulated: ends the run, which is then no failure; 0: until the end */
 
     /* what happened */
+    struct lane_stats seen; /* sums over lanes */
+    uint64_t batches_made;  /* sum over lanes: what pools hold at the end */
     uint32_t opened;
     uint32_t ended;
     uint32_t stopped;
@@ -114,8 +124,5 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed);
 
 /* The same with threads. */
 bool rig_run_real(struct rig *rig);
-
-/* Sum over lanes. */
-uint64_t rig_sum(const struct rig *rig, size_t offset_in_stats);
 
 #endif

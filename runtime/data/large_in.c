@@ -1,0 +1,225 @@
+/*
+ * large_in.c: the receiving side of messages that do not fit a batch. See large.h.
+ *
+ * Invariants: of one account at most one message is being put together (its fragments are in order, as the
+ * link is); reserved bytes of a stage are those of messages granted and not yet consumed.
+ */
+#include <stdlib.h>
+
+#include "data/lane.h"
+#include "data/large.h"
+#include "data/stage.h"
+#include "data/task.h"
+
+/* A request that waits for room. */
+struct large_wait {
+    struct list_node node; /* in stage.large_waiting */
+    struct inlink *link;
+    uint32_t local;
+    uint32_t bytes;
+};
+
+static bool takes(const struct task *t)
+{
+    return t->state == TASK_RUNNING || t->state == TASK_OPEN;
+}
+
+static int find_local(const struct inlink *link, uint32_t dst, uint32_t *ret_local)
+{
+    const struct topology_processor *p = link->stage->topology;
+
+    if (dst >= p->tasks || p->lane_of[dst] != link->stage->lane->index) {
+        return GP_EPROTO;
+    }
+    *ret_local = p->local_of[dst];
+    return 0;
+}
+
+static void make_slots(struct inlink *link)
+{
+    if (!link->large) {
+        link->large = (struct large_slot *)calloc(link->stage->task_count, sizeof(*link->large));
+        ASSERT(link->large);
+    }
+    if (!link->owed) {
+        link->owed = (uint32_t *)calloc(link->stage->task_count, sizeof(*link->owed));
+        ASSERT(link->owed);
+    }
+}
+
+static void tell_grant(struct inlink *link, uint32_t local, uint32_t bytes)
+{
+    const struct batch_credit credit = {.edge = link->edge,
+                                        .dst = link->stage->task_indices[local],
+                                        .bytes = bytes,
+                                        .kind = BATCH_CREDIT_LARGE};
+
+    link->large[local].granted = bytes;
+    if (link->neighbour->kind == NEIGHBOUR_LOCAL) {
+        neighbour_take_credit(link->neighbour, &credit);
+    } else {
+        neighbour_add_credit(link->neighbour, &credit);
+    }
+}
+
+/* Those that asked first are served first. */
+static void serve(struct stage *s)
+{
+    while (!list_is_empty(&s->large_waiting)) {
+        struct large_wait *w = LIST_ENTRY(list_first(&s->large_waiting), struct large_wait, node);
+
+        if (s->large_reserved + w->bytes > s->lane->options->large_budget_bytes) {
+            return;
+        }
+        s->large_reserved += w->bytes;
+        list_remove(&w->node);
+        tell_grant(w->link, w->local, w->bytes);
+        free(w);
+    }
+}
+
+int large_on_request(struct inlink *link, const struct batch_element *e)
+{
+    uint64_t bytes = get_u64_le(e->body);
+    struct stage *s = link->stage;
+    struct large_wait *w;
+    uint32_t local;
+
+    if (find_local(link, e->dst, &local) < 0 || bytes > s->lane->options->message_max_bytes) {
+        return GP_EPROTO;
+    }
+    make_slots(link);
+    if (link->large[local].asked || link->large[local].granted > 0) {
+        return GP_EPROTO; /* one at a time */
+    }
+    w = (struct large_wait *)calloc(1, sizeof(*w));
+    ASSERT(w);
+    list_node_init(&w->node);
+    w->link = link;
+    w->local = local;
+    w->bytes = (uint32_t)bytes;
+    link->large[local].asked = true;
+    list_push_back(&s->large_waiting, &w->node);
+    serve(s);
+    return 0;
+}
+
+/* The first fragment: room for all of it. */
+static int begin(struct inlink *link, uint32_t local, const struct batch_element *e,
+                 const struct batch_fragment *f)
+{
+    struct large_slot *slot = &link->large[local];
+    struct stage *s = link->stage;
+    uint32_t total = f->key_len + f->value_len;
+    bool dropped = !takes(&s->tasks[local]);
+    struct large_in *in;
+
+    if (f->offset != 0 || (total > 2 * link->owed_max + 1 && total != slot->granted)) {
+        return GP_EPROTO; /* larger than the window and nobody asked */
+    }
+    in = (struct large_in *)malloc(sizeof(*in) + (dropped ? 0 : total));
+    ASSERT(in);
+    *in = (struct large_in){.head = *f,
+                            .source = e->source,
+                            .size = row_size(f->key_len, f->value_len),
+                            .reserved = slot->granted > 0,
+                            .dropped = dropped};
+    slot->in = in;
+    slot->asked = false;
+    slot->granted = 0;
+    return 0;
+}
+
+static void deliver(struct inlink *link, uint32_t local, struct large_in *in)
+{
+    struct task *t = &link->stage->tasks[local];
+    struct entry *entry;
+
+    link->large[local].in = NULL;
+    if (in->dropped || !takes(t)) {
+        inbox_owe(t, link, in->size);
+        large_release(t, in);
+        return;
+    }
+    entry = inbox_new_entry(link->stage->lane);
+    entry->parcel = NULL;
+    entry->link = link;
+    entry->kind = ENTRY_LARGE;
+    entry->source = in->source;
+    entry->rows = 1;
+    entry->u.large = in;
+    inbox_push(t, entry);
+    task_ready(t);
+}
+
+int large_on_fragment(struct inlink *link, const struct batch_element *e)
+{
+    struct batch_fragment f;
+    struct large_in *in;
+    gp_bytes piece;
+    uint32_t local;
+    int rc = batch_fragment_get(e, link->stage->lane->options->message_max_bytes, &f, &piece);
+
+    if (rc < 0 || find_local(link, e->dst, &local) < 0) {
+        return GP_EPROTO;
+    }
+    make_slots(link);
+    if (!link->large[local].in) {
+        rc = begin(link, local, e, &f);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    in = link->large[local].in;
+    if (f.key_len != in->head.key_len || f.value_len != in->head.value_len ||
+        e->source != in->source || f.offset != in->got) {
+        return GP_EPROTO;
+    }
+    if (!in->dropped) {
+        memcpy(in->bytes + in->got, piece.ptr, piece.len);
+    }
+    in->got += (uint32_t)piece.len;
+    if (in->got == f.key_len + f.value_len) {
+        deliver(link, local, in);
+    }
+    return 0;
+}
+
+void large_view(const struct large_in *in, struct gp_row *ret_row)
+{
+    *ret_row = (struct gp_row){.time_ns = in->head.time_ns,
+                               .key_hash = in->head.hash,
+                               .key = in->bytes,
+                               .value = in->bytes + in->head.key_len,
+                               .key_len = in->head.key_len,
+                               .value_len = in->head.value_len,
+                               .flags = in->head.flags & ROW_KEYED,
+                               .source = in->source};
+}
+
+void large_release(struct task *t, struct large_in *in)
+{
+    struct stage *s = t->stage;
+
+    if (in->reserved) {
+        s->large_reserved -= in->head.key_len + in->head.value_len;
+        serve(s);
+    }
+    free(in);
+}
+
+void large_free_link(struct inlink *link)
+{
+    for (uint32_t i = 0; link->large && i < link->stage->task_count; i++) {
+        free(link->large[i].in);
+    }
+    free(link->large);
+    link->large = NULL;
+}
+
+void large_free_stage(struct stage *s)
+{
+    while (!list_is_empty(&s->large_waiting)) {
+        free(LIST_ENTRY(list_pop_front(&s->large_waiting), struct large_wait, node));
+    }
+}
