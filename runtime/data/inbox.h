@@ -78,9 +78,10 @@ struct entry {
     uint32_t rows;   /* left; RANGE: as the sender says, for accounting only */
     uint32_t source; /* index of the sending task */
     uint32_t viewed; /* rows in the current views */
+    uint64_t reserved;
 };
 
-_Static_assert(sizeof(struct entry) <= 64, "an entry is one line of cache");
+_Static_assert(sizeof(struct entry) == 64, "an entry is one line of cache");
 
 /* Offsets of the rows of one batch, sorted by task. */
 struct index_block {

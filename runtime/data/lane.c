@@ -296,7 +296,7 @@ int lane_may_sleep(struct lane *lane)
     if (!list_is_empty(&lane->dirty)) {
         depth = SLEEP_ROOM;
     } else if (lane->blocked_count > 0 || lane->holds_partial || lane->pool_waits ||
-               lane->large_waits) {
+               !list_is_empty(&lane->large_out)) {
         depth = SLEEP_ANY;
     }
     atomic_store_explicit(&lane->sleeping, (uint32_t)depth, memory_order_relaxed);
