@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "edge/loop.h"
 
+#define NS_PER_MS INT64_C(1000000)
+
 struct edge_timer {
     struct timer base;
     uv_timer_t uv;
@@ -33,11 +35,20 @@ static struct edge_timer *timer_of(struct timer *timer)
     return (struct edge_timer *)timer;
 }
 
+/*
+ * Earlier calls of this step may have taken so long that the timer has come due by uv's time and not
+ * by the cached one. Its owner would then wait for what is left, uv would count that as nothing and
+ * call him at once, for ever.
+ */
 static void on_timer(uv_timer_t *uv)
 {
     struct edge_timer *t = uv->data;
+    struct edge_loop *l = edge_loop_of(t->base.loop);
 
-    edge_loop_enter(edge_loop_of(t->base.loop));
+    edge_loop_enter(l);
+    if (l->now_ns / NS_PER_MS < (int64_t)uv_now(&l->uv)) {
+        (void)loop_fresh_now_ns(&l->base);
+    }
     t->fn(t->user);
 }
 
