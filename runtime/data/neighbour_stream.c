@@ -131,6 +131,10 @@ void neighbour_stream_down(struct neighbour *p, const struct gp_error *why)
         timer_start(link->redial, REDIAL_NS);
         return;
     }
+    if (link->writing > 0 || p->queue_head) {
+        LOG_DEBUG(p->lane->env->log, "link.closed_mid_batch", KV_U64("lane", p->lane->index),
+                  KV_U64("neighbour", p->index), KV_U64("writing", link->writing));
+    }
     fail(p, why->code, why->text);
     drop_conn(link);
 }
