@@ -309,6 +309,11 @@ const struct port *sim_proc_port(struct sim_proc *proc)
     return &proc->port;
 }
 
+struct sim_proc *sim_proc_of(const struct port *port)
+{
+    return port->world;
+}
+
 void *sim_proc_node(struct sim_proc *proc)
 {
     return proc->program;

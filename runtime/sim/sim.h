@@ -121,7 +121,8 @@ int sim_disk_get(struct sim_host *host, const char *path, struct buf *buf);
 int sim_spawn(struct sim_host *host, const char *const *args, struct sim_proc **ret);
 
 const struct port *sim_proc_port(struct sim_proc *proc);
-void *sim_proc_node(struct sim_proc *proc); /* NULL before start and after stop */
+struct sim_proc *sim_proc_of(const struct port *port); /* the reverse */
+void *sim_proc_node(struct sim_proc *proc);            /* NULL before start and after stop */
 int64_t sim_proc_pid(const struct sim_proc *proc);
 
 /* 0 and how it ended, or GP_EAGAIN while it lives. */

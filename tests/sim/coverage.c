@@ -15,7 +15,16 @@ static const char *const must_happen[] = {
     "artefact.fetched",
     "executor.registered",
     "app.finished",
-    /* the network */
+    /* the data plane */
+    "account.exhausted",
+    "batch.filled",
+    /* the world */
+    "sim.accept_backlogged",
+    "sim.callback_reordered",
+    "sim.callback_waited",
+    "sim.runner_stayed_up",
+    "sim.runner_woken_awake",
+    "sim.stream_reset",
     "sim.read_partial",
     "sim.write_partial",
     "sim.write_queued",

@@ -186,7 +186,7 @@ struct sim_proc *realm_process(struct realm *c, const char *role, uint32_t i)
 {
     for (uint32_t k = 0; k < REALM_PROGRAMS; k++) {
         if (c->programs[k] && strcmp(c->programs[k]->role, role) == 0 && i-- == 0) {
-            return c->programs[k]->port->world;
+            return sim_proc_of(c->programs[k]->port);
         }
     }
     return NULL;
