@@ -55,12 +55,20 @@ static int begin(struct child *c, const struct options *options, const char *con
     }
     logs_init(&c->log, (enum log_level)settings.config.log.level,
               (enum log_format)settings.config.log.format, args[0]);
-    config_deinit(&settings.config);
     rc = edge_world_new(&world, &c->world, err);
     if (rc == 0) {
         rc = edge_signals_new(c->world, on_stop, c, &c->signals, err);
     }
-    return rc < 0 ? rc : node_start(edge_port(c->world), args, on_exit_of_node, c, &c->node, err);
+    if (rc == 0) {
+        rc = node_new(&(struct node_spec){.port = edge_port(c->world),
+                                          .args = args,
+                                          .config = &settings.config,
+                                          .on_exit = on_exit_of_node,
+                                          .user = c},
+                      &c->node, err);
+    }
+    config_deinit(&settings.config);
+    return rc;
 }
 
 int gpd_child(const struct command_spec *spec, const struct options *options, void *context)

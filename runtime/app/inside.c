@@ -134,7 +134,12 @@ static int start_child(void *host, const struct proc_spec *spec, struct edge_inp
     if (rc < 0) {
         (void)gp_error_set(err, rc, "cannot start %s: %s", spec->args[0], error_sentence(rc));
     } else {
-        rc = node_start(&h->port, spec->args, on_node_exit, h, &h->node, err);
+        rc = node_new(&(struct node_spec){.port = &h->port,
+                                          .args = spec->args,
+                                          .config = in->config,
+                                          .on_exit = on_node_exit,
+                                          .user = h},
+                      &h->node, err);
     }
     if (rc < 0) {
         if (h) {

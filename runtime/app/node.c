@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "app/daemon.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "control/appmaster/appmaster.h"
@@ -12,7 +13,8 @@
 /* What one kind of node can do. */
 struct node_kind {
     const char *name;
-    int (*start)(struct node *node, const char *arg, const char *token, struct gp_error *err);
+    int (*start)(struct node *node, const struct node_spec *spec, const char *token,
+                 struct gp_error *err);
     void (*stop)(struct node *node);
     void (*free)(struct node *node);
 };
@@ -33,7 +35,7 @@ static void on_done(void *user, int32_t exit_code)
     node->on_exit(node->user, exit_code);
 }
 
-static int appmaster_start(struct node *node, const char *arg, const char *token,
+static int appmaster_start(struct node *node, const struct node_spec *spec, const char *token,
                            struct gp_error *err)
 {
     struct appmaster_options options = {.port = node->port,
@@ -41,8 +43,12 @@ static int appmaster_start(struct node *node, const char *arg, const char *token
                                         .token = token,
                                         .on_done = on_done,
                                         .user = node};
-    int rc = launch_parse(node->port, &launch_appmaster_fields, arg, &node->launch, err);
+    int rc = launch_parse(node->port, &launch_appmaster_fields, spec->args[1], &node->launch, err);
 
+    if (spec->config) {
+        options.start_timeout_ns = spec->config->timeouts.start;
+        options.limits = daemon_limits(spec->config);
+    }
     return rc < 0 ? rc : appmaster_new(&options, &node->appmaster, err);
 }
 
@@ -57,11 +63,11 @@ static void appmaster_node_free(struct node *node)
     fields_deinit(&launch_appmaster_fields, &node->launch);
 }
 
-static int executor_start(struct node *node, const char *arg, const char *token,
+static int executor_start(struct node *node, const struct node_spec *spec, const char *token,
                           struct gp_error *err)
 {
     struct launch_executor launch;
-    int rc = launch_parse(node->port, &launch_executor_fields, arg, &launch, err);
+    int rc = launch_parse(node->port, &launch_executor_fields, spec->args[1], &launch, err);
 
     if (rc >= 0) {
         struct executor_options options = {.port = node->port,
@@ -109,17 +115,16 @@ static const struct node_kind *kind_find(const char *name)
     return NULL;
 }
 
-int node_start(const struct port *port, const char *const *args, node_exit_fn on_exit, void *user,
-               struct node **ret, struct gp_error *err)
+int node_new(const struct node_spec *spec, struct node **ret, struct gp_error *err)
 {
-    const struct node_kind *kind = kind_find(args[0]);
-    const char *token = port_env(port, LAUNCH_TOKEN_ENV);
+    const struct node_kind *kind = kind_find(spec->args[0]);
+    const char *token = port_env(spec->port, LAUNCH_TOKEN_ENV);
     struct node *node;
     int rc;
 
-    if (!kind || !args[1]) {
+    if (!kind || !spec->args[1]) {
         return gp_error_set(err, GP_EINVAL, "'%s' with these arguments is not started by workers",
-                            args[0] ? args[0] : "");
+                            spec->args[0] ? spec->args[0] : "");
     }
     if (!token) {
         return gp_error_set(err, GP_EACCES, "%s: no application token came with it", kind->name);
@@ -128,8 +133,9 @@ int node_start(const struct port *port, const char *const *args, node_exit_fn on
     if (!node) {
         return gp_error_set(err, GP_ENOMEM, "starting %s", kind->name);
     }
-    *node = (struct node){.kind = kind, .port = port, .on_exit = on_exit, .user = user};
-    rc = kind->start(node, args[1], token, err);
+    *node = (struct node){
+        .kind = kind, .port = spec->port, .on_exit = spec->on_exit, .user = spec->user};
+    rc = kind->start(node, spec, token, err);
     if (rc < 0) {
         node_free(node);
         return rc;

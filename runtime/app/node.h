@@ -9,6 +9,7 @@
 #ifndef APP_NODE_H
 #define APP_NODE_H
 
+#include "app/config.h"
 #include "base/error.h"
 #include "port/port.h"
 
@@ -18,10 +19,25 @@ struct node;
  * loop, once. */
 typedef void (*node_exit_fn)(void *user, int32_t exit_code);
 
-/* args as in proc_spec: args[0] is the role. port and its env outlive the role. GP_EINVAL: unknown
- * role or arguments. */
-int node_start(const struct port *port, const char *const *args, node_exit_fn on_exit, void *user,
-               struct node **ret, struct gp_error *err);
+struct node_spec {
+    const struct port *port;     /* with its env outlives the node */
+    const char *const *args;     /* as in proc_spec: args[0] is the role */
+    const struct config *config; /* limits and timeouts; NULL: those of the rooms */
+    node_exit_fn on_exit;
+    void *user;
+};
+
+/* Starts the role; the spec is borrowed until return. GP_EINVAL: unknown role or arguments. */
+int node_new(const struct node_spec *spec, struct node **ret, struct gp_error *err);
+
+/* The same with no configuration. */
+static inline int node_start(const struct port *port, const char *const *args, node_exit_fn on_exit,
+                             void *user, struct node **ret, struct gp_error *err)
+{
+    return node_new(
+        &(struct node_spec){.port = port, .args = args, .on_exit = on_exit, .user = user}, ret,
+        err);
+}
 
 /* Asks it to end in order, as TERM does; on_exit follows. */
 void node_stop(struct node *node);
