@@ -29,12 +29,15 @@ enum lane_phase lane_phase(const struct lane *lane)
 
 void lane_wake(struct lane *lane, enum lane_sleep least)
 {
-    uint32_t sleeping = atomic_load_explicit(&lane->sleeping, memory_order_relaxed);
-
-    if (UNLIKELY(sleeping >= (uint32_t)least) &&
+    if (UNLIKELY(atomic_load(&lane->sleeping) >= (uint32_t)least) &&
         atomic_exchange(&lane->sleeping, SLEEP_AWAKE) != SLEEP_AWAKE) {
         loop_wake(lane->loop);
     }
+}
+
+bool lane_is_asleep(const struct lane *lane)
+{
+    return atomic_load(&((struct lane *)(uintptr_t)lane)->sleeping) != SLEEP_AWAKE;
 }
 
 void lane_command(struct lane *lane, enum lane_command command)
@@ -131,12 +134,18 @@ static void take_rings(struct lane *lane)
     for (uint32_t i = 0; i < lane->ring_count; i++) {
         neighbour_take(lane->rings[i]);
     }
-    if (UNLIKELY(lane->pool_waits) && !batch_pool_is_short(&lane->pool) && !large_is_full(lane)) {
-        lane->pool_waits = false;
-        for (uint32_t p = 0; p < lane->topology->plan->processor_count; p++) {
-            if (lane->stages[p]) {
-                stage_unblock(lane->stages[p]);
-            }
+}
+
+/* Batches came home, from others or from this lane's own tasks, or large messages are gone. */
+static void end_pool_waits(struct lane *lane)
+{
+    if (LIKELY(!lane->pool_waits) || batch_pool_is_short(&lane->pool) || large_is_full(lane)) {
+        return;
+    }
+    lane->pool_waits = false;
+    for (uint32_t p = 0; p < lane->topology->plan->processor_count; p++) {
+        if (lane->stages[p]) {
+            stage_unblock(lane->stages[p]);
         }
     }
 }
@@ -263,10 +272,12 @@ enum runner_state lane_turn(struct lane *lane)
         return RUNNER_DONE;
     }
     take_rings(lane);
+    end_pool_waits(lane);
     service_take_wakes(lane);
     run_tasks(lane);
     more_large = !list_is_empty(&lane->large_out) && large_pump(lane);
     settle(lane);
+    end_pool_waits(lane);
     idle = !has_work(lane) && !more_large;
     flush_partial(lane, idle);
     pump(lane);
@@ -274,6 +285,24 @@ enum runner_state lane_turn(struct lane *lane)
         arm_linger(lane);
     }
     return idle ? RUNNER_IDLE : RUNNER_MORE;
+}
+
+/* What stopped a batch from going is no longer so. */
+static bool can_send(const struct lane *lane)
+{
+    LIST_FOREACH (node, &lane->dirty) {
+        const struct neighbour *p = LIST_ENTRY(node, struct neighbour, dirty);
+
+        if (p->kind == NEIGHBOUR_RING && ring_has_room(p->to)) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; lane->holds_partial && i < lane->ring_count; i++) {
+        if (lane->rings[i]->open && !neighbour_is_saturated(lane->rings[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool has_news(struct lane *lane)
@@ -286,7 +315,7 @@ static bool has_news(struct lane *lane)
             return true;
         }
     }
-    return false;
+    return can_send(lane);
 }
 
 int lane_may_sleep(struct lane *lane)
@@ -299,8 +328,7 @@ int lane_may_sleep(struct lane *lane)
                !list_is_empty(&lane->large_out)) {
         depth = SLEEP_ANY;
     }
-    atomic_store_explicit(&lane->sleeping, (uint32_t)depth, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store(&lane->sleeping, (uint32_t)depth);
     if (has_news(lane)) {
         atomic_store_explicit(&lane->sleeping, SLEEP_AWAKE, memory_order_relaxed);
         return 0;

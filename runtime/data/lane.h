@@ -39,7 +39,7 @@
  * Sleeping. `sleeping` is 0 while awake. Before it sleeps the lane stores SLEEP_DATA (wake me for
  * data), SLEEP_ANY (also for credit and batches coming home, because I wait for them) or SLEEP_ROOM
  * (also when a full ring has room again), then looks at its rings once more; a neighbour publishes, then
- * looks at the flag. Both put a full fence in between, so one of them sees the other.
+ * looks at the flag. All of it is sequentially consistent, so one of them sees the other.
  *
  * Control. The executor's thread writes `command`, reads `phase` and what was set before it; the lane
  * answers by moving `phase` and calling `notify`. Failures of tasks are kept, the first one with its text.
@@ -233,6 +233,9 @@ void lane_command(struct lane *lane, enum lane_command command);
 
 /* Where the lane is. What it set before, failure included, is visible afterwards. [any thread] */
 enum lane_phase lane_phase(const struct lane *lane);
+
+/* Whether it sleeps, or is about to. [any thread] */
+bool lane_is_asleep(const struct lane *lane);
 
 /* Ends the sleep of another lane if it sleeps at least that deep. [any thread] */
 void lane_wake(struct lane *lane, enum lane_sleep least);

@@ -217,7 +217,7 @@ bool neighbour_is_saturated(const struct neighbour *p)
 {
     switch (p->kind) {
     case NEIGHBOUR_RING:
-        return p->in_flight >= BATCHES_HELD_MAX;
+        return p->in_flight >= BATCHES_HELD_MAX && !lane_is_asleep(p->other);
     case NEIGHBOUR_STREAM:
         return p->queue_head || neighbour_stream_is_writing(p->stream);
     default:

@@ -76,8 +76,8 @@ bool neighbour_ring_pump(struct neighbour *p)
                push_data(p, &news);
 
     if (ring_publish(p->to)) {
-        atomic_thread_fence(memory_order_seq_cst);
-        lane_wake(p->other, news.data ? SLEEP_DATA : SLEEP_ANY);
+        /* In a full ring data may stand behind credit that alone wakes nobody. */
+        lane_wake(p->other, news.data || !all ? SLEEP_DATA : SLEEP_ANY);
     }
     return all;
 }
@@ -125,7 +125,6 @@ void neighbour_take(struct neighbour *p)
         }
     }
     if (ring_release(p->from)) {
-        atomic_thread_fence(memory_order_seq_cst);
         lane_wake(p->other, SLEEP_ROOM);
     }
 }

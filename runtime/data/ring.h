@@ -5,6 +5,10 @@
  * private indices and publishes them once per turn (ring_publish, ring_release), so a line crosses
  * between the cores per turn, not per message. Indices only grow; the slot is index modulo size.
  *
+ * Publishing and the last look before sleep (ring_has_news, ring_has_room) are sequentially
+ * consistent, as is the flag that says who sleeps: of a side that publishes and then looks at the flag, and one
+ * that sets the flag and then looks at the ring, one sees the other.
+ *
  * Threads: push and publish are the producer's; take, release and has_news the consumer's.
  */
 #ifndef DATA_RING_H
@@ -85,7 +89,7 @@ static inline bool ring_publish(struct ring *r)
     if (r->push_at == r->push_published) {
         return false;
     }
-    atomic_store_explicit(&r->tail, r->push_at, memory_order_release);
+    atomic_store(&r->tail, r->push_at);
     r->push_published = r->push_at;
     return true;
 }
@@ -108,14 +112,20 @@ static inline bool ring_release(struct ring *r)
     if (r->take_at == r->take_released) {
         return false;
     }
-    atomic_store_explicit(&r->head, r->take_at, memory_order_release);
+    atomic_store(&r->head, r->take_at);
     r->take_released = r->take_at;
     return true;
 }
 
+/* Whether ring_push() would give a slot. The producer's. */
+static inline bool ring_has_room(const struct ring *r)
+{
+    return r->push_at - atomic_load(&((struct ring *)(uintptr_t)r)->head) < RING_SLOTS;
+}
+
 static inline bool ring_has_news(struct ring *r)
 {
-    return r->take_at != atomic_load_explicit(&r->tail, memory_order_acquire);
+    return r->take_at != atomic_load(&r->tail);
 }
 
 #endif
