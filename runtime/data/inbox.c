@@ -171,6 +171,9 @@ void inbox_pop(struct task *t)
     t->in_head = e->next;
     if (!t->in_head) {
         t->in_tail = NULL;
+        if (UNLIKELY(t->stage->in_idle)) {
+            stage_task_changed(t->stage); /* idle inputs count once what came before is done */
+        }
     }
     if (e->parcel) {
         parcel_unref(lane, e->parcel);
@@ -203,13 +206,13 @@ void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes)
 }
 
 /* The sender of this entry wrote something that is no row: nothing after it can be trusted. */
-static void fail_entry(struct entry *e)
+static void fail_entry(struct entry *e, const uint8_t *at)
 {
     struct neighbour *p = e->parcel->neighbour;
 
     counter_add(&p->lane->stats.bad_batches, 1);
     neighbour_fail(p, GP_EPROTO, "a row is malformed");
-    e->u.end = e->at;
+    e->u.end = at;
 }
 
 static uint32_t view_range(struct entry *e, struct gp_row *views, uint32_t max)
@@ -221,9 +224,7 @@ static uint32_t view_range(struct entry *e, struct gp_row *views, uint32_t max)
         uint32_t size = row_check(at, (size_t)(e->u.end - at));
 
         if (UNLIKELY(size == 0)) {
-            if (n == 0) {
-                fail_entry(e);
-            }
+            fail_entry(e, at);
             break;
         }
         row_view(at, e->source, &views[n++]);

@@ -23,6 +23,7 @@
 static RARE int32_t refuse(struct task *t, const char *text)
 {
     t->api.service->fail(&t->api, gp_str_of(text));
+    t->refused = true;
     return GP_FAIL;
 }
 

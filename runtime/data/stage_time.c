@@ -77,25 +77,39 @@ static bool smallest_in(const struct stage *s, int64_t *ret_ns)
     return active;
 }
 
-static void hand_to_tasks(struct stage *s, bool end)
+static bool takes(const struct task *t)
+{
+    return t->state == TASK_RUNNING || t->state == TASK_OPEN;
+}
+
+static void hand_watermark(struct stage *s)
 {
     for (uint32_t i = 0; i < s->task_count; i++) {
         struct task *t = &s->tasks[i];
 
-        if (t->state != TASK_RUNNING && t->state != TASK_OPEN) {
+        if (!takes(t)) {
             continue;
         }
-        if (!end && !t->in_head && !s->table.on_watermark && !timers_has_event(t) &&
+        if (!t->in_head && !s->table.on_watermark && !timers_has_event(t) &&
             t->pending == TASK_PENDING_NONE) {
             t->watermark_ns = s->in_ns; /* nobody to ask, nothing before it */
             task_pass_watermark(t, s->in_ns);
             continue;
         }
         inbox_add_watermark(t, s->in_ns);
-        if (end) {
-            inbox_add_end(t);
-        }
         task_ready(t);
+    }
+}
+
+static void hand_end(struct stage *s)
+{
+    for (uint32_t i = 0; i < s->task_count; i++) {
+        struct task *t = &s->tasks[i];
+
+        if (takes(t)) {
+            inbox_add_end(t);
+            task_ready(t);
+        }
     }
 }
 
@@ -108,15 +122,18 @@ void stage_advance_in(struct stage *s)
         if (!s->in_ended) {
             s->in_ended = true;
             s->in_idle = false;
-            s->in_ns = GP_TIME_MAX;
-            hand_to_tasks(s, true);
+            if (s->in_ns < GP_TIME_MAX) {
+                s->in_ns = GP_TIME_MAX;
+                hand_watermark(s);
+            }
+            hand_end(s);
         }
         return;
     }
     s->in_idle = !smallest_in(s, &smallest);
     if (!s->in_idle && smallest > s->in_ns) {
         s->in_ns = smallest;
-        hand_to_tasks(s, false);
+        hand_watermark(s);
     }
     stage_task_changed(s); /* idleness may have to be passed on */
 }

@@ -132,11 +132,21 @@ static bool outputs_are_ready(const struct task *t)
     return true;
 }
 
+/* Nothing to do, unless its own callback set a timer that is due already: that is a token too. */
+static void rest(struct task *t)
+{
+    t->place = TASK_NOWHERE;
+    if (timers_is_due(t, GP_TIMER_EVENT, t->watermark_ns)) {
+        t->waiting = false;
+        task_ready(t);
+    }
+}
+
 void task_run(struct task *t)
 {
     int64_t budget = t->stage->lane->options->slice_rows;
 
-    t->place = TASK_NOWHERE;
+    t->place = TASK_AT_WORK;
     while (t->state == TASK_RUNNING) {
         enum step step;
 
@@ -147,19 +157,25 @@ void task_run(struct task *t)
         t->out.full = 0;
         t->overdraft = 0;
         step = task_step(t, &budget);
-        if (step == STEP_WAIT) {
-            break;
-        }
-        if (step == STEP_LATER || budget <= 0) {
+        if (step == STEP_WAIT && t->state == TASK_RUNNING) {
+            rest(t);
+        } else if (step == STEP_LATER || budget <= 0) {
+            t->place = TASK_NOWHERE;
             task_ready(t);
-            break;
+        } else {
+            continue;
         }
+        break;
     }
     output_end_slice(t);
 }
 
 void task_pass_watermark(struct task *t, int64_t time_ns)
 {
+    /* The last watermark is the end itself, which follows what on_end() still emits. */
+    if (time_ns == GP_TIME_MAX && t->stage->in_ended) {
+        return;
+    }
     if (time_ns > t->out_ns) {
         t->out_ns = time_ns;
         stage_task_changed(t->stage);

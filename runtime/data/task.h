@@ -45,6 +45,7 @@ enum task_state {
 
 enum task_place {
     TASK_NOWHERE,
+    TASK_AT_WORK, /* in its slice: what makes it ready meanwhile is looked at when that ends */
     TASK_RUNNABLE,
     TASK_BLOCKED,
 };
@@ -73,6 +74,7 @@ struct task {
     bool polling;    /* a source that has more */
     bool silent;     /* a source that had nothing when last asked */
     bool idle;       /* ... for so long that it holds no watermark back */
+    bool refused;    /* emit did not take a row: the task cannot go on */
 
     struct entry *in_head;
     struct entry *in_tail;

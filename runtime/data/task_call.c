@@ -31,6 +31,19 @@ static inline void note_leave(struct task *t)
     t->stage->lane->note->function = NULL;
 }
 
+/* After a callback that may emit. What emit refused is lost, so whoever did not pass it on fails for
+ * it all the same. */
+static inline int32_t settled(struct task *t, int32_t rc)
+{
+    note_leave(t);
+    if (UNLIKELY(t->reserved != NULL)) {
+        t->reserved = NULL;
+        t->api.service->fail(&t->api, GP_STR("returned without commit of what it had reserved"));
+        return GP_FAIL;
+    }
+    return UNLIKELY(t->refused) ? GP_FAIL : rc;
+}
+
 int32_t call_open(struct task *t)
 {
     int32_t rc;
@@ -95,24 +108,40 @@ static void rejected(struct task *t)
     }
 }
 
-static void mark_late(struct task *t, struct gp_row *views, uint32_t n)
+static void mark_late(const struct task *t, struct gp_row *views, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (views[i].time_ns < t->watermark_ns) {
+            views[i].flags |= GP_ROW_LATE;
+        }
+    }
+}
+
+/* Those that are done: the others are offered, and marked, again. */
+static void count_late(struct task *t, const struct gp_row *views, uint32_t n)
 {
     uint32_t late = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        if (views[i].time_ns < t->watermark_ns) {
-            views[i].flags |= GP_ROW_LATE;
-            late++;
-        }
+        late += (views[i].flags & GP_ROW_LATE) != 0;
     }
     if (late > 0) {
         counter_add(&t->stage->late, late);
     }
 }
 
+/* n rows of the views are done. */
+static void consume(struct task *t, const struct gp_row *views, uint32_t n)
+{
+    inbox_consume(t, views, n);
+    if (t->watermark_ns > GP_TIME_MIN) {
+        count_late(t, views, n);
+    }
+}
+
 /* What process() answered, with n of `offered` rows consumed. */
 static enum step after_process(struct task *t, int32_t rc, const struct gp_row *views, uint32_t n,
-                               uint32_t offered)
+                               uint32_t offered, int64_t *budget)
 {
     switch (rc) {
     case GP_OK:
@@ -126,8 +155,9 @@ static enum step after_process(struct task *t, int32_t rc, const struct gp_row *
         if (n == offered) {
             return fail_answer(t, "process", rc);
         }
-        inbox_consume(t, views + n, 1);
+        consume(t, views + n, 1);
         rejected(t);
+        *budget -= 1;
         return STEP_MORE;
     case GP_FAIL:
         return fail(t, "process");
@@ -155,17 +185,17 @@ static enum step step_rows(struct task *t, int64_t *budget)
     }
     note_enter(t, "process");
     rc = s->table.process(t->self, port, &batch, &consumed, &t->out);
-    note_leave(t);
+    rc = settled(t, rc);
     if (UNLIKELY(consumed > batch.count)) {
         task_fail(t, "process", "consumed more rows than it was given");
         return STEP_WAIT;
     }
     if (consumed > 0) {
-        inbox_consume(t, views, consumed);
+        consume(t, views, consumed);
         counter_add(&s->in_rows, consumed);
         *budget -= consumed;
     }
-    return after_process(t, rc, views, consumed, batch.count);
+    return after_process(t, rc, views, consumed, batch.count, budget);
 }
 
 static enum step step_message(struct task *t, int64_t *budget)
@@ -180,7 +210,7 @@ static enum step step_message(struct task *t, int64_t *budget)
     if (s->table.on_message) {
         note_enter(t, "on_message");
         rc = s->table.on_message(t->self, row, &t->out);
-        note_leave(t);
+        rc = settled(t, rc);
     }
     inbox_owe(t, e->link, size);
     inbox_pop(t);
@@ -216,23 +246,25 @@ static enum step after_yielding(struct task *t, int32_t rc, enum task_pending pe
     }
 }
 
-static enum step call_timer(struct task *t)
+/* Counts against the budget: a timer may set itself again for a time that has come already. */
+static enum step call_timer(struct task *t, int64_t *budget)
 {
     int32_t rc;
 
+    *budget -= 1;
     if (!t->stage->table.on_timer) {
         t->pending = TASK_PENDING_NONE;
         return STEP_MORE;
     }
     note_enter(t, "on_timer");
     rc = t->stage->table.on_timer(t->self, t->due.clock, t->due.id, t->due.at_ns, &t->out);
-    note_leave(t);
+    rc = settled(t, rc);
     return after_yielding(t, rc, TASK_PENDING_TIMER, "on_timer");
 }
 
 /* The watermark at the head of the inbox: first the event timers it makes due, then on_watermark, then it is
  * passed on. Each may have to wait for credit in between, so each is a step. */
-static enum step step_watermark(struct task *t)
+static enum step step_watermark(struct task *t, int64_t *budget)
 {
     struct stage *s = t->stage;
     int64_t time_ns = t->in_head->u.time_ns;
@@ -242,14 +274,14 @@ static enum step step_watermark(struct task *t)
         t->watermark_ns = time_ns;
     }
     if (timers_take_due(t, GP_TIMER_EVENT, t->watermark_ns, &t->due)) {
-        return call_timer(t);
+        return call_timer(t, budget);
     }
     if (s->table.on_watermark) {
         int32_t rc;
 
         note_enter(t, "on_watermark");
         rc = s->table.on_watermark(t->self, time_ns, &t->out);
-        note_leave(t);
+        rc = settled(t, rc);
         step = after_yielding(t, rc, TASK_PENDING_WATERMARK, "on_watermark");
         if (t->state != TASK_RUNNING || t->pending != TASK_PENDING_NONE) {
             return step;
@@ -270,7 +302,7 @@ static enum step step_end(struct task *t)
 
         note_enter(t, "on_end");
         rc = s->table.on_end(t->self, &t->out);
-        note_leave(t);
+        rc = settled(t, rc);
         step = after_yielding(t, rc, TASK_PENDING_END, "on_end");
         if (t->state != TASK_RUNNING || t->pending != TASK_PENDING_NONE) {
             return step;
@@ -285,13 +317,16 @@ static void note_activity(struct task *t, int32_t rc)
     struct lane *lane = t->stage->lane;
 
     if (t->emitted || rc == GP_MORE) {
-        t->silent = false;
+        if (t->silent) {
+            t->silent = false;
+            (void)timers_watch_silence(t, 0); /* ending it needs no memory */
+        }
         if (t->idle) {
             t->idle = false;
             stage_task_changed(t->stage);
         }
     }
-    if (rc == GP_IDLE && !t->silent) {
+    if (rc == GP_IDLE && !t->silent && !t->idle) {
         t->silent = true;
         /* Without memory for it the source merely never counts as idle. */
         (void)timers_watch_silence(t, lane->now_ns + lane->options->source_idle_ns);
@@ -306,7 +341,7 @@ static enum step step_poll(struct task *t, int64_t *budget)
     output_end_slice(t); /* so that the first row is noticed */
     note_enter(t, "poll");
     rc = t->stage->table.poll(t->self, &t->out, (uint32_t)*budget);
-    note_leave(t);
+    rc = settled(t, rc);
     note_activity(t, rc);
     switch (rc) {
     case GP_MORE:
@@ -326,13 +361,13 @@ static enum step step_poll(struct task *t, int64_t *budget)
     }
 }
 
-static enum step step_pending(struct task *t)
+static enum step step_pending(struct task *t, int64_t *budget)
 {
     switch (t->pending) {
     case TASK_PENDING_TIMER:
-        return call_timer(t);
+        return call_timer(t, budget);
     case TASK_PENDING_WATERMARK:
-        return step_watermark(t);
+        return step_watermark(t, budget);
     default:
         return step_end(t);
     }
@@ -341,19 +376,19 @@ static enum step step_pending(struct task *t)
 enum step task_step(struct task *t, int64_t *budget)
 {
     if (UNLIKELY(t->pending != TASK_PENDING_NONE)) {
-        return step_pending(t);
+        return step_pending(t, budget);
     }
     if (UNLIKELY(t->timers != NULL) &&
         (timers_take_due(t, GP_TIMER_PROCESSING, t->stage->lane->now_ns, &t->due) ||
          timers_take_due(t, GP_TIMER_EVENT, t->watermark_ns, &t->due))) {
-        return call_timer(t);
+        return call_timer(t, budget);
     }
     if (t->in_head) {
         switch (t->in_head->kind) {
         case ENTRY_MESSAGE:
             return step_message(t, budget);
         case ENTRY_WATERMARK:
-            return step_watermark(t);
+            return step_watermark(t, budget);
         case ENTRY_END:
             return step_end(t);
         default:

@@ -199,8 +199,11 @@ static void fall_idle(struct lane_timers *lt, int64_t now_ns)
             return;
         }
         list_remove(&timers->silent);
-        timers->task->idle = true;
-        stage_task_changed(timers->task->stage);
+        timers->task->silent = false;
+        if (timers->task->place == TASK_NOWHERE) {
+            timers->task->idle = true; /* else it has something to say and only waits its turn */
+            stage_task_changed(timers->task->stage);
+        }
     }
 }
 
@@ -216,8 +219,7 @@ static void on_timer(void *user)
         struct task *t = task_of_id(lt->lane, lt->tasks.items[0].id);
 
         heap_remove_at(&lt->tasks, 0); /* comes back with its next timer when this one is taken */
-        t->waiting = false;
-        task_ready(t);
+        task_token(t);
     }
     arm(lt);
 }
@@ -295,9 +297,6 @@ int timers_set(struct task *t, uint32_t clock, uint64_t id, int64_t at_ns)
     rc = heap_set(&timers->clocks[clock], id, at_ns);
     if (rc == 0 && clock == GP_TIMER_PROCESSING) {
         rc = follow(t);
-    }
-    if (rc == 0 && clock == GP_TIMER_EVENT && at_ns <= t->watermark_ns) {
-        task_ready(t);
     }
     return rc;
 }
