@@ -428,7 +428,8 @@ static bool is_over(void *user)
 {
     const struct wait *w = user;
 
-    return *w->what >= w->until || w->rig->failed > 0;
+    return *w->what >= w->until || w->rig->failed > 0 ||
+           (w->what == &w->rig->ended && w->rig->until && w->rig->until(w->rig));
 }
 
 /* Lets the world go on until *what reaches `until`, or a task failed. */
@@ -540,10 +541,14 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed)
         if (i == 0 || !rig->same_host) {
             GP_REQUIRE_EQ(sim_host_add(rig->sim, address, &host), 0);
         }
+        rig->sim_hosts[i] = host;
         GP_REQUIRE_EQ(sim_spawn(host, args, &rig->procs[i]), 0);
         make_engine(rig, i, sim_proc_port(rig->procs[i]), address);
     }
     done = run_job(rig, rig->sim, pass_simulated);
+    if (rig->before_stop) {
+        rig->before_stop(rig);
+    }
     stop_job(rig, rig->sim, pass_simulated);
     free_job(rig);
     for (uint32_t i = 0; i < rig->executors; i++) {
@@ -601,4 +606,14 @@ bool rig_run_real(struct rig *rig)
         edge_port(real.world)->fs->remove_tree(edge_port(real.world)->world, rig->folder, NULL), 0);
     edge_world_free(real.world);
     return done;
+}
+
+void rig_pass_time(struct rig *rig, int64_t duration_ns)
+{
+    GP_CHECK_EQ(sim_run_for(rig->sim, duration_ns, NULL), 0);
+}
+
+struct lane *rig_lane(const struct rig *rig, uint32_t executor, uint32_t lane)
+{
+    return (struct lane *)(uintptr_t)engine_lane(rig->engines[executor], lane);
 }

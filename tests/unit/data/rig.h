@@ -43,6 +43,7 @@ struct rig_processor {
     uint64_t stall_after; /* rows; then GP_AGAIN for ever. 0: never */
     uint64_t fail_after;  /* rows; 0: never */
     uint32_t copies;      /* rows emitted per row; 0 stands for 1 */
+    void *user;           /* for tables of the test's own: their config->host is this struct */
     /* seen */
     _Atomic uint64_t seen;       /* rows */
     _Atomic uint64_t sum;        /* of row numbers */
@@ -83,6 +84,11 @@ struct rig {
     void (*disturb)(struct rig *rig, void *world); /* called once all have started; may be NULL */
     struct sim_proc *procs[RIG_EXECUTORS_MAX];     /* simulated */
     int64_t patience_ns; /* simulated: ends the run, which is then no failure; 0: until the end */
+    /* NULL, or what ends the running job although tasks are left: asked between events. */
+    bool (*until)(struct rig *rig);
+    /* NULL, or called when the job is over and before it is stopped. Simulated only. */
+    void (*before_stop)(struct rig *rig);
+    void *user;
 
     /* what happened */
     struct lane_stats seen; /* sums over lanes */
@@ -108,6 +114,7 @@ struct rig {
     char folder[32];
     uint32_t ready;
     struct sim *sim;
+    struct sim_host *sim_hosts[RIG_EXECUTORS_MAX];
 };
 
 extern const struct gp_processor rig_source;
@@ -124,5 +131,11 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed);
 
 /* The same with threads. */
 bool rig_run_real(struct rig *rig);
+
+/* Simulated, inside before_stop: lets time pass. */
+void rig_pass_time(struct rig *rig, int64_t duration_ns);
+
+/* A lane of an executor, both from 0. Its insides may be looked at in a simulated world only. */
+struct lane *rig_lane(const struct rig *rig, uint32_t executor, uint32_t lane);
 
 #endif

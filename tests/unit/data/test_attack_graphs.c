@@ -1,0 +1,54 @@
+/*
+ * Random jobs, each from a seed: what trial.h proves must hold of all of them. A failing seed prints
+ * how to repeat it; GP_TRIAL_FIRST and GP_TRIAL_SEEDS choose others or more of them.
+ */
+#include "gp_test.h"
+#include "trial.h"
+
+static uint64_t from_env(const char *name, uint64_t fallback)
+{
+    const char *text = getenv(name);
+
+    return text ? strtoull(text, NULL, 10) : fallback;
+}
+
+static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
+                      const struct trial_world *world)
+{
+    struct trial *t = malloc(sizeof(*t));
+    uint32_t failed = 0;
+
+    first = from_env("GP_TRIAL_FIRST", first);
+    seeds = from_env("GP_TRIAL_SEEDS", seeds);
+    for (uint64_t seed = first; seed < first + seeds && failed < 3; seed++) {
+        const char *wrong = trial_run(t, seed, world);
+
+        if (wrong) {
+            failed++;
+            fprintf(stderr,
+                    "seed %llu: %s\n  to repeat: GP_TRIAL_FIRST=%llu GP_TRIAL_SEEDS=1 "
+                    "test_data_attack_graphs --filter 'attack_graphs/%s'\n",
+                    (unsigned long long)seed, wrong, (unsigned long long)seed, claim);
+        }
+    }
+    GP_CHECK_EQ(failed, 0);
+    free(t);
+}
+
+GP_TEST(attack_graphs, one_lane)
+{
+    run_seeds("one_lane", 1, 100,
+              &(struct trial_world){.lanes_max = 1, .executors_max = 1, .row_max = 20000});
+}
+
+GP_TEST(attack_graphs, several_lanes)
+{
+    run_seeds("several_lanes", 1, 300,
+              &(struct trial_world){.lanes_max = 4, .executors_max = 1, .row_max = 20000});
+}
+
+GP_TEST(attack_graphs, several_executors)
+{
+    run_seeds("several_executors", 1, 200,
+              &(struct trial_world){.lanes_max = 2, .executors_max = 3, .row_max = 10000});
+}

@@ -1,0 +1,128 @@
+/*
+ * trial_balance.c: nothing is lost on the way: when a job has ended, the credit of each account is
+ * whole (what the sender may send, plus what the receiver owes), every batch is in its pool, and no
+ * inbox holds anything. For simulated worlds, where nobody else touches the lanes meanwhile.
+ */
+#include <stdio.h>
+
+#include "data/lane.h"
+#include "data/output.h"
+#include "data/stage.h"
+#include "data/task.h"
+#include "trial.h"
+
+static struct lane *lane_of(const struct rig *rig, uint32_t index)
+{
+    return rig_lane(rig, index / rig->lanes, index % rig->lanes);
+}
+
+static void check_edge(struct rig *rig, const struct lane *from, const struct out_edge *e)
+{
+    for (uint32_t dst = 0; dst < e->targets; dst++) {
+        const struct lane *to = lane_of(rig, e->lane_of[dst]);
+        const struct inlink *link = to->neighbours[from->index]->inlinks[e->edge];
+        uint32_t owed = link->owed ? link->owed[link->stage->topology->local_of[dst]] : 0;
+        int64_t window = to->topology->lanes[to->index].window_bytes;
+
+        if (e->credit[dst] + (int64_t)owed != window) {
+            trial_broke(rig->user,
+                        "edge %u from lane %u to task %u: %d bytes of credit and %u owed are not "
+                        "the %lld of the window",
+                        e->edge, from->index, dst, e->credit[dst], owed, (long long)window);
+            return;
+        }
+    }
+}
+
+static void check_lane(struct rig *rig, const struct lane *lane)
+{
+    if (lane->pool.free_count != lane->pool.count || lane->held_batches != 0) {
+        trial_broke(rig->user, "lane %u: %u of %u batches are at home, %u of others are held",
+                    lane->index, lane->pool.free_count, lane->pool.count, lane->held_batches);
+    }
+    if (!list_is_empty(&lane->runnable) || lane->blocked_count != 0) {
+        trial_broke(rig->user, "lane %u: tasks are still waiting", lane->index);
+    }
+    for (uint32_t p = 0; p < rig->processor_count; p++) {
+        const struct stage *s = lane->stages[p];
+
+        for (uint32_t i = 0; s && i < s->task_count; i++) {
+            if (s->tasks[i].in_head || s->tasks[i].state != TASK_CLOSED) {
+                trial_broke(rig->user, "processor %u task %u holds something", p, i);
+            }
+        }
+        if (s && counter_get(&s->late) > 0) {
+            trial_broke(rig->user, "processor %u counts late rows", p);
+        }
+        if (s && counter_get(&s->running) > 0) {
+            trial_broke(rig->user, "processor %u counts running tasks", p);
+        }
+    }
+    for (uint32_t e = 0; e < rig->edge_count; e++) {
+        if (lane->out_edges[e]) {
+            check_edge(rig, lane, lane->out_edges[e]);
+        }
+    }
+}
+
+/* Where a job hangs. */
+static void show_lane(const struct rig *rig, const struct lane *lane)
+{
+    fprintf(stderr, "lane %u: %u of %u tasks closed, %u blocked%s%s, pool %u of %u free, held %u\n",
+            lane->index, lane->tasks_closed, lane->tasks_total, lane->blocked_count,
+            lane->pool_waits ? ", pool waits" : "", lane->holds_partial ? ", holds partial" : "",
+            lane->pool.free_count, lane->pool.count, lane->held_batches);
+    for (uint32_t i = 0; i < lane->other_count; i++) {
+        const struct neighbour *p = lane->others[i];
+
+        fprintf(stderr, "  to %u: %u in flight%s%s, %u credits untold\n", p->index, p->in_flight,
+                p->queue_head ? ", queued" : "", p->open ? ", open" : "", p->credit_count);
+    }
+    for (uint32_t p = 0; p < rig->processor_count; p++) {
+        const struct stage *s = lane->stages[p];
+        uint32_t full = 0;
+        uint32_t waiting = 0;
+        uint32_t blocked = 0;
+
+        for (uint32_t i = 0; s && i < s->task_count; i++) {
+            full += s->tasks[i].in_head != NULL;
+            waiting += s->tasks[i].waiting;
+            blocked += s->tasks[i].place == TASK_BLOCKED;
+        }
+        if (s) {
+            fprintf(stderr,
+                    "  p%u: %u tasks, %u ended, %u with input, %u blocked, %u await tokens;", p,
+                    s->task_count, s->ended, full, blocked, waiting);
+        }
+        for (uint32_t i = 0; s && i < s->out_count; i++) {
+            fprintf(stderr, " edge %u: %u of %u exhausted", s->out_edges[i].edge,
+                    s->out_edges[i].exhausted, s->out_edges[i].targets);
+        }
+        if (s) {
+            fprintf(stderr, "\n");
+        }
+    }
+}
+
+void trial_check_balance(struct rig *rig)
+{
+    if (rig->failed > 0) {
+        return;
+    }
+    if (rig->ended < rig->executors) {
+        for (uint32_t i = 0; i < rig->executors * rig->lanes; i++) {
+            show_lane(rig, lane_of(rig, i));
+        }
+        return;
+    }
+    /* A sleeping lane leaves credit in its rings until it has a reason to look. */
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < rig->executors * rig->lanes; i++) {
+            lane_wake(lane_of(rig, i), SLEEP_DATA);
+        }
+        rig_pass_time(rig, INT64_C(100000000));
+    }
+    for (uint32_t i = 0; i < rig->executors * rig->lanes; i++) {
+        check_lane(rig, lane_of(rig, i));
+    }
+}
