@@ -319,11 +319,6 @@ void *sim_proc_node(struct sim_proc *proc)
     return proc->program;
 }
 
-int64_t sim_proc_pid(const struct sim_proc *proc)
-{
-    return proc->pid;
-}
-
 int sim_proc_ended(const struct sim_proc *proc, struct proc_exit *ret_how)
 {
     if (proc->state != SIM_PROC_DEAD) {

@@ -46,11 +46,6 @@ struct runner {
     char name[16];
 };
 
-struct sim_loop *sim_runner_loop(struct runner *runner)
-{
-    return &runner->loop;
-}
-
 const char *sim_runner_name(const struct runner *runner)
 {
     return runner->name;

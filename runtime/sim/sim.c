@@ -104,7 +104,7 @@ int sim_host_add(struct sim *sim, const char *address, struct sim_host **ret)
     }
     memcpy(host->name, address, len + 1);
     host->sim = sim;
-    host->index = sim->host_count++;
+    sim->host_count++;
     host->clock_offset_ns = (int64_t)sim_draw(sim, SIM_CLOCK_OFFSET_MAX_S) * SIM_S;
     host->wall_offset_ns = sim_between(sim, -SIM_WALL_SKEW_MAX_NS, SIM_WALL_SKEW_MAX_NS);
     host->cpu_count = SIM_CPU_COUNT;

@@ -123,7 +123,6 @@ int sim_spawn(struct sim_host *host, const char *const *args, struct sim_proc **
 const struct port *sim_proc_port(struct sim_proc *proc);
 struct sim_proc *sim_proc_of(const struct port *port); /* the reverse */
 void *sim_proc_node(struct sim_proc *proc);            /* NULL before start and after stop */
-int64_t sim_proc_pid(const struct sim_proc *proc);
 
 /* 0 and how it ended, or GP_EAGAIN while it lives. */
 int sim_proc_ended(const struct sim_proc *proc, struct proc_exit *ret_how);

@@ -46,7 +46,6 @@ struct sim_host {
     struct list_node node; /* in sim->hosts */
     struct sim *sim;
     char name[SIM_NAME_MAX];
-    uint32_t index;
     int64_t clock_offset_ns;
     int64_t wall_offset_ns;
     uint32_t cpu_count;
@@ -225,7 +224,6 @@ bool sim_loop_is_leaving(const struct sim_loop *l);
 int sim_runner_start(void *world, struct loop *starter, const struct runner_spec *spec,
                      struct runner **ret, struct gp_error *err);
 void sim_runner_free(struct runner *runner);
-struct sim_loop *sim_runner_loop(struct runner *runner);
 const char *sim_runner_name(const struct runner *runner);
 const char *sim_runner_state(const struct runner *runner);
 
