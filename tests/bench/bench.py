@@ -10,7 +10,7 @@ import tempfile
 
 import machine
 from machine import CommandError
-from rows import ROWS, Plan
+from rows import GRADES, ROWS, Plan
 from system import NotBuilt, System, objects_in
 
 MOVED = 1.5         # two probes that differ by more were taken on differently placed CPUs
@@ -91,16 +91,15 @@ def ratio_of(sample, key):
 
 
 def judge(measure, value):
-    """Where a ratio (or a figure without a limit) stands."""
-    if measure.floor is None or value is None:
+    """The best grade that a ratio (or a figure without a limit) reaches."""
+    if not measure.bounds or value is None:
         return ""
 
     def reaches(bound):
         return value >= bound if measure.more_is_better else value <= bound
 
-    if measure.aim is not None and reaches(measure.aim):
-        return "aim"
-    return "floor" if reaches(measure.floor) else "BELOW"
+    reached = [grade for grade, bound in zip(GRADES, measure.bounds) if reaches(bound)]
+    return reached[-1] if reached else "BELOW"
 
 
 def sum_up(row, samples):
@@ -161,18 +160,15 @@ def ratio_text(measure, ratio):
 
 
 def bounds_text(row, measure):
-    if measure.floor is None:
-        return ""
     share = row.limit and measure.more_is_better
-    factor = 100 if share else 1
     sign = " %" if share else " x" if row.limit else ""
-    bounds = [f"{b * factor:g}{sign}" for b in (measure.floor, measure.aim) if b is not None]
-    return " / ".join(bounds)
+    text = " / ".join(f"{bound * (100 if share else 1):g}" for bound in measure.bounds)
+    return text and text + sign
 
 
 def table_lines(results):
     rows = {row.name: row for row in ROWS}
-    cells = [("row", "figure", "limit", "system", "ratio", "floor / aim", "")]
+    cells = [("row", "figure", "limit", "system", "ratio", " / ".join(GRADES), "")]
     for result in results:
         row = rows[result["name"]]
         name = row.name

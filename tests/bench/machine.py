@@ -1,5 +1,6 @@
 """What the bench knows of the machine: who uses its CPUs, and what a tree of processes uses."""
 
+import glob
 import os
 import resource
 import signal
@@ -86,6 +87,19 @@ def tree_cpu_s(root):
     return ticks * TICK_S
 
 
+def tree_run_s(root):
+    """CPU time of the living threads of a tree: to the nanosecond, but not of those who are gone."""
+    run_ns = 0
+    for pid in tree(root):
+        for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+            try:
+                with open(path, encoding="ascii") as stat:
+                    run_ns += int(stat.read().split()[0])
+            except OSError:
+                pass  # gone meanwhile
+    return run_ns / 1e9
+
+
 def tree_pss_bytes(root):
     """Memory of a tree, each shared page split among those who share it."""
     kib = 0
@@ -112,10 +126,11 @@ class CommandError(Exception):
     """A command that failed, hung, or did not say what it should."""
 
 
-def start(argv, **options):
-    """In a process group of its own, so that all of it can be stopped."""
+def start(argv, environment=None, **options):
+    """In a process group of its own, so that all of it can be stopped. environment: additions."""
     try:
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True,
+                                env={**os.environ, **(environment or {})}, **options)
     except OSError as error:
         raise CommandError(f"{argv[0]}: {error.strerror}") from error
 
@@ -127,11 +142,11 @@ def signal_group(process, number):
         pass
 
 
-def run(argv, timeout_s):
+def run(argv, timeout_s, environment=None):
     """Runs a command to its end; what is left of its group is killed then."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begin_s = time.monotonic()
-        process = start(argv, stdout=out, stderr=err)
+        process = start(argv, environment, stdout=out, stderr=err)
         timer = threading.Timer(timeout_s, signal_group, (process, signal.SIGKILL))
         timer.start()
         _, status, used = os.wait4(process.pid, 0)

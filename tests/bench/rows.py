@@ -15,14 +15,17 @@ from system import Cluster, sol_figures, words_counted
 class Measure:
     key: str
     unit: str
-    scale: float         # from the figure to the unit
-    floor: float = None  # the worst ratio (or, without a limit, figure) that will do
-    aim: float = None
+    scale: float       # from the figure to the unit
+    bounds: tuple = () # of the ratio or, without a limit, of the figure: one for each of GRADES
     more_is_better: bool = False
 
 
-def rate(floor=None, aim=None, unit="M msg/s"):
-    return Measure("rate_msgs_per_s", unit, 1e-6, floor, aim, more_is_better=True)
+# What reaching a bound is called, worst first. Below the first something is structurally wrong.
+GRADES = ("sound", "floor", "aim")
+
+
+def rate(*bounds, unit="M msg/s"):
+    return Measure("rate_msgs_per_s", unit, 1e-6, bounds, more_is_better=True)
 
 
 def cpu(unit="CPU ns/msg"):
@@ -101,7 +104,7 @@ def start_to_result(system, _plan):
     begin_s = time.monotonic()
     with Cluster(system, workers=4) as cluster:
         ready_s = time.monotonic()
-        cluster.submit("wordcount", {"input": text, "output": folder}, 1)
+        cluster.submit("wordcount", {"input": text, "output": folder}, None)
         end_s = time.monotonic()
     if words_counted(folder) != (6, 4):
         raise CommandError("wrong counts")
@@ -110,9 +113,11 @@ def start_to_result(system, _plan):
 
 
 def _while_running(system, example, settings, seconds, read):
-    """Reads a figure of a local cluster of the default size with a job on it that does not end."""
+    """Reads a figure of a local cluster of the default size with a job on it that does not end,
+    spread as the cluster thinks best."""
     with Cluster(system, workers=4) as cluster:
-        cluster.submit(example, settings, 1, wait=False)
+        cluster.submit(example, settings, None, wait=False)
+        cluster.wait_until_job_runs()
         time.sleep(seconds)
         return read(cluster)
 
@@ -124,47 +129,48 @@ def memory(system, plan):
 
 def idle_cpu(system, plan):
     def read(cluster):
-        cpu_s = cluster.cpu_s()
+        run_s = cluster.run_s()
         begin_s = time.monotonic()
         time.sleep(max(3, plan.seconds))
-        return {"cpu_share": (cluster.cpu_s() - cpu_s) / (time.monotonic() - begin_s)}
+        return {"cpu_share": (cluster.run_s() - run_s) / (time.monotonic() - begin_s)}
     return _while_running(system, "sol", {"rate": 1}, 0.5, read)
 
 
 # ---- the table ----
 
-LATENCY = (Measure("p50_us", "p50 us", 1, floor=2.0, aim=1.1),
-           Measure("p99_us", "p99 us", 1, floor=2.0, aim=1.5),
+LATENCY = (Measure("p50_us", "p50 us", 1, (4.0, 2.0, 1.1)),
+           Measure("p99_us", "p99 us", 1, (4.0, 2.0, 1.5)),
            Measure("p999_us", "p99.9 us", 1))
 
 ROWS = (
     Row("sol-ring", "SOL in one process, source and sink on different threads",
-        (rate(0.35, 0.60), cpu()), ("limit_ring",), sol_alone(1, 1)),
+        (rate(0.20, 0.35, 0.60), cpu()), ("limit_ring",), sol_alone(1, 1)),
     Row("sol-ring-bound", "the ring when a batch of slots is claimed at once",
         (rate(), cpu()), ("limit_ring", "--claim", "batch")),
     Row("sol-sym", "SOL in one process, two threads, each source and sink",
         (rate(), cpu()), ("limit_sym",), sol_alone(2, 2)),
     Row("sol-tcp", "SOL between two executors over TCP",
-        (rate(0.60, 0.85), cpu()), ("limit_tcp",), sol_on_cluster(1, 1, "tcp")),
+        (rate(0.40, 0.60, 0.85), cpu()), ("limit_tcp",), sol_on_cluster(1, 1, "tcp")),
     Row("sol-tcp-crc", "raw TCP with checksums",
         (rate(), cpu()), ("limit_tcp", "--check", "crc")),
     Row("sol-tcp-sym", "SOL on two executors over TCP, each source and sink",
-        (rate(0.45, 0.70), cpu()), ("limit_tcp", "--shape", "sym"), sol_on_cluster(2, 2, "tcp")),
+        (rate(0.30, 0.45, 0.70), cpu()), ("limit_tcp", "--shape", "sym"), sol_on_cluster(2, 2, "tcp")),
     Row("sol-unix", "SOL between two executors over a Unix socket",
         (rate(), cpu()), ("limit_tcp", "--transport", "unix"), sol_on_cluster(1, 1, "unix")),
     Row("latency", "one way over TCP at 100,000 msg/s, from the due time",
         LATENCY + (cpu(),), ("limit_latency", "--rate", "100000"),
         sol_on_cluster(1, 1, "tcp", rate=100000, pace="busy")),
     Row("wordcount", "keyed WordCount in one process",
-        (rate(0.60, 0.90, "M words/s"), cpu("CPU ns/word")), ("limit_wordcount",), wordcount_alone),
+        (rate(0.40, 0.60, 0.90, unit="M words/s"), cpu("CPU ns/word")), ("limit_wordcount",),
+        wordcount_alone),
     Row("wordcount-tcp", "keyed WordCount on two executors over TCP, beside C in one process",
         (rate(unit="M words/s"), cpu("CPU ns/word")), ("limit_wordcount", "--shape", "sym"),
         wordcount_on_cluster),
     Row("start", "`gpd local` to the first counts on disk",
-        (Measure("ready_ms", "ms to ready", 1), Measure("submit_ms", "ms to run", 1),
-         Measure("result_ms", "ms in all", 1, floor=200, aim=50)), (), start_to_result),
+        (Measure("ready_ms", "ms to ready", 1), Measure("submit_ms", "ms to run", 1, (500, 200, 50)),
+         Measure("result_ms", "ms in all", 1, (500, 200, 50))), (), start_to_result),
     Row("memory", "sum of PSS of a local cluster running WordCount",
-        (Measure("pss_bytes", "MiB", 2 ** -20, floor=64, aim=24),), (), memory),
+        (Measure("pss_bytes", "MiB", 2 ** -20, (96, 64, 24)),), (), memory),
     Row("idle", "CPU of a local cluster with an idle job",
-        (Measure("cpu_share", "% of a core", 100, floor=2),), (), idle_cpu),
+        (Measure("cpu_share", "% of a core", 100, (2,)),), (), idle_cpu),
 )

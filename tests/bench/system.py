@@ -2,11 +2,12 @@
 
 What the bench relies on:
   sol        each sink task logs one line with {"sol": {"messages", "seconds", "rate", "latency_us",
-             "missing", "out_of_order", "corrupt"}} at its end; the log line may wrap it.
+             "missing", "out_of_order", "corrupt"}} at its end; in a log of JSON it is the text of an
+             event.
   wordcount  each counting task writes part-N, lines of word<TAB>count, into its output folder.
-  gpctl run  runs to the end of the job in one process; with -o json the tasks' log lines are JSON.
-  gpd local  prints "gpd ready master=HOST:PORT ..."; ends, with all its children, at SIGTERM; with
-             --log-format json what its executors log is JSON, too.
+  gpctl run  runs to the end of the job in one process; what tasks log goes to its stderr.
+  gpctl submit --wait  ends when the job has; `gpctl logs` has then all that its tasks logged.
+  gpd local  prints "gpd ready master=HOST:PORT workers=N"; ends, with all its children, at SIGTERM.
 """
 
 import json
@@ -24,6 +25,9 @@ from machine import CommandError
 JOB_TIMEOUT_S = 120
 READY_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 10
+JOB_NAME = "bench"
+LANES = 2  # of a job in one process: the limit programs have two threads
+READY = re.compile(r"^gpd ready master=(\S+) workers=\d+$", re.MULTILINE)
 
 
 class NotBuilt(Exception):
@@ -99,6 +103,8 @@ class System:
     def __init__(self, build, scratch):
         self.build = build
         self.scratch = scratch
+        # Logs to be read by programs; a secret of our own rather than one in the user's folder.
+        self.environment = {"GEARPUMP_LOG__FORMAT": "json", "XDG_CONFIG_HOME": scratch}
 
     def path(self, *parts):
         path = os.path.join(self.build, *parts)
@@ -110,43 +116,47 @@ class System:
         return tempfile.mkdtemp(dir=self.scratch)
 
     def job(self, example, settings, executors):
-        """The part of a command line that names a job."""
-        arguments = [self.path("examples", f"{example}.so"), "--executors", str(executors)]
+        """The part of a command line that names a job. executors: None for the cluster's choice."""
+        arguments = [self.path("examples", f"{example}.so")]
+        if executors:
+            arguments += ["--executors", str(executors)]
         for key, value in settings.items():
             arguments += ["--set", f"{key}={value}"]
         return arguments
 
     def run_alone(self, example, settings):
         """The job in one process. Returns what it printed, its wall and its CPU seconds."""
-        gpctl = self.path("bin", "gpctl")
-        done = machine.run([gpctl, "run"] + self.job(example, settings, 1) + ["-o", "json"],
-                           JOB_TIMEOUT_S)
+        argv = [self.path("bin", "gpctl"), "run", *self.job(example, settings, 1),
+                "--lanes", str(LANES), "--output", "json"]
+        done = machine.run(argv, JOB_TIMEOUT_S, self.environment)
         return done.output, done.seconds, done.cpu_s
 
     def run_on_cluster(self, example, settings, executors, edge):
-        """The same on a local cluster of its own, data going over the given kind of edge."""
+        """The same on a local cluster of its own, data going over the given kind of edge. Returns the
+        job's logs."""
         with Cluster(self, executors, edge) as cluster:
             cpu_s = cluster.cpu_s()
             begin_s = time.monotonic()
-            output = cluster.submit(example, settings, executors)
+            cluster.submit(example, settings, executors)
             seconds = time.monotonic() - begin_s
             cluster.settle()
-            return output, seconds, cluster.cpu_s() - cpu_s
+            return cluster.job_logs(), seconds, cluster.cpu_s() - cpu_s
 
 
 class Cluster:
-    """`gpd local` with a port of its own choice and nothing left behind."""
+    """`gpd local` with a port of its own choice and nothing left behind. edge: how its data travels."""
 
     def __init__(self, system, workers, edge=None):
         self._system = system
         self._data = system.folder()
         argv = [system.path("bin", "gpd"), "local", "--port", "0", "--workers", str(workers),
-                "--data", self._data, "--log-format", "json"]
+                "--data", self._data]
         if edge:
             argv += ["--set", f"data.edge={edge}"]
         self._log_path = os.path.join(self._data, "gpd.out")
         with open(self._log_path, "wb") as log:
-            self.process = machine.start(argv, stdout=log, stderr=subprocess.STDOUT)
+            self.process = machine.start(argv, system.environment, stdout=log,
+                                         stderr=subprocess.STDOUT)
         self.address = None
 
     def __enter__(self):
@@ -167,7 +177,7 @@ class Cluster:
     def _wait_until_ready(self):
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < deadline_s:
-            match = re.search(r"^gpd ready master=(\S+)", self.log(), re.MULTILINE)
+            match = READY.search(self.log())
             if match:
                 return match.group(1)
             if self.process.poll() is not None:
@@ -185,15 +195,25 @@ class Cluster:
         shutil.rmtree(self._data, ignore_errors=True)
 
     def submit(self, example, settings, executors, wait=True):
-        """Returns what gpctl printed and, after waiting, what the tasks logged."""
-        gpctl = [self._system.path("bin", "gpctl"), "--master", self.address]
-        job = self._system.job(example, settings, executors)
-        name = f"{example}-bench"
-        waiting = ["--wait"] if wait else []
-        done = machine.run(gpctl + ["submit"] + job + ["--name", name, "-o", "json"] + waiting,
-                           JOB_TIMEOUT_S)
-        logs = machine.run(gpctl + ["logs", name], JOB_TIMEOUT_S).output if wait else ""
-        return done.output + logs
+        """Waits for the end of the job, or only until it is accepted. Returns what gpctl printed."""
+        argv = ["submit", *self._system.job(example, settings, executors), "--name", JOB_NAME]
+        return self.gpctl(*argv, *(["--wait"] if wait else []))
+
+    def gpctl(self, *arguments):
+        argv = [self._system.path("bin", "gpctl"), "--master", self.address, *arguments]
+        return machine.run(argv, JOB_TIMEOUT_S, self._system.environment).output
+
+    def job_logs(self):
+        return self.gpctl("logs", JOB_NAME)
+
+    def wait_until_job_runs(self):
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            for job in objects_in(self.gpctl("list", "--output", "json")):
+                if job.get("name") == JOB_NAME and job.get("state") == "running":
+                    return
+            time.sleep(0.01)
+        raise CommandError(f"the job does not run after {READY_TIMEOUT_S} s")
 
     def settle(self):
         """Waits until the job's processes are gone, so that their CPU time is counted."""
@@ -203,6 +223,9 @@ class Cluster:
 
     def cpu_s(self):
         return machine.tree_cpu_s(self.process.pid)
+
+    def run_s(self):
+        return machine.tree_run_s(self.process.pid)
 
     def pss_bytes(self):
         return machine.tree_pss_bytes(self.process.pid)
