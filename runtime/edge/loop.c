@@ -11,8 +11,11 @@
  */
 #include "edge/loop.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -82,18 +85,38 @@ uint64_t edge_loop_timeout_ms(const struct edge_loop *l, int64_t delay_ns)
 
 /* ---- waking and owed callbacks ---- */
 
-static void wake(struct loop *loop)
+/*
+ * Not uv_async_t: until libuv 1.45 its receiver spins while the sender is still in write(2), which
+ * with a sleeper on another virtual CPU lasts longer than all that the wake-up is for.
+ */
+static void ring(struct edge_loop *l)
 {
-    int rc = uv_async_send(&edge_loop_of(loop)->wake);
+    const uint64_t one = 1;
 
-    ASSERT(rc == 0);
+    if (!atomic_exchange(&l->woken, true)) {
+        ssize_t n = write(l->wake_fd, &one, sizeof one);
+
+        ASSERT(n == sizeof one);
+    }
 }
 
-static void on_woken(uv_async_t *async)
+static void wake(struct loop *loop)
 {
-    struct edge_loop *l = async->data;
+    ring(edge_loop_of(loop));
+}
 
+static void on_woken(uv_poll_t *poll, int status, int events)
+{
+    struct edge_loop *l = poll->data;
+    uint64_t count;
+    ssize_t n;
+
+    (void)status, (void)events; /* an eventfd only ever becomes readable */
     edge_loop_enter(l);
+    n = read(l->wake_fd, &count, sizeof count);
+    ASSERT(n == sizeof count);
+    /* Only now: who finds it set before has told what it woke for, and that is looked at below. */
+    (void)atomic_exchange(&l->woken, false);
     pthread_mutex_lock(&l->posted_lock);
     list_append_all(&l->ready, &l->posted);
     pthread_mutex_unlock(&l->posted_lock);
@@ -106,14 +129,11 @@ void edge_loop_defer(struct edge_loop *l, struct edge_task *task)
 
 void edge_loop_post(struct edge_loop *l, struct edge_task *task)
 {
-    int rc;
-
-    /* Sent under the lock: the loop may be gone as soon as it has seen its last task. */
+    /* Rung under the lock: the loop may be gone as soon as it has seen its last task. */
     pthread_mutex_lock(&l->posted_lock);
     list_push_back(&l->posted, &task->node);
-    rc = uv_async_send(&l->wake);
+    ring(l);
     pthread_mutex_unlock(&l->posted_lock);
-    ASSERT(rc == 0);
 }
 
 /*
@@ -187,12 +207,21 @@ int edge_loop_init(struct edge_loop *l)
     if (rc < 0) {
         return edge_error_of(rc);
     }
-    rc = uv_async_init(&l->uv, &l->wake, on_woken);
-    if (rc < 0) {
+    l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (l->wake_fd < 0) {
+        rc = error_from_errno(errno);
         (void)uv_loop_close(&l->uv); /* nothing is in it */
+        return rc;
+    }
+    rc = uv_poll_init(&l->uv, &l->wake, l->wake_fd);
+    if (rc < 0) {
+        (void)close(l->wake_fd);
+        (void)uv_loop_close(&l->uv);
         return edge_error_of(rc);
     }
     l->wake.data = l;
+    rc = uv_poll_start(&l->wake, UV_READABLE, on_woken);
+    ASSERT(rc == 0);                                 /* the kernel is asked later */
     (void)uv_prepare_init(&l->uv, &l->before_sleep); /* these two cannot fail */
     (void)uv_prepare_start(&l->before_sleep, before_sleep);
     l->before_sleep.data = l;
@@ -223,6 +252,7 @@ void edge_loop_deinit(struct edge_loop *l)
     edge_loop_step(l, false);
     rc = uv_loop_close(&l->uv);
     ASSERT(rc == 0);
+    (void)close(l->wake_fd);
     edge_net_free_writes(l);
     (void)pthread_mutex_destroy(&l->posted_lock);
 }

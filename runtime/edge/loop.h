@@ -14,6 +14,7 @@
 #define EDGE_LOOP_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,7 +33,9 @@ struct edge_task {
 struct edge_loop {
     struct loop base; /* first: what users see */
     uv_loop_t uv;
-    uv_async_t wake;
+    int wake_fd;        /* an eventfd, readable once somebody woke the loop */
+    _Atomic bool woken; /* it is written, or about to be */
+    uv_poll_t wake;
     uv_prepare_t before_sleep;
     int64_t now_ns;
     bool now_stale; /* the clock is read again at the next callback */
