@@ -52,21 +52,24 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
 
 static int32_t source_send(struct source *s, struct gp_out *out, int64_t due_ns)
 {
-    uint64_t head[2] = {(uint64_t)s->task->index << SEQUENCE_BITS | s->sent, (uint64_t)due_ns};
+    uint64_t number = (uint64_t)s->task->index << SEQUENCE_BITS | s->sent;
     struct gp_msg msg = {.size = sizeof msg, .time_ns = due_ns};
     char *value;
 
     if (s->keyed) {
         msg.flags = GP_MSG_KEYED;
-        msg.key = head;
-        msg.key_len = sizeof head[0];
+        msg.key = &number;
+        msg.key_len = sizeof number;
     }
     value = out->reserve(out, 0, &msg, (uint32_t)s->bytes);
     if (!value) {
         return GP_FAIL;
     }
-    memcpy(value, head, sizeof head);
-    memcpy(value + sizeof head, fillers_at(&s->fillers, s->sent), s->fillers.bytes);
+    /* Word by word: two words stored one by one and copied as one would stall the core until both
+     * have left its store buffer, at the cost of all the rest here. */
+    memcpy(value, &number, sizeof number);
+    memcpy(value + sizeof number, &due_ns, sizeof due_ns);
+    memcpy(value + HEADER_BYTES, fillers_at(&s->fillers, s->sent), s->fillers.bytes);
     s->sent++;
     return out->commit(out, (uint32_t)s->bytes);
 }
