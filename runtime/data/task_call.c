@@ -381,6 +381,7 @@ enum step task_step(struct task *t, int64_t *budget)
     if (UNLIKELY(t->timers != NULL) &&
         (timers_take_due(t, GP_TIMER_PROCESSING, t->stage->lane->now_ns, &t->due) ||
          timers_take_due(t, GP_TIMER_EVENT, t->watermark_ns, &t->due))) {
+        t->polling = t->stage->table.poll != NULL; /* the token that the clock would have brought */
         return call_timer(t, budget);
     }
     if (t->in_head) {
