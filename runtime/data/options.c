@@ -132,7 +132,8 @@ int data_options_from_plan(const struct plan *plan, struct data_options *ret, st
         }
     }
     if (options.large_budget_bytes < options.message_max_bytes) {
-        return gp_error_set(err, GP_EINVAL, "data.large_budget_bytes is less than data.message_max_bytes");
+        return gp_error_set(err, GP_EINVAL,
+                            "data.large_budget_bytes is less than data.message_max_bytes");
     }
     *ret = options;
     return 0;

@@ -196,8 +196,8 @@ static inline int batch_fragment_get(const struct batch_element *e, uint32_t mes
     ret->hash = get_u64_le(e->body + 16);
     ret->time_ns = (int64_t)get_u64_le(e->body + 24);
     total = (uint64_t)ret->key_len + ret->value_len;
-    if (total > message_max || ret->key_len > GP_KEY_MAX_BYTES || (ret->offset >= total && ret->offset > 0) ||
-        (ret->flags & ~ROW_KEYED) != 0) {
+    if (total > message_max || ret->key_len > GP_KEY_MAX_BYTES ||
+        (ret->offset >= total && ret->offset > 0) || (ret->flags & ~ROW_KEYED) != 0) {
         return GP_EPROTO;
     }
     if (piece > total - ret->offset) {
