@@ -1,4 +1,5 @@
 /* run.c: what all scenarios share. See seeds.h. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -36,15 +37,45 @@ int run_begin(struct run *run, struct realm *c)
     return 0;
 }
 
+/* Where a job stands that does not come to its end. */
+static void explain(struct run *run, struct realm *c)
+{
+    if (!run->is_verbose || realm_describe(c) < 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < c->live.processors_count; i++) {
+        const struct msg_processor_stats *p = &c->live.processors[i];
+
+        fprintf(stderr, "processor %u: %u tasks run, %u ended, %" PRIu64 " in, %" PRIu64 " out\n",
+                p->processor, p->tasks_running, p->tasks_ended, p->in, p->out);
+    }
+}
+
+static void show(const char *const *texts)
+{
+    for (; texts && *texts; texts++) {
+        fprintf(stderr, " %s", *texts);
+    }
+}
+
 int run_job(struct run *run, struct realm *c, const struct realm_job *job)
 {
-    int rc = realm_submit(c, job);
+    int rc;
+
+    if (run->is_verbose) {
+        fprintf(stderr, "%s, %u executors:", job->plugin, job->executors);
+        show(job->config);
+        show(job->parallelism);
+        fprintf(stderr, "\n");
+    }
+    rc = realm_submit(c, job);
 
     if (rc < 0) {
         return run_fail(run, "submitting failed: %s", c->err.text);
     }
     rc = realm_wait_end(c, JOB_LIMIT_MS);
     if (rc < 0) {
+        explain(run, c);
         return run_fail(run, "waiting failed: %s: %s", error_name(rc), c->err.text);
     }
     coverage_note(run->coverage,

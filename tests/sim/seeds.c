@@ -29,6 +29,7 @@ static const struct scenario {
     void (*run)(struct run *run);
 } scenarios[] = {
     {"wordcount", 1, wordcount_run},
+    {"mixed", 4, mixed_run},
 };
 
 struct campaign {
