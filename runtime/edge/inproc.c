@@ -68,6 +68,7 @@ static void inproc_free(struct proc *proc)
 static void on_ending(struct edge_task *task)
 {
     struct edge_inproc *child = LIST_ENTRY(task, struct edge_inproc, ending);
+    const struct proc_exit how = child->how; /* its reader may free the child first */
 
     child->state = INPROC_ENDED;
     child->loop->objects--;
@@ -75,7 +76,7 @@ static void on_ending(struct edge_task *task)
         free(child);
         return;
     }
-    child->spec.on_exit(child->spec.user, &child->how); /* may free it */
+    child->spec.on_exit(child->spec.user, &how); /* may free it */
 }
 
 void edge_inproc_output(struct edge_inproc *child, const char *ptr, size_t len)

@@ -26,7 +26,7 @@ struct proc_spec {
     const char *const *env;
     /* What the child writes to stdout and stderr, in pieces; ptr is borrowed. */
     void (*on_output)(void *user, const char *ptr, size_t len);
-    /* Once, after the last output. */
+    /* Once, after the last output; how is borrowed until return, also after proc_free(). */
     void (*on_exit)(void *user, const struct proc_exit *how);
     void *user;
 };

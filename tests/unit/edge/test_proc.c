@@ -22,6 +22,7 @@ struct kid {
     int exits;
     struct proc_exit how;
     bool free_on_output;
+    bool free_on_exit;
 };
 
 static void kid_on_output(void *user, const char *ptr, size_t len)
@@ -45,7 +46,11 @@ static void kid_on_exit(void *user, const struct proc_exit *how)
     struct kid *k = user;
 
     k->exits++;
-    k->how = *how;
+    if (k->free_on_exit) {
+        proc_free(k->rig->port, k->proc);
+        k->proc = NULL;
+    }
+    k->how = *how; /* readable still */
 }
 
 static int kid_try(struct kid *k, struct rig *rig, const char *role, const char *arg,
@@ -378,6 +383,23 @@ GP_TEST(inproc, a_hosted_child_looks_like_a_process)
     RIG_PUMP_UNTIL(&rig, k.exits > 0);
     GP_CHECK_EQ(k.how.code, 3);
     proc_free(rig.port, k.proc);
+    rig_end(&rig);
+}
+
+GP_TEST(inproc, a_hosted_child_may_be_freed_while_its_end_is_told)
+{
+    const struct proc_exit how = {.code = 3};
+    struct host h = {0};
+    const struct edge_options hosted = {.inproc = &host_ops, .inproc_host = &h};
+    struct rig rig;
+    struct kid k;
+
+    rig_begin(&rig, &hosted);
+    kid_start(&k, &rig, "executor", NULL);
+    k.free_on_exit = true;
+    edge_inproc_exited(h.child, &how);
+    RIG_PUMP_UNTIL(&rig, k.exits > 0);
+    GP_CHECK_EQ(k.how.code, 3);
     rig_end(&rig);
 }
 
