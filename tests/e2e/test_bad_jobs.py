@@ -72,8 +72,8 @@ class BadFile(BadJob):
     def test_no_gp_entry(self):
         def patch(content):
             # In every string table, so that the note stays and the symbol goes.
-            for at in occurrences(content, b"\0gp_entry\0"):
-                content[at + 1:at + 9] = b"no_entry"
+            for at in occurrences(content, b"gp_entry\0"):
+                content[at:at + 8] = b"no_entry"
 
         self.refused_and_inspected(harness.FAILED, "gp_entry", file=self.copy("no_entry.so", patch))
 

@@ -70,14 +70,19 @@ static int32_t answer(const struct gp_task *task, const char *here)
 
 static int32_t faulty_open(const struct gp_task *task, void **ret_self)
 {
-    struct task *t = calloc(1, sizeof *t);
+    int32_t rc = strcmp(task->processor, "worker") == 0 ? answer(task, "open") : GP_OK;
+    struct task *t;
 
+    if (rc != GP_OK) {
+        return rc;
+    }
+    t = calloc(1, sizeof *t);
     if (!t) {
         return gp_fail(task, "no memory");
     }
     t->task = task;
     *ret_self = t;
-    return strcmp(task->processor, "worker") == 0 ? answer(task, "open") : GP_OK;
+    return GP_OK;
 }
 
 static int is_the_row(const struct task *t)
