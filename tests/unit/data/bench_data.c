@@ -188,5 +188,15 @@ int main(int argc, char **argv)
     }
     printf("%s: %.1f M/s, %.2f ns CPU per message\n", mode, (double)rows / wall * 1e-6,
            cpu * 1e9 / (double)rows);
+    if (getenv("STATS")) {
+        printf(
+            "  turns %llu, sleeps %llu, blocked %llu, batches %llu, of them full %llu, made %llu\n",
+            (unsigned long long)counter_get(&rig.seen.turns),
+            (unsigned long long)counter_get(&rig.seen.sleeps),
+            (unsigned long long)counter_get(&rig.seen.blocked),
+            (unsigned long long)counter_get(&rig.seen.batches_out),
+            (unsigned long long)counter_get(&rig.seen.batches_full),
+            (unsigned long long)rig.batches_made);
+    }
     return 0;
 }
