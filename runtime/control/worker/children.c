@@ -188,8 +188,10 @@ static void tell_exit(struct child *child, const struct proc_exit *how, const ch
     }
 }
 
-static void on_exited(void *user, const struct proc_exit *how)
+static void on_exited(void *user, const struct proc_exit *borrowed)
 {
+    const struct proc_exit end = *borrowed; /* which may go with proc_free() */
+    const struct proc_exit *how = &end;
     struct child *child = user;
     struct worker *w = child->worker;
     char crash[CRASH_TEXT_MAX] = "";
