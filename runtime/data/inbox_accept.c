@@ -273,6 +273,7 @@ static int accept_element(struct lane *lane, struct parcel *parcel, const struct
     }
     switch (e->kind) {
     case BATCH_ROWS:
+        link->neighbour->runs_seen++;
         return accept_rows(lane, parcel, link, e, base);
     case BATCH_FRAGMENT:
         return large_on_fragment(link, e);

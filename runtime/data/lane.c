@@ -226,9 +226,13 @@ static void flush_partial(struct lane *lane, bool idle)
         if (!p->open) {
             continue;
         }
-        if (lane->now_ns - p->opened_ns >= linger_ns || (idle && !neighbour_is_saturated(p))) {
+        if (idle && !neighbour_is_saturated(p)) {
+            neighbour_flush(p);
+        } else if (lane->now_ns - p->opened_ns >= linger_ns) {
+            counter_add(&lane->stats.lingered, 1);
             neighbour_flush(p);
         } else {
+            counter_add(&lane->stats.held, idle);
             lane->holds_partial = true;
         }
     }
@@ -363,6 +367,7 @@ void lane_fini(struct lane *lane)
             neighbour_stream_end(lane->others[i]);
         }
     }
+    lane_log_counters(lane);
     lane_timers_free(lane->timers);
     lane->timers = NULL;
     timer_free(lane->linger_timer);

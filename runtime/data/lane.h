@@ -140,12 +140,16 @@ struct lane_stats {
     struct counter stale_rows;
     struct counter bad_batches;
     struct counter failed_links;
-    struct counter blocked;    /* times a task had to wait for credit */
-    struct counter copied_out; /* rows moved out of batches they pinned */
-    struct counter large;      /* messages that travelled in fragments */
-    struct counter refused;    /* unmanaged messages refused for lack of credit */
-    struct counter sent;       /* unmanaged messages */
-    struct counter lost;       /* rows emitted on a port without edges */
+    struct counter blocked;         /* times a task had to wait for credit */
+    struct counter sources_blocked; /* ... or for batches, and was a source */
+    struct counter lingered;        /* partial batches that went because they had waited enough */
+    struct counter held;            /* times one stayed because its neighbour had enough to read */
+    struct counter copied_out;      /* rows moved out of batches they pinned */
+    struct counter large;           /* messages that travelled in fragments */
+    struct counter interleaved; /* fragments that came with rows between them and the one before */
+    struct counter refused;     /* unmanaged messages refused for lack of credit */
+    struct counter sent;        /* unmanaged messages */
+    struct counter lost;        /* rows emitted on a port without edges */
 };
 
 struct lane {
@@ -242,6 +246,9 @@ void lane_wake(struct lane *lane, enum lane_sleep least);
 
 /* A task that is no longer running was taken off the account. */
 void lane_task_closed(struct lane *lane);
+
+/* Logs what was counted, at the lane's end. */
+void lane_log_counters(const struct lane *lane);
 
 /* Notes why something failed; the first failure is kept and told. */
 void lane_fail(struct lane *lane, uint32_t processor, uint32_t task, const char *function,

@@ -67,10 +67,11 @@ void large_deinit(struct lane *lane);
 struct large_in {
     struct batch_fragment head;
     uint32_t source;
-    uint32_t size; /* as a row: what its account was charged */
-    uint32_t got;  /* bytes, in order */
-    bool reserved; /* taken from the stage's budget */
-    bool dropped;  /* its task takes no rows any more: bytes is empty */
+    uint32_t size;        /* as a row: what its account was charged */
+    uint32_t got;         /* bytes, in order */
+    uint64_t runs_before; /* neighbour.runs_seen when the latest fragment came */
+    bool reserved;        /* taken from the stage's budget */
+    bool dropped;         /* its task takes no rows any more: bytes is empty */
     uint8_t bytes[];
 };
 

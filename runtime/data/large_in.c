@@ -175,6 +175,10 @@ int large_on_fragment(struct inlink *link, const struct batch_element *e)
         e->source != in->source || f.offset != in->got) {
         return GP_EPROTO;
     }
+    if (in->got > 0 && link->neighbour->runs_seen != in->runs_before) {
+        counter_add(&link->stage->lane->stats.interleaved, 1);
+    }
+    in->runs_before = link->neighbour->runs_seen;
     if (!in->dropped) {
         memcpy(in->bytes + in->got, piece.ptr, piece.len);
     }

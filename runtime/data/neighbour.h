@@ -74,6 +74,7 @@ struct neighbour {
     uint32_t in_flight; /* batches handed over and not back */
     uint64_t next_seq;  /* of the next batch to be sent */
     uint64_t seen_seq;  /* of the next batch to come */
+    uint64_t runs_seen; /* of rows that came */
 
     struct ring *to;            /* RING */
     struct ring *from;          /* RING */

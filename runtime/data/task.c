@@ -113,6 +113,7 @@ static void block(struct task *t)
     list_push_back(&t->stage->blocked, &t->node);
     lane->blocked_count++;
     counter_add(&lane->stats.blocked, 1);
+    counter_add(&lane->stats.sources_blocked, t->stage->table.poll != NULL);
 }
 
 /* Sources also wait while batches are short; the rest must go on, so that batches come back. */
