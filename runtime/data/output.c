@@ -95,11 +95,6 @@ static RARE int32_t begin(struct task *t, struct output *o, struct neighbour *p,
     return rc;
 }
 
-static inline bool is_open(const struct output *o, const struct neighbour *p, uint64_t size)
-{
-    return p->token == o->token && size <= (size_t)(p->limit - p->cursor);
-}
-
 /* Out of line, so that the callers stay leaves and keep what they need in scratch registers. */
 static __attribute__((noinline)) int32_t copy_long(uint8_t *to, const void *from, size_t n)
 {
@@ -161,7 +156,7 @@ static RARE int32_t begin_to_task(struct task *t, struct output *o, struct neigh
     if (is_held_up(e, dst)) {
         return large_put(t, o, dst, m, f->key_len, f->hash);
     }
-    if (!is_open(o, p, f->size)) {
+    if (!output_is_open(o, p, f->size)) {
         rc = begin(t, o, p, single ? dst : BATCH_DST_ROWS, f->size);
     }
     if (rc == GP_OK && !single && e->credit[dst] <= (int32_t)f->size) {
@@ -179,7 +174,8 @@ static inline int32_t put_to_task(struct task *t, struct output *o, uint32_t dst
     struct neighbour *p = e->neighbours[lane];
     bool single = e->single[lane];
 
-    if (UNLIKELY(!is_open(o, p, f->size) || (!single && e->credit[dst] <= (int32_t)f->size))) {
+    if (UNLIKELY(!output_is_open(o, p, f->size) ||
+                 (!single && e->credit[dst] <= (int32_t)f->size))) {
         int32_t rc = begin_to_task(t, o, p, dst, m, f);
 
         if (rc != GP_MORE) {
@@ -248,7 +244,7 @@ static RARE int32_t begin_to_target(struct task *t, struct output *o, const stru
 static inline int32_t put_to_target(struct task *t, struct output *o, const struct gp_msg *m,
                                     const struct row_facts *f)
 {
-    if (UNLIKELY(!is_open(o, o->neighbour, f->size))) {
+    if (UNLIKELY(!output_is_open(o, o->neighbour, f->size))) {
         int32_t rc = begin_to_target(t, o, m, f);
 
         if (rc != GP_MORE) {
@@ -283,7 +279,7 @@ static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_m
     for (uint32_t i = 0; i < e->lane_count && rc == GP_OK; i++) {
         struct neighbour *p = e->neighbours[e->lanes[i]];
 
-        if (!is_open(o, p, f->size)) {
+        if (!output_is_open(o, p, f->size)) {
             rc = begin(t, o, p, BATCH_DST_ALL, f->size);
         }
         if (rc == GP_OK) {
@@ -458,7 +454,7 @@ static int32_t emit_to_target(struct gp_out *out, uint32_t port, const struct gp
     struct neighbour *p = o->neighbour;
     uint64_t size = ALIGN_UP((uint64_t)ROW_HEADER_SIZE + m->value_len, 8u);
 
-    if (UNLIKELY((port | m->flags) != 0 || m->size < sizeof(*m) || !is_open(o, p, size))) {
+    if (UNLIKELY((port | m->flags) != 0 || m->size < sizeof(*m) || !output_is_open(o, p, size))) {
         return emit_any(out, port, m);
     }
     return write_row(p, o->dst, m, 0, 0, (uint32_t)size);
@@ -501,64 +497,6 @@ static emit_fn choose_emit(const struct stage *s)
     }
 }
 
-static bool grow_scratch(struct lane *lane, uint32_t bytes)
-{
-    uint8_t *buf;
-
-    if (bytes <= lane->reserve_cap) {
-        return true;
-    }
-    buf = (uint8_t *)realloc(lane->reserve_buf, bytes);
-    if (!buf) {
-        return false;
-    }
-    lane->reserve_buf = buf;
-    lane->reserve_cap = bytes;
-    return true;
-}
-
-static void *reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, uint32_t value_len)
-{
-    struct task *t = task_of_out(out);
-    struct lane *lane = t->stage->lane;
-    uint64_t bytes = (uint64_t)m->key_len + value_len;
-
-    if (t->reserved || m->size < sizeof(*m)) {
-        (void)refuse(t, "a reservation is open already");
-        return NULL;
-    }
-    if (m->key_len > GP_KEY_MAX_BYTES || bytes > lane->options->message_max_bytes) {
-        (void)refuse(t, "a reservation is larger than message.max");
-        return NULL;
-    }
-    if (!grow_scratch(lane, (uint32_t)bytes + 8)) {
-        (void)refuse(t, "out of memory for messages");
-        return NULL;
-    }
-    t->reserved = lane->reserve_buf + m->key_len;
-    if (m->key_len > 0) {
-        memcpy(lane->reserve_buf, m->key, m->key_len); /* the plugin may reuse its key */
-    }
-    t->reserved_port = port;
-    t->reserved_msg = *m;
-    t->reserved_msg.key = lane->reserve_buf;
-    t->reserved_msg.value = t->reserved;
-    t->reserved_msg.value_len = value_len;
-    return t->reserved;
-}
-
-static int32_t commit(struct gp_out *out, uint32_t value_len)
-{
-    struct task *t = task_of_out(out);
-
-    if (!t->reserved || value_len > t->reserved_msg.value_len) {
-        return refuse(t, "commit without a reservation, or of more than was reserved");
-    }
-    t->reserved = NULL;
-    t->reserved_msg.value_len = value_len;
-    return out->emit(out, t->reserved_port, &t->reserved_msg);
-}
-
 static int32_t watermark(struct gp_out *out, int64_t time_ns)
 {
     struct task *t = task_of_out(out);
@@ -572,8 +510,9 @@ void output_bind(struct task *t)
     t->out.size = (uint32_t)sizeof(t->out);
     t->out.emit = choose_emit(t->stage);
     t->small_max = t->stage->lane->small_max;
-    t->out.reserve = reserve;
-    t->out.commit = commit;
+    t->out.reserve = output_reserve;
+    t->out.commit = output_commit;
+    t->reserves_here = t->out.emit == emit_to_target;
     t->out.watermark = watermark;
     t->out.host = t;
 }

@@ -34,6 +34,7 @@
 
 #include "base/error.h"
 #include "data/counter.h"
+#include "data/neighbour.h"
 #include "data/topology.h"
 #include "wire/messages_client.h"
 
@@ -114,6 +115,16 @@ void out_edge_draw(struct out_edge *e, uint32_t lane, uint32_t dst, uint32_t byt
 
 /* The functions of gp_out. */
 void output_bind(struct task *t);
+
+/* Those of them that build a message in place (reserve.c). */
+void *output_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, uint32_t value_len);
+int32_t output_commit(struct gp_out *out, uint32_t value_len);
+
+/* Whether p holds the output's open run, with room for a row of `size` bytes. */
+static inline bool output_is_open(const struct output *o, const struct neighbour *p, uint64_t size)
+{
+    return p->token == o->token && size <= (size_t)(p->limit - p->cursor);
+}
 
 /* The slice of a task is over: its shuffles turn to the next target. */
 void output_end_slice(struct task *t);

@@ -93,10 +93,11 @@ struct task {
     bool watch_paused;
     char *fail_text; /* FAIL_TEXT_MAX, NULL before use */
 
-    /* reserve() */
-    uint8_t *reserved;
+    /* reserve.c */
+    uint8_t *reserved; /* where the value goes; NULL: no reservation is open */
     uint32_t reserved_port;
-    uint32_t reserved_len;
+    bool reserves_here; /* rows without key may be built in the open batch */
+    bool reserved_here; /* this one is */
     struct gp_msg reserved_msg;
 
     struct gp_task api;

@@ -77,20 +77,43 @@ static inline void row_copy(uint8_t *to, const void *from, size_t n)
     }
 }
 
-/* Writes the header and the padding of a row of row_size(key_len, value_len) bytes at `at`. */
-static inline void row_put_header(uint8_t *at, uint32_t size, uint32_t key_len, uint32_t value_len,
-                                  uint32_t flags, uint32_t dst, uint64_t hash, int64_t time_ns)
+/* Writes the header of a row of row_size(key_len, value_len) bytes at `at`. */
+static inline void row_put_words(uint8_t *at, uint32_t size, uint32_t key_len, uint32_t value_len,
+                                 uint32_t flags, uint32_t dst, uint64_t hash, int64_t time_ns)
 {
     uint32_t pad = size - ROW_HEADER_SIZE - key_len - value_len;
 
-    /* The last word first: what the payload then leaves of it is the padding. In a row without
-     * payload it is word 2, written below. */
-    put_u64_le(at + size - 8, 0);
     put_u64_le(at, (uint64_t)size | (uint64_t)key_len << ROW_KEY_SHIFT |
                        (uint64_t)(flags | pad << ROW_PAD_SHIFT) << ROW_FLAGS_SHIFT |
                        (uint64_t)dst << ROW_DST_SHIFT);
     put_u64_le(at + 8, hash);
     put_u64_le(at + 16, (uint64_t)time_ns);
+}
+
+/* The same and the padding; key and value are to be written afterwards. */
+static inline void row_put_header(uint8_t *at, uint32_t size, uint32_t key_len, uint32_t value_len,
+                                  uint32_t flags, uint32_t dst, uint64_t hash, int64_t time_ns)
+{
+    /* The last word first: what the payload then leaves of it is the padding. In a row without
+     * payload it is word 2, written below. */
+    put_u64_le(at + size - 8, 0);
+    row_put_words(at, size, key_len, value_len, flags, dst, hash, time_ns);
+}
+
+/* Writes the up to 7 bytes of padding before `end`, where the payload stands already. */
+static inline void row_put_padding(uint8_t *end, uint32_t pad)
+{
+    if (pad & 4u) {
+        end -= 4;
+        memset(end, 0, 4);
+    }
+    if (pad & 2u) {
+        end -= 2;
+        memset(end, 0, 2);
+    }
+    if (pad & 1u) {
+        end[-1] = 0;
+    }
 }
 
 static inline uint32_t row_word_size(uint64_t word0)

@@ -1,0 +1,125 @@
+/*
+ * reserve.c: messages that are built in place instead of copied by emit().
+ *
+ * Here: the run of the one output is open and has room, as emit_to_target() would find it. The value
+ * is written where it stays; commit writes the header before it. Nothing moves until then, so what
+ * was reserved and never committed is written over by the next row.
+ * Aside: everything else (a key, a new batch, several edges, a large message) is built in the lane's
+ * scratch memory and emitted from there.
+ *
+ * Thread: the lane's. Failures: a plugin that reserves twice, commits more than it reserved or emits
+ * in between is told so, and its task fails.
+ */
+#include <stdlib.h>
+
+#include "data/lane.h"
+#include "data/output.h"
+#include "data/stage.h"
+#include "data/task.h"
+
+#define ASIDE __attribute__((noinline))
+
+static ASIDE int32_t refuse(struct task *t, const char *text)
+{
+    t->refused = true;
+    t->api.service->fail(&t->api, gp_str_of(text));
+    return GP_FAIL;
+}
+
+static bool grow_scratch(struct lane *lane, uint32_t bytes)
+{
+    uint8_t *buf;
+
+    if (bytes <= lane->reserve_cap) {
+        return true;
+    }
+    buf = (uint8_t *)realloc(lane->reserve_buf, bytes);
+    if (!buf) {
+        return false;
+    }
+    lane->reserve_buf = buf;
+    lane->reserve_cap = bytes;
+    return true;
+}
+
+static ASIDE void *reserve_aside(struct task *t, uint32_t port, const struct gp_msg *m,
+                                 uint32_t value_len)
+{
+    struct lane *lane = t->stage->lane;
+    uint64_t bytes = (uint64_t)m->key_len + value_len;
+
+    if (t->reserved || m->size < sizeof(*m)) {
+        (void)refuse(t, "a reservation is open already");
+        return NULL;
+    }
+    if (m->key_len > GP_KEY_MAX_BYTES || bytes > lane->options->message_max_bytes) {
+        (void)refuse(t, "a reservation is larger than message.max");
+        return NULL;
+    }
+    if (!grow_scratch(lane, (uint32_t)bytes + 8)) {
+        (void)refuse(t, "out of memory for messages");
+        return NULL;
+    }
+    t->reserved = lane->reserve_buf + m->key_len;
+    if (m->key_len > 0) {
+        memcpy(lane->reserve_buf, m->key, m->key_len); /* the plugin may reuse its key */
+    }
+    t->reserved_port = port;
+    t->reserved_msg = *m;
+    t->reserved_msg.key = lane->reserve_buf;
+    t->reserved_msg.value = t->reserved;
+    t->reserved_msg.value_len = value_len;
+    return t->reserved;
+}
+
+static ASIDE int32_t commit_aside(struct task *t, uint32_t value_len)
+{
+    if (!t->reserved || value_len > t->reserved_msg.value_len) {
+        return refuse(t, "commit without a reservation, or of more than was reserved");
+    }
+    t->reserved = NULL;
+    t->reserved_msg.value_len = value_len;
+    return t->out.emit(&t->out, t->reserved_port, &t->reserved_msg);
+}
+
+void *output_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, uint32_t value_len)
+{
+    struct task *t = task_of_out(out);
+    const struct output *o = t->outputs;
+    uint64_t size = ALIGN_UP((uint64_t)ROW_HEADER_SIZE + value_len, 8u);
+
+    if (UNLIKELY(!t->reserves_here || t->reserved || (port | m->flags) != 0 ||
+                 m->size < sizeof(*m) || !output_is_open(o, o->neighbour, size))) {
+        return reserve_aside(t, port, m, value_len);
+    }
+    t->reserved = o->neighbour->cursor + ROW_HEADER_SIZE;
+    t->reserved_here = true;
+    t->reserved_msg.time_ns = m->time_ns;
+    t->reserved_msg.value_len = value_len;
+    return t->reserved;
+}
+
+int32_t output_commit(struct gp_out *out, uint32_t value_len)
+{
+    struct task *t = task_of_out(out);
+    const struct output *o = t->outputs;
+    struct neighbour *p = o->neighbour;
+    uint32_t size = row_size(0, value_len);
+    uint8_t *at;
+
+    if (!t->reserved_here) {
+        return commit_aside(t, value_len);
+    }
+    at = p->cursor;
+    if (UNLIKELY(value_len > t->reserved_msg.value_len || t->reserved != at + ROW_HEADER_SIZE ||
+                 !output_is_open(o, p, size))) {
+        return refuse(t, "commit of more than was reserved, or after an emit in between");
+    }
+    t->reserved = NULL;
+    t->reserved_here = false;
+    p->cursor = at + size;
+    p->rows++;
+    row_put_words(at, size, 0, value_len, 0, o->dst, 0, t->reserved_msg.time_ns);
+    row_put_padding(at + size, size - ROW_HEADER_SIZE - value_len);
+    return GP_OK;
+}
