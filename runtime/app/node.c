@@ -75,6 +75,7 @@ static int executor_start(struct node *node, const struct node_spec *spec, const
                                            .epoch = launch.epoch,
                                            .executor = launch.executor,
                                            .lanes = launch.lanes,
+                                           .blocking = launch.blocking,
                                            .token = token,
                                            .appmaster = launch.appmaster,
                                            .artefacts = launch.artefacts,

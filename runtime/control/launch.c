@@ -32,6 +32,8 @@ static const struct field executor_items[] = {
     FIELD_COUNT(struct launch_executor, slots, MUST, 0, "tasks it may run"),
     FIELD_COUNT(struct launch_executor, lanes, FIELD_OPTIONAL, 256,
                 "threads; 0: by the host's cores"),
+    FIELD_COUNT(struct launch_executor, blocking, FIELD_OPTIONAL, 256,
+                "threads besides, for tasks whose calls may block"),
     FIELD_TEXT(struct launch_executor, appmaster, FULL, ADDRESS_MAX, "where its appmaster listens"),
     FIELD_TEXT(struct launch_executor, artefacts, FULL, PATH_MAX_, "folder with the plugins"),
     FIELD_TEXT(struct launch_executor, bind, FULL, ADDRESS_MAX, "host to listen on"),

@@ -33,8 +33,9 @@ struct launch_executor {
     uint32_t epoch;
     uint32_t executor;
     uint32_t slots;
-    uint32_t lanes;  /* 0: as many as this host's cores give its workers */
-    char *appmaster; /* its address */
+    uint32_t lanes;    /* 0: as many as this host's cores give its workers */
+    uint32_t blocking; /* besides, for tasks whose calls may block */
+    char *appmaster;   /* its address */
     char *artefacts;
     char *bind;
     char *advertise;

@@ -12,7 +12,6 @@
 
 #define REPORT_INTERVAL_NS 250000000
 #define ASK_TIMEOUT_NS     10000000000
-#define LANES_DEFAULT_MAX  64u
 #define LINK_GRACE_NS      1000000000
 
 enum executor_state {
@@ -188,6 +187,7 @@ static int register_now(struct executor *ex)
         return GP_ENOMEM;
     }
     msg.lanes_count = count;
+    msg.blocking = ex->options.blocking;
     rc = lane_addresses(ex, msg.lanes, count);
     if (rc >= 0) {
         rc = peer_ask(ex->appmaster, MSG_EXECUTOR_REGISTER, &msg, ASK_TIMEOUT_NS, 0, on_registered,
@@ -527,8 +527,12 @@ static int start_engine(struct executor *ex, struct gp_error *err)
                                .user = ex};
 
     spec.lanes = spec.lanes < 1                   ? 1
-                 : spec.lanes > LANES_DEFAULT_MAX ? LANES_DEFAULT_MAX
+                 : spec.lanes > MSG_LANES_MAX / 2 ? MSG_LANES_MAX / 2
                                                   : spec.lanes;
+    if (ex->options.blocking > MSG_LANES_MAX - spec.lanes) {
+        ex->options.blocking = MSG_LANES_MAX - spec.lanes;
+    }
+    spec.lanes += ex->options.blocking;
     (void)str_format(identity.key, sizeof identity.key, "%s", ex->key); /* fits */
     memcpy(identity.token, ex->options.token, identity.token_len);
     if (str_format(tcp.text, sizeof tcp.text, "%s:0", ex->options.bind) < 0) {

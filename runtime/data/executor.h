@@ -41,6 +41,7 @@ struct executor_options {
     uint32_t epoch;
     uint32_t executor;     /* id, from 1 */
     uint32_t lanes;        /* 0: one for each cpu of the host */
+    uint32_t blocking;     /* lanes besides, for tasks whose calls may block */
     const char *token;     /* of the application */
     const char *appmaster; /* "host:port" */
     const char *artefacts; /* folder of the store */

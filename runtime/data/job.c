@@ -73,8 +73,8 @@ static int take_placement(struct job *job, const struct msg_executor_assign *msg
     }
     job->placement.count = msg->placement_count;
     for (uint32_t i = 0; i < msg->executors_count; i++) {
-        job->hosts[i] =
-            (struct placement_host){msg->executors[i].id, msg->executors[i].lanes_count};
+        job->hosts[i] = (struct placement_host){.executor = msg->executors[i].id,
+                                                .lanes = msg->executors[i].lanes_count};
     }
     job->host_count = msg->executors_count;
     return placement_check(&job->placement, job->plan, err);

@@ -6,6 +6,7 @@
  */
 #include "graph/placement.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -66,10 +67,61 @@ static void place_processor(const struct plan *plan, uint32_t index,
     }
 }
 
+static bool may_block(const struct plan *plan, uint32_t processor)
+{
+    return (plan->processors[processor].flags & GP_PROCESSOR_BLOCKING) != 0;
+}
+
+uint32_t placement_blocking_tasks(const struct plan *plan)
+{
+    uint32_t tasks = 0;
+    for (uint32_t p = 0; p < plan->processor_count; p++) {
+        tasks += may_block(plan, p) ? plan->processors[p].parallelism : 0;
+    }
+    return tasks;
+}
+
+/* Executors that have lanes for them, in order. */
+static uint32_t count_blocking_hosts(const struct placement_host *hosts, uint32_t host_count)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < host_count; i++) {
+        count += hosts[i].blocking > 0;
+    }
+    return count;
+}
+
+static const struct placement_host *blocking_host(const struct placement_host *hosts,
+                                                  uint32_t number)
+{
+    while (hosts->blocking == 0 || number-- > 0) {
+        hosts++;
+    }
+    return hosts;
+}
+
+static void place_blocking(const struct plan *plan, uint32_t index,
+                           const struct placement_host *hosts, uint32_t blocking_hosts,
+                           uint32_t *next, struct placement *placement)
+{
+    for (uint32_t task = 0; task < plan->processors[index].parallelism; task++, ++*next) {
+        const struct placement_host *host = blocking_host(hosts, *next % blocking_hosts);
+        placement->ranges[placement->count++] = (struct placement_range){
+            .processor = index,
+            .first = task,
+            .count = 1,
+            .executor = host->executor,
+            .lane = host->lanes + *next / blocking_hosts % host->blocking,
+        };
+    }
+}
+
 int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
                    struct placement *ret)
 {
     uint32_t lanes = lanes_total(hosts, host_count);
+    uint32_t blocking_hosts = count_blocking_hosts(hosts, host_count);
+    uint32_t blocking_next = 0;
     size_t ranges = 0;
     struct placement placement = {0};
 
@@ -78,14 +130,18 @@ int placement_make(const struct plan *plan, const struct placement_host *hosts, 
     }
     for (uint32_t p = 0; p < plan->processor_count; p++) {
         uint32_t n = plan->processors[p].parallelism;
-        ranges += n < lanes ? n : lanes;
+        ranges += n < lanes || (may_block(plan, p) && blocking_hosts > 0) ? n : lanes;
     }
     placement.ranges = calloc(ranges ? ranges : 1, sizeof *placement.ranges);
     if (!placement.ranges) {
         return GP_ENOMEM;
     }
     for (uint32_t p = 0; p < plan->processor_count; p++) {
-        place_processor(plan, p, hosts, host_count, lanes, &placement);
+        if (may_block(plan, p) && blocking_hosts > 0) {
+            place_blocking(plan, p, hosts, blocking_hosts, &blocking_next, &placement);
+        } else {
+            place_processor(plan, p, hosts, host_count, lanes, &placement);
+        }
     }
     ASSERT(placement.count == ranges);
     *ret = placement;

@@ -6,8 +6,10 @@
  *   the lanes of all executors, in order, are numbered 0..L-1; a processor with n >= L tasks
  *   gives lane l the tasks [n*l/L, n*(l+1)/L); one with n < L tasks puts task i on lane
  *   (i*L/n + p) mod L, p being the processor's index.
- * Processors flagged GP_PROCESSOR_BLOCKING are placed the same way; the executor gives each of
- * their tasks a lane of its own.
+ * Tasks of processors flagged GP_PROCESSOR_BLOCKING go to lanes of their own, which stand behind the
+ * ordinary ones of each executor: in the order of the plan, the b-th of them to executor b mod E and
+ * there to its lane b/E, counted anew when it has fewer. An executor without such lanes hosts none of
+ * them; if none has any, they are placed as all others.
  */
 #ifndef GRAPH_PLACEMENT_H
 #define GRAPH_PLACEMENT_H
@@ -31,11 +33,15 @@ struct placement {
 struct placement_host {
     uint32_t executor;
     uint32_t lanes;
+    uint32_t blocking; /* lanes behind those, for tasks whose calls may block */
 };
 
 /* 0, GP_EINVAL (no lanes), GP_ENOMEM. */
 int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
                    struct placement *ret);
+
+/* Tasks of a plan whose calls may block. */
+uint32_t placement_blocking_tasks(const struct plan *plan);
 
 /* The range that holds a task, or NULL. O(log ranges). */
 const struct placement_range *placement_find(const struct placement *placement, uint32_t processor,

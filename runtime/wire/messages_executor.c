@@ -28,6 +28,8 @@ static const struct field executor_register_items[] = {
     FIELD_U64(struct msg_executor_register, incarnation, MUST, "as in its HELLO"),
     FIELD_LIST(struct msg_executor_register, lanes, FULL, MSG_LANES_MAX, &lane_fields,
                "where each lane listens"),
+    COUNT(struct msg_executor_register, blocking, MAY, MSG_LANES_MAX,
+          "the last so many of them are for tasks whose calls may block"),
 };
 const struct fields msg_executor_register_fields =
     FIELDS("executor_register", struct msg_executor_register, executor_register_items);

@@ -21,6 +21,7 @@ struct msg_executor_register {
     uint64_t incarnation;
     struct msg_lane *lanes;
     uint32_t lanes_count;
+    uint32_t blocking; /* the last so many of its lanes are for tasks whose calls may block */
 };
 
 /* An executor as its siblings must know it. */

@@ -137,6 +137,8 @@ static const struct field executor_launch_items[] = {
     COUNT(struct msg_executor_launch, slots, MUST, 0, "of the grant"),
     TEXT(struct msg_executor_launch, appmaster, FULL, MSG_ADDRESS_MAX, "whom it registers with"),
     COUNT(struct msg_executor_launch, lanes, MAY, MSG_LANES_MAX, "0: its share of the cores"),
+    COUNT(struct msg_executor_launch, blocking, MAY, MSG_LANES_MAX,
+          "lanes besides, for tasks whose calls may block"),
     FIELD_LIST(struct msg_executor_launch, plugins, MAY, MSG_PLUGINS_MAX, &msg_plugin_file_fields,
                "to have on disk before it starts"),
 };

@@ -99,6 +99,7 @@ struct msg_executor_launch {
     uint32_t slots;
     char *appmaster;                 /* where it listens */
     uint32_t lanes;                  /* 0: the worker's share of its host */
+    uint32_t blocking;               /* lanes besides, for tasks whose calls may block */
     struct msg_plugin_file *plugins; /* fetched before the process starts */
     uint32_t plugins_count;
 };

@@ -169,8 +169,8 @@ static void world_begin(struct world *w)
     w->ranges[2] = (struct placement_range){1, 0, SINKS, 2, 0};
     w->ranges[3] = (struct placement_range){1, SINKS, 1, 1, 0};
     placement.count = 4;
-    w->hosts[0] = (struct placement_host){1, 1};
-    w->hosts[1] = (struct placement_host){2, 1};
+    w->hosts[0] = (struct placement_host){1, 1, 0};
+    w->hosts[1] = (struct placement_host){2, 1, 0};
     w->options = data_options_default();
     w->options.window_max_bytes = 1024;
     w->options.message_max_bytes = 65536;

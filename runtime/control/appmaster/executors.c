@@ -52,6 +52,15 @@ static void on_launched(void *user, struct peer *peer, const struct answer *answ
     e->pid = ((const struct msg_launched *)answer->msg)->pid;
 }
 
+/* For each executor, so that every task whose calls may block has a lane of its own. */
+static uint32_t blocking_lanes(const struct appmaster *am)
+{
+    uint32_t tasks = placement_blocking_tasks(am->plan);
+    uint32_t lanes = (tasks + am->executor_count - 1) / am->executor_count;
+
+    return lanes < MSG_LANES_MAX / 2 ? lanes : MSG_LANES_MAX / 2; /* beyond, they share */
+}
+
 static int launch(struct am_executor *e)
 {
     struct appmaster *am = e->am;
@@ -60,6 +69,7 @@ static int launch(struct am_executor *e)
                                       .epoch = am->options.launch->epoch,
                                       .executor = e->id,
                                       .slots = e->grant->slots,
+                                      .blocking = blocking_lanes(am),
                                       .appmaster = am->address,
                                       .plugins = plugins,
                                       .plugins_count = am->plan->plugin_count};
@@ -186,7 +196,11 @@ static int place(struct appmaster *am)
     int rc = hosts ? 0 : GP_ENOMEM;
 
     for (uint32_t i = 0; rc >= 0 && i < am->executor_count; i++) {
-        hosts[i] = (struct placement_host){am->executors[i].id, am->executors[i].info.lanes_count};
+        const struct msg_executor_register *info = &am->executors[i].info;
+
+        hosts[i] = (struct placement_host){.executor = am->executors[i].id,
+                                           .lanes = info->lanes_count - info->blocking,
+                                           .blocking = info->blocking};
     }
     if (rc >= 0) {
         rc = placement_make(am->plan, hosts, am->executor_count, &am->placement);
@@ -257,7 +271,8 @@ int executors_register(struct appmaster *am, struct peer *peer, struct msg_execu
     struct am_executor *e;
     int rc;
 
-    if (msg->executor == 0 || msg->executor > am->executor_count || msg->lanes_count == 0) {
+    if (msg->executor == 0 || msg->executor > am->executor_count ||
+        msg->lanes_count <= msg->blocking) {
         return gp_error_set(err, GP_EPROTO, "no executor %u is expected here", msg->executor);
     }
     if (msg->epoch != am->options.launch->epoch) {

@@ -109,6 +109,7 @@ static int print_executor(const struct launch *l, struct buf *out)
                                      .executor = msg->executor,
                                      .slots = msg->slots,
                                      .lanes = lanes(w, msg->lanes),
+                                     .blocking = msg->blocking,
                                      .appmaster = msg->appmaster,
                                      .artefacts = w->artefacts.dir,
                                      .bind = w->bind_host,

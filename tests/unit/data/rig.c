@@ -299,7 +299,8 @@ static void make_plan(struct rig *rig)
     rig->executors = rig->executors > 0 ? rig->executors : 1;
     rig->lanes = rig->lanes > 0 ? rig->lanes : 1;
     for (uint32_t i = 0; i < rig->executors; i++) {
-        rig->hosts[i] = (struct placement_host){.executor = i + 1, .lanes = rig->lanes};
+        rig->hosts[i] = (struct placement_host){
+            .executor = i + 1, .lanes = rig->lanes, .blocking = rig->blocking};
     }
     GP_REQUIRE_EQ(placement_make(plan, rig->hosts, rig->executors, &rig->placement), 0);
 }
@@ -365,7 +366,7 @@ static void make_engine(struct rig *rig, uint32_t index, const struct port *port
                                              .token = "secret of the application",
                                              .token_len = 25};
     const struct engine_spec spec = {.port = port,
-                                     .lanes = rig->lanes,
+                                     .lanes = rig->lanes + rig->blocking,
                                      .tcp = &tcp,
                                      .unix_dir = folder,
                                      .identity = &identity,
@@ -383,7 +384,7 @@ static void make_engine(struct rig *rig, uint32_t index, const struct port *port
 
 static void announce(struct rig *rig, uint32_t index)
 {
-    for (uint32_t l = 0; l < rig->lanes; l++) {
+    for (uint32_t l = 0; l < rig->lanes + rig->blocking; l++) {
         struct engine_lane_addr *a = &rig->addrs[index][l];
 
         engine_lane_addr(rig->engines[index], l, &a->tcp, &a->unix_socket);
@@ -392,7 +393,7 @@ static void announce(struct rig *rig, uint32_t index)
                                                    .host = hosts[rig->same_host ? 0 : index],
                                                    .incarnation = 1000 + index,
                                                    .lanes = rig->addrs[index],
-                                                   .lane_count = rig->lanes};
+                                                   .lane_count = rig->lanes + rig->blocking};
 }
 
 static void assign(struct rig *rig, uint32_t index)
@@ -482,7 +483,7 @@ static void add_stats(struct rig *rig, const struct lane *lane)
 static void free_job(struct rig *rig)
 {
     for (uint32_t i = 0; i < rig->executors; i++) {
-        for (uint32_t l = 0; l < rig->lanes; l++) {
+        for (uint32_t l = 0; l < rig->lanes + rig->blocking; l++) {
             if (engine_lane(rig->engines[i], l)) {
                 add_stats(rig, engine_lane(rig->engines[i], l));
             }

@@ -2,6 +2,8 @@
  * Rows through whole jobs: each partitioner, on one lane and on several, in simulated worlds of many
  * seeds and with threads. Every row arrives once, at the right task, in order.
  */
+#include <unistd.h>
+
 #include "gp_test.h"
 #include "rig.h"
 
@@ -135,4 +137,39 @@ GP_TEST(flow, threads_deliver_each_row_once)
         GP_CHECK(rig_run_real(&rig));
         check_all_arrived(&rig, 1, partitioners[i] == PLAN_BROADCAST ? 7 : 1);
     }
+}
+
+/* ---- calls that block ---- */
+
+static const struct rig_processor *other_sink;
+
+/* Blocks until the other sink has closed. */
+static int32_t patient_process(void *self, uint32_t port, const struct gp_batch *in,
+                               uint32_t *consumed, struct gp_out *out)
+{
+    while (atomic_load(&other_sink->closed) < other_sink->parallelism) {
+        usleep(1000);
+    }
+    return rig_sink.process(self, port, in, consumed, out);
+}
+
+GP_TEST(flow, calls_that_block_hold_up_no_other_task)
+{
+    struct gp_processor patient = rig_sink;
+    struct rig rig;
+
+    patient.process = patient_process;
+    patient.flags = GP_PROCESSOR_BLOCKING;
+    source_to_sink(&rig, PLAN_HASH, 2, 2, 3);
+    rig.processors[0].rows = 100;
+    rig.blocking = 2;
+    rig_add(&rig, &(struct rig_processor){.name = "patient",
+                                          .table = &patient,
+                                          .parallelism = 2,
+                                          .flags = GP_PROCESSOR_BLOCKING});
+    rig_connect(&rig, 0, 2, PLAN_HASH);
+    other_sink = &rig.processors[1];
+    GP_CHECK(rig_run_real(&rig));
+    check_all_arrived(&rig, 1, 1);
+    check_all_arrived(&rig, 2, 1);
 }

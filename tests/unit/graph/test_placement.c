@@ -17,7 +17,7 @@ GP_TEST(placement, gives_every_lane_a_share_of_every_processor)
     struct plan plan;
     struct placement placement;
     const uint32_t parallelism[] = {4, 8};
-    const struct placement_host hosts[] = {{1, 2}, {2, 2}};
+    const struct placement_host hosts[] = {{1, 2, 0}, {2, 2, 0}};
 
     make_plan(&plan, processors, parallelism, 2);
     GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, &placement), 0);
@@ -37,7 +37,7 @@ GP_TEST(placement, spreads_single_tasks_over_lanes)
     struct plan plan;
     struct placement placement;
     const uint32_t parallelism[] = {1, 1};
-    const struct placement_host hosts[] = {{1, 2}};
+    const struct placement_host hosts[] = {{1, 2, 0}};
 
     make_plan(&plan, processors, parallelism, 2);
     GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
@@ -62,7 +62,8 @@ GP_TEST(placement, places_each_task_exactly_once_whatever_the_shape)
             parallelism[i] = 1 + (uint32_t)rng_below(&rng, round % 3 == 0 ? 2000 : 9);
         }
         for (uint32_t i = 0; i < host_count; i++) {
-            hosts[i] = (struct placement_host){i + 1, 1 + (uint32_t)rng_below(&rng, 5)};
+            hosts[i] = (struct placement_host){i + 1, 1 + (uint32_t)rng_below(&rng, 5),
+                                               (uint32_t)rng_below(&rng, 3)};
         }
         make_plan(&plan, processors, parallelism, 5);
         GP_REQUIRE_EQ(placement_make(&plan, hosts, host_count, &placement), 0);
@@ -84,7 +85,7 @@ GP_TEST(placement, is_even)
     struct plan plan;
     struct placement placement;
     const uint32_t parallelism[] = {10};
-    const struct placement_host hosts[] = {{1, 4}};
+    const struct placement_host hosts[] = {{1, 4, 0}};
 
     make_plan(&plan, processors, parallelism, 1);
     GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
@@ -118,4 +119,30 @@ GP_TEST(placement, refuses_a_cluster_without_lanes)
     struct plan plan = {0};
     struct placement placement;
     GP_CHECK_EQ(placement_make(&plan, NULL, 0, &placement), GP_EINVAL);
+}
+
+/* A call that blocks must hold up nobody else, wherever its task is. */
+GP_TEST(placement, gives_blocking_tasks_lanes_of_their_own)
+{
+    struct plan_processor processors[3];
+    struct plan plan;
+    struct placement placement;
+    const uint32_t parallelism[] = {3, 4, 2};
+    const struct placement_host hosts[] = {{1, 2, 3}, {2, 1, 2}};
+
+    make_plan(&plan, processors, parallelism, 3);
+    processors[0].flags = GP_PROCESSOR_BLOCKING;
+    processors[2].flags = GP_PROCESSOR_BLOCKING;
+    GP_CHECK_EQ(placement_blocking_tasks(&plan), 5);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, &placement), 0);
+    GP_CHECK_EQ(placement_check(&placement, &plan, NULL), 0);
+    for (uint32_t i = 0; i < placement.count; i++) {
+        const struct placement_range *r = &placement.ranges[i];
+        GP_CHECK_EQ(r->processor != 1, r->lane >= hosts[r->executor - 1].lanes);
+        for (uint32_t k = 0; k < i && r->processor != 1; k++) {
+            GP_CHECK(placement.ranges[k].executor != r->executor ||
+                     placement.ranges[k].lane != r->lane);
+        }
+    }
+    placement_deinit(&placement);
 }
