@@ -259,7 +259,10 @@ static bool variable_key(gp_str name, char key[KEY_MAX])
             has_dot = true;
             i++;
         }
-        key[len++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        if (c >= 'A' && c <= 'Z') {
+            c = (char)(c | 0x20);
+        }
+        key[len++] = c;
     }
     key[len] = '\0';
     return has_dot || is_top_level(gp_str_of(key));

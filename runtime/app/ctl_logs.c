@@ -148,6 +148,7 @@ static void on_text(void *user, int code, const void *msg, const struct gp_error
 {
     struct source *s = user;
     const struct msg_log_text *answer = msg;
+    bool may_grow;
     gp_str text;
 
     if (code < 0) {
@@ -162,9 +163,8 @@ static void on_text(void *user, int code, const void *msg, const struct gp_error
     }
     take_text(s, text);
     s->offset = answer->offset + text.len;
-    if (s->offset < answer->end || (text.len > 0 && s->reading->follow)) {
-        read_more(s);
-    } else if (s->reading->follow && !app_state_is_end(s->reading->summary.state)) {
+    may_grow = s->reading->follow && (text.len > 0 || !app_state_is_end(s->reading->summary.state));
+    if (s->offset < answer->end || may_grow) {
         read_more(s);
     } else {
         source_over(s);

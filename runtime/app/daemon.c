@@ -101,11 +101,10 @@ int daemon_master(const struct daemon_place *place, const char *const *plugin_di
     return master_new(&options, ret, err);
 }
 
-int daemon_worker(const struct daemon_place *place, const char *master, const char *name,
-                  uint32_t lanes, struct worker **ret, struct gp_error *err)
+int daemon_worker(const struct daemon_place *place, const char *master, struct worker **ret,
+                  struct gp_error *err)
 {
     const struct config *config = place->config;
-    const char *config_name = *config->worker.name ? config->worker.name : NULL;
     char bind[NET_ADDR_MAX];
     struct worker_options options = {
         .port = place->port,
@@ -113,9 +112,9 @@ int daemon_worker(const struct daemon_place *place, const char *master, const ch
         .master_count = master ? 1 : config->cluster.masters_count,
         .bind = bind,
         .advertise = *config->advertise ? config->advertise : NULL,
-        .name = name ? name : config_name,
+        .name = *config->worker.name ? config->worker.name : NULL,
         .slots = config->worker.slots,
-        .lanes = lanes ? lanes : config->worker.lanes,
+        .lanes = config->worker.lanes,
         .data_dir = place->data_dir,
         .sockets_dir = place->sockets_dir,
         .secret = place->secret,

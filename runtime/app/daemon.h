@@ -25,9 +25,9 @@ struct daemon_place {
 int daemon_master(const struct daemon_place *place, const char *const *plugin_dirs,
                   uint32_t plugin_dir_count, struct master **ret, struct gp_error *err);
 
-/* masters: NULL for those of the configuration. name: NULL likewise. lanes: 0 likewise. */
-int daemon_worker(const struct daemon_place *place, const char *master, const char *name,
-                  uint32_t lanes, struct worker **ret, struct gp_error *err);
+/* master: the one to look for; NULL: those of the configuration. */
+int daemon_worker(const struct daemon_place *place, const char *master, struct worker **ret,
+                  struct gp_error *err);
 
 /* What every actor of a cluster accepts and waits for. */
 struct endpoint_limits daemon_limits(const struct config *config);

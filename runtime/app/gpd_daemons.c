@@ -41,7 +41,7 @@ static int start_master(struct gpd *g, const char *data_dir, uint32_t tcp_port, 
 
 /* Below the folder for sockets each worker has one of its own, by number. */
 static int start_worker(struct gpd *g, const char *data_dir, uint32_t number, const char *master,
-                        uint32_t lanes, struct worker **ret, struct gp_error *err)
+                        struct worker **ret, struct gp_error *err)
 {
     char sockets[EDGE_PATH_MAX];
     struct daemon_place place = {.port = edge_port(g->world),
@@ -53,7 +53,7 @@ static int start_worker(struct gpd *g, const char *data_dir, uint32_t number, co
     if (str_format(sockets, sizeof sockets, "%s/%u", g->sockets, number) < 0) {
         return gp_error_set(err, GP_EINVAL, "%s: the path is too long", g->sockets);
     }
-    return daemon_worker(&place, master, NULL, lanes, ret, err);
+    return daemon_worker(&place, master, ret, err);
 }
 
 static int read_port(const struct options *options, uint64_t otherwise, uint32_t *ret,
@@ -91,20 +91,28 @@ static int local_take_dir(struct local *l, struct gp_error *err)
     return data_dir_take(&l->dir, "", name, err);
 }
 
+/* Unless it was said otherwise, an executor has as many lanes as its worker's share of the cores. */
+static void share_cpus(struct local *l)
+{
+    const struct port *port = edge_port(l->gpd.world);
+    uint32_t cpus = port->ops->cpu_count(port->world);
+
+    if (l->gpd.config.worker.lanes == 0) {
+        l->gpd.config.worker.lanes = cpus > l->worker_count ? cpus / l->worker_count : 1;
+    }
+}
+
 static int local_start(struct local *l, struct gp_error *err)
 {
     char path[EDGE_PATH_MAX + 32];
-    const struct port *port = edge_port(l->gpd.world);
-    uint32_t cpus = port->ops->cpu_count(port->world);
-    uint32_t lanes = cpus > l->worker_count ? cpus / l->worker_count : 1;
     int rc;
 
+    share_cpus(l);
     (void)str_format(path, sizeof path, "%s/master", l->dir.path);
     rc = start_master(&l->gpd, path, l->tcp_port, &l->master, err);
     for (uint32_t i = 0; rc == 0 && i < l->worker_count; i++) {
         (void)str_format(path, sizeof path, "%s/worker-%u", l->dir.path, i + 1);
-        rc = start_worker(&l->gpd, path, i + 1, master_address(l->master),
-                          l->gpd.config.worker.lanes ? 0 : lanes, &l->workers[i], err);
+        rc = start_worker(&l->gpd, path, i + 1, master_address(l->master), &l->workers[i], err);
     }
     return rc;
 }
@@ -270,7 +278,9 @@ static int worker_take_dir(const struct config *config, struct data_dir *dir, st
     }
     (void)str_format(name, sizeof name, "worker-%s", config->worker.name);
     for (char *at = name; *at; at++) {
-        *at = *at == '/' ? '_' : *at;
+        if (*at == '/') {
+            *at = '_';
+        }
     }
     return data_dir_take(dir, config->data_dir, name, err);
 }
@@ -286,7 +296,7 @@ static int worker_begin(struct gpd *g, struct data_dir *dir, const struct option
     if (rc == 0) {
         rc = gpd_open(g, "worker", err);
     }
-    return rc < 0 ? rc : start_worker(g, dir->path, 0, NULL, 0, ret, err);
+    return rc < 0 ? rc : start_worker(g, dir->path, 0, NULL, ret, err);
 }
 
 static bool worker_is_ready(void *user)

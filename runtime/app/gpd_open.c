@@ -88,7 +88,9 @@ static int export(const char *key, const char *text)
             name[len++] = '_';
             name[len++] = '_';
         } else {
-            name[len++] = *key >= 'a' && *key <= 'z' ? (char)(*key - 'a' + 'A') : *key;
+            bool is_lower = *key >= 'a' && *key <= 'z';
+
+            name[len++] = is_lower ? (char)(*key & ~0x20) : *key;
         }
     }
     name[len] = '\0';

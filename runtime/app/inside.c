@@ -252,7 +252,7 @@ static int start_worker(struct inside *in, struct gp_error *err)
     (void)str_format(path, sizeof path, "%s/worker-%u", in->dir, number + 1);
     (void)str_format(sockets, sizeof sockets, "%s/%u", in->dir, number + 1);
     place.sockets_dir = strlen(sockets) <= SOCKETS_PATH_MAX ? sockets : NULL;
-    rc = daemon_worker(&place, inside_master(in), NULL, 0, &in->workers[number], err);
+    rc = daemon_worker(&place, inside_master(in), &in->workers[number], err);
     in->worker_count += rc == 0;
     return rc;
 }

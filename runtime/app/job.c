@@ -20,8 +20,8 @@ static int read_config(struct job *job, const struct options *options, struct gp
 {
     uint32_t count = count_of(options, "set");
 
-    job->spec.config = calloc(count, sizeof *job->spec.config);
-    if (count > 0 && !job->spec.config) {
+    job->spec.config = calloc(count + 1, sizeof *job->spec.config);
+    if (!job->spec.config) {
         return gp_error_set(err, GP_ENOMEM, "out of memory");
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -47,8 +47,8 @@ static int read_parallelism(struct job *job, const struct options *options, stru
 {
     uint32_t count = count_of(options, "parallelism");
 
-    job->spec.parallelism = calloc(count, sizeof *job->spec.parallelism);
-    if (count > 0 && !job->spec.parallelism) {
+    job->spec.parallelism = calloc(count + 1, sizeof *job->spec.parallelism);
+    if (!job->spec.parallelism) {
         return gp_error_set(err, GP_ENOMEM, "out of memory");
     }
     for (uint32_t i = 0; i < count; i++) {
