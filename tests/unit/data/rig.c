@@ -461,11 +461,16 @@ static void stop_job(struct rig *rig, void *world, pass_fn pass)
 {
     uint32_t failed = rig->failed;
 
+    uint32_t alive = 0;
+
     for (uint32_t i = 0; i < rig->executors; i++) {
-        engine_stop(rig->engines[i]);
+        if (rig->engines[i]) {
+            engine_stop(rig->engines[i]);
+            alive++;
+        }
     }
     rig->failed = 0; /* or waiting would be over at once */
-    GP_REQUIRE(pass(rig, world, &rig->stopped, rig->executors));
+    GP_REQUIRE(pass(rig, world, &rig->stopped, alive));
     rig->failed += failed;
 }
 
@@ -483,7 +488,7 @@ static void add_stats(struct rig *rig, const struct lane *lane)
 static void free_job(struct rig *rig)
 {
     for (uint32_t i = 0; i < rig->executors; i++) {
-        for (uint32_t l = 0; l < rig->lanes + rig->blocking; l++) {
+        for (uint32_t l = 0; rig->engines[i] && l < rig->lanes + rig->blocking; l++) {
             if (engine_lane(rig->engines[i], l)) {
                 add_stats(rig, engine_lane(rig->engines[i], l));
             }
@@ -520,10 +525,35 @@ static void print_line(void *ctx, gp_str line)
     fprintf(stderr, "%.*s", (int)line.len, line.ptr);
 }
 
+/* args[1] says which of the executors a process is. */
+static int begin_process(void *ctx, const struct port *port, const char *const *args,
+                         void **ret_node, struct gp_error *err)
+{
+    struct rig *rig = ctx;
+    uint32_t index = (uint32_t)(args[1][0] - '0');
+
+    (void)err;
+    make_engine(rig, index, port, rig->addresses[index]);
+    *ret_node = &rig->engines[index];
+    return 0;
+}
+
+/* Of a process that was killed: nobody else frees it. */
+static void end_process(void *ctx, void *node)
+{
+    struct engine **engine = node;
+
+    (void)ctx;
+    engine_free(*engine);
+    *engine = NULL;
+}
+
 bool rig_run_simulated(struct rig *rig, uint64_t seed)
 {
-    const char *const args[] = {"executor", NULL};
     const struct sim_options options = {.seed = seed,
+                                        .start = begin_process,
+                                        .stop = end_process,
+                                        .ctx = rig,
                                         .time_max_ns = SIM_LIMIT_NS,
                                         .event_max = 200000000,
                                         .on_line = getenv("RIG_VERBOSE") ? print_line : NULL,
@@ -536,15 +566,16 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed)
     GP_REQUIRE_EQ(sim_new(&options, &rig->sim), 0);
     strcpy(rig->folder, "/run");
     for (uint32_t i = 0; i < rig->executors; i++) {
-        char address[16];
+        const char number[] = {(char)('0' + i), '\0'};
+        const char *const args[] = {"executor", number, NULL};
 
-        (void)snprintf(address, sizeof(address), "10.0.0.%u", rig->same_host ? 1 : i + 1);
+        (void)snprintf(rig->addresses[i], sizeof(rig->addresses[i]), "10.0.0.%u",
+                       rig->same_host ? 1 : i + 1);
         if (i == 0 || !rig->same_host) {
-            GP_REQUIRE_EQ(sim_host_add(rig->sim, address, &host), 0);
+            GP_REQUIRE_EQ(sim_host_add(rig->sim, rig->addresses[i], &host), 0);
         }
         rig->sim_hosts[i] = host;
         GP_REQUIRE_EQ(sim_spawn(host, args, &rig->procs[i]), 0);
-        make_engine(rig, i, sim_proc_port(rig->procs[i]), address);
     }
     done = run_job(rig, rig->sim, pass_simulated);
     if (rig->before_stop) {
@@ -553,7 +584,11 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed)
     stop_job(rig, rig->sim, pass_simulated);
     free_job(rig);
     for (uint32_t i = 0; i < rig->executors; i++) {
-        sim_exit(sim_proc_port(rig->procs[i]), 0);
+        struct proc_exit how;
+
+        if (sim_proc_ended(rig->procs[i], &how) < 0) {
+            sim_exit(sim_proc_port(rig->procs[i]), 0);
+        }
     }
     (void)sim_run_for(rig->sim, INT64_C(2000000000), NULL);
     GP_CHECK_EQ(sim_leaks(rig->sim), 0);

@@ -83,7 +83,9 @@ struct rig {
     const struct gp_partitioner *custom; /* for PLAN_CUSTOM edges */
     bool pin;
     void (*disturb)(struct rig *rig, void *world); /* called once all have started; may be NULL */
-    struct sim_proc *procs[RIG_EXECUTORS_MAX];     /* simulated */
+    char addresses[RIG_EXECUTORS_MAX][16];
+    uint64_t seed;                             /* for the test's own use */
+    struct sim_proc *procs[RIG_EXECUTORS_MAX]; /* simulated */
     int64_t patience_ns; /* simulated: ends the run, which is then no failure; 0: until the end */
     /* NULL, or what ends the running job although tasks are left: asked between events. */
     bool (*until)(struct rig *rig);
