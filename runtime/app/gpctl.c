@@ -197,6 +197,7 @@ static int check_output(const struct options *options, struct gp_error *err)
 
 int main(int argc, char **argv)
 {
+    char version_command[] = "version";
     const struct command_spec *command;
     struct options options;
     struct gp_error err = {0};
@@ -205,6 +206,9 @@ int main(int argc, char **argv)
     int rc;
 
     edge_process_begin();
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        argv[1] = version_command; /* as everywhere */
+    }
     rc = program_parse(&program, argc, argv, &command, &options, &err);
     if (rc == 0) {
         rc = check_output(&options, &err);

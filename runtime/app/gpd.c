@@ -195,11 +195,15 @@ static int check_config(const struct command_spec *spec, const struct options *o
 
 int main(int argc, char **argv)
 {
+    char version_command[] = "version";
     const struct command_spec *command;
     struct options options;
     struct gp_error err = {0};
 
     edge_process_begin();
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        argv[1] = version_command; /* as everywhere */
+    }
     if (program_parse(&program, argc, argv, &command, &options, &err) < 0) {
         return usage_error(&err);
     }

@@ -13,7 +13,7 @@
 
 #include "app/gpd.h"
 #include "app/logs.h"
-#include "app/sockets_dir.h"
+#include "app/process_dir.h"
 #include "app/tree.h"
 #include "base/assert.h"
 #include "base/str.h"
@@ -158,6 +158,7 @@ static void on_stop(void *user, int signal, int count)
 int gpd_open(struct gpd *g, const char *node, struct gp_error *err)
 {
     struct edge_options options = {.log = &g->log};
+    char runtime[EDGE_PATH_MAX];
     int rc;
 
     logs_init(&g->log, (enum log_level)g->config.log.level, (enum log_format)g->config.log.format,
@@ -170,15 +171,15 @@ int gpd_open(struct gpd *g, const char *node, struct gp_error *err)
         rc = edge_signals_new(g->world, on_stop, g, &g->signals, err);
     }
     if (rc == 0) {
-        rc = sockets_dir_make(edge_port(g->world), g->sockets, err);
+        rc = edge_runtime_dir(runtime, err);
     }
-    return rc;
+    return rc < 0 ? rc : process_dir_make(edge_port(g->world), runtime, "", g->sockets, err);
 }
 
 void gpd_close(struct gpd *g)
 {
     if (g->world) {
-        sockets_dir_remove(edge_port(g->world), g->sockets);
+        process_dir_remove(edge_port(g->world), g->sockets);
     }
     edge_signals_free(g->signals);
     edge_world_free(g->world);

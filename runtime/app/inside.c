@@ -11,7 +11,6 @@
  */
 #include "app/inside.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +19,7 @@
 #include "app/logs.h"
 #include "app/node.h"
 #include "app/plugin_dirs.h"
+#include "app/process_dir.h"
 #include "base/assert.h"
 #include "base/list.h"
 #include "base/sha256.h"
@@ -170,16 +170,9 @@ static const struct edge_inproc_ops inproc_ops = {.start = start_child, .kill = 
 static int make_dir(struct inside *in, struct gp_error *err)
 {
     const char *base = getenv("TMPDIR");
-    int rc = str_format(in->dir, sizeof in->dir, "%s/gearpump-run-XXXXXX",
-                        base && base[0] == '/' ? base : "/tmp");
 
-    if (rc < 0 || !mkdtemp(in->dir)) {
-        in->dir[0] = '\0';
-        return gp_error_set(err, rc < 0 ? GP_EINVAL : error_from_errno(errno),
-                            "cannot make a folder in %s: %s", base ? base : "/tmp",
-                            rc < 0 ? "the path is too long" : strerror(errno));
-    }
-    return 0;
+    return process_dir_make(in->port, base && base[0] == '/' ? base : "/tmp", "gearpump-run-",
+                            in->dir, err);
 }
 
 int inside_new(const struct config *config, enum log_level level, struct inside **ret,
@@ -198,15 +191,15 @@ int inside_new(const struct config *config, enum log_level level, struct inside 
     logs_init(&in->log, level, (enum log_format)config->log.format, "");
     job_log_init(&in->job_log, level, (enum log_format)config->log.format);
     options.log = &in->log;
-    rc = make_dir(in, err);
+    rc = edge_world_new(&options, &in->world, err);
     if (rc == 0) {
-        rc = edge_world_new(&options, &in->world, err);
+        in->port = edge_port(in->world);
+        rc = make_dir(in, err);
     }
     if (rc < 0) {
         inside_free(in);
         return rc;
     }
-    in->port = edge_port(in->world);
     port_random(in->port, random, sizeof random);
     hex_encode(random, sizeof random, in->secret);
     *ret = in;
@@ -292,8 +285,8 @@ void inside_free(struct inside *in)
     while (!list_is_empty(&in->hosted)) {
         edge_step(in->world, true);
     }
-    if (in->dir[0] != '\0' && in->port) {
-        (void)in->port->fs->remove_tree(in->port->world, in->dir, NULL); /* it is a temporary one */
+    if (in->port) {
+        process_dir_remove(in->port, in->dir);
     }
     edge_world_free(in->world);
     explicit_bzero(in->secret, sizeof in->secret);
