@@ -121,31 +121,6 @@ static void tell_ended(struct engine *e)
     e->spec.events->on_ended(e->spec.user);
 }
 
-static void log_sum(const struct engine *e, const char *event, size_t offset)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; e->lanes && i < e->lane_count; i++) {
-        const char *stats = (const char *)&e->lanes[i]->stats;
-
-        sum += counter_get((const struct counter *)(const void *)(stats + offset));
-    }
-    if (sum > 0) {
-        LOG_DEBUG(e->spec.log, event, KV_U64("count", sum));
-    }
-}
-
-/* What lanes count while they run is said once, at the end: so a person, and a simulation, sees
- * which of the rarer ways they went. */
-static void log_sums(const struct engine *e)
-{
-    log_sum(e, "account.exhausted", offsetof(struct lane_stats, blocked));
-    log_sum(e, "batch.filled", offsetof(struct lane_stats, batches_full));
-    log_sum(e, "message.fragmented", offsetof(struct lane_stats, large));
-    log_sum(e, "row.copied_out", offsetof(struct lane_stats, copied_out));
-    log_sum(e, "row.stale_dropped", offsetof(struct lane_stats, stale_rows));
-}
-
 /* Each callback may stop the engine, none may free it but the last. */
 static void on_bell(void *user)
 {
@@ -165,7 +140,6 @@ static void on_bell(void *user)
     }
     if (e->stopping && !e->told_stopped && hosts_are(e, HOST_DONE)) {
         e->told_stopped = true;
-        log_sums(e);
         e->spec.events->on_stopped(e->spec.user);
     }
 }

@@ -13,6 +13,7 @@
 #define REPORT_INTERVAL_NS 250000000
 #define ASK_TIMEOUT_NS     10000000000
 #define LINK_GRACE_NS      1000000000
+#define DIALS_MAX          5u
 
 enum executor_state {
     EX_LISTENING,
@@ -57,6 +58,7 @@ struct executor {
     struct timer *link_timer;
     const struct lane_failure *link_failure; /* borrowed from its lane */
     bool link_waited;
+    uint32_t dials_failed;
     struct msg_executor_report last; /* owned */
     struct reply_token assign_token; /* correlation 0: none waits */
     struct reply_token stop_token;
@@ -205,8 +207,7 @@ static void on_ready(void *user, const struct gp_error *err)
 {
     struct executor *ex = user;
     struct net_addr addr;
-    struct dial_spec spec = {
-        .addrs = &addr, .addrs_count = 1, .target = ex->key, .key = ex->key, .once = true};
+    struct dial_spec spec = {.addrs = &addr, .addrs_count = 1, .target = ex->key, .key = ex->key};
     int rc = 0;
 
     if (ex->state != EX_LISTENING) {
@@ -271,7 +272,8 @@ static void on_failed(void *user, const struct lane_failure *failure)
     struct executor *ex = user;
     bool is_link = failure->processor == LANE_FAILURE_LINK;
     struct msg_executor_failed msg = {
-        .processor = is_link ? 0 : failure->processor,
+        /* One that is not in the plan: no task is to blame. */
+        .processor = is_link ? job_plan(ex->job)->processor_count : failure->processor,
         .task = is_link ? 0 : failure->task,
         .function = (char *)(uintptr_t)(failure->function ? failure->function : "?"),
         .text = (char *)(uintptr_t)failure->text};
@@ -451,6 +453,16 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
     }
 }
 
+/* It was there a moment ago, so one refusal means little. */
+static void on_unreachable(void *user, struct peer *peer, const struct gp_error *why)
+{
+    struct executor *ex = user;
+
+    if (++ex->dials_failed == DIALS_MAX) {
+        on_down(ex, peer, why);
+    }
+}
+
 static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
                        struct gp_error *err)
 {
@@ -469,6 +481,7 @@ static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struc
 static const struct endpoint_events endpoint_events = {
     .on_up = on_up,
     .on_down = on_down,
+    .on_unreachable = on_unreachable,
     .on_message = on_message,
     .key_find = on_key_find,
 };

@@ -16,12 +16,18 @@ static const struct {
     const char *event;
     size_t offset;
 } counters[] = {
-    COUNTER("account.exhausted", blocked),   COUNTER("source.held_back", sources_blocked),
-    COUNTER("batch.filled", batches_full),   COUNTER("batch.lingered", lingered),
-    COUNTER("batch.held_back", held),        COUNTER("batch.copied_out", copied_out),
-    COUNTER("message.fragmented", large),    COUNTER("message.interleaved", interleaved),
-    COUNTER("message.sent_unmanaged", sent), COUNTER("message.refused", refused),
-    COUNTER("row.stale", stale_rows),        COUNTER("row.lost", lost),
+    COUNTER("account.exhausted", blocked),
+    COUNTER("source.held_back", sources_blocked),
+    COUNTER("batch.filled", batches_full),
+    COUNTER("batch.lingered", lingered),
+    COUNTER("batch.held_back", held),
+    COUNTER("row.copied_out", copied_out),
+    COUNTER("message.fragmented", large),
+    COUNTER("message.interleaved", interleaved),
+    COUNTER("message.sent_unmanaged", sent),
+    COUNTER("message.refused", refused),
+    COUNTER("row.stale_dropped", stale_rows),
+    COUNTER("row.lost", lost),
     COUNTER("lane.slept", sleeps),
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "data/lane.h"
 #include "data/large.h"
 #include "data/neighbour_stream.h"
@@ -305,6 +306,8 @@ void neighbour_take_credit(struct neighbour *p, const struct batch_credit *credi
 void neighbour_fail(struct neighbour *p, int code, const char *text)
 {
     struct lane *lane = p->lane;
+    const struct topology_lane *to = &lane->topology->lanes[p->index];
+    char whole[FAIL_TEXT_MAX];
 
     if (p->failed) {
         return;
@@ -317,7 +320,9 @@ void neighbour_fail(struct neighbour *p, int code, const char *text)
         return; /* nobody waits for it any more */
     }
     counter_add(&lane->stats.failed_links, 1);
-    lane_fail(lane, LANE_FAILURE_LINK, p->index, "link", text);
+    (void)str_format(whole, sizeof(whole), "its link to lane %u of executor %u failed: %s",
+                     to->lane, to->executor, text); /* cut at worst */
+    lane_fail(lane, LANE_FAILURE_LINK, p->index, "link", whole);
     LOG_ERROR(lane->env->log, "link.failed", KV_U64("lane", lane->index),
               KV_U64("neighbour", p->index), KV_CODE("code", code), KV_STR("text", text));
 }

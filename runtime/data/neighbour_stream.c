@@ -123,10 +123,6 @@ void neighbour_stream_down(struct neighbour *p, const struct gp_error *why)
     struct stream_link *link = p->stream;
     bool was_up = link->state == LINK_UP;
 
-    if (was_up && p->in_flight > 0) {
-        LOG_DEBUG(p->lane->env->log, "link.cut_in_batch", KV_U64("lane", p->lane->index),
-                  KV_U64("neighbour", p->index), KV_U64("batches", p->in_flight));
-    }
     if (!was_up && link->dials < DIALS_MAX &&
         (why->code == GP_EUNREACH || why->code == GP_ENOENT || why->code == GP_ETIMEOUT ||
          why->code == GP_ECLOSED)) {

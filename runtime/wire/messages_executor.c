@@ -81,7 +81,8 @@ const struct fields msg_executor_report_fields =
     FIELDS("executor_report", struct msg_executor_report, executor_report_items);
 
 static const struct field executor_failed_items[] = {
-    COUNT(struct msg_executor_failed, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(struct msg_executor_failed, processor, MUST, MSG_PROCESSORS_MAX,
+          "index in the plan; beyond it: no task is to blame"),
     COUNT(struct msg_executor_failed, task, MUST, 0, "task of that processor"),
     TEXT(struct msg_executor_failed, function, MAY, 256, "of the plugin"),
     TEXT(struct msg_executor_failed, text, MUST, MSG_ERROR_MAX, "what it said"),
