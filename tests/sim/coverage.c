@@ -35,6 +35,13 @@ static const char *const must_happen[] = {
     "shape.many_executors",
     "shape.shared_host",
     "shape.master_late",
+    /* faults that were drawn */
+    "fault.upload_cut",
+    "fault.wait_cut",
+    "fault.bad_network",
+    "fault.master_gone",
+    "fault.link_cut",
+    "fault.executor_killed",
 };
 
 _Static_assert(ARRAY_LEN(must_happen) <= COVERAGE_MAX, "a count for each");

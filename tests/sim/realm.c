@@ -83,12 +83,18 @@ static int start_worker(struct realm *c, const struct port *port, uint32_t index
     return worker_new(&options, &c->workers[index], err);
 }
 
+static void on_client_clock(void *user)
+{
+    ((struct realm *)user)->is_client_awake = true;
+}
+
 static int start_client(struct realm *c, const struct port *port, struct gp_error *err)
 {
     const char *const masters[] = {REALM_MASTER};
     const struct client_options options = {
         .port = port, .masters = masters, .master_count = 1, .secret = secret()};
 
+    ASSERT(timer_new(port->loop, on_client_clock, c, &c->client_clock) == 0);
     return client_new(&options, &c->client, err);
 }
 
@@ -157,6 +163,7 @@ static void stop(void *ctx, void *node)
         c->workers[p->index] = NULL;
     } else if (strcmp(p->role, "client") == 0) {
         client_free(c->client);
+        timer_free(c->client_clock);
         c->client = NULL;
     }
     node_free(p->node);
@@ -386,9 +393,10 @@ int realm_begin(struct realm *c, uint64_t seed)
     return 0;
 }
 
-int realm_restart_master(struct realm *c)
+int realm_restart_master(struct realm *c, int64_t after_us)
 {
     sim_kill(c->master_proc);
+    realm_run_us(c, after_us);
     c->master_proc = spawn(c, 0, "master", 0);
     return realm_until(c, all_registered, START_LIMIT_MS);
 }

@@ -60,6 +60,8 @@ struct realm {
     struct master *master; /* NULL while there is none */
     struct worker *workers[REALM_WORKERS + 1];
     struct client *client;
+    struct timer *client_clock;
+    bool is_client_awake;
     struct realm_program *programs[REALM_PROGRAMS]; /* that live */
     void (*after)(struct realm *c);                 /* of realm_after(); NULL: none */
     int64_t after_ns;
@@ -105,8 +107,9 @@ void realm_run_us(struct realm *c, int64_t us);
 /* Has fn called that much later, whatever the realm is waiting for then. One at a time. */
 void realm_after(struct realm *c, int64_t us, void (*fn)(struct realm *c));
 
-/* Kills the master and starts another on its disk; its memory is gone. 0 or GP_ETIMEOUT. */
-int realm_restart_master(struct realm *c);
+/* Kills the master and, some time later, starts another on its disk; its memory is gone. 0 or
+ * GP_ETIMEOUT. */
+int realm_restart_master(struct realm *c, int64_t after_us);
 
 /* The i-th living process of a role ("appmaster", "executor"); NULL beyond the last. */
 struct sim_proc *realm_process(struct realm *c, const char *role, uint32_t i);

@@ -105,6 +105,19 @@ int realm_answer(struct realm *c)
     return rc < 0 ? rc : c->code;
 }
 
+static bool is_awake(struct realm *c)
+{
+    return c->is_client_awake;
+}
+
+/* Before asking: a loop that has slept for long has an old clock, and time limits count from it. */
+static void wake(struct realm *c)
+{
+    c->is_client_awake = false;
+    timer_start(c->client_clock, 0);
+    ASSERT(realm_until(c, is_awake, 10000) == 0);
+}
+
 /* rc is how asking went: without memory there is no test. */
 static void begin(struct realm *c, int rc)
 {
@@ -114,6 +127,7 @@ static void begin(struct realm *c, int rc)
 
 static int ask(struct realm *c, uint16_t type, const void *msg, client_fn fn)
 {
+    wake(c);
     begin(c, client_ask(c->client, type, msg, fn, c));
     return realm_answer(c);
 }
@@ -174,6 +188,7 @@ void realm_submit_begin(struct realm *c, const struct realm_job *job)
 
     put_job(c, job);
     fill_spec(&c->submission, job, &submit.spec);
+    wake(c);
     begin(c, client_submit(c->client, &submit, &err));
 }
 
@@ -197,6 +212,7 @@ int realm_wait_change(struct realm *c, int64_t timeout_ms)
         .app = app, .seen_version = c->version, .timeout_ms = (uint32_t)timeout_ms};
 
     app_text(c, app);
+    wake(c);
     begin(c, client_ask_for(c->client, MSG_APP_WAIT, &wait, timeout_ms * MS_NS + 5 * SECOND,
                             on_change, c));
     return realm_answer(c);

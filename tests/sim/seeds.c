@@ -30,6 +30,7 @@ static const struct scenario {
 } scenarios[] = {
     {"wordcount", 1, wordcount_run},
     {"mixed", 4, mixed_run},
+    {"faults", 4, faults_run},
 };
 
 struct campaign {

@@ -53,5 +53,6 @@ void params_add_data(struct params *params, struct rng *rng);
 /* The scenarios. */
 void wordcount_run(struct run *run);
 void mixed_run(struct run *run);
+void faults_run(struct run *run);
 
 #endif

@@ -256,7 +256,7 @@ GP_TEST(jobs, end_with_a_master_that_forgot_them)
         begin(&c, seed);
         GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
         GP_REQUIRE_EQ(realm_wait_running(&c), 0);
-        GP_CHECK_EQ(realm_restart_master(&c), 0);
+        GP_CHECK_EQ(realm_restart_master(&c, 0), 0);
         check_quiet(&c);
         GP_REQUIRE_EQ(submit(&c, 0, some), 0);
         GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);

@@ -1,0 +1,201 @@
+/*
+ * faults.c: one small fault in the life of a job, drawn from the seed. Some a job must survive, and
+ * then its sums are right; some must end it as failed, with a text that says why. In any case nothing of
+ * it stays, and the cluster runs the next job.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "seeds.h"
+
+#define ROWS          1500u
+#define SOURCES       2u      /* tasks of numbers in jobs/chain.c */
+#define SINK          2u      /* number of the processor */
+#define PADDING_BYTES 700000u /* several chunks of an upload */
+#define STRIKE_MAX_US 100000
+#define RUN_MAX_US    200000
+#define FLOW_US       1000000
+#define CONNECTS_MAX  10u
+
+static const char *const some[] = {"rows=1500", NULL};
+static const char *const endless[] = {"rows=0", NULL};
+
+static const struct realm_job job = {.plugin = GP_CHAIN_JOB, .config = some};
+static const struct realm_job long_job = {.plugin = GP_CHAIN_JOB, .config = endless};
+
+/* A time from microseconds to the maximum, short ones as likely as long ones. */
+static int64_t draw_us(struct rng *rng, int64_t max_us)
+{
+    return 1 + (int64_t)rng_below(rng, (uint64_t)max_us >> rng_below(rng, 10));
+}
+
+/* The job has ended as it should, with every row counted once. */
+static void check_finished(struct run *run, struct realm *c)
+{
+    int state = realm_wait_end(c, 120000);
+
+    if (state != APP_FINISHED) {
+        (void)run_fail(run, "the job is %d: %s", state, c->summary.error ? c->error : c->err.text);
+    } else if (realm_describe(c) < 0 || realm_counter(c, SINK, "rows") != SOURCES * ROWS ||
+               realm_counter(c, SINK, "sum") != (int64_t)ROWS * (ROWS - 1)) {
+        (void)run_fail(run, "rows are missing or came twice");
+    }
+}
+
+/* The job has failed, and its error has this in it. */
+static void check_failed(struct run *run, struct realm *c, const char *text)
+{
+    int state = realm_wait_end(c, 120000);
+
+    if (state != APP_FAILED || !strstr(c->error, text)) {
+        (void)run_fail(run, "the job is %d: '%s', not '...%s...'", state, c->error, text);
+    }
+}
+
+/* ---- what a job survives ---- */
+
+static void cut_client(struct realm *c)
+{
+    (void)sim_reset(c->client_proc, c->master_proc);
+}
+
+static void upload_cut(struct run *run, struct realm *c)
+{
+    struct realm_job padded = job;
+
+    padded.padding_bytes = PADDING_BYTES;
+    if (realm_list_workers(c) < 0) { /* who cannot connect at all is told so at once */
+        (void)run_fail(run, "asking failed: %s", c->err.text);
+        return;
+    }
+    realm_submit_begin(c, &padded);
+    realm_after(c, draw_us(&run->rng, STRIKE_MAX_US), cut_client);
+    if (realm_answer(c) < 0) {
+        (void)run_fail(run, "submitting failed: %s", c->err.text);
+        return;
+    }
+    check_finished(run, c);
+}
+
+static void wait_cut(struct run *run, struct realm *c)
+{
+    if (realm_submit(c, &job) < 0) {
+        (void)run_fail(run, "submitting failed: %s", c->err.text);
+        return;
+    }
+    realm_after(c, draw_us(&run->rng, STRIKE_MAX_US), cut_client);
+    check_finished(run, c);
+}
+
+/* The faults are those of the world. A client whose connect is refused says so; one tries again. */
+static void bad_network(struct run *run, struct realm *c)
+{
+    int rc = GP_EUNREACH;
+
+    for (uint32_t i = 0; i < CONNECTS_MAX && rc == GP_EUNREACH; i++) {
+        rc = realm_submit(c, &job);
+    }
+    if (rc < 0) {
+        (void)run_fail(run, "submitting failed: %s", c->err.text);
+        return;
+    }
+    check_finished(run, c);
+}
+
+static void master_gone(struct run *run, struct realm *c)
+{
+    if (realm_restart_master(c, draw_us(&run->rng, 10 * 1000000)) < 0) {
+        (void)run_fail(run, "the workers did not find the new master");
+        return;
+    }
+    (void)run_job(run, c, &job);
+}
+
+/* ---- what ends it ---- */
+
+/* A job in full flow. */
+static int run_long(struct run *run, struct realm *c)
+{
+    if (realm_submit(c, &long_job) < 0 || realm_wait_running(c) != 0) {
+        return run_fail(run, "the job does not run: %s %s", c->err.text, c->error);
+    }
+    realm_run_us(c, draw_us(&run->rng, RUN_MAX_US));
+    return 0;
+}
+
+/* Nobody had sent anything there yet, and the link came up again: rows must go on. */
+static void check_flows(struct run *run, struct realm *c)
+{
+    int64_t before;
+
+    if (realm_describe(c) < 0) {
+        (void)run_fail(run, "describing failed: %s", c->err.text);
+        return;
+    }
+    before = realm_counter(c, SINK, "rows");
+    realm_run_us(c, FLOW_US);
+    if (realm_describe(c) < 0 || realm_counter(c, SINK, "rows") <= before) {
+        (void)run_fail(run, "a link is lost, rows do not go on, and nobody says so");
+    }
+    (void)realm_kill(c); /* run_end() looks at what is left */
+}
+
+static void link_cut(struct run *run, struct realm *c)
+{
+    uint32_t i = (uint32_t)rng_below(&run->rng, REALM_WORKERS);
+
+    if (run_long(run, c) < 0) {
+        return;
+    }
+    if (sim_reset(realm_process(c, "executor", i),
+                  realm_process(c, "executor", (i + 1) % REALM_WORKERS)) == 0) {
+        (void)run_fail(run, "no connection is between two executors");
+        return;
+    }
+    realm_run_us(c, FLOW_US);
+    if (sim_event_count(c->sim, "link.failed") == 0) {
+        check_flows(run, c);
+    } else {
+        check_failed(run, c, "its link to lane ");
+    }
+}
+
+static void executor_killed(struct run *run, struct realm *c)
+{
+    if (run_long(run, c) == 0) {
+        sim_kill(realm_process(c, "executor", (uint32_t)rng_below(&run->rng, REALM_WORKERS)));
+        check_failed(run, c, "crashed: SIGKILL");
+    }
+}
+
+/* ---- the scenario ---- */
+
+static const struct fault {
+    const char *event; /* of the coverage */
+    void (*run)(struct run *run, struct realm *c);
+    struct sim_faults world;
+} faults[] = {
+    {.event = "fault.upload_cut", .run = upload_cut},
+    {.event = "fault.wait_cut", .run = wait_cut},
+    {.event = "fault.bad_network",
+     .run = bad_network,
+     .world = {.connect_refused = 0.1, .segment_delayed = 0.05}},
+    {.event = "fault.master_gone", .run = master_gone},
+    {.event = "fault.link_cut", .run = link_cut},
+    {.event = "fault.executor_killed", .run = executor_killed},
+};
+
+void faults_run(struct run *run)
+{
+    const struct fault *f = &faults[rng_below(&run->rng, ARRAY_LEN(faults))];
+    struct realm c = {.faults = f->world};
+
+    if (run_begin(run, &c) == 0) {
+        coverage_note(run->coverage, f->event);
+        f->run(run, &c);
+        if (run->wrong[0] == '\0' && realm_rest(&c) == 0) {
+            (void)run_job(run, &c, &job);
+        }
+    }
+    (void)run_end(run, &c); /* has noted what was wrong */
+}
