@@ -278,6 +278,19 @@ class TrustedPeers(Attack):
                 peer.send(frame(263, bytes(5000), kind=protocol.ASK, correlation=2))
 
 
+class FewDescriptors(harness.Case):
+    def test_a_crowd_takes_them_all_and_gives_them_back(self):
+        program = self.file("gpd.sh", f'#!/bin/sh\nulimit -n 48\nexec {self.built("bin/gpd")} "$@"\n')
+        os.chmod(program, 0o755)
+        cluster = self.local(program=program)
+        host, _, port = cluster.master.rpartition(":")
+        crowd = [Connection((host, int(port)), timeout_s=10) for _ in range(100)]
+        for peer in crowd:
+            peer.socket.close()
+        system.wait_until(lambda: cluster.gpctl("list").code == harness.OK, "it answers again", harness.READY_S)
+        cluster.is_healthy()
+
+
 class WithoutTheSecret(harness.Case):
     def setUp(self):
         super().setUp()

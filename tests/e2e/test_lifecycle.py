@@ -22,6 +22,7 @@ class Local(harness.Case):
         ready = json.loads(harness.read_text(cluster.daemon.ready_file))
         self.assertEqual(cluster.daemon.pid, ready["pid"])
         self.assertEqual(3, len(ready["workers"]))
+        system.wait_until(lambda: cluster.daemon.out, "the ready line", harness.READY_S)
         self.assertEqual(f"gpd ready master={cluster.master} workers=3\n", cluster.daemon.out)
         self.assertEqual(3, len(cluster.json("workers")["workers"]))
 
@@ -131,6 +132,45 @@ class Local(harness.Case):
             for name in os.listdir(f"/proc/{child.pid}/fd"):
                 target = os.readlink(f"/proc/{child.pid}/fd/{name}")
                 self.assertNotIn("daemon-0", target, f"{child.command[1]} holds {target}")
+
+
+class Alone(harness.Case):
+    """gpctl run: the same actors in one process."""
+
+    def start_run(self, *arguments):
+        argv = [self.built("bin/gpctl"), "run", *arguments]
+        with open(self.path("run.out"), "wb") as out, open(self.path("run.err"), "wb") as err:
+            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.env, cwd=self.work)
+
+    def said(self):
+        return harness.read_text(self.path("run.out")) + harness.read_text(self.path("run.err"))
+
+    def test_ctrl_c_ends_the_job(self):
+        run = self.start_run(self.plugin("ticker"), "--lanes", "2")
+        system.wait_until(lambda: "tick 2" in self.said(), "ticks", harness.READY_S)
+        self.assertEqual([], system.descendants(run.pid))
+        run.send_signal(signal.SIGINT)
+        self.assertEqual(130, run.wait(harness.STOP_S))
+
+    def test_a_second_ctrl_c_ends_it_at_once(self):
+        run = self.start_run(self.plugin("faulty"), "--set", "how=hang", "--set", "where=process")
+        system.wait_until(lambda: len(os.listdir(f"/proc/{run.pid}/task")) > 1, "lanes run", harness.READY_S)
+        run.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGINT)
+        self.assertNotEqual(0, run.wait(harness.STOP_S))
+        shutil.rmtree(self.env["TMPDIR"])  # what it could not remove
+        self.folder("tmp")
+
+    def test_a_crash_is_that_of_the_process(self):
+        """As under a debugger: the signal is not hidden, and the crash says where it was."""
+        run = self.start_run(self.plugin("faulty"), "--set", "how=segv", "--set", "where=process")
+        code = run.wait(harness.COMMAND_S)
+        if not harness.SANITIZED:
+            self.assertEqual(-signal.SIGSEGV, code)
+            self.assertRegex(self.said(), "SIGSEGV.*faulty.*process")
+        self.assertNotEqual(0, code)
+        shutil.rmtree(self.env["TMPDIR"])
+        self.folder("tmp")
 
 
 class Installed(harness.Case):
