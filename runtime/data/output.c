@@ -501,6 +501,7 @@ static int32_t watermark(struct gp_out *out, int64_t time_ns)
 {
     struct task *t = task_of_out(out);
 
+    t->emitted = true; /* who promises is not silent */
     task_pass_watermark(t, time_ns);
     return GP_OK;
 }

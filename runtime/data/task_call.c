@@ -316,7 +316,9 @@ static void note_activity(struct task *t, int32_t rc)
 {
     struct lane *lane = t->stage->lane;
 
+    /* Since the last poll: timers and messages may have emitted, too. */
     if (t->emitted || rc == GP_MORE) {
+        t->emitted = false;
         if (t->silent) {
             t->silent = false;
             (void)timers_watch_silence(t, 0); /* ending it needs no memory */
@@ -337,7 +339,6 @@ static enum step step_poll(struct task *t, int64_t *budget)
 {
     int32_t rc;
 
-    t->emitted = false;
     output_end_slice(t); /* so that the first row is noticed */
     note_enter(t, "poll");
     rc = t->stage->table.poll(t->self, &t->out, (uint32_t)*budget);
