@@ -15,17 +15,46 @@ static const char *const must_happen[] = {
     "artefact.fetched",
     "executor.registered",
     "app.finished",
-    /* the data plane */
+    "app.failed",
+    /* links and accounts: told by lanes at their end */
     "account.exhausted",
+    "source.held_back", /* a slow sink's pressure has reached the source */
     "batch.filled",
+    "batch.left_partial",
+    "batch.lingered",
+    "batch.held_back",
+    "edge.pointer_used",
+    "edge.ring_used",
+    "edge.unix_used",
+    "edge.tcp_used",
+    "lane.slept",
+    /* messages and rows */
+    "message.fragmented",
+    "message.interleaved", /* fragments, with rows of others between them */
+    "message.sent_unmanaged",
+    "message.refused",
+    "row.late",
+    "row.lost", /* emitted where nobody listens */
+    "row.rejected",
+    /* what broke, and was survived or told */
+    "actor.ask_retried",
+    "actor.dial_failed",
+    "actor.disconnected",
+    "link.closed_mid_batch",
+    "link.failed",
+    "upload.cut",
     /* the world */
     "sim.accept_backlogged",
     "sim.callback_reordered",
     "sim.callback_waited",
+    "sim.connect_refused",
+    "sim.proc_killed",
+    "sim.read_partial",
     "sim.runner_stayed_up",
     "sim.runner_woken_awake",
+    "sim.segment_delayed",
+    "sim.stream_closed_mid_write",
     "sim.stream_reset",
-    "sim.read_partial",
     "sim.write_partial",
     "sim.write_queued",
     /* shapes, noted by the harness */

@@ -13,8 +13,8 @@
 #define SINK          2u      /* number of the processor */
 #define PADDING_BYTES 700000u /* several chunks of an upload */
 #define STRIKE_MAX_US 100000
-#define RUN_MAX_US    200000
-#define FLOW_US       1000000
+#define RUN_MAX_US    60000
+#define FLOW_US       300000
 #define CONNECTS_MAX  10u
 
 static const char *const some[] = {"rows=1500", NULL};

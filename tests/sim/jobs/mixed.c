@@ -121,6 +121,8 @@ static void send_note(struct numbers *s)
 
 static int32_t send_number(struct numbers *s, struct gp_out *out)
 {
+    const struct gp_msg nothing = {.size = (uint32_t)sizeof nothing};
+
     for (uint32_t port = 0; port < PORTS; port++) {
         if (send_one(s, out, port) != GP_OK) {
             return GP_FAIL;
@@ -128,6 +130,7 @@ static int32_t send_number(struct numbers *s, struct gp_out *out)
     }
     if (s->number % NOTE_EACH == 0) {
         send_note(s);
+        (void)gp_emit_msg(out, PORTS, &nothing); /* nobody is there: dropped and counted */
     }
     if (s->number % WATERMARK_EACH == 0) {
         (void)gp_emit_watermark(out, TIME_FIRST_NS + (int64_t)s->number * TIME_STEP_NS);
