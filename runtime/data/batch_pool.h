@@ -2,13 +2,13 @@
  * batch_pool.h: the buffers that messages travel in, and the pool they come back to.
  *
  * A batch is one block of 64 KiB: this header and, right behind it, the frame as it goes on a wire.
- * It belongs to the pool of the lane that fills it, for ever; other lanes only borrow it and give it
- * back through their ring.
+ * It belongs to the pool of the lane that fills it, for ever; other lanes only borrow it and give
+ * it back through their ring.
  *
  * Recycling order decides the speed of an edge between cores. A batch that comes back from another
- * core goes to the tail and is used again last, and a busy lane first takes new memory until
- * `warm` batches are in circulation (3 MiB, more than the L2): rewriting lines that the consumer's
- * cache still owns cost seven times as much per message. A batch that never left this core goes to the
+ * core goes to the tail and is used again last, and a busy lane first takes new memory until `warm`
+ * batches are in circulation (3 MiB, more than the L2): rewriting lines that the consumer's cache
+ * still owns cost seven times as much per message. A batch that never left this core goes to the
  * head and is used again at once, still cached. A lane that is not busy never grows its pool.
  *
  * Thread: the owning lane's. Bound: batch_pool_is_short() tells when tasks must stop emitting; a
@@ -69,7 +69,8 @@ void batch_pool_init(struct batch_pool *p, uint32_t warm, uint32_t max);
 /* Frees all batches, wherever they are: when every lane that may hold one has ended. */
 void batch_pool_deinit(struct batch_pool *p);
 
-/* A batch with unset content. busy: the lane is filling batches, so memory pays. NULL: no memory. */
+/* A batch with unset content. busy: the lane is filling batches, so memory pays. NULL: no
+ * memory. */
 struct batch *batch_pool_take(struct batch_pool *p, bool busy);
 
 /* Gives back a batch that stayed on this core, or one that was away. */

@@ -5,9 +5,9 @@
  *   engine_new ──on_ready──▶ engine_assign ──on_opened──▶ engine_start ──on_ended──▶
  *        engine_stop ──on_stopped──▶ engine_free
  *
- * on_failed may come at any time after assign; engine_stop may be called at any time, once. Callbacks
- * come from the control thread's loop (port->loop), never from inside a call. Nothing here is
- * per message: lanes are told what to do by one word each, and answer with one.
+ * on_failed may come at any time after assign; engine_stop may be called at any time, once.
+ * Callbacks come from the control thread's loop (port->loop), never from inside a call. Nothing
+ * here is per message: lanes are told what to do by one word each, and answer with one.
  *
  * Thread: the control thread, which is no lane. Failures: what a task or link does wrong arrives in
  * on_failed; the engine itself fails only for lack of memory, threads or addresses.

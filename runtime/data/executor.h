@@ -3,8 +3,8 @@
  * its appmaster, runs the tasks it is given, reports, and ends when it is told to or when its
  * appmaster is gone.
  *
- *     LISTENING ─▶ REGISTERING ─▶ WAITING ─▶ OPENING ─▶ OPEN ─▶ RUNNING ─▶ ENDED ─▶ STOPPING ─▶
- * STOPPED └───────────────┴────────────┴──────────┴─────────┴────────┴───────────────────▲
+ *     LISTENING ─▶ REGISTERING ─▶ WAITING ─▶ OPENING ─▶ OPEN ─▶ RUNNING ─▶ ENDED
+ *         └─────────────┴────────────┴──────────┴────────┴─────────┴─────────┴──▶ STOPPING ─▶ STOPPED
  *
  *   LISTENING    lanes start and find their addresses
  *   REGISTERING  dials the appmaster and tells where the lanes listen
@@ -12,9 +12,8 @@
  *   OPENING      plugins are loaded, every task is opened; then the assignment is answered
  *   OPEN         for executor.start
  *   RUNNING      reports; a failed task is told at once
- *   ENDED        every task has ended: executor.done was told; credit and batches of others still
- * flow STOPPING     lanes close what is left and end; then executor.stop is answered, if it was
- * asked
+ *   ENDED        every task has ended: executor.done was told; credit of others still flows
+ *   STOPPING     lanes close what is left and end; then executor.stop is answered, if it was asked
  *
  * Fails when: lanes cannot listen, the appmaster is not there or refuses, a plugin does not load, a
  * task does not open. What has a text goes to the appmaster; then the process ends.

@@ -2,9 +2,9 @@
  * inbox.c: see inbox.h. The walk over an arrived batch stands in inbox_accept.c.
  *
  * Invariants: entries of one inbox are in order of arrival; a parcel has as many refs as entries
- * point into it, plus one while it is walked; credit is owed for exactly the bytes of rows that left an
- * inbox by being consumed or dropped. Failures: without memory for an entry the lane cannot keep its
- * promise to have taken the batch, so that is an assertion.
+ * point into it, plus one while it is walked; credit is owed for exactly the bytes of rows that
+ * left an inbox by being consumed or dropped. Failures: without memory for an entry the lane cannot
+ * keep its promise to have taken the batch, so that is an assertion.
  */
 #include "data/inbox.h"
 

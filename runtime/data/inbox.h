@@ -2,10 +2,10 @@
  * inbox.h: from arrived batches to the views a task is given.
  *
  * inbox_accept() walks the elements of a batch once. A run for one task becomes one entry of that
- * task's inbox, its rows untouched and unchecked; a run whose rows name their own tasks is sorted by
- * task in two passes over the row headers into a list of offsets, and becomes one entry per task. An
- * entry borrows the bytes; the parcel counts how many do. Watermarks and ends travel through the
- * inbox as entries of their own, so that a task sees them in order with its rows.
+ * task's inbox, its rows untouched and unchecked; a run whose rows name their own tasks is sorted
+ * by task in two passes over the row headers into a list of offsets, and becomes one entry per
+ * task. An entry borrows the bytes; the parcel counts how many do. Watermarks and ends travel
+ * through the inbox as entries of their own, so that a task sees them in order with its rows.
  *
  * Views are built just before user code is called, up to VIEWS_MAX of them across entries of one
  * port, and each row's bounds are checked there: no byte of a row is touched earlier than needed.
@@ -13,8 +13,8 @@
  * Consuming gives credit back, in bytes of rows, once half a window is owed: not before, for a
  * message per row would cost more than the row.
  *
- * A batch of which little is left is copied out (inbox_compact) so that a task that stopped holds its
- * own rows and not 64 KiB for each of them.
+ * A batch of which little is left is copied out (inbox_compact) so that a task that stopped holds
+ * its own rows and not 64 KiB for each of them.
  *
  * Thread: the lane's.
  */

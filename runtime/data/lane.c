@@ -1,6 +1,6 @@
 /*
- * lane.c: the turn of a lane, its sleep, and the commands it obeys. Making and freeing a lane stands
- * in lane_new.c; the overview in lane.h.
+ * lane.c: the turn of a lane, its sleep, and the commands it obeys. Making and freeing a lane
+ * stands in lane_new.c; the overview in lane.h.
  */
 #include "data/lane.h"
 
@@ -207,9 +207,9 @@ static bool has_work(const struct lane *lane)
 }
 
 /*
- * Hands over partial batches: all of them when idle, else those that have lingered. A neighbour that
- * has enough to read is spared, but never for longer than that: its tasks may hold what it has because
- * they wait for credit of rows that stand in this very batch.
+ * Hands over partial batches: all of them when idle, else those that have lingered. A neighbour
+ * that has enough to read is spared, but never for longer than that: its tasks may hold what it has
+ * because they wait for credit of rows that stand in this very batch.
  */
 static void flush_partial(struct lane *lane, bool idle)
 {

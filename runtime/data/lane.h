@@ -1,51 +1,53 @@
 /*
  * lane.h: a lane: one thread with one loop that runs many tasks. The heart of the data plane.
  *
- * The way of one message:
+ * The way of one message, and the files it passes:
  *
- *   poll() or process() of a task
- *     └─ emit            output.c     hash the key, choose the task (partition), draw its account
- *          └─ row        neighbour.c       append to the open batch of the neighbour lane it lives on
- *               ├─ LOCAL              handed over at the end of the turn
- *               ├─ RING               pushed into the ring, published once per turn
- *               └─ STREAM             one write of one frame
- *   inbox_accept         inbox.c      walk the elements, entries into the inboxes of tasks
- *     └─ inbox_views     inbox.c      views of up to 64 rows
- *          └─ process()  task.c       ... and so on; what is consumed goes back as credit
+ *   task_call.c      poll() or process() of a task
+ *   output.c           emit: hash the key, choose the task, draw its account ...
+ *   neighbour.c        ... and append a row to the open batch of the lane it lives on
+ *                        LOCAL    handed over at the end of the turn
+ *   neighbour_ring.c     RING     by pointer, rings published once per turn
+ *   neighbour_stream.c   STREAM   one write of one frame; reads stay where they were read to
+ *   inbox_accept.c     walk over the elements; entries into the inboxes of tasks
+ *   inbox.c            views of up to 64 rows
+ *   task_call.c      process(), and so on; what is consumed goes back as credit
  *
  * One turn (lane_turn):
- *   1. take what neighbours of this process pushed; what streams brought came with the loop's events;
+ *   1. take what neighbours of this process pushed; what streams brought came with the loop's
+ *      events;
  *   2. give each runnable task a slice of slice_rows rows;
- *   3. hand over what they sent to each other;
- *   4. pass time on;
- *   5. if nothing is runnable now, hand over the partial batches too; else only those that have
+ *   3. hand over what they sent to each other, and pass time on;
+ *   4. if nothing is runnable now, hand over the partial batches too; else only those that have
  *      lingered;
- *   6. pump: publish rings, write frames, tell credit; wake neighbours that sleep.
+ *   5. pump: publish rings, write frames, tell credit; wake neighbours that sleep.
  * So a batch leaves when it is full or when there is nothing better to do: load makes full batches,
  * idleness makes low latency.
  *
  * What must hold:
- *   - No malloc, lock, system call, clock read or store to a shared line per message; those
- *     come per batch or per turn.
- *   - Lanes share nothing but rings, the sleeping flag, wakers, counters and the control word. Memory
- *     of a batch belongs to the lane that filled it and is lent by pointer.
- *   - Memory is bounded by credit: what is on the way to the tasks of a lane, in queues, kernels and
- *     inboxes, is at most the sum of the windows of the accounts into it (lane_budget) plus one row's overdraft each.
+ *   - No malloc, lock, system call, clock read or store to a shared line per message; those come
+ *     per batch or per turn.
+ *   - Lanes share nothing but rings, the sleeping flag, wakers, counters and the control word.
+ *     Memory of a batch belongs to the lane that filled it and is lent by pointer.
+ *   - Memory is bounded by credit: what is on the way to the tasks of a lane, in queues, kernels
+ *     and inboxes, is at most the sum of the windows of the accounts into it (lane_budget) and for
+ *     each what one call emits beyond.
  *   - An exhausted account stops the tasks that must send to it, nothing else: receiving never
- *     waits for sending, and a batch that arrived is always taken in.
- *   - A neighbour of another process is not believed: every index and length it sends is checked, and
- *     what does not fit fails that neighbour.
+ *     waits for sending, and a batch that arrived is always taken in. Nothing is held back without
+ *     an end in time: rows that wait in a batch have drawn credit that somebody may wait for.
+ *   - A neighbour of another process is not believed: every index and length it sends is checked,
+ *     and what does not fit fails that neighbour.
  *
  * Sleeping. `sleeping` is 0 while awake. Before it sleeps the lane stores SLEEP_DATA (wake me for
  * data), SLEEP_ANY (also for credit and batches coming home, because I wait for them) or SLEEP_ROOM
- * (also when a full ring has room again), then looks at its rings once more; a neighbour publishes, then
- * looks at the flag. All of it is sequentially consistent, so one of them sees the other.
+ * (also when a full ring has room again), then looks at its rings once more; a neighbour publishes,
+ * then looks at the flag. All of it is sequentially consistent, so one of them sees the other.
  *
- * Control. The executor's thread writes `command`, reads `phase` and what was set before it; the lane
- * answers by moving `phase` and calling `notify`. Failures of tasks are kept, the first one with its text.
+ * Control. The executor's thread writes `command`, reads `phase` and what was set before it; the
+ * lane answers by moving `phase` and calling `notify`. The first failure is kept with its text.
  *
- * Threads: everything is the lane's own but lane_new, lane_connect, lane_free (before start, after the end)
- * and what is marked [any thread].
+ * Threads: everything is the lane's own but lane_new, lane_connect, lane_free (before its start,
+ * after its end) and what is marked [any thread].
  */
 #ifndef DATA_LANE_H
 #define DATA_LANE_H

@@ -1,9 +1,9 @@
 /*
- * lane_host.h: the thread of a lane: it listens before it knows what to run, and runs a lane once it
- * is given one.
+ * lane_host.h: the thread of a lane: it listens before it knows what to run, and runs a lane once
+ * it is given one.
  *
- * An executor must tell where its lanes can be reached before the appmaster can tell it what
- * they do. So threads and listeners come first; connections that arrive before the lane wait, unread.
+ * An executor must tell where its lanes can be reached before the appmaster can tell it what they
+ * do. So threads and listeners come first; connections that arrive before the lane wait, unread.
  *
  *   NEW ──init──▶ READY (addresses are known) ──give──▶ runs the lane ──▶ DONE
  *     └──▶ FAILED (err)

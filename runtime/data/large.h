@@ -16,10 +16,10 @@
  * the same call of user code still emits to that task queues up behind it. So order between a
  * source task and a receiving task is kept.
  *
- * Bounds. Receiver: large_budget per stage and lane, reserved before the first fragment; per stage, so
- * that messages of one stage never wait for those of a stage behind it. Sender: sources wait while
- * large_budget bytes are copied; other tasks hold at most what they were given. Neither can wait for
- * the other in a circle, for the graph has none.
+ * Bounds. Receiver: large_budget per stage and lane, reserved before the first fragment; per stage,
+ * so that messages of one stage never wait for those of a stage behind it. Sender: sources wait
+ * while large_budget bytes are copied; other tasks hold at most what they were given. Neither can
+ * wait for the other in a circle, for the graph has none.
  *
  * Thread: the lane's.
  */

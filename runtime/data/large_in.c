@@ -1,8 +1,8 @@
 /*
  * large_in.c: the receiving side of messages that do not fit a batch. See large.h.
  *
- * Invariants: of one account at most one message is being put together (its fragments are in order, as the
- * link is); reserved bytes of a stage are those of messages granted and not yet consumed.
+ * Invariants: of one account at most one message is being put together (its fragments are in order,
+ * as the link is); reserved bytes of a stage are those of messages granted and not yet consumed.
  */
 #include <stdlib.h>
 

@@ -7,9 +7,9 @@
  * by it, since credit is checked before a row is written. Rows are appended in runs: an element
  * header, then rows of one task on one edge. `token` tells whether the open run is the caller's.
  *
- *   rows ──▶ open batch ──(full | lane idle | linger)──▶ queue ──(neighbour_pump)──▶ LOCAL  inbox
- *                                                                               RING   ring, by
- * pointer STREAM connection
+ *   rows ──▶ open batch ──(full | lane idle | linger)──▶ queue ──(neighbour_pump)──▶ LOCAL   inbox
+ *                                                                                    RING    ring
+ *                                                                                    STREAM  conn
  *
  * and back the other way come credit and, through rings, the batches themselves.
  *

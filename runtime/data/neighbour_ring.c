@@ -1,6 +1,6 @@
 /*
- * neighbour_ring.c: neighbours in the same process. Batches go by pointer and come home when read; both
- * sides publish once per turn and wake the other only if it sleeps for what was sent.
+ * neighbour_ring.c: neighbours in the same process. Batches go by pointer and come home when read;
+ * both sides publish once per turn and wake the other only if it sleeps for what was sent.
  */
 #include "data/lane.h"
 #include "data/neighbour.h"

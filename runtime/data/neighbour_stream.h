@@ -9,8 +9,8 @@
  *     │                 └──────────────┐
  *     └──(we are dialled) bind──▶ UP ◀─┘ ──▶ DOWN
  *
- * A link that was up and is lost stays lost: its rows are gone, so its tasks must begin anew; that is
- * told to the control thread as a failed link. Thread: the lane's.
+ * A link that was up and is lost stays lost: its rows are gone, so its tasks must begin anew; that
+ * is told to the control thread as a failed link. Thread: the lane's.
  */
 #ifndef DATA_NEIGHBOUR_STREAM_H
 #define DATA_NEIGHBOUR_STREAM_H

@@ -27,8 +27,8 @@ static RARE int32_t refuse(struct task *t, const char *text)
     return GP_FAIL;
 }
 
-/* How much a run may take before somebody looks again: less than the neighbour's batch holds when the
- * accounts it draws on have less, or when it is another target's turn. */
+/* How much a run may take before somebody looks again: less than the neighbour's batch holds
+ * when the accounts it draws on have less, or when it is another target's turn. */
 static uint32_t grant(const struct output *o, const struct neighbour *p, uint32_t run_dst)
 {
     const struct out_edge *e = o->edge;
@@ -66,8 +66,8 @@ static RARE int32_t overdraw(struct task *t, uint32_t size)
 }
 
 /*
- * What is rare: sees to it that the open run of p is this output's, towards run_dst, with room for a
- * row of `size` bytes, and that what was written before is drawn from its account.
+ * What is rare: sees to it that the open run of p is this output's, towards run_dst, with room for
+ * a row of `size` bytes, and that what was written before is drawn from its account.
  */
 static RARE int32_t begin(struct task *t, struct output *o, struct neighbour *p, uint32_t run_dst,
                           uint32_t size)
@@ -102,8 +102,8 @@ static __attribute__((noinline)) int32_t copy_long(uint8_t *to, const void *from
     return GP_OK;
 }
 
-/* The row itself: p has room. Everything is read from m before anything is written, for the compiler
- * must think that the row may overlap it. Ends in the longest copy. */
+/* The row itself: p has room. Everything is read from m before anything is written, for the
+ * compiler must think that the row may overlap it. Ends in the longest copy. */
 static inline int32_t write_row(struct neighbour *p, uint32_t dst, const struct gp_msg *m,
                                 uint32_t key_len, uint64_t hash, uint32_t size)
 {
@@ -143,8 +143,8 @@ static inline bool is_held_up(const struct out_edge *e, uint32_t dst)
 }
 
 /*
- * What is rare when a row goes to one task: no open run, or an account that this row exhausts. GP_MORE:
- * the row may be written; anything else is the answer.
+ * What is rare when a row goes to one task: no open run, or an account that this row exhausts.
+ * GP_MORE: the row may be written; anything else is the answer.
  */
 static RARE int32_t begin_to_task(struct task *t, struct output *o, struct neighbour *p,
                                   uint32_t dst, const struct gp_msg *m, const struct row_facts *f)

@@ -15,8 +15,7 @@
  *   hash, broadcast, round_robin, custom   ready while no account is exhausted: the next row may be
  *                                          for any of them
  *   shuffle, local                         ready while one account is not
- *   forward                                ready while the account of the task of the same index is
- * not
+ *   forward                                ready while the one of the task of the same index is not
  *
  * Shuffle and local send runs: one target for up to RUN_BYTES or the end of the task's slice, then
  * the next in turn that has credit, so a slow task is passed over and gets less.

@@ -6,8 +6,8 @@
  * between the cores per turn, not per message. Indices only grow; the slot is index modulo size.
  *
  * Publishing and the last look before sleep (ring_has_news, ring_has_room) are sequentially
- * consistent, as is the flag that says who sleeps: of a side that publishes and then looks at the flag, and one
- * that sets the flag and then looks at the ring, one sees the other.
+ * consistent, as is the flag that says who sleeps: of a side that publishes and then looks at the
+ * flag, and one that sets the flag and then looks at the ring, one sees the other.
  *
  * Threads: push and publish are the producer's; take, release and has_news the consumer's.
  */

@@ -2,8 +2,8 @@
  * service.c: what user code may ask of its host while it runs.
  *
  * Threads: the task's lane, save wake(), which any thread may call. A waker that rings is pushed
- * onto lane.woken unless it is there already; the lane takes the whole list at once. A waker is freed with
- * its task, after the lane has ended.
+ * onto lane.woken unless it is there already; the lane takes the whole list at once. A waker is
+ * freed with its task, after the lane has ended.
  */
 #include "data/service.h"
 

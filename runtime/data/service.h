@@ -18,7 +18,8 @@ void service_take_wakes(struct lane *lane);
 /* The task waits: its descriptor may wake it again. */
 void service_rearm(struct task *t);
 
-/* The task is closed: its descriptor is watched no more. Its waker lives on until service_free(). */
+/* The task is closed: its descriptor is watched no more. Its waker lives on until
+ * service_free(). */
 void service_release(struct task *t);
 void service_free(struct task *t);
 

@@ -1,17 +1,18 @@
 /*
- * stage.h: a lane's share of one processor: its tasks, the edges into it and out of it, and its time.
+ * stage.h: a lane's share of one processor: its tasks, the edges into it and out of it, and its
+ * time.
  *
- * Time is kept per stage, not per task: the watermark that goes out is the smallest of the stage's tasks
- * and travels once per neighbour; the one that comes in is the smallest over the inlinks and is
- * handed to every task as an entry of its inbox. That is exact: whatever arrived before the entry
- * lies before it, whatever arrives later is not older.
+ * Time is kept per stage, not per task: the watermark that goes out is the smallest of the stage's
+ * tasks and travels once per neighbour; the one that comes in is the smallest over the inlinks and
+ * is handed to every task as an entry of its inbox. That is exact: whatever arrived before the
+ * entry lies before it, whatever arrives later is not older.
  *
  *   inlink.watermark ──min over active──▶ stage.in_ns ──inbox──▶ task.watermark_ns
  *          ──on_watermark──▶ task.out_ns ──min over active──▶ stage.out_ns ──▶ WATERMARK elements
  *
  * Idle inlinks leave the minimum; when all are idle the stage is, and says so downstream. Nothing
- * ever goes back. An inlink has ended when the sending lane has no running task of that processor; a task
- * has ended input when all inlinks of its stage have.
+ * ever goes back. An inlink has ended when the sending lane has no running task of that processor;
+ * a task has ended input when all inlinks of its stage have.
  *
  * Thread: the lane's.
  */

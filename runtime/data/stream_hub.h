@@ -1,6 +1,6 @@
 /*
- * stream_hub.h: the connections of one lane's thread to lanes of other processes: who they are and to
- * which neighbour they belong.
+ * stream_hub.h: the connections of one lane's thread to lanes of other processes: who they are and
+ * to which neighbour they belong.
  *
  * Of two lanes the one with the lower number dials; a lane that is dialled before it knows its job
  * keeps the proven connection until it does. Both prove the application's token and are refused

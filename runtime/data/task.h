@@ -1,13 +1,13 @@
 /*
  * task.h: one parallel instance of a processor, and the calls into its code.
  *
- *   OPENING ──open──▶ OPEN ──start──▶ RUNNING ──on_end──▶ ENDED ──close──▶ CLOSED
- *                       │                │ FAIL
- *                       └────stop────────┴──▶ FAILED ──close──▶ CLOSED
+ *   NEW ──open──▶ OPEN ──start──▶ RUNNING ──the end──▶ ENDED ──close──▶ CLOSED
+ *    │             │                 │ └─────FAIL────▶ FAILED ──close──▶ CLOSED
+ *    └──refused────┴──────stop───────┴──────────────────────────close──▶ CLOSED
  *
  * A RUNNING task is in one of three places: in lane.runnable, in stage.blocked (it has something to
- * do but an output has no credit), or nowhere (nothing to do, or it answered GP_AGAIN). task_ready()
- * is called whenever there may be something to do; task_run() does a slice of it.
+ * do but an output has no credit), or nowhere (nothing to do, or it answered GP_AGAIN).
+ * task_ready() is called whenever there may be something to do; task_run() does a slice of it.
  *
  * What a slice does, in this order: finish a callback that answered GP_YIELD; due timers; then the
  * inbox from its head; sources poll. Around every call the lane's crash note names plugin,
@@ -134,7 +134,8 @@ void task_end(struct task *t);
 /* Notes why, for the control thread; the first failure of a lane is kept. */
 void task_report_failure(struct task *t, const char *function, const char *text);
 
-/* Ends the task for good: told to the control thread, its rows dropped. function names the callback. */
+/* Ends the task for good: told to the control thread, its rows dropped. function names the
+ * callback. */
 void task_fail(struct task *t, const char *function, const char *text);
 
 static inline struct task *task_of_api(const struct gp_task *api)

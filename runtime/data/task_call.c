@@ -1,9 +1,9 @@
 /*
  * task_call.c: what a task does next, and the calls into its code.
  *
- * Every call stands between note_enter and note_leave, so that a crash or a stuck call names plugin,
- * processor, task and function. Whatever a callback answers is checked: an answer that the ABI does
- * not know fails the task, not the lane.
+ * Every call stands between note_enter and note_leave, so that a crash or a stuck call names
+ * plugin, processor, task and function. Whatever a callback answers is checked: an answer that the
+ * ABI does not know fails the task, not the lane.
  */
 #include "data/task_call.h"
 
@@ -31,8 +31,8 @@ static inline void note_leave(struct task *t)
     t->stage->lane->note->function = NULL;
 }
 
-/* After a callback that may emit. What emit refused is lost, so whoever did not pass it on fails for
- * it all the same. */
+/* After a callback that may emit. What emit refused is lost, so whoever did not pass it on fails
+ * for it all the same. */
 static inline int32_t settled(struct task *t, int32_t rc)
 {
     note_leave(t);
@@ -262,8 +262,9 @@ static enum step call_timer(struct task *t, int64_t *budget)
     return after_yielding(t, rc, TASK_PENDING_TIMER, "on_timer");
 }
 
-/* The watermark at the head of the inbox: first the event timers it makes due, then on_watermark, then it is
- * passed on. Each may have to wait for credit in between, so each is a step. */
+/* The watermark at the head of the inbox: first the event timers it makes due, then
+ * on_watermark, then it is passed on. Each may have to wait for credit in between, so each is a
+ * step. */
 static enum step step_watermark(struct task *t, int64_t *budget)
 {
     struct stage *s = t->stage;
@@ -346,7 +347,8 @@ static enum step step_poll(struct task *t, int64_t *budget)
     note_activity(t, rc);
     switch (rc) {
     case GP_MORE:
-        /* Emitting is the work of a source; stopped early by its outputs, it has nothing else to do. */
+        /* Emitting is the work of a source; stopped early by its outputs, it has nothing else to
+         * do. */
         return STEP_LATER;
     case GP_IDLE:
         t->polling = false;

@@ -1,6 +1,6 @@
 /*
- * timers.c: see timers.h. Binary heaps of (time, id); a map from id to heap position makes moving and
- * cancelling cheap. Equal times come in the order of their ids, so that a replay is exact.
+ * timers.c: see timers.h. Binary heaps of (time, id); a map from id to heap position makes moving
+ * and cancelling cheap. Equal times come in the order of their ids, so that a replay is exact.
  *
  * Position 0 of a heap is the earliest. The map stores position + 1, for NULL means absent.
  */

@@ -1,9 +1,9 @@
 /*
  * timers.h: the timers of tasks, by processing time and by event time.
  *
- * Each task has a heap per clock, made on first use; the lane keeps the tasks that have processing-time
- * timers in a heap of their earliest, and one timer of the loop for the earliest of all. So a
- * timer costs no system call, and ten thousand of them one.
+ * Each task has a heap per clock, made on first use; the lane keeps the tasks that have
+ * processing-time timers in a heap of their earliest, and one timer of the loop for the earliest of
+ * all. So a timer costs no system call, and ten thousand of them one.
  *
  * Thread: the lane's. Bound: GP_TIMERS_MAX per task.
  */

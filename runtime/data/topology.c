@@ -1,6 +1,6 @@
 /*
- * topology.c: see topology.h. Failures leave nothing behind; the tables are sized by the plan, whose
- * bounds plan_check() has checked.
+ * topology.c: see topology.h. Failures leave nothing behind; the tables are sized by the plan,
+ * whose bounds plan_check() has checked.
  */
 #include "data/topology.h"
 

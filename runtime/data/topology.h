@@ -42,8 +42,8 @@ struct topology {
 
 /*
  * hosts: the executors, ascending by id, with their ordinary lanes; a range may name further lanes
- * (those of blocking tasks). plan is borrowed, placement and hosts are read only here. 0, GP_EINVAL (a
- * task twice or nowhere, an unknown executor), GP_ETOOBIG (LANES_MAX), GP_ENOMEM.
+ * (those of blocking tasks). plan is borrowed, placement and hosts are read only here. 0, GP_EINVAL
+ * (a task twice or nowhere, an unknown executor), GP_ETOOBIG (LANES_MAX), GP_ENOMEM.
  */
 int topology_new(const struct plan *plan, const struct placement *placement,
                  const struct placement_host *hosts, uint32_t host_count,

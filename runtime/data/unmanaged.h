@@ -2,8 +2,8 @@
  * unmanaged.h: messages from task to task outside the stream.
  *
  * They travel in the batches of the same links, so they are in order with each other, but have
- * accounts of their own (per sending lane and receiving task, made on first use) and are refused rather
- * than queued when theirs is exhausted.
+ * accounts of their own (per sending lane and receiving task, made on first use) and are refused
+ * rather than queued when theirs is exhausted.
  *
  * Thread: the lane's.
  */

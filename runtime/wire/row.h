@@ -51,9 +51,9 @@ static inline uint32_t row_size(uint32_t key_len, uint32_t value_len)
 }
 
 /*
- * memcpy for lengths that are mostly short: up to 32 bytes a call to the library costs more than the
- * copy, which is two moves that may overlap; above, its wide stores win. Touches exactly n bytes on
- * both sides.
+ * memcpy for lengths that are mostly short: up to 32 bytes a call to the library costs more than
+ * the copy, which is two moves that may overlap; above, its wide stores win. Touches exactly n
+ * bytes on both sides.
  */
 static inline void row_copy(uint8_t *to, const void *from, size_t n)
 {

@@ -3,9 +3,9 @@
  *
  *     bench_data split|sym|local|hash|chain|tcp|tcp-sym|unix|unix-sym [million rows] [value bytes]
  *
- * split: source on lane 0, sink on lane 1; sym: both on both lanes, shuffle; local: one lane; hash: keyed
- * source and sink on two lanes, symmetric; chain: source, pass, sink on one lane. Prints million
- * messages a second and CPU nanoseconds per message, both sides together. Not a test: for
+ * split: source on lane 0, sink on lane 1; sym: both on both lanes, shuffle; local: one lane; hash:
+ * keyed source and sink on two lanes, symmetric; chain: source, pass, sink on one lane. Prints
+ * million messages a second and CPU nanoseconds per message, both sides together. Not a test: for
  * ratios against tests/bench in the same minute, and for perf.
  */
 #include <stdio.h>

@@ -2,9 +2,9 @@
  * rig.h: a job made of test processors, run through the whole data plane in the real world or in
  * a simulated one.
  *
- * A job is a list of processors and edges. Sources emit numbered rows; sinks note what came, from whom
- * and in which order; what was noted is summed up when the tasks close. So a test says what graph,
- * what options, which world, and checks the sums.
+ * A job is a list of processors and edges. Sources emit numbered rows; sinks note what came, from
+ * whom and in which order; what was noted is summed up when the tasks close. So a test says what
+ * graph, what options, which world, and checks the sums.
  */
 #ifndef TESTS_DATA_RIG_H
 #define TESTS_DATA_RIG_H

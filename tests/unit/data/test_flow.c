@@ -1,6 +1,6 @@
 /*
- * Rows through whole jobs: each partitioner, on one lane and on several, in simulated worlds of many
- * seeds and with threads. Every row arrives once, at the right task, in order.
+ * Rows through whole jobs: each partitioner, on one lane and on several, in simulated worlds of
+ * many seeds and with threads. Every row arrives once, at the right task, in order.
  */
 #include <unistd.h>
 

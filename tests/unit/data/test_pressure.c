@@ -1,6 +1,6 @@
 /*
- * Jobs under pressure: tiny windows and batches, slow and stopped consumers, messages of all sizes, thousands of
- * tasks. Nothing is lost, doubled or out of order, and who is not concerned goes on.
+ * Jobs under pressure: tiny windows and batches, slow and stopped consumers, messages of all sizes,
+ * thousands of tasks. Nothing is lost, doubled or out of order, and who is not concerned goes on.
  */
 #include "gp_test.h"
 #include "rig.h"

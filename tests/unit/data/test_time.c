@@ -1,5 +1,6 @@
 /*
- * Watermarks through jobs: they follow the slowest source, leave silent ones out, and never go back.
+ * Watermarks through jobs: they follow the slowest source, leave silent ones out, and never go
+ * back.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /*
- * Messages from task to task outside the stream: each arrives once, and a receiver that does not keep up is
- * not sent more than its window.
+ * Messages from task to task outside the stream: each arrives once, and a receiver that does not
+ * keep up is not sent more than its window.
  */
 #include <stdlib.h>
 
