@@ -264,13 +264,15 @@ static void pump(struct lane *lane)
 
 enum runner_state lane_turn(struct lane *lane)
 {
+    int64_t now_ns = loop_now_ns(lane->loop);
     bool more_large;
-    bool idle;
 
     if (atomic_load_explicit(&lane->sleeping, memory_order_relaxed) != SLEEP_AWAKE) {
         atomic_store_explicit(&lane->sleeping, SLEEP_AWAKE, memory_order_relaxed);
     }
-    lane->now_ns = loop_now_ns(lane->loop);
+    lane->turn_ns = now_ns - lane->now_ns;
+    lane->now_ns = now_ns;
+    lane->worked = false;
     counter_add(&lane->stats.turns, 1);
     if (obey(lane) == RUNNER_DONE) {
         return RUNNER_DONE;
@@ -282,13 +284,14 @@ enum runner_state lane_turn(struct lane *lane)
     more_large = !list_is_empty(&lane->large_out) && large_pump(lane);
     settle(lane);
     end_pool_waits(lane);
-    idle = !has_work(lane) && !more_large;
-    flush_partial(lane, idle);
+    lane->resting = !has_work(lane) && !more_large;
+    /* A source may be asked again and again and have nothing: no reason to hold a batch back. */
+    flush_partial(lane, lane->resting || !lane->worked);
     pump(lane);
-    if (idle) {
+    if (lane->resting) {
         arm_linger(lane);
     }
-    return idle ? RUNNER_IDLE : RUNNER_MORE;
+    return lane->resting ? RUNNER_IDLE : RUNNER_MORE;
 }
 
 /* What stopped a batch from going is no longer so. */

@@ -161,6 +161,9 @@ struct lane {
     uint32_t index;     /* number in the topology */
     struct loop *loop;  /* NULL before the thread runs */
     int64_t now_ns;     /* of this turn */
+    int64_t turn_ns;    /* what the turn before took, the poll of the loop included */
+    bool worked;        /* in this turn a task consumed or emitted something */
+    bool resting;       /* this turn ends with nothing to do */
     uint32_t small_max; /* bytes of key and value that surely fit a batch */
 
     struct list runnable;

@@ -192,6 +192,7 @@ static enum step step_rows(struct task *t, int64_t *budget)
     }
     if (consumed > 0) {
         consume(t, views, consumed);
+        s->lane->worked = true;
         counter_add(&s->in_rows, consumed);
         *budget -= consumed;
     }
@@ -214,6 +215,7 @@ static enum step step_message(struct task *t, int64_t *budget)
     }
     inbox_owe(t, e->link, size);
     inbox_pop(t);
+    s->lane->worked = true;
     *budget -= 1;
     switch (rc) {
     case GP_OK:
@@ -317,6 +319,7 @@ static void note_activity(struct task *t, int32_t rc)
 {
     struct lane *lane = t->stage->lane;
 
+    lane->worked |= t->emitted;
     /* Since the last poll: timers and messages may have emitted, too. */
     if (t->emitted || rc == GP_MORE) {
         t->emitted = false;
