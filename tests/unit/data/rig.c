@@ -109,6 +109,21 @@ static int32_t source_poll(void *user, struct gp_out *out, uint32_t budget)
     return self->done == about->rows ? GP_END : GP_MORE;
 }
 
+/* The filler of source_poll(), which repeats after 256 bytes. */
+static bool has_pattern(const uint8_t *value, uint32_t len)
+{
+    const uint32_t period = 256;
+
+    for (uint32_t i = ROW_HEAD_BYTES; i < len && i < ROW_HEAD_BYTES + period; i++) {
+        if (value[i] != (uint8_t)(i * 7)) {
+            return false;
+        }
+    }
+    return len <= ROW_HEAD_BYTES + period ||
+           memcmp(value + ROW_HEAD_BYTES, value + ROW_HEAD_BYTES + period,
+                  len - ROW_HEAD_BYTES - period) == 0;
+}
+
 static void check_row(struct self *self, const struct gp_row *row)
 {
     struct rig_processor *about = self->about;
@@ -124,11 +139,8 @@ static void check_row(struct self *self, const struct gp_row *row)
     if ((row->flags & GP_ROW_KEYED) && (row->key_len != 4 || memcmp(row->key, &key, 4) != 0)) {
         atomic_fetch_add(&about->misrouted, 1);
     }
-    for (uint32_t i = ROW_HEAD_BYTES; i < row->value_len; i++) {
-        if (value[i] != (uint8_t)(i * 7)) {
-            atomic_fetch_add(&about->misrouted, 1);
-            break;
-        }
+    if (!has_pattern(value, row->value_len)) {
+        atomic_fetch_add(&about->misrouted, 1);
     }
     slot = (source * 64 + key % 64) % SOURCES_SEEN;
     if (self->last[slot] > number) {
