@@ -13,6 +13,8 @@
 #include "data/task.h"
 #include "data/timers.h"
 
+#define COMPACT_INTERVAL_NS (5 * 1000 * 1000)
+
 static void set_phase(struct lane *lane, enum lane_phase phase)
 {
     atomic_store_explicit(&lane->phase, (uint32_t)phase, memory_order_release);
@@ -203,7 +205,7 @@ static void settle(struct lane *lane)
 static bool has_work(const struct lane *lane)
 {
     return !list_is_empty(&lane->runnable) || !list_is_empty(&lane->in_changed) ||
-           !list_is_empty(&lane->out_changed);
+           !list_is_empty(&lane->out_changed) || lane->large_granted;
 }
 
 /*
@@ -243,12 +245,24 @@ static void arm_linger(struct lane *lane)
 {
     if (lane->holds_partial || lane->large_waits) {
         timer_start(lane->linger_timer, lane->options->linger_ns);
+    } else if (lane->thin_parcels > 0) {
+        timer_start(lane->linger_timer, COMPACT_INTERVAL_NS);
     }
 }
 
 static void on_linger(void *user)
 {
     (void)user; /* the turn that follows looks at everything */
+}
+
+/* Batches that tasks hold which do not run go home, now and then. */
+static void compact(struct lane *lane, bool idle)
+{
+    if (lane->thin_parcels > (idle ? 0 : THIN_MAX) &&
+        lane->now_ns - lane->compacted_ns >= COMPACT_INTERVAL_NS) {
+        lane->compacted_ns = lane->now_ns;
+        inbox_compact(lane);
+    }
 }
 
 static void pump(struct lane *lane)
@@ -283,6 +297,7 @@ enum runner_state lane_turn(struct lane *lane)
     run_tasks(lane);
     more_large = !list_is_empty(&lane->large_out) && large_pump(lane);
     settle(lane);
+    compact(lane, !has_work(lane));
     end_pool_waits(lane);
     lane->resting = !has_work(lane) && !more_large;
     /* A source may be asked again and again and have nothing: no reason to hold a batch back. */

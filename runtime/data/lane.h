@@ -194,6 +194,8 @@ struct lane {
     uint32_t *sort_locals;  /* [BATCH_ROWS_MAX] */
     uint16_t *sort_offsets; /* [BATCH_ROWS_MAX] */
     uint32_t held_batches;  /* foreign batches that inboxes hold */
+    uint32_t thin_parcels;  /* those of which little is left to read */
+    int64_t compacted_ns;   /* when they were last copied out */
     uint8_t *reserve_buf;
     uint32_t reserve_cap;
 
@@ -202,6 +204,7 @@ struct lane {
     struct list large_out; /* large messages to be sent, see large.h */
     uint64_t large_bytes;
     bool large_waits;    /* for a neighbour to return batches */
+    bool large_granted;  /* since it was last looked at, maybe by this lane itself */
     int32_t **unmanaged; /* [processor]: accounts, see unmanaged.h */
     uint32_t tasks_total;
     uint32_t tasks_closed;  /* ended or failed */

@@ -39,6 +39,7 @@ struct large_out {
 static int32_t refuse(struct task *t, const char *text)
 {
     t->api.service->fail(&t->api, gp_str_of(text));
+    t->refused = true;
     return GP_FAIL;
 }
 
@@ -244,6 +245,7 @@ int large_on_grant(struct lane *lane, const struct neighbour *from, uint32_t edg
         return GP_EPROTO;
     }
     out->state = LARGE_SENDING;
+    lane->large_granted = true;
     return 0;
 }
 
@@ -293,6 +295,7 @@ bool large_pump(struct lane *lane)
     bool more = false;
 
     lane->large_waits = false;
+    lane->large_granted = false;
     LIST_FOREACH_SAFE(node, &lane->large_out)
     {
         struct large_out *out = LIST_ENTRY(node, struct large_out, node);

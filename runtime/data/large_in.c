@@ -62,13 +62,14 @@ static void tell_grant(struct inlink *link, uint32_t local, uint32_t bytes)
     }
 }
 
-/* Those that asked first are served first. */
+/* Those that asked first are served first; one that is larger than all the room, when nobody else has any. */
 static void serve(struct stage *s)
 {
     while (!list_is_empty(&s->large_waiting)) {
         struct large_wait *w = LIST_ENTRY(list_first(&s->large_waiting), struct large_wait, node);
 
-        if (s->large_reserved + w->bytes > s->lane->options->large_budget_bytes) {
+        if (s->large_reserved > 0 &&
+            s->large_reserved + w->bytes > s->lane->options->large_budget_bytes) {
             return;
         }
         s->large_reserved += w->bytes;

@@ -74,10 +74,13 @@ bool neighbour_ring_pump(struct neighbour *p)
     struct news news = {false, false};
     bool all = push_returns(p, &news) && (p->credit_count == 0 || push_credits(p, &news)) &&
                push_data(p, &news);
+    bool published = ring_publish(p->to);
 
-    if (ring_publish(p->to)) {
-        /* In a full ring data may stand behind credit that alone wakes nobody. */
-        lane_wake(p->other, news.data || !all ? SLEEP_DATA : SLEEP_ANY);
+    if (!all) {
+        lane_wake(p->other,
+                  SLEEP_DATA); /* full of what alone wakes nobody: data may stand behind */
+    } else if (published) {
+        lane_wake(p->other, news.data ? SLEEP_DATA : SLEEP_ANY);
     }
     return all;
 }

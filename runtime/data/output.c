@@ -158,6 +158,9 @@ static RARE int32_t begin_to_task(struct task *t, struct output *o, struct neigh
     }
     if (!output_is_open(o, p, f->size)) {
         rc = begin(t, o, p, single ? dst : BATCH_DST_ROWS, f->size);
+        if (UNLIKELY(e->large_count > 0)) {
+            o->token = OUTPUT_STALE; /* the next row may be for a task that one waits for */
+        }
     }
     if (rc == GP_OK && !single && e->credit[dst] <= (int32_t)f->size) {
         rc = overdraw(t, f->size);
