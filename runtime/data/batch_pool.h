@@ -35,9 +35,12 @@ struct neighbour;
 struct parcel {
     uint32_t refs;
     uint32_t live_bytes;         /* of rows not consumed yet */
-    struct neighbour *neighbour; /* where they came from; NULL for bytes copied out */
+    uint32_t held_bytes;         /* of memory that is kept for them */
+    bool thin;                   /* little of it is live: counted in lane.thin_parcels */
+    struct neighbour *neighbour; /* where they came from */
     struct batch *batch;         /* to be given back; NULL for streams and copies */
     void *rbuf;                  /* the read buffer they lie in, for streams */
+    void *copy;                  /* the bytes themselves, when copied out; to be freed */
     struct index_block *index;
     struct parcel *next; /* in a free list */
 };

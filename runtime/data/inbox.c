@@ -110,7 +110,11 @@ static void release(struct lane *lane, struct parcel *parcel)
     struct batch *b = parcel->batch;
 
     free_index(lane, parcel);
-    if (!b) {
+    lane->thin_parcels -= parcel->thin;
+    if (parcel->copy) {
+        free(parcel->copy);
+        parcel_free(lane, parcel);
+    } else if (!b) {
         neighbour_stream_release(lane, parcel);
     } else if (parcel->neighbour->kind == NEIGHBOUR_LOCAL) {
         parcel->neighbour->in_flight--;
@@ -118,6 +122,15 @@ static void release(struct lane *lane, struct parcel *parcel)
     } else {
         lane->held_batches--;
         neighbour_add_return(parcel->neighbour, b);
+    }
+}
+
+void parcel_used(struct lane *lane, struct parcel *parcel, uint32_t bytes)
+{
+    parcel->live_bytes -= bytes;
+    if (!parcel->thin && parcel->live_bytes < parcel->held_bytes / 2) {
+        parcel->thin = true;
+        lane->thin_parcels++;
     }
 }
 
@@ -301,6 +314,7 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
         e->u.index += n;
         e->rows -= n;
         inbox_owe(t, e->link, bytes);
+        parcel_used(t->stage->lane, e->parcel, bytes);
         return e->rows == 0;
     }
     const uint8_t *last = row_of_view(&views[n - 1]);
@@ -309,6 +323,7 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
     bytes = (uint32_t)(next - e->at);
     e->at = next;
     inbox_owe(t, e->link, bytes);
+    parcel_used(t->stage->lane, e->parcel, bytes);
     return e->at == e->u.end;
 }
 
@@ -327,8 +342,7 @@ void inbox_consume(struct task *t, const struct gp_row *views, uint32_t n)
     }
 }
 
-/* The bytes of rows of an entry that will not be read. */
-static uint32_t unread_bytes(const struct entry *e)
+uint32_t inbox_unread_bytes(const struct entry *e)
 {
     uint32_t bytes = 0;
 
@@ -353,7 +367,12 @@ void inbox_clear(struct task *t)
         struct entry *e = t->in_head;
 
         if (e->kind <= ENTRY_LARGE) {
-            inbox_owe(t, e->link, unread_bytes(e));
+            uint32_t bytes = inbox_unread_bytes(e);
+
+            inbox_owe(t, e->link, bytes);
+            if (e->parcel) {
+                parcel_used(t->stage->lane, e->parcel, bytes);
+            }
         }
         inbox_pop(t);
     }

@@ -13,8 +13,9 @@
  * Consuming gives credit back, in bytes of rows, once half a window is owed: not before, for a
  * message per row would cost more than the row.
  *
- * A batch of which little is left is copied out (inbox_compact) so that a task that stopped holds
- * its own rows and not 64 KiB for each of them.
+ * Rows of tasks that do not run hold up the batches they came in. What is left of a batch that is
+ * mostly done is therefore copied out (inbox_compact.c), so that a task that stopped holds about as
+ * much memory as it has rows, and not 64 KiB for each of them.
  *
  * Thread: the lane's.
  */
@@ -110,6 +111,12 @@ void inbox_pop(struct task *t);
 /* Drops everything. */
 void inbox_clear(struct task *t);
 
+/* So many bytes of the rows that lie in it are done, or are no longer read there. */
+void parcel_used(struct lane *lane, struct parcel *parcel, uint32_t bytes);
+
+/* Copies what tasks that do not run hold in batches that are mostly done. Not while views are out. */
+void inbox_compact(struct lane *lane);
+
 /* One reader less. */
 void parcel_unref(struct lane *lane, struct parcel *parcel);
 
@@ -117,6 +124,7 @@ struct parcel *parcel_new(struct lane *lane);
 void parcel_free(struct lane *lane, struct parcel *parcel);
 
 /* For inbox_accept.c and the like. */
+uint32_t inbox_unread_bytes(const struct entry *e); /* of the rows of an entry */
 struct entry *inbox_new_entry(struct lane *lane);
 void inbox_push(struct task *t, struct entry *e);
 void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes);

@@ -52,6 +52,7 @@ static void deliver_range(struct lane *lane, struct parcel *parcel, struct inlin
     entry = new_entry(lane, parcel, link, e, ENTRY_RANGE);
     entry->at = e->body;
     entry->u.end = e->body + e->bytes;
+    parcel->live_bytes += e->bytes;
     inbox_push(t, entry);
     task_ready(t);
 }
@@ -143,6 +144,7 @@ static int deliver_rows(struct lane *lane, struct parcel *parcel, struct inlink 
     int rows = count_rows(lane, link->stage, e, base, &touched);
 
     if (LIKELY(rows > 0)) {
+        parcel->live_bytes += e->bytes;
         deliver_sorted(lane, parcel, link, e, base, touched, (uint32_t)rows);
     }
     for (uint32_t i = 0; i < touched; i++) {
@@ -214,6 +216,7 @@ static int accept_messages(struct lane *lane, struct parcel *parcel, const struc
 
             entry->at = at;
             entry->rows = 1;
+            parcel->live_bytes += size;
             inbox_push(t, entry);
             task_ready(t);
         } else {
@@ -291,6 +294,7 @@ int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *b
     int rc = len > BATCH_BODY_SIZE ? GP_EPROTO : 0;
 
     parcel->refs = 1;
+    parcel->held_bytes = parcel->batch ? BATCH_BLOCK_SIZE : (uint32_t)len;
     counter_add(&lane->stats.batches_in, 1);
     while (rc == 0) {
         rc = batch_next(&cursor, &e);
@@ -299,6 +303,7 @@ int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *b
         }
         rc = accept_element(lane, parcel, &e, body);
     }
+    parcel_used(lane, parcel, 0);
     parcel_unref(lane, parcel);
     return rc;
 }

@@ -11,6 +11,7 @@
 #define COUNTERS_MAX     32u  /* user counters of one processor */
 #define RING_SLOTS       256u /* what does not fit waits in the neighbour's queue */
 #define BATCHES_HELD_MAX 4u   /* partial batches a busy neighbour is sent before it returns one */
+#define THIN_MAX         8u   /* batches mostly done that a busy lane leaves as they are */
 #define TASKS_PER_TURN   256u /* runnable tasks that get their slice in one turn */
 
 #endif

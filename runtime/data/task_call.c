@@ -214,6 +214,7 @@ static enum step step_message(struct task *t, int64_t *budget)
         rc = settled(t, rc);
     }
     inbox_owe(t, e->link, size);
+    parcel_used(s->lane, e->parcel, size);
     inbox_pop(t);
     s->lane->worked = true;
     *budget -= 1;

@@ -656,9 +656,14 @@ bool rig_run_real(struct rig *rig)
     return done;
 }
 
-void rig_pass_time(struct rig *rig, int64_t duration_ns)
+void rig_wake_all(struct rig *rig)
 {
-    GP_CHECK_EQ(sim_run_for(rig->sim, duration_ns, NULL), 0);
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < rig->executors * rig->lanes; i++) {
+            lane_wake(rig_lane(rig, i / rig->lanes, i % rig->lanes), SLEEP_DATA);
+        }
+        GP_CHECK_EQ(sim_run_for(rig->sim, INT64_C(100000000), NULL), 0);
+    }
 }
 
 struct lane *rig_lane(const struct rig *rig, uint32_t executor, uint32_t lane)

@@ -135,8 +135,9 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed);
 /* The same with threads. */
 bool rig_run_real(struct rig *rig);
 
-/* Simulated, inside before_stop: lets time pass. */
-void rig_pass_time(struct rig *rig, int64_t duration_ns);
+/* Simulated, inside before_stop: lets every lane look at what lies in its rings, which a sleeping
+ * one does not do for credit and batches that nobody waits for. */
+void rig_wake_all(struct rig *rig);
 
 /* A lane of an executor, both from 0. Its insides may be looked at in a simulated world only. */
 struct lane *rig_lane(const struct rig *rig, uint32_t executor, uint32_t lane);

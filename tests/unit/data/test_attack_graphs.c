@@ -12,10 +12,33 @@ static uint64_t from_env(const char *name, uint64_t fallback)
     return text ? strtoull(text, NULL, 10) : fallback;
 }
 
+/* What must have happened over many seeds, or they prove less than they seem to. */
+struct happened {
+    uint64_t yields;
+    uint64_t waits;
+    uint64_t rejects;
+    uint64_t delayed;
+    uint64_t large;
+    uint64_t blocked;
+    uint64_t full;
+};
+
+static void add_up(struct happened *h, const struct trial *t)
+{
+    h->yields += t->yields;
+    h->waits += t->waits;
+    h->rejects += t->rejects;
+    h->delayed += t->delayed;
+    h->large += counter_get(&t->rig.seen.large);
+    h->blocked += counter_get(&t->rig.seen.blocked);
+    h->full += counter_get(&t->rig.seen.batches_full);
+}
+
 static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
                       const struct trial_world *world)
 {
     struct trial *t = malloc(sizeof(*t));
+    struct happened h = {0};
     uint32_t failed = 0;
 
     first = from_env("GP_TRIAL_FIRST", first);
@@ -23,6 +46,7 @@ static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
     for (uint64_t seed = first; seed < first + seeds && failed < 3; seed++) {
         const char *wrong = trial_run(t, seed, world);
 
+        add_up(&h, t);
         if (wrong) {
             failed++;
             fprintf(stderr,
@@ -32,6 +56,10 @@ static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
         }
     }
     GP_CHECK_EQ(failed, 0);
+    if (seeds >= 100) {
+        GP_CHECK(h.yields > 0 && h.waits > 0 && h.rejects > 0 && h.delayed > 0);
+        GP_CHECK(h.large > 0 && h.blocked > 0 && h.full > 0);
+    }
     free(t);
 }
 

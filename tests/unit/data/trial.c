@@ -50,6 +50,7 @@ static void draw_options(struct rng *rng, const struct trial_world *world, struc
     o->linger_ns = PICK(rng, 0, 50000, 1000000);
     o->pool_warm_bytes = PICK(rng, 0, 3u << 20);
     o->pool_max_bytes = PICK(rng, 1u << 20, 2u << 20, 128u << 20);
+    o->large_budget_bytes = PICK(rng, 1024, 100000, 2u << 20, 32u << 20);
 }
 
 static bool has_edge(const struct rig *rig, const struct rig_edge *edge)
@@ -109,6 +110,8 @@ static void draw_processor(struct rng *rng, struct trial *t, uint32_t p, bool is
     tp->idle_every = PICK(rng, 0, 2, 20);
     tp->moody = PICK(rng, 0, 2, 10, 200);
     tp->hashed = rng_below(rng, 2) == 0;
+    tp->large_every = PICK(rng, 0, 0, 0, 3, 30);
+    tp->large_bytes = PICK(rng, 2000, 10000, 70000, 300000, 1500000);
     if (!is_source) {
         tp->consume_max = PICK(rng, 0, 0, 0, 1, 3);
         tp->reject_every = PICK(rng, 0, 0, 2, 50);
@@ -139,6 +142,9 @@ static void draw_rows(struct rng *rng, struct trial *t, uint32_t sources, uint32
     }
     for (uint32_t p = 0; p < sources; p++) {
         bytes += t->processors[p].value_max / 2 + 60;
+        if (t->processors[p].large_every > 0) {
+            bytes += t->processors[p].large_bytes / t->processors[p].large_every;
+        }
     }
     /* Long values count for more. */
     due = (due + 1000) * (1 + bytes / sources / 2000);
@@ -265,11 +271,13 @@ static void describe(const struct trial *t)
         const struct trial_processor *tp = &t->processors[p];
 
         fprintf(stderr,
-                "  p%u x %u: rows %u/%u, value +%u, idle %u, moody %u, consume %u, reject %u, "
+                "  p%u x %u: rows %u/%u, value +%u, large %u each %u, idle %u, moody %u, consume "
+                "%u, reject %u, "
                 "end %u%s, copies %u %u %u\n",
-                p, tp->parallelism, tp->rows, tp->rows_per_poll, tp->value_max, tp->idle_every,
-                tp->moody, tp->consume_max, tp->reject_every, tp->end_rows,
-                tp->delays ? ", delays" : "", tp->copies[0], tp->copies[1], tp->copies[2]);
+                p, tp->parallelism, tp->rows, tp->rows_per_poll, tp->value_max, tp->large_bytes,
+                tp->large_every, tp->idle_every, tp->moody, tp->consume_max, tp->reject_every,
+                tp->end_rows, tp->delays ? ", delays" : "", tp->copies[0], tp->copies[1],
+                tp->copies[2]);
     }
     for (uint32_t e = 0; e < rig->edge_count; e++) {
         fprintf(stderr, "  p%u.%u -> p%u.%u %s: %llu of %llu rows\n", rig->edges[e].from,
@@ -288,6 +296,7 @@ const char *trial_run(struct trial *t, uint64_t seed, const struct trial_world *
     draw_job(t, world);
     t->rig.user = t;
     t->rig.before_stop = trial_check_balance;
+    t->rig.patience_ns = INT64_C(300000000000);
     if (getenv("RIG_VERBOSE")) {
         describe(t);
     }

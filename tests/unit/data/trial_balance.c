@@ -40,6 +40,9 @@ static void check_lane(struct rig *rig, const struct lane *lane)
         trial_broke(rig->user, "lane %u: %u of %u batches are at home, %u of others are held",
                     lane->index, lane->pool.free_count, lane->pool.count, lane->held_batches);
     }
+    if (!list_is_empty(&lane->large_out) || lane->large_bytes != 0) {
+        trial_broke(rig->user, "lane %u: large messages are still to be sent", lane->index);
+    }
     if (!list_is_empty(&lane->runnable) || lane->blocked_count != 0) {
         trial_broke(rig->user, "lane %u: tasks are still waiting", lane->index);
     }
@@ -50,6 +53,9 @@ static void check_lane(struct rig *rig, const struct lane *lane)
             if (s->tasks[i].in_head || s->tasks[i].state != TASK_CLOSED) {
                 trial_broke(rig->user, "processor %u task %u holds something", p, i);
             }
+        }
+        if (s && s->large_reserved > 0) {
+            trial_broke(rig->user, "processor %u reserves room for nobody", p);
         }
         if (s && counter_get(&s->late) > 0) {
             trial_broke(rig->user, "processor %u counts late rows", p);
@@ -115,13 +121,7 @@ void trial_check_balance(struct rig *rig)
         }
         return;
     }
-    /* A sleeping lane leaves credit in its rings until it has a reason to look. */
-    for (int round = 0; round < 3; round++) {
-        for (uint32_t i = 0; i < rig->executors * rig->lanes; i++) {
-            lane_wake(lane_of(rig, i), SLEEP_DATA);
-        }
-        rig_pass_time(rig, INT64_C(100000000));
-    }
+    rig_wake_all(rig);
     for (uint32_t i = 0; i < rig->executors * rig->lanes; i++) {
         check_lane(rig, lane_of(rig, i));
     }
