@@ -128,7 +128,9 @@ class BadPlugin(BadJob):
 
     def test_build_fails_with_a_reason(self):
         submit = [self.plugin("bad_graph"), "--set", "mistakes=own"]
-        self.fails("the parameter 'colour' is missing", submit=submit)
+        described = self.fails("the parameter 'colour' is missing", submit=submit)
+        self.assertIn("the parameter 'colour' is missing",
+                      self.ok(self.cluster.gpctl("logs", str(described["application"]["id"]))).out)
         self.assert_refused(self.gpctl("run", *submit), harness.JOB_FAILED, "the parameter 'colour' is missing")
 
     def test_build_fails_without_a_word(self):

@@ -83,6 +83,8 @@ static void apps_end_with(struct master *m, uint32_t id, uint32_t state, const c
     }
     workers_release_app(&m->workers, id);
     if (place) {
+        app->last_worker = place->worker;
+        app->last_pid = place->pid;
         place_free(place);
     }
     if (apply(m, &command, &app, NULL) < 0) {

@@ -32,6 +32,9 @@ struct app {
     char *error;        /* "" unless it failed */
     uint32_t executors;
     uint32_t tasks;
+    /* Where its appmaster ended, for its log; the master's own, no command sets it. */
+    uint32_t last_worker;
+    int64_t last_pid;
 };
 
 struct registry {
