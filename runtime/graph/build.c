@@ -321,6 +321,18 @@ static void apply_config(struct build *b)
     }
 }
 
+static bool has_input(const struct plan *plan, uint32_t processor)
+{
+    for (uint32_t i = 0; i < plan->edge_count; i++) {
+        if (plan->edges[i].to == processor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a plugin that could not be had the best is assumed, so that what is reported is no more than
+ * what is wrong. */
 static void resolve_processors(struct build *b, const struct build_plugin *plugins)
 {
     for (uint32_t i = 0; i < b->plan->processor_count; i++) {
@@ -333,6 +345,8 @@ static void resolve_processors(struct build *b, const struct build_plugin *plugi
         } else if (catalog) {
             mistakes_add(&b->mistakes, "processor '%s': plugin '%s' has no processor '%s'", p->name,
                          plugins[p->plugin].name, p->type);
+        } else {
+            p->is_source = !has_input(b->plan, i);
         }
     }
 }

@@ -142,8 +142,8 @@ class BadPlugin(BadJob):
         self.assert_refused(self.gpctl("run", *submit), harness.JOB_FAILED, "cycle")
 
     def test_all_mistakes_at_once(self):
-        self.fails("cycle", "first", "third", "magic",
-                   submit=[self.plugin("bad_graph"), "--set", "mistakes=cycle,duplicate,zero,partitioner"])
+        self.fails("cycle", "first", "third", "magic", "nowhere",
+                   submit=[self.plugin("bad_graph"), "--set", "mistakes=cycle,duplicate,zero,partitioner,plugin"])
 
     def test_unknown_plugin_and_type(self):
         self.fails("nowhere", submit=[self.plugin("bad_graph"), "--set", "mistakes=plugin"])

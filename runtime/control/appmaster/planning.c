@@ -96,6 +96,16 @@ static void on_fetched(void *user, struct peer *peer, const struct answer *answe
     }
 }
 
+/* The graph names a plugin that is not there: a mistake among the others. */
+static void go_without(struct appmaster *am, const struct gp_error *why)
+{
+    const struct gp_build *b = build_service(am->build);
+
+    b->service->mistake(b->graph, why->text);
+    am->plugin_count++; /* its place stays empty */
+    resolve_next(am);
+}
+
 static void on_resolved(void *user, struct peer *peer, const struct answer *answer)
 {
     struct appmaster *am = user;
@@ -105,6 +115,10 @@ static void on_resolved(void *user, struct peer *peer, const struct answer *answ
 
     (void)peer;
     if (am->state != AM_RESOLVING) {
+        return;
+    }
+    if (answer->code == GP_ENOENT) {
+        go_without(am, answer->err);
         return;
     }
     if (answer->code < 0) {

@@ -138,6 +138,27 @@ GP_TEST(build, names_what_a_plugin_lacks)
     build_free(b);
 }
 
+/* One mistake, told by the owner: what follows from it is none of its own. */
+GP_TEST(build, assumes_the_best_of_a_plugin_that_could_not_be_had)
+{
+    struct build_plugin plugins[2] = {plans_self, {0}};
+    struct build *b = start(NULL);
+    const struct gp_build *s = build_service(b);
+    struct plan *plan = NULL;
+    struct gp_error err = {0};
+
+    gp_node lines = gp_add_plugin(s, "lines", "nowhere", "source", 1);
+    gp_node map = gp_add(s, "upper", &plans_map, 1);
+    gp_node sink = gp_add_plugin(s, "out", "nowhere", "sink", 1);
+    gp_connect(s, lines, map, GP_SHUFFLE);
+    gp_connect(s, map, sink, GP_SHUFFLE);
+    gp_mistake(s, "no plugin 'nowhere'");
+    GP_REQUIRE_EQ(build_finish(b, plugins, &plan, &err), GP_EINVAL);
+    GP_CHECK(strstr(err.text, "no plugin 'nowhere'"));
+    GP_CHECK(strstr(err.text, "'lines'") == NULL && strstr(err.text, "'out'") == NULL);
+    build_free(b);
+}
+
 GP_TEST(build, refuses_more_than_its_bounds_and_survives)
 {
     struct build *b = start(NULL);
