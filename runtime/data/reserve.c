@@ -65,9 +65,14 @@ static ASIDE void *reserve_aside(struct task *t, uint32_t port, const struct gp_
         memcpy(lane->reserve_buf, m->key, m->key_len); /* the plugin may reuse its key */
     }
     t->reserved_port = port;
-    t->reserved_msg = *m;
+    /* Field by field, and only what is meant, as the plugin has just stored it: see CMakeLists.txt. */
+    t->reserved_msg.size = (uint32_t)sizeof(*m);
+    t->reserved_msg.flags = m->flags;
+    t->reserved_msg.time_ns = m->time_ns;
+    t->reserved_msg.key_hash = m->flags & GP_MSG_HASHED ? m->key_hash : 0;
     t->reserved_msg.key = lane->reserve_buf;
     t->reserved_msg.value = t->reserved;
+    t->reserved_msg.key_len = m->key_len;
     t->reserved_msg.value_len = value_len;
     return t->reserved;
 }
