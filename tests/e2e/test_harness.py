@@ -11,9 +11,9 @@ import system
 DAEMON = """#!/bin/sh
 while [ "$1" != --ready-file ]; do shift; done
 trap 'exit 0' TERM
+%s
 echo '{"master":"127.0.0.1:1"}' > "$2.new"
 mv "$2.new" "$2"
-%s
 while :; do sleep 0.01; done
 """
 
