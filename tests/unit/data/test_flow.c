@@ -173,3 +173,96 @@ GP_TEST(flow, calls_that_block_hold_up_no_other_task)
     check_all_arrived(&rig, 1, 1);
     check_all_arrived(&rig, 2, 1);
 }
+
+/* ---- a source that is asked again and again and mostly has nothing ---- */
+
+#define SELDOM_ROWS  20u
+#define SELDOM_POLLS 2000u /* from one row to the next */
+
+struct seldom {
+    const struct gp_task *task;
+    struct rig_processor *about;
+    uint64_t polls;
+    uint64_t waited_ns; /* the longest way of a row */
+};
+
+static int32_t seldom_open(const struct gp_task *task, void **ret_self)
+{
+    struct seldom *s = calloc(1, sizeof *s);
+
+    if (!s) {
+        return GP_FAIL;
+    }
+    s->task = task;
+    s->about = (struct rig_processor *)(uintptr_t)task->config->host;
+    *ret_self = s;
+    return GP_OK;
+}
+
+static void seldom_close(void *self, uint32_t ended)
+{
+    struct seldom *s = self;
+
+    (void)ended;
+    s->about->most = s->waited_ns;
+    free(s);
+}
+
+static int32_t seldom_poll(void *self, struct gp_out *out, uint32_t budget)
+{
+    struct seldom *s = self;
+
+    (void)budget;
+    if (s->polls++ % SELDOM_POLLS == 0 && gp_emit(out, gp_now_ns(s->task), "x", 1) != GP_OK) {
+        return GP_FAIL;
+    }
+    return s->polls < (uint64_t)SELDOM_ROWS * SELDOM_POLLS ? GP_MORE : GP_END;
+}
+
+static int32_t seldom_process(void *self, uint32_t port, const struct gp_batch *in,
+                              uint32_t *consumed, struct gp_out *out)
+{
+    struct seldom *s = self;
+
+    (void)port;
+    GP_EACH (row, in, consumed, out) {
+        uint64_t waited_ns = (uint64_t)(gp_now_ns(s->task) - row->time_ns);
+
+        s->waited_ns = waited_ns > s->waited_ns ? waited_ns : s->waited_ns;
+        s->about->seen++;
+    }
+    return GP_OK;
+}
+
+/* Its lane is never idle, but has nothing better to do than to hand over what it has. */
+GP_TEST(flow, a_busy_source_does_not_hold_its_rows_back)
+{
+    static const struct gp_processor source = {.size = sizeof source,
+                                               .kind = GP_KIND_PROCESSOR,
+                                               .type = "source",
+                                               .open = seldom_open,
+                                               .poll = seldom_poll,
+                                               .close = seldom_close};
+    static const struct gp_processor sink = {.size = sizeof sink,
+                                             .kind = GP_KIND_PROCESSOR,
+                                             .type = "sink",
+                                             .open = seldom_open,
+                                             .process = seldom_process,
+                                             .close = seldom_close};
+    struct rig rig;
+
+    for (uint32_t executors = 1; executors <= 2; executors++) {
+        rig_begin(&rig);
+        rig.executors = executors;
+        rig.lanes = 3 - executors;
+        rig.same_host = true; /* one clock */
+        rig.options.linger_ns = 1000 * 1000 * 1000;
+        rig_add(&rig,
+                &(struct rig_processor){.name = "source", .table = &source, .parallelism = 1});
+        rig_add(&rig, &(struct rig_processor){.name = "sink", .table = &sink, .parallelism = 1});
+        rig_connect(&rig, 0, 1, PLAN_SHUFFLE);
+        GP_CHECK(rig_run_simulated(&rig, executors));
+        GP_CHECK_EQ(rig.processors[1].seen, SELDOM_ROWS);
+        GP_CHECK(rig.processors[1].most < 10 * 1000 * 1000);
+    }
+}
