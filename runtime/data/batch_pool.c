@@ -99,24 +99,3 @@ void batch_pool_put_far(struct batch_pool *p, struct batch *b)
     p->tail = b;
     p->free_count++;
 }
-
-static void forget(struct batch_pool *p, const struct batch *b)
-{
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (p->all[i] == b) {
-            p->all[i] = p->all[--p->count];
-            return;
-        }
-    }
-    UNREACHABLE();
-}
-
-void batch_pool_trim(struct batch_pool *p, uint32_t keep)
-{
-    while (p->free_count > keep) {
-        struct batch *b = batch_pool_take(p, false);
-
-        forget(p, b);
-        free(b);
-    }
-}

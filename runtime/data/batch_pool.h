@@ -80,9 +80,6 @@ struct batch *batch_pool_take(struct batch_pool *p, bool busy);
 void batch_pool_put_near(struct batch_pool *p, struct batch *b);
 void batch_pool_put_far(struct batch_pool *p, struct batch *b);
 
-/* Frees batches until at most `keep` are free. */
-void batch_pool_trim(struct batch_pool *p, uint32_t keep);
-
 static inline bool batch_pool_is_short(const struct batch_pool *p)
 {
     return p->count - p->free_count >= p->max;

@@ -398,8 +398,3 @@ void appmaster_stop(struct appmaster *am)
         am_move(am, AM_STOPPING);
     }
 }
-
-const char *appmaster_address(const struct appmaster *am)
-{
-    return am->address;
-}

@@ -64,7 +64,4 @@ void appmaster_free(struct appmaster *am);
 /* As app.stop from the master: closes the application in order, then on_done. */
 void appmaster_stop(struct appmaster *am);
 
-/* "host:port" that others reach it by. */
-const char *appmaster_address(const struct appmaster *am);
-
 #endif
