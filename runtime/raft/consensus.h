@@ -1,0 +1,145 @@
+/*
+ * consensus.h: one member of a group that agrees on a sequence of commands: libraft's core over
+ * journal.h and whatever carries messages.
+ *
+ *     UNFORMED ─ form() or join() ─▶ FOLLOWER ◀─▶ CANDIDATE ─▶ LEADER
+ *                                       ▲   └───────◀───────────┘
+ *                                       └─ read again ─ BROKEN ◀─ any, at an error of the disk
+ *
+ * The owner gives every member's bytes to its messenger (`send`) and what arrives to
+ * consensus_receive(); it has proven who sent it. Committed commands come back through `apply`, on
+ * every member, in one order, each exactly once in the life of a process (again from the snapshot
+ * and log after a restart).
+ *
+ * A member whose disk failed withholds what it owes (nothing unstored is ever acknowledged), gives
+ * away the lead and takes no proposals; it reads its disk afresh, in growing intervals, and returns
+ * when that works.
+ *
+ * Time, randomness and disk through port; one loop, one thread. Calls may be made from callbacks,
+ * consensus_close() too. Events logged: consensus.opened, consensus.formed, consensus.role,
+ * consensus.snapshot, consensus.installed, consensus.broken, consensus.mended.
+ */
+#ifndef RAFT_CONSENSUS_H
+#define RAFT_CONSENSUS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "port/port.h"
+
+#define CONSENSUS_MEMBERS_MAX 9u
+#define CONSENSUS_FRAME_MAX   (256u << 10) /* bytes given to send() at once */
+#define CONSENSUS_COMMAND_MAX (1u << 20)   /* bytes of a command */
+#define CONSENSUS_PENDING_MAX 1024u        /* proposals without an answer */
+#define CONSENSUS_ADDRESS_MAX 256u
+
+struct consensus;
+
+enum consensus_role {
+    CONSENSUS_UNFORMED,
+    CONSENSUS_FOLLOWER,
+    CONSENSUS_CANDIDATE,
+    CONSENSUS_LEADER,
+    CONSENSUS_BROKEN,
+};
+
+struct consensus_member {
+    uint64_t id;
+    char address[CONSENSUS_ADDRESS_MAX];
+    bool votes;     /* false: it is catching up */
+    bool is_heard;  /* by a leader, lately */
+    uint64_t match; /* last entry known to be on its disk; known to a leader */
+};
+
+struct consensus_status {
+    enum consensus_role role;
+    uint64_t term;
+    uint64_t leader;    /* id; 0: none is known */
+    uint64_t last;      /* last entry here */
+    uint64_t committed; /* as known here */
+    uint64_t applied;
+};
+
+struct consensus_events {
+    /* Best effort: what cannot go now may be dropped. bytes are borrowed, of CONSENSUS_FRAME_MAX at
+     * most. Not from inside consensus_open(). */
+    void (*send)(void *user, uint64_t member, const char *address, gp_bytes bytes);
+    /* A committed command. It must come out the same on every member. */
+    void (*apply)(void *user, uint64_t index, gp_bytes command);
+    /* Appends all that apply() has made so far. Negative: not now. */
+    int (*snapshot)(void *user, struct buf *out);
+    /* Replaces all of it. Negative: bytes do not hold; the member is broken. */
+    int (*restore)(void *user, gp_bytes bytes);
+    /* Role, term, leader or members changed. */
+    void (*on_change)(void *user);
+};
+
+struct consensus_options {
+    const struct port *port;     /* borrowed, outlives it, as events */
+    const char *folder;          /* of the journal; copied */
+    int64_t election_timeout_ns; /* 0: 300 ms */
+    int64_t heartbeat_ns;        /* 0: a fifth of that */
+    int64_t snapshot_timeout_ns; /* of an install; 0: 5 s */
+    uint32_t snapshot_threshold; /* entries; 0: 1024 */
+    uint32_t snapshot_trailing;  /* 0: 256 */
+    const struct consensus_events *events;
+    void *user;
+};
+
+/* Reads the disk; a formed member then is a follower, and restore() and apply() may have been
+ * called. Errors as journal_open(). */
+int consensus_open(const struct consensus_options *options, struct consensus **ret,
+                   struct gp_error *err);
+
+/* Ends it: no callback comes after return, open proposals end with GP_ECANCELED from inside. NULL is
+ * fine. */
+void consensus_close(struct consensus *c);
+
+/* 0 while unformed. Drawn at random for an empty disk, so that a member whose disk was lost is never
+ * taken for the one it was. */
+uint64_t consensus_id(const struct consensus *c);
+const char *consensus_group(const struct consensus *c);
+
+/*
+ * Begins a group. Each of its members calls this once, with the same arguments: `self` is its own
+ * id, among members. GP_ESTATE: it belongs to a group. With one member it leads at once.
+ */
+int consensus_form(struct consensus *c, const char *group, uint64_t self,
+                   const struct consensus_member *members, uint32_t count, struct gp_error *err);
+
+/* Becomes a member without a vote or a log, which waits for a leader that was told to add it. */
+int consensus_join(struct consensus *c, const char *group, uint64_t self, const char *address,
+                   struct gp_error *err);
+
+/* What arrived from another member; bytes of any content are fine: bad ones are counted and
+ * dropped. */
+void consensus_receive(struct consensus *c, uint64_t from, const char *address, gp_bytes bytes);
+
+/*
+ * How a proposal ended: 0: applied (apply() came before, in the same turn); GP_ENOTLEADER: it will
+ * not be applied; GP_ECANCELED: leadership was lost, it may or may not be; GP_ENOSPC, GP_EIO: the
+ * disk of the leader failed, the same.
+ */
+typedef void (*consensus_fn)(void *user, int code);
+
+/* bytes are copied. fn comes once, from the loop, unless a negative code is returned:
+ * GP_ENOTLEADER, GP_EFULL, GP_ETOOBIG, GP_EIO (broken), GP_ENOMEM. */
+int consensus_propose(struct consensus *c, gp_bytes command, consensus_fn fn, void *user);
+
+/* After fn with 0, all that was committed before this call is applied here: reads are linearizable.
+ * Codes as above. */
+int consensus_barrier(struct consensus *c, consensus_fn fn, void *user);
+
+/* One change at a time (GP_ESTATE). A new member catches up first, then votes. GP_EEXIST,
+ * GP_ENOENT. remove: GP_EINVAL for the last one. */
+int consensus_add(struct consensus *c, uint64_t id, const char *address, consensus_fn fn,
+                  void *user);
+int consensus_remove(struct consensus *c, uint64_t id, consensus_fn fn, void *user);
+
+/* Gives the lead to an up-to-date member (0: any). For an orderly end. */
+int consensus_transfer(struct consensus *c, uint64_t to, consensus_fn fn, void *user);
+
+void consensus_status(const struct consensus *c, struct consensus_status *ret);
+uint32_t consensus_members(const struct consensus *c,
+                           struct consensus_member ret[CONSENSUS_MEMBERS_MAX]);
+
+#endif
