@@ -1,7 +1,8 @@
 /*
- * CRC32C: the processor's instruction where there is one, a table elsewhere.
+ * CRC32C: folding with wide carry-less products where the processor has them, its crc32 instruction
+ * where it has that, a table elsewhere.
  *
- * crc32 on x86 takes 3 cycles but a new one can start each cycle, so one chain over a buffer
+ * Chains. crc32 on x86 takes 3 cycles but a new one can start each cycle, so one chain over a buffer
  * reaches a third of what the processor can do. Long buffers are therefore cut into three
  * stripes of equal length whose checksums run side by side:
  *
@@ -11,11 +12,17 @@
  * of a stripe (Gopal et al., "Fast CRC Computation for iSCSI Polynomial Using CRC32 Instruction",
  * 2011). One carry-less product and one crc32 do such a multiplication.
  *
- * No state: what the processor can do is asked at each call, which reads one word.
+ * Folding. A block of 256 bytes that is followed by n more counts as much as the block times x^(8 n).
+ * So 256 bytes in four registers of 512 bits are multiplied by x^2048, kept short by the polynomial,
+ * and added to the next 256, and so on: what is left at the end is one block with the remainder of
+ * all. A product takes both halves of each 128 bits, the half that comes first being 64 bits farther
+ * from the end. Eight products for 256 bytes: twice as fast as chains.
+ *
+ * No state: what the processor can do is asked at each call, which reads two words.
  */
 #include "base/crc32c.h"
 
-#include <string.h>
+#include <stdbool.h>
 
 #include "base/endian.h"
 
@@ -95,7 +102,7 @@ static uint32_t table_u64(uint32_t crc, uint64_t word)
     return next;
 }
 
-uint32_t crc32c_portable(uint32_t crc, const void *ptr, size_t len)
+static uint32_t by_table(uint32_t crc, const void *ptr, size_t len)
 {
     const uint8_t *at = (const uint8_t *)ptr;
 
@@ -111,8 +118,7 @@ uint32_t crc32c_portable(uint32_t crc, const void *ptr, size_t len)
 
 #if defined(__x86_64__)
 
-#include <nmmintrin.h>
-#include <wmmintrin.h>
+#include <immintrin.h>
 
 #define HARDWARE __attribute__((target("sse4.2,pclmul")))
 
@@ -163,11 +169,8 @@ HARDWARE static uint64_t hardware_triples(uint64_t crc, const struct stripes *st
     return crc;
 }
 
-HARDWARE static uint32_t hardware(uint32_t start, const void *ptr, size_t len)
+HARDWARE static uint64_t hardware(uint64_t crc, const uint8_t *at, size_t len)
 {
-    const uint8_t *at = (const uint8_t *)ptr;
-    uint64_t crc = (uint32_t)~start;
-
     crc = hardware_triples(crc, &stripes_long, &at, &len);
     crc = hardware_triples(crc, &stripes_short, &at, &len);
     for (; len >= 8; len -= 8, at += 8) {
@@ -176,22 +179,104 @@ HARDWARE static uint32_t hardware(uint32_t start, const void *ptr, size_t len)
     for (; len > 0; len--, at++) {
         crc = _mm_crc32_u8((uint32_t)crc, *at);
     }
-    return ~(uint32_t)crc;
+    return crc;
+}
+
+static uint32_t by_chains(uint32_t crc, const void *ptr, size_t len)
+{
+    return ~(uint32_t)hardware((uint32_t)~crc, (const uint8_t *)ptr, len);
+}
+
+static bool has_chains(void)
+{
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+}
+
+#define WIDE       __attribute__((target("avx512f,vpclmulqdq,sse4.2,pclmul")))
+#define FOLD_BYTES ((size_t)256)
+
+/*
+ * One step of folding: a times x^2048, plus what follows it in the message. The low half of each 128
+ * bits is multiplied by x^(2048 + 64), the high half by x^2048; the factors are those powers less
+ * 33, as above.
+ */
+WIDE static inline __m512i fold(__m512i a, const uint8_t *next)
+{
+    const __m512i factors = _mm512_set4_epi32(0, (int)0xb9e02b86, 0, (int)0xdcb17aa4);
+    const __m512i low = _mm512_clmulepi64_epi128(a, factors, 0x00);
+    const __m512i high = _mm512_clmulepi64_epi128(a, factors, 0x11);
+
+    return _mm512_xor_si512(_mm512_xor_si512(low, high), _mm512_loadu_si512(next));
+}
+
+/* len >= FOLD_BYTES */
+WIDE static uint64_t fold_all(uint32_t crc, const uint8_t *at, size_t len)
+{
+    uint8_t rest[FOLD_BYTES];
+    __m512i a = _mm512_xor_si512(_mm512_loadu_si512(at),
+                                 _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)crc)));
+    __m512i b = _mm512_loadu_si512(at + 64);
+    __m512i c = _mm512_loadu_si512(at + 128);
+    __m512i d = _mm512_loadu_si512(at + 192);
+
+    for (at += FOLD_BYTES, len -= FOLD_BYTES; len >= FOLD_BYTES;
+         at += FOLD_BYTES, len -= FOLD_BYTES) {
+        a = fold(a, at);
+        b = fold(b, at + 64);
+        c = fold(c, at + 128);
+        d = fold(d, at + 192);
+    }
+    _mm512_storeu_si512(rest, a);
+    _mm512_storeu_si512(rest + 64, b);
+    _mm512_storeu_si512(rest + 128, c);
+    _mm512_storeu_si512(rest + 192, d);
+    return hardware(hardware(0, rest, sizeof(rest)), at, len);
+}
+
+static uint32_t by_folding(uint32_t crc, const void *ptr, size_t len)
+{
+    if (len < 2 * FOLD_BYTES) {
+        return by_chains(crc, ptr, len);
+    }
+    return ~(uint32_t)fold_all(~crc, (const uint8_t *)ptr, len);
+}
+
+static bool has_folding(void)
+{
+    return has_chains() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("vpclmulqdq");
+}
+
+crc32c_fn crc32c_way(enum crc32c_way way)
+{
+    switch (way) {
+    case CRC32C_FOLDING:
+        return has_folding() ? by_folding : NULL;
+    case CRC32C_CHAINS:
+        return has_chains() ? by_chains : NULL;
+    default:
+        return by_table;
+    }
 }
 
 uint32_t crc32c(uint32_t crc, const void *ptr, size_t len)
 {
-    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) {
-        return hardware(crc, ptr, len);
+    if (has_folding()) {
+        return by_folding(crc, ptr, len);
     }
-    return crc32c_portable(crc, ptr, len);
+    return has_chains() ? by_chains(crc, ptr, len) : by_table(crc, ptr, len);
 }
 
 #else
 
+crc32c_fn crc32c_way(enum crc32c_way way)
+{
+    return way == CRC32C_TABLE ? by_table : NULL;
+}
+
 uint32_t crc32c(uint32_t crc, const void *ptr, size_t len)
 {
-    return crc32c_portable(crc, ptr, len);
+    return by_table(crc, ptr, len);
 }
 
 #endif

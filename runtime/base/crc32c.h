@@ -14,7 +14,17 @@
  */
 uint32_t crc32c(uint32_t crc, const void *ptr, size_t len);
 
-/* The same by table, whatever the processor can do; for tests. */
-uint32_t crc32c_portable(uint32_t crc, const void *ptr, size_t len);
+/* The ways to compute it, slowest first. */
+enum crc32c_way {
+    CRC32C_TABLE,
+    CRC32C_CHAINS,
+    CRC32C_FOLDING,
+    CRC32C_WAYS,
+};
+
+typedef uint32_t (*crc32c_fn)(uint32_t crc, const void *ptr, size_t len);
+
+/* One of the ways, NULL if this processor lacks what it needs: for tests. */
+crc32c_fn crc32c_way(enum crc32c_way way);
 
 #endif
