@@ -12,6 +12,8 @@
 #define RING_SLOTS       256u /* what does not fit waits in the neighbour's queue */
 #define BATCHES_HELD_MAX 4u   /* partial batches a busy neighbour is sent before it returns one */
 #define THIN_MAX         8u   /* batches mostly done that a busy lane leaves as they are */
-#define TASKS_PER_TURN   256u /* runnable tasks that get their slice in one turn */
+#define WAKE_BATCHES     4u   /* full batches that a lane which sends on wakes another for */
+#define WAKE_HOLD_NS     (50 * 1000) /* ... or for fewer after this time */
+#define TASKS_PER_TURN   256u        /* runnable tasks that get their slice in one turn */
 
 #endif

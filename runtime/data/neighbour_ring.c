@@ -7,12 +7,7 @@
 #include "data/output.h"
 #include "data/stage.h"
 
-struct news {
-    bool data;
-    bool other;
-};
-
-static bool push_returns(struct neighbour *p, struct news *news)
+static bool push_returns(struct neighbour *p, bool *news)
 {
     while (p->return_head) {
         struct ring_slot *slot = ring_push(p->to);
@@ -23,13 +18,13 @@ static bool push_returns(struct neighbour *p, struct news *news)
         slot->kind = RING_RETURN;
         slot->batch = p->return_head;
         p->return_head = p->return_head->next;
-        news->other = true;
+        *news = true;
     }
     p->return_tail = NULL;
     return true;
 }
 
-static bool push_credits(struct neighbour *p, struct news *news)
+static bool push_credits(struct neighbour *p, bool *news)
 {
     uint32_t done = 0;
     bool all = true;
@@ -47,14 +42,14 @@ static bool push_credits(struct neighbour *p, struct news *news)
         slot->dst = c->dst;
         slot->bytes = c->bytes;
         slot->credit_kind = c->kind;
-        news->other = true;
+        *news = true;
     }
     p->credit_count -= done;
     memmove(p->credits, p->credits + done, p->credit_count * sizeof(*p->credits));
     return all;
 }
 
-static bool push_data(struct neighbour *p, struct news *news)
+static bool push_data(struct neighbour *p)
 {
     while (p->queue_head) {
         struct ring_slot *slot = ring_push(p->to);
@@ -64,25 +59,56 @@ static bool push_data(struct neighbour *p, struct news *news)
         }
         slot->kind = RING_DATA;
         slot->batch = neighbour_next_queued(p);
-        news->data = true;
+        p->unseen++;
     }
+    return true;
+}
+
+/*
+ * Waking a thread costs 3 to 10 us, as much as several hundred rows. So a lane that goes on sending
+ * full batches lets a sleeper sleep until some of them wait for it: it is woken less often, for more. Not
+ * when turns are long, for then the next look may come too late; not when this lane rests, for then
+ * there will be no more.
+ */
+static bool may_hold_wake(const struct neighbour *p)
+{
+    const struct lane *lane = p->lane;
+
+    return !lane->resting && p->busy && p->unseen < WAKE_BATCHES && lane->turn_ns < WAKE_HOLD_NS &&
+           (p->held_ns == 0 || lane->now_ns - p->held_ns < WAKE_HOLD_NS) &&
+           lane_is_asleep(p->other);
+}
+
+/* False while it is held back: to be asked again in the next turn. */
+static bool wake_for_data(struct neighbour *p)
+{
+    if (p->unseen == 0) {
+        return true;
+    }
+    if (may_hold_wake(p)) {
+        p->held_ns = p->held_ns ? p->held_ns : p->lane->now_ns;
+        return false;
+    }
+    p->unseen = 0;
+    p->held_ns = 0;
+    lane_wake(p->other, SLEEP_DATA);
     return true;
 }
 
 bool neighbour_ring_pump(struct neighbour *p)
 {
-    struct news news = {false, false};
-    bool all = push_returns(p, &news) && (p->credit_count == 0 || push_credits(p, &news)) &&
-               push_data(p, &news);
+    bool news = false; /* besides data */
+    bool all =
+        push_returns(p, &news) && (p->credit_count == 0 || push_credits(p, &news)) && push_data(p);
     bool published = ring_publish(p->to);
 
     if (!all) {
-        lane_wake(p->other,
-                  SLEEP_DATA); /* full of what alone wakes nobody: data may stand behind */
-    } else if (published) {
-        lane_wake(p->other, news.data ? SLEEP_DATA : SLEEP_ANY);
+        /* Full of what alone wakes nobody: data may stand behind. */
+        lane_wake(p->other, SLEEP_DATA);
+    } else if (published && news) {
+        lane_wake(p->other, SLEEP_ANY);
     }
-    return all;
+    return wake_for_data(p) && all;
 }
 
 static void take_data(struct neighbour *p, struct batch *b)
