@@ -1,13 +1,14 @@
 /*
  * messages.h: every message there is: number, name, who may send it, what it holds.
  *
- * The structs stand by topic in messages_client.h, messages_worker.h, messages_appmaster.h and
- * messages_executor.h, each beside the field tables (wire/fields.h) that are their only codec. A
+ * The structs stand by topic in messages_client.h, messages_worker.h, messages_appmaster.h,
+ * messages_executor.h and messages_master.h, each beside the field tables (wire/fields.h) that are their only codec. A
  * number, once used, means the same for ever.
  *
  *     below 16     the connection itself: hello, proof, ping, pong, close
  *     16 .. 255    binary frames of the data plane and of consensus
- *     256 ..       control, JSON: 256 client, 512 worker, 768 appmaster, 1024 executor
+ *     256 ..       control, JSON: 256 client, 512 worker, 768 appmaster, 1024 executor,
+ *                  1280 master
  */
 #ifndef WIRE_MESSAGES_H
 #define WIRE_MESSAGES_H
@@ -16,6 +17,7 @@
 #include "wire/messages_appmaster.h"
 #include "wire/messages_client.h"
 #include "wire/messages_executor.h"
+#include "wire/messages_master.h"
 #include "wire/messages_worker.h"
 
 enum message_pattern {
@@ -58,9 +60,11 @@ enum message_pattern {
     X(APP_WAIT, 261, "app.wait", ASK, C, msg_app_wait, msg_app_change)                             \
     X(ARTEFACT_OFFER, 262, "artefact.offer", ASK, C, msg_artefact_offer, msg_artefact_place)       \
     X(ARTEFACT_CHUNK, 263, "artefact.chunk", ASK, C, binary, msg_artefact_received)                \
-    X(ARTEFACT_GET, 264, "artefact.get", ASK, CW, msg_artefact_get, binary)                        \
+    X(ARTEFACT_GET, 264, "artefact.get", ASK, CWM, msg_artefact_get, binary)                       \
     X(APP_SUBMIT, 265, "app.submit", ASK, C, msg_app_submit, msg_app_submitted)                    \
     X(LOG_READ, 266, "log.read", ASK, C, msg_log_read, msg_log_text)                               \
+    X(MASTER_ADD, 267, "master.add", ASK, C, msg_master_ref, msg_empty)                            \
+    X(MASTER_REMOVE, 268, "master.remove", ASK, C, msg_master_ref, msg_empty)                      \
     X(WORKER_REGISTER, 512, "worker.register", ASK, W, msg_worker_register, msg_worker_welcome)    \
     X(WORKER_REPORT, 513, "worker.report", TELL, W, msg_worker_report, none)                       \
     X(APPMASTER_LAUNCH, 514, "appmaster.launch", ASK, M, msg_appmaster_launch, msg_launched)       \
@@ -79,16 +83,22 @@ enum message_pattern {
     X(APP_STATE, 773, "app.state", ASK, A, msg_app_state, msg_empty)                               \
     X(APP_STOP, 774, "app.stop", ASK, M, msg_empty, msg_empty)                                     \
     X(APP_QUERY, 775, "app.query", ASK, M, msg_empty, msg_app_live)                                \
+    X(PLACEMENT_PUT, 776, "placement.put", ASK, A, msg_placement_put, msg_empty)                   \
+    X(APP_WHERE, 777, "app.where", ASK, E, msg_app_where, msg_app_whereabouts)                     \
     X(EXECUTOR_REGISTER, 1024, "executor.register", ASK, E, msg_executor_register, msg_empty)      \
     X(EXECUTOR_ASSIGN, 1025, "executor.assign", ASK, A, msg_executor_assign, msg_empty)            \
     X(EXECUTOR_START, 1026, "executor.start", TELL, A, msg_empty, none)                            \
     X(EXECUTOR_REPORT, 1027, "executor.report", TELL, E, msg_executor_report, none)                \
     X(EXECUTOR_FAILED, 1028, "executor.failed", TELL, E, msg_executor_failed, none)                \
     X(EXECUTOR_DONE, 1029, "executor.done", TELL, E, msg_empty, none)                              \
-    X(EXECUTOR_STOP, 1030, "executor.stop", ASK, A, msg_empty, msg_empty)
+    X(EXECUTOR_STOP, 1030, "executor.stop", ASK, A, msg_empty, msg_empty)                          \
+    X(MASTER_HELLO, 1280, "master.hello", ASK, M, msg_master_hello, msg_master_hello)              \
+    X(MASTER_FOUND, 1281, "master.found", ASK, M, msg_master_found, msg_empty)                     \
+    X(MASTER_JOIN, 1282, "master.join", ASK, M, msg_master_join, msg_empty)                        \
+    X(MASTER_FETCH, 1283, "master.fetch", ASK, M, msg_master_fetch, msg_empty)
 
-#define ROLES_CW (ROLES_C | ROLES_W)
-#define ROLES_MA (ROLES_M | ROLES_A)
+#define ROLES_CWM (ROLES_C | ROLES_W | ROLES_M)
+#define ROLES_MA  (ROLES_M | ROLES_A)
 
 enum message_type {
     MSG_NONE = 0,

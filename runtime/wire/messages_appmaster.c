@@ -30,6 +30,7 @@ static const struct field appmaster_welcome_items[] = {
                &msg_parallelism_fields, "instead of what the graph says"),
     COUNT(struct msg_appmaster_welcome, executors, MAY, MSG_EXECUTORS_MAX, "asked for; 0: any"),
     FIELD_TREE(struct msg_appmaster_welcome, plan, MAY, "kept from an earlier epoch"),
+    FIELD_TREE(struct msg_appmaster_welcome, placement, MAY, "as it was last put"),
 };
 const struct fields msg_appmaster_welcome_fields =
     FIELDS("appmaster_welcome", struct msg_appmaster_welcome, appmaster_welcome_items);
@@ -55,6 +56,28 @@ static const struct field plan_put_items[] = {
     FIELD_TREE(struct msg_plan_put, plan, MUST, "the plan, to be kept"),
 };
 const struct fields msg_plan_put_fields = FIELDS("plan_put", struct msg_plan_put, plan_put_items);
+
+static const struct field placement_put_items[] = {
+    APP(struct msg_placement_put),
+    EPOCH(struct msg_placement_put),
+    FIELD_TREE(struct msg_placement_put, placement, MUST, "to be kept; only appmasters read it"),
+};
+const struct fields msg_placement_put_fields =
+    FIELDS("placement_put", struct msg_placement_put, placement_put_items);
+
+static const struct field app_where_items[] = {
+    APP(struct msg_app_where),
+};
+const struct fields msg_app_where_fields =
+    FIELDS("app_where", struct msg_app_where, app_where_items);
+
+static const struct field app_whereabouts_items[] = {
+    TEXT(struct msg_app_whereabouts, address, MAY, MSG_ADDRESS_MAX,
+         "where its appmaster listens; \"\": nowhere now"),
+    COUNT(struct msg_app_whereabouts, epoch, MAY, 0, "of that appmaster"),
+};
+const struct fields msg_app_whereabouts_fields =
+    FIELDS("app_whereabouts", struct msg_app_whereabouts, app_whereabouts_items);
 
 static const struct field slots_request_items[] = {
     APP(struct msg_slots_request),

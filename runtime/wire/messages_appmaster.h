@@ -1,5 +1,6 @@
 /*
- * messages_appmaster.h: between an appmaster and the master.
+ * messages_appmaster.h: between an appmaster and the master; and what an executor asks that one
+ * when it lost its appmaster.
  */
 #ifndef WIRE_MESSAGES_APPMASTER_H
 #define WIRE_MESSAGES_APPMASTER_H
@@ -22,7 +23,8 @@ struct msg_appmaster_welcome {
     struct msg_parallelism *parallelism;
     uint32_t parallelism_count;
     uint32_t executors;
-    struct value *plan; /* NULL in the first epoch */
+    struct value *plan;      /* NULL until put */
+    struct value *placement; /* the same */
 };
 
 struct msg_plugin_resolve {
@@ -40,6 +42,23 @@ struct msg_plan_put {
     uint32_t app;
     uint32_t epoch;
     struct value *plan;
+};
+
+/* Who runs what where, as the appmaster wrote it down: the master keeps it and does not look inside. */
+struct msg_placement_put {
+    uint32_t app;
+    uint32_t epoch;
+    struct value *placement;
+};
+
+struct msg_app_where {
+    uint32_t app;
+};
+
+/* An application's appmaster; "": there is none now, ask again. GP_ENOENT: it is over. */
+struct msg_app_whereabouts {
+    char *address;
+    uint32_t epoch;
 };
 
 struct msg_slots_request {
@@ -85,6 +104,9 @@ extern const struct fields msg_appmaster_welcome_fields;
 extern const struct fields msg_plugin_resolve_fields;
 extern const struct fields msg_plugin_resolved_fields;
 extern const struct fields msg_plan_put_fields;
+extern const struct fields msg_placement_put_fields;
+extern const struct fields msg_app_where_fields;
+extern const struct fields msg_app_whereabouts_fields;
 extern const struct fields msg_slots_request_fields;
 extern const struct fields msg_slots_granted_fields;
 extern const struct fields msg_slots_release_fields;

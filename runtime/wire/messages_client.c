@@ -34,6 +34,12 @@ static const struct field cluster_info_items[] = {
 const struct fields msg_cluster_info_fields =
     FIELDS("cluster_info", struct msg_cluster_info, cluster_info_items);
 
+static const struct field master_ref_items[] = {
+    TEXT(struct msg_master_ref, address, FULL, MSG_ADDRESS_MAX, "where that master listens"),
+};
+const struct fields msg_master_ref_fields =
+    FIELDS("master_ref", struct msg_master_ref, master_ref_items);
+
 #define LIMIT_DOC "how many at most; 0: as many as fit"
 #define AFTER_DOC "only ids after this one"
 #define NEXT_DOC  "ask again with this as `after`; 0: nothing is left"

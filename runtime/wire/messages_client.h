@@ -72,6 +72,11 @@ struct msg_cluster_info {
     uint32_t masters_count;
 };
 
+/* One to add to the group or to remove from it. */
+struct msg_master_ref {
+    char *address;
+};
+
 struct msg_worker_list {
     uint32_t after; /* the last id of the page before, 0 at first */
     uint32_t limit; /* 0: as many as fit */
@@ -272,6 +277,7 @@ struct msg_log_text {
 
 extern const struct fields msg_empty_fields;
 extern const struct fields msg_cluster_info_fields;
+extern const struct fields msg_master_ref_fields;
 extern const struct fields msg_worker_list_fields;
 extern const struct fields msg_worker_info_fields;
 extern const struct fields msg_worker_page_fields;

@@ -11,6 +11,7 @@
 
 #define APP(type)   COUNT(type, app, MUST, 0, "id of the application")
 #define EPOCH(type) COUNT(type, epoch, MUST, 0, "of its appmaster; older ones are refused")
+#define TERM(type)  FIELD_U64(type, term, MAY, "of the leader; older ones are refused")
 #define TOKEN(type)                                                                                \
     TEXT(type, token, FULL | FIELD_SECRET, MSG_TOKEN_HEX, "the key app/N, 64 hex digits")
 #define MASTERS(type)                                                                              \
@@ -25,6 +26,7 @@ static const struct fields kept_grant_fields =
     FIELDS("kept_grant", struct msg_kept_grant, kept_grant_items);
 
 static const struct field worker_register_items[] = {
+    COUNT(struct msg_worker_register, id, MAY, 0, "that it had before; 0: none yet"),
     TEXT(struct msg_worker_register, name, MAY, 64, "what people call it"),
     TEXT(struct msg_worker_register, address, FULL, MSG_ADDRESS_MAX, "where it listens"),
     TEXT(struct msg_worker_register, host, FULL, MSG_HOST_MAX, "name of its host"),
@@ -40,6 +42,7 @@ const struct fields msg_worker_register_fields =
 
 static const struct field worker_welcome_items[] = {
     COUNT(struct msg_worker_welcome, id, MUST, 0, "the worker is worker/<id> from now on"),
+    TERM(struct msg_worker_welcome),
     TEXT(struct msg_worker_welcome, cluster, MUST, 64, "id of the cluster"),
 };
 const struct fields msg_worker_welcome_fields =
@@ -63,6 +66,7 @@ const struct fields msg_worker_report_fields =
     FIELDS("worker_report", struct msg_worker_report, worker_report_items);
 
 static const struct field appmaster_launch_items[] = {
+    TERM(struct msg_appmaster_launch),
     APP(struct msg_appmaster_launch),
     EPOCH(struct msg_appmaster_launch),
     TEXT(struct msg_appmaster_launch, name, MUST, MSG_APP_NAME_MAX, "of the application"),
@@ -98,6 +102,7 @@ const struct fields msg_process_exited_fields =
     FIELDS("process_exited", struct msg_process_exited, process_exited_items);
 
 static const struct field grant_offer_items[] = {
+    TERM(struct msg_grant_offer),
     APP(struct msg_grant_offer),
     EPOCH(struct msg_grant_offer),
     TOKEN(struct msg_grant_offer),
@@ -109,6 +114,7 @@ const struct fields msg_grant_offer_fields =
     FIELDS("grant_offer", struct msg_grant_offer, grant_offer_items);
 
 static const struct field grant_revoke_items[] = {
+    TERM(struct msg_grant_revoke),
     APP(struct msg_grant_revoke),
     EPOCH(struct msg_grant_revoke),
     COUNT(struct msg_grant_revoke, slots, MAY, 0, "given back; 0: all"),

@@ -16,7 +16,8 @@ struct msg_kept_grant {
 };
 
 struct msg_worker_register {
-    char *name; /* given by the operator or made from host and port */
+    uint32_t id; /* that it had; 0: none yet */
+    char *name;  /* given by the operator or made from host and port */
     char *address;
     char *host;
     int64_t pid;
@@ -29,6 +30,7 @@ struct msg_worker_register {
 
 struct msg_worker_welcome {
     uint32_t id;
+    uint64_t term; /* of this leader; older ones are refused */
     char *cluster;
 };
 
@@ -47,6 +49,7 @@ struct msg_worker_report {
 };
 
 struct msg_appmaster_launch {
+    uint64_t term; /* of the leader that says so */
     uint32_t app;
     uint32_t epoch;
     char *name;
@@ -77,6 +80,7 @@ struct msg_process_exited {
 
 /* Room on this worker for an application; the worker may refuse. */
 struct msg_grant_offer {
+    uint64_t term; /* of the leader that says so */
     uint32_t app;
     uint32_t epoch;
     char *token;
@@ -87,6 +91,7 @@ struct msg_grant_offer {
 };
 
 struct msg_grant_revoke {
+    uint64_t term; /* of the leader that says so */
     uint32_t app;
     uint32_t epoch;
     uint32_t slots;
