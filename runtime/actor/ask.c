@@ -12,7 +12,8 @@
  * Invariants: an ask is in its peer's list and map, and in the endpoint's list by deadline, until
  * the moment before fn is called. One timer serves them all, set to the earliest deadline.
  * Failures: the deadline (GP_ETIMEOUT), the loss of the peer (the connection's reason), an error
- * frame (its code and text), an answer that cannot be decoded (GP_EPROTO).
+ * frame (its code and text), an answer that cannot be decoded (GP_EPROTO). Deadlines that passed
+ * while this very process stood still are put off (see conn.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -277,12 +278,32 @@ static void time_out(struct ask *ask)
     finish_with_error(ask, &err);
 }
 
+/* We stood still, and answers may wait to be read: nobody's time is over before they could be. */
+static void postpone_deadlines(struct endpoint *ep, int64_t now_ns)
+{
+    const int64_t earliest_ns = now_ns + ep->limits.failure_timeout_ns;
+
+    LIST_FOREACH (node, &ep->asks) {
+        struct ask *ask = LIST_ENTRY(node, struct ask, by_deadline);
+
+        if (ask->deadline_ns >= earliest_ns) {
+            break; /* so are those behind it */
+        }
+        ask->deadline_ns = earliest_ns;
+    }
+}
+
 void asks_on_timer(void *user)
 {
     struct endpoint *ep = user;
     const int64_t now_ns = loop_now_ns(ep->loop);
+    const struct list_node *first = list_first(&ep->asks);
     struct peer *peer;
 
+    if (first != NULL && now_ns - LIST_ENTRY(first, const struct ask, by_deadline)->deadline_ns >
+                             ep->limits.failure_timeout_ns / 2) {
+        postpone_deadlines(ep, now_ns);
+    }
     endpoint_hold(ep);
     while (!ep->is_freed && !list_is_empty(&ep->asks)) {
         struct ask *ask = LIST_ENTRY(list_first(&ep->asks), struct ask, by_deadline);

@@ -10,8 +10,10 @@
  * loop, so that no callback comes from inside a call of the owner.
  *
  * Failures: whatever goes wrong ends in conn_fail(), which keeps the first reason. A peer is silent
- * when nothing was heard for the failure timeout although it was asked (PING) since a third of it;
- * a tick that comes late shows that we ourselves stood still, and then nobody is judged by it.
+ * when nothing was heard for the failure timeout although it was asked (PING) since a third of it.
+ * But a timer that comes late by half the timeout shows that we ourselves stood still (stopped, a
+ * paused machine, a clock that jumped): then the peer, which may have stood still with us, has a
+ * fresh period to be heard in, and so has a handshake under way.
  */
 #include "actor/conn.h"
 
@@ -55,7 +57,8 @@ static int64_t failure_timeout_ns(const struct conn *conn)
 
 static int64_t handshake_timeout_ns(const struct conn *conn)
 {
-    const int64_t ns = conn->setup->handshake_timeout_ns;
+    const int64_t own_ns = conn->greeting->timeout_ns;
+    const int64_t ns = own_ns > 0 ? own_ns : conn->setup->handshake_timeout_ns;
 
     return ns > 0 ? ns : HANDSHAKE_TIMEOUT_NS;
 }
@@ -163,22 +166,39 @@ void conn_free(struct conn *conn)
 
 /* ---- time ---- */
 
+/* Notes that the timer fired, which was set `period_ns` ago. True: much later than it should. */
+static bool we_stood_still(struct conn *conn, int64_t period_ns)
+{
+    const int64_t now_ns = loop_now_ns(conn->setup->loop);
+    const int64_t late_ns = now_ns - conn->ticked_ns - period_ns;
+
+    conn->ticked_ns = now_ns;
+    return late_ns > failure_timeout_ns(conn) / 2;
+}
+
+static void set_timer(struct conn *conn, int64_t period_ns)
+{
+    conn->ticked_ns = loop_now_ns(conn->setup->loop);
+    timer_start(conn->timer, period_ns);
+}
+
 static void tick(struct conn *conn)
 {
     const struct frame_header ping = {.type = MSG_PING};
     const int64_t timeout_ns = failure_timeout_ns(conn);
     const int64_t period_ns = timeout_ns / TICKS_PER_TIMEOUT;
     const int64_t now_ns = loop_now_ns(conn->setup->loop);
-    const bool we_stood_still = now_ns - conn->ticked_ns > 2 * period_ns;
     const int64_t silence_ns = now_ns - conn->heard_ns;
     int rc = 0;
 
-    conn->ticked_ns = now_ns;
+    if (we_stood_still(conn, period_ns) || conn->is_starved) {
+        conn->heard_ns = now_ns; /* it may have spoken, and we did not listen */
+    }
     if (conn->is_starved) {
         conn->is_starved = false;
         stream_read_resume(conn->stream);
     }
-    if (silence_ns >= timeout_ns && !we_stood_still) {
+    if (now_ns - conn->heard_ns >= timeout_ns) {
         conn_refuse(conn, GP_ETIMEOUT, "nothing was heard for %lld ms",
                     (long long)(silence_ns / 1000000));
         return;
@@ -190,7 +210,20 @@ static void tick(struct conn *conn)
         conn_refuse(conn, rc, "sending failed: %s", error_sentence(rc));
         return;
     }
-    timer_start(conn->timer, period_ns);
+    set_timer(conn, period_ns);
+}
+
+static void greeting_over(struct conn *conn)
+{
+    const int64_t period_ns = handshake_timeout_ns(conn);
+
+    if (we_stood_still(conn, period_ns)) {
+        set_timer(conn, period_ns);
+        return;
+    }
+    conn_refuse(conn, GP_ETIMEOUT, "%s took longer than %lld ms",
+                conn->state == CONN_CONNECTING ? "connecting" : "the handshake",
+                (long long)(period_ns / 1000000));
 }
 
 static void on_timer(void *user)
@@ -208,9 +241,7 @@ static void on_timer(void *user)
         tick(conn);
         break;
     default:
-        conn_refuse(conn, GP_ETIMEOUT, "%s took longer than %lld ms",
-                    conn->state == CONN_CONNECTING ? "connecting" : "the handshake",
-                    (long long)(handshake_timeout_ns(conn) / 1000000));
+        greeting_over(conn);
         break;
     }
 }
@@ -220,8 +251,7 @@ void conn_become_ready(struct conn *conn)
     conn_move(conn, CONN_READY);
     conn_greeting_free(conn->greeting);
     conn->greeting = NULL;
-    conn->ticked_ns = conn->heard_ns;
-    timer_start(conn->timer, failure_timeout_ns(conn) / TICKS_PER_TIMEOUT);
+    set_timer(conn, failure_timeout_ns(conn) / TICKS_PER_TIMEOUT);
     conn->events->on_ready(conn->user, conn);
 }
 
@@ -250,6 +280,7 @@ static struct conn *conn_new(const struct conn_setup *setup, const struct conn_t
     greeting->target = dup_or_empty(target->name);
     greeting->key_id = dup_or_empty(target->key);
     greeting->target_incarnation = target->incarnation;
+    greeting->timeout_ns = target->timeout_ns;
     if (greeting->target == NULL || greeting->key_id == NULL ||
         timer_new(setup->loop, on_timer, conn, &conn->timer) < 0) {
         goto failed;
@@ -312,7 +343,7 @@ int conn_dial(const struct conn_setup *setup, const struct net_addr *addr,
         discard(conn);
         return rc;
     }
-    timer_start(conn->timer, handshake_timeout_ns(conn));
+    set_timer(conn, handshake_timeout_ns(conn));
     *ret = conn;
     return 0;
 }
@@ -339,7 +370,7 @@ int conn_accept_take(const struct conn_setup *setup, struct stream *stream,
         return rc;
     }
     conn->stream = stream;
-    timer_start(conn->timer, handshake_timeout_ns(conn));
+    set_timer(conn, handshake_timeout_ns(conn));
     *ret = conn;
     return 0;
 }

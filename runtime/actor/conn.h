@@ -87,6 +87,7 @@ struct conn_target {
     const char *name;     /* "" or NULL: whoever answers */
     uint64_t incarnation; /* 0: any */
     const char *key;      /* "cluster", "app/7" */
+    int64_t timeout_ns;   /* for all of the handshake; 0: the setup's */
 };
 
 /* Begins to connect. 0, GP_EINVAL (address), GP_ENOMEM; then no callback comes. */

@@ -28,6 +28,7 @@ struct conn_greeting {
     char *target;
     char *key_id;
     uint64_t target_incarnation;
+    int64_t timeout_ns;
     struct buf own; /* payloads of the two hellos, as they travelled */
     struct buf peer;
     struct conn_key key;
@@ -67,7 +68,7 @@ struct conn {
     struct conn_block *spare;
     uint32_t writes;
     int64_t heard_ns;
-    int64_t ticked_ns;
+    int64_t ticked_ns; /* when the timer was set, or fired */
     struct conn_counts counts;
 };
 

@@ -36,12 +36,25 @@ void dial_stop(struct dial *dial)
     }
 }
 
+/* Where there are others to try, nobody is waited for as long as a stranger may take. */
+static int64_t patience_ns(const struct peer *peer)
+{
+    const struct endpoint_limits *limits = &peer->ep->limits;
+    const int64_t half_ns = limits->failure_timeout_ns / 2;
+
+    return peer->dial->addrs_count > 1 && half_ns < limits->handshake_timeout_ns
+               ? half_ns
+               : limits->handshake_timeout_ns;
+}
+
 static bool try_next(struct peer *peer, struct gp_error *err)
 {
     struct dial *dial = peer->dial;
     const struct net_addr *addr = &dial->addrs[dial->next];
-    const struct conn_target target = {
-        .name = dial->target, .incarnation = dial->target_incarnation, .key = dial->key};
+    const struct conn_target target = {.name = dial->target,
+                                       .incarnation = dial->target_incarnation,
+                                       .key = dial->key,
+                                       .timeout_ns = patience_ns(peer)};
     int rc;
 
     dial->next = (dial->next + 1) % dial->addrs_count;

@@ -26,6 +26,7 @@ struct config_cluster {
     char **masters;
     uint32_t masters_count;
     char *secret_file; /* "": the user's own */
+    int64_t failure_timeout;
 };
 
 struct config_log {
@@ -61,7 +62,6 @@ struct config_data {
 };
 
 struct config_timeouts {
-    int64_t failure;
     int64_t start;
 };
 

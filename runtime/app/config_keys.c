@@ -48,6 +48,12 @@ static const struct field cluster_items[] = {
         "The file with the secret that daemons and clients of one cluster share, 32 to 256 bytes, "
         "mode 0600. Empty: a file of this user. Made at the first use, so that local use needs "
         "nothing; a cluster of several hosts needs the same file on each."),
+    KEY_DURATION(
+        struct config_cluster, failure_timeout, 200 * MS, 600 * S, "3s",
+        "Who is silent for this long on a connection is taken for dead: masters, workers, "
+        "appmasters and executors alike. (One whose process ended is missed at once.) Shorter "
+        "repairs faster after a frozen host or a cut network, and is wrong more often about "
+        "slow ones. The same on each daemon."),
 };
 static const struct fields cluster_fields = FIELDS("cluster", struct config_cluster, cluster_items);
 
@@ -114,8 +120,6 @@ static const struct field data_items[] = {
 static const struct fields data_fields = FIELDS("data", struct config_data, data_items);
 
 static const struct field timeouts_items[] = {
-    KEY_DURATION(struct config_timeouts, failure, 200 * MS, 600 * S, "3s",
-                 "Who is silent for this long is taken for dead."),
     KEY_DURATION(struct config_timeouts, start, S, 3600 * S, "30s",
                  "An application that does not run this long after it was submitted has failed."),
 };

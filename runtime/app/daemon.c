@@ -14,7 +14,7 @@ struct endpoint_limits daemon_limits(const struct config *config)
         .connections_max = config->limits.connections,
         .connections_per_host_max = config->limits.connections_per_peer,
         .handshake_timeout_ns = config->limits.handshake_timeout,
-        .failure_timeout_ns = config->timeouts.failure,
+        .failure_timeout_ns = config->cluster.failure_timeout,
     };
 }
 

@@ -68,7 +68,7 @@ static const struct command_spec commands[] = {
          "to stderr.\nTERM and INT end it and all jobs on it; a second INT at once.",
      .examples = "  $ gpd local\n"
                  "  $ gpd local --port 0 --workers 2 --data /tmp/cluster --ready-file /tmp/ready\n"
-                 "  $ gpd local --set timeouts.failure=10s --log-level warn\n",
+                 "  $ gpd local --set cluster.failure_timeout=10s --log-level warn\n",
      .options = local_options,
      .run = gpd_local},
     {.name = "master",

@@ -85,6 +85,9 @@ static int executor_start(struct node *node, const struct node_spec *spec, const
                                            .sockets = launch.sockets,
                                            .on_done = on_done,
                                            .user = node};
+        if (spec->config) {
+            options.limits = daemon_limits(spec->config);
+        }
         rc = executor_new(&options, &node->executor, err);
         fields_deinit(&launch_executor_fields, &launch);
     }

@@ -528,7 +528,8 @@ static int start_engine(struct executor *ex, struct gp_error *err)
     struct stream_identity identity = {.app = ex->options.app,
                                        .executor = ex->options.executor,
                                        .incarnation = endpoint_incarnation(ex->ep),
-                                       .token_len = strlen(ex->options.token)};
+                                       .token_len = strlen(ex->options.token),
+                                       .failure_timeout_ns = ex->options.limits.failure_timeout_ns};
     struct engine_spec spec = {.port = ex->port,
                                .lanes = ex->options.lanes ? ex->options.lanes : cpus,
                                .tcp = &tcp,
@@ -558,8 +559,11 @@ int executor_new(const struct executor_options *options, struct executor **ret,
                  struct gp_error *err)
 {
     struct executor *ex = calloc(1, sizeof *ex);
-    struct endpoint_config config = {
-        .port = options->port, .role = ROLE_EXECUTOR, .events = &endpoint_events, .user = ex};
+    struct endpoint_config config = {.port = options->port,
+                                     .role = ROLE_EXECUTOR,
+                                     .limits = options->limits,
+                                     .events = &endpoint_events,
+                                     .user = ex};
     int rc;
 
     if (!ex) {

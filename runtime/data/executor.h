@@ -48,6 +48,7 @@ struct executor_options {
     const char *advertise; /* host that others reach it by; "" or NULL: as bound */
     const char *host;      /* name of the host: same name, same host */
     const char *sockets;   /* folder for Unix sockets; "" or NULL: none */
+    struct endpoint_limits limits;
     /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
      */
     void (*on_done)(void *user, int32_t exit_code);

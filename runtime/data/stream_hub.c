@@ -14,11 +14,17 @@
 #include "data/neighbour_stream.h"
 #include "wire/messages.h"
 
-#define READ_SIZE       (256u << 10) /* of one read: several frames */
-#define READ_KEPT_MAX   256u         /* buffers that rows may be kept in */
-#define READ_FREE_MAX   4u
-#define UNSENT_MAX      ((size_t)64 << 20) /* credit that waits; bounded by the count of accounts */
-#define LANE_SILENCE_NS INT64_C(10000000000)
+#define READ_SIZE     (256u << 10) /* of one read: several frames */
+#define READ_KEPT_MAX 256u         /* buffers that rows may be kept in */
+#define READ_FREE_MAX 4u
+#define UNSENT_MAX    ((size_t)64 << 20) /* credit that waits; bounded by the count of accounts */
+
+/*
+ * A lane in a long call of user code answers no ping and is well all the same. Dead processes and
+ * hosts are found out by the executor's control connections, whose thread runs no user code; this
+ * is for paths between two lanes that swallow what is sent.
+ */
+#define LANE_SILENCE_MIN_NS INT64_C(10000000000)
 
 static int key_find(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
                     struct gp_error *err)
@@ -54,15 +60,18 @@ void hub_deinit(struct stream_hub *hub)
 
 void hub_start(struct stream_hub *hub, struct loop *loop)
 {
-    hub->setup = (struct conn_setup){.port = hub->port,
-                                     .loop = loop,
-                                     .pool = &hub->pool,
-                                     .identity = &hub->identity,
-                                     .failure_timeout_ns = LANE_SILENCE_NS,
-                                     .payload_max = BATCH_BODY_SIZE,
-                                     .unsent_max = UNSENT_MAX,
-                                     .key_find = key_find,
-                                     .user = hub};
+    const int64_t timeout_ns = hub->who.failure_timeout_ns;
+
+    hub->setup = (struct conn_setup){
+        .port = hub->port,
+        .loop = loop,
+        .pool = &hub->pool,
+        .identity = &hub->identity,
+        .failure_timeout_ns = timeout_ns > LANE_SILENCE_MIN_NS ? timeout_ns : LANE_SILENCE_MIN_NS,
+        .payload_max = BATCH_BODY_SIZE,
+        .unsent_max = UNSENT_MAX,
+        .key_find = key_find,
+        .user = hub};
 }
 
 void stream_conn_free(struct stream_conn *sc)

@@ -14,8 +14,8 @@ class Hosts(harness.Case):
         self.master = f"127.0.0.1:{system.free_port()}"
         self.config = self.file("gearpump.yaml", f'cluster:\n  masters: ["{self.master}"]\n'
                                                  f'  secret_file: {self.secret}\n'
-                                                 f'data_dir: {self.path("data")}\n'
-                                                 'timeouts:\n  failure: 1s\n')
+                                                 '  failure_timeout: 1s\n'
+                                                 f'data_dir: {self.path("data")}\n')
 
     def start_master(self):
         host, _, port = self.master.rpartition(":")

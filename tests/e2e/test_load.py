@@ -121,7 +121,7 @@ class Death(harness.Case):
                 cluster.is_healthy()
 
     def test_a_frozen_executor_is_missed(self):
-        cluster = self.local(workers=3, env={"GEARPUMP_TIMEOUTS__FAILURE": "1s"})
+        cluster = self.local(workers=3, env={"GEARPUMP_CLUSTER__FAILURE_TIMEOUT": "1s"})
         app = self.flooded(cluster)
         frozen = cluster.children("executor")[0].pid
         os.kill(frozen, signal.SIGSTOP)

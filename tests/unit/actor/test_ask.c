@@ -80,6 +80,34 @@ GP_TEST(ask, ends_at_its_deadline_and_drops_what_comes_later)
     pair_deinit(&p);
 }
 
+/* The answer may have come while we stood still: it is read before anybody is given up. */
+GP_TEST(ask, does_not_time_out_by_its_own_pause)
+{
+    const struct msg_app_summary summary = {.id = 7, .name = (char *)"seven"};
+    struct pair p;
+    struct heard h = {0};
+
+    pair_init(&p, NULL);
+    p.master.reply_at_once = false;
+    GP_REQUIRE_EQ(peer_ask(p.peer, MSG_APP_KILL, &seven, SECOND, 0, on_answer, &h), 0);
+    fake_run(&p.f);
+    p.f.now_ns += 60 * SECOND;
+    fake_run(&p.f);
+    GP_CHECK_EQ(h.count, 0);
+    GP_CHECK_EQ(endpoint_reply(p.master.ep, p.master.token, &summary), 0);
+    fake_run(&p.f);
+    GP_CHECK_EQ(h.count, 1);
+    GP_CHECK_EQ(h.code, 0);
+    GP_REQUIRE_EQ(peer_ask(p.peer, MSG_APP_KILL, &seven, SECOND, 0, on_answer, &h), 0);
+    fake_run(&p.f);
+    p.f.now_ns += 60 * SECOND;
+    fake_run(&p.f);
+    fake_advance(&p.f, 3 * SECOND + MS_NS); /* but not for ever */
+    GP_CHECK_EQ(h.count, 2);
+    GP_CHECK_EQ(h.code, GP_ETIMEOUT);
+    pair_deinit(&p);
+}
+
 GP_TEST(ask, ends_when_the_peer_is_lost)
 {
     struct pair p;

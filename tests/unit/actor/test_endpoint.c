@@ -145,6 +145,58 @@ GP_TEST(endpoint, judges_nobody_by_its_own_pause)
     pair_deinit(&p);
 }
 
+/* After a pause everybody has a whole period to be heard in; those who are not, are lost. */
+GP_TEST(endpoint, finds_out_who_stays_silent_after_its_own_pause)
+{
+    struct pair p;
+
+    pair_init(&p, NULL);
+    fake_advance(&p.f, SECOND);
+    fake_stall(&p.f, true); /* nothing arrives any more, either way */
+    p.f.now_ns += 60 * SECOND;
+    fake_run(&p.f);
+    fake_advance(&p.f, 2900 * MS_NS);
+    GP_CHECK_EQ(p.client.downs, 0);
+    GP_CHECK_EQ(p.master.downs, 0);
+    fake_advance(&p.f, 1100 * MS_NS);
+    GP_CHECK_EQ(p.client.downs, 1);
+    GP_CHECK_EQ(p.client.why.code, GP_ETIMEOUT);
+    GP_CHECK_EQ(p.master.downs, 1);
+    pair_deinit(&p);
+}
+
+/* Many small stalls, each too short to count, must not keep a dead peer alive. */
+GP_TEST(endpoint, finds_a_silent_peer_out_though_it_is_slow_itself)
+{
+    struct pair p;
+
+    pair_init(&p, NULL);
+    fake_advance(&p.f, SECOND);
+    fake_stall(&p.f, true);
+    for (int i = 0; i < 4; i++) {
+        p.f.now_ns += 1400 * MS_NS;
+        fake_run(&p.f);
+    }
+    GP_CHECK_EQ(p.client.downs, 1);
+    GP_CHECK_EQ(p.master.downs, 1);
+    pair_deinit(&p);
+}
+
+GP_TEST(endpoint, takes_the_failure_timeout_it_was_given)
+{
+    const struct endpoint_limits limits = {.failure_timeout_ns = 600 * MS_NS};
+    struct pair p;
+
+    pair_init(&p, &limits);
+    fake_stall(&p.f, true);
+    fake_advance(&p.f, 590 * MS_NS);
+    GP_CHECK_EQ(p.client.downs + p.master.downs, 0);
+    fake_advance(&p.f, 220 * MS_NS);
+    GP_CHECK_EQ(p.client.downs, 1);
+    GP_CHECK_EQ(p.master.downs, 1);
+    pair_deinit(&p);
+}
+
 GP_TEST(endpoint, ends_a_peer_that_does_not_read)
 {
     const struct endpoint_limits limits = {.unsent_max = 1100000};

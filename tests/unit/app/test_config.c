@@ -82,7 +82,7 @@ GP_TEST(config, nothing_said_gives_the_defaults)
     GP_CHECK_EQ(config.worker.slots, 100);
     GP_CHECK_EQ(config.log.level, LOG_LEVEL_INFO);
     GP_CHECK_EQ(config.limits.upload_bytes, 256 << 20);
-    GP_CHECK_EQ(config.timeouts.failure, 3000000000);
+    GP_CHECK_EQ(config.cluster.failure_timeout, 3000000000);
     config_deinit(&config);
     buf_deinit(&mistakes);
 }

@@ -39,7 +39,7 @@ GP_TEST(daemon, limits_are_those_of_the_configuration)
     const struct config_override overrides[] = {{"limits.connections", "77", ""},
                                                 {"limits.connections_per_peer", "7", ""},
                                                 {"limits.handshake_timeout", "700ms", ""},
-                                                {"timeouts.failure", "900ms", ""}};
+                                                {"cluster.failure_timeout", "900ms", ""}};
     struct config config;
     struct endpoint_limits limits;
 
