@@ -78,6 +78,8 @@ static int executor_start(struct node *node, const struct node_spec *spec, const
                                            .blocking = launch.blocking,
                                            .token = token,
                                            .appmaster = launch.appmaster,
+                                           .masters = launch.masters,
+                                           .master_count = launch.masters_count,
                                            .artefacts = launch.artefacts,
                                            .bind = launch.bind,
                                            .advertise = launch.advertise,

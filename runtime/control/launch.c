@@ -42,6 +42,8 @@ static const struct field executor_items[] = {
     FIELD_TEXT(struct launch_executor, host, FULL, 255, "name of this host"),
     FIELD_TEXT(struct launch_executor, sockets, FIELD_OPTIONAL, PATH_MAX_,
                "folder for Unix sockets"),
+    FIELD_TEXTS(struct launch_executor, masters, FIELD_OPTIONAL, 9, ADDRESS_MAX,
+                "who say where the appmaster is, once it is lost"),
 };
 const struct fields launch_executor_fields =
     FIELDS("executor", struct launch_executor, executor_items);

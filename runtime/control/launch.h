@@ -39,8 +39,10 @@ struct launch_executor {
     char *artefacts;
     char *bind;
     char *advertise;
-    char *host;    /* name of the host: same name, same host */
-    char *sockets; /* folder for Unix sockets, mode 0700 */
+    char *host;     /* name of the host: same name, same host */
+    char *sockets;  /* folder for Unix sockets, mode 0700 */
+    char **masters; /* who say where the appmaster is, once it is lost */
+    uint32_t masters_count;
 };
 
 extern const struct fields launch_appmaster_fields;

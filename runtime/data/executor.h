@@ -43,6 +43,8 @@ struct executor_options {
     uint32_t blocking;     /* lanes besides, for tasks whose calls may block */
     const char *token;     /* of the application */
     const char *appmaster; /* "host:port" */
+    char *const *masters;  /* who say where the appmaster is, once it is lost; copied too */
+    uint32_t master_count;
     const char *artefacts; /* folder of the store */
     const char *bind;      /* host to listen on */
     const char *advertise; /* host that others reach it by; "" or NULL: as bound */

@@ -161,6 +161,14 @@ static const struct field edge_stats_items[] = {
 };
 const struct fields msg_edge_stats_fields = FIELDS("edge", struct msg_edge_stats, edge_stats_items);
 
+static const struct field app_event_items[] = {
+    FIELD_I64(struct msg_app_event, time_ms, MUST, "when, since 1970"),
+    TEXT(struct msg_app_event, text, MUST, MSG_ERROR_MAX, "what happened, what was done"),
+    FIELD_I64(struct msg_app_event, took_ms, MAY, "until all was well again; -1: not yet"),
+};
+const struct fields msg_app_event_fields =
+    FIELDS("app_event", struct msg_app_event, app_event_items);
+
 static const struct field app_live_items[] = {
     FIELD_LIST(struct msg_app_live, placement, MAY, MSG_RANGES_MAX, &msg_range_fields,
                "where tasks run"),
@@ -170,8 +178,16 @@ static const struct field app_live_items[] = {
                &msg_processor_stats_fields, "counts of each processor"),
     FIELD_LIST(struct msg_app_live, edges, MAY, MSG_EDGES_MAX * 4, &msg_edge_stats_fields,
                "counts of each edge, by kind"),
+    FIELD_LIST(struct msg_app_live, events, MAY, MSG_EVENTS_MAX, &msg_app_event_fields,
+               "the latest, oldest first"),
+    FIELD_U64(struct msg_app_live, lost, MAY,
+              "messages in flight to or from what died, that nobody will see"),
+    FIELD_BOOL(struct msg_app_live, is_lost_at_least, MAY, "not all of them could be counted"),
+    COUNT(struct msg_app_live, restarts, MAY, 0, "that count against the budget just now"),
+    COUNT(struct msg_app_live, restarts_max, MAY, 0, "the budget: with more it fails"),
+    FIELD_I64(struct msg_app_live, restart_window_ms, MAY, "in which they are forgotten again"),
     TEXT(struct msg_app_live, last_error, MAY, MSG_ERROR_MAX, "the latest failure"),
-    TEXT(struct msg_app_live, guarantee, MAY, 256, "what holds after a failure, in words"),
+    TEXT(struct msg_app_live, guarantee, MAY, 1024, "what holds after a failure, in words"),
 };
 const struct fields msg_app_live_fields = FIELDS("live", struct msg_app_live, app_live_items);
 

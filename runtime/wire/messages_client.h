@@ -25,6 +25,7 @@
 #define MSG_LANES_MAX      64u
 #define MSG_PLUGINS_MAX    64u
 #define MSG_LOG_TEXT_MAX   65536u
+#define MSG_EVENTS_MAX     16u
 
 /* For text fields of messages that are encoded and not kept. */
 #define MSG_NO_TEXT ((char *)(uintptr_t) "")
@@ -41,7 +42,7 @@ enum app_state {
     APP_SUBMITTED,
     APP_STARTING,
     APP_RUNNING,
-    APP_RECOVERING, /* reserved */
+    APP_RECOVERING, /* something died; its tasks are being restarted */
     APP_FINISHED,
     APP_FAILED,
     APP_KILLED,
@@ -180,6 +181,13 @@ struct msg_edge_stats {
     double rate; /* messages a second, lately */
 };
 
+/* Something happened to an application, and what was done. */
+struct msg_app_event {
+    int64_t time_ms; /* since 1970 */
+    char *text;
+    int64_t took_ms; /* until all was well again; -1: not yet */
+};
+
 /* What only the appmaster knows. */
 struct msg_app_live {
     struct msg_range *placement;
@@ -190,6 +198,13 @@ struct msg_app_live {
     uint32_t processors_count;
     struct msg_edge_stats *edges;
     uint32_t edges_count;
+    struct msg_app_event *events; /* the latest, oldest first */
+    uint32_t events_count;
+    uint64_t lost;         /* messages that were in flight to or from what died */
+    bool is_lost_at_least; /* nobody is left who could count them all */
+    uint32_t restarts;     /* that count against the budget just now */
+    uint32_t restarts_max; /* the budget */
+    int64_t restart_window_ms;
     char *last_error;
     char *guarantee;
 };
@@ -289,6 +304,7 @@ extern const struct fields msg_range_fields;
 extern const struct fields msg_executor_info_fields;
 extern const struct fields msg_processor_stats_fields;
 extern const struct fields msg_edge_stats_fields;
+extern const struct fields msg_app_event_fields;
 extern const struct fields msg_app_live_fields;
 extern const struct fields msg_app_description_fields;
 extern const struct fields msg_app_wait_fields;

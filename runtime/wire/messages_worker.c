@@ -86,6 +86,7 @@ static const struct field process_ref_items[] = {
     APP(struct msg_process_ref),
     COUNT(struct msg_process_ref, executor, MAY, 0, "0: the appmaster and all executors"),
     EPOCH(struct msg_process_ref),
+    FIELD_BOOL(struct msg_process_ref, at_once, MAY, "kill it, without asking it to end first"),
 };
 const struct fields msg_process_ref_fields =
     FIELDS("process_ref", struct msg_process_ref, process_ref_items);
@@ -147,6 +148,8 @@ static const struct field executor_launch_items[] = {
           "lanes besides, for tasks whose calls may block"),
     FIELD_LIST(struct msg_executor_launch, plugins, MAY, MSG_PLUGINS_MAX, &msg_plugin_file_fields,
                "to have on disk before it starts"),
+    FIELD_TEXTS(struct msg_executor_launch, masters, MAY, MSG_MASTERS_MAX, MSG_ADDRESS_MAX,
+                "who say where the appmaster is, once it is lost"),
 };
 const struct fields msg_executor_launch_fields =
     FIELDS("executor_launch", struct msg_executor_launch, executor_launch_items);

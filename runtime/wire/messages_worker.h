@@ -67,6 +67,7 @@ struct msg_process_ref {
     uint32_t app;
     uint32_t executor; /* 0: the appmaster and all executors of the application */
     uint32_t epoch;
+    bool at_once; /* without asking it to end first: nobody listens to it any more */
 };
 
 struct msg_process_exited {
@@ -107,6 +108,8 @@ struct msg_executor_launch {
     uint32_t blocking;               /* lanes besides, for tasks whose calls may block */
     struct msg_plugin_file *plugins; /* fetched before the process starts */
     uint32_t plugins_count;
+    char **masters; /* who say where the appmaster is, once it is lost */
+    uint32_t masters_count;
 };
 
 /* Have this plugin in the worker's store, where its appmaster reads it. */

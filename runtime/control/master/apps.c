@@ -363,7 +363,8 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
                                              .parallelism = app->spec.parallelism,
                                              .parallelism_count = app->spec.parallelism_count,
                                              .executors = app->spec.executors,
-                                             .plan = app->plan};
+                                             .plan = app->plan,
+                                             .placement = app->placement};
     LOG_INFO(master_log(m), "appmaster.registered", KV_U64("app", app->id),
              KV_U64("epoch", app->epoch), KV_STR("address", msg->address));
     rc = endpoint_reply(m->ep, token, &welcome);
@@ -377,6 +378,18 @@ int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put
                   struct gp_error *err)
 {
     struct command command = {.op = COMMAND_PLAN, .app = msg->app, .plan = msg->plan};
+    struct app_place *place;
+    struct app *app;
+    int rc = apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, err);
+
+    return rc < 0 ? rc : apply(m, &command, &app, err);
+}
+
+int apps_placement_put(struct master *m, struct peer *peer, const struct msg_placement_put *msg,
+                       struct gp_error *err)
+{
+    struct command command = {
+        .op = COMMAND_PLACEMENT, .app = msg->app, .placement = msg->placement};
     struct app_place *place;
     struct app *app;
     int rc = apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, err);

@@ -106,6 +106,8 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
                   struct reply_token token, struct gp_error *err);
 int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put *msg,
                   struct gp_error *err);
+int apps_placement_put(struct master *m, struct peer *peer, const struct msg_placement_put *msg,
+                       struct gp_error *err);
 int apps_state(struct master *m, struct peer *peer, const struct msg_app_state *msg,
                struct gp_error *err);
 void apps_process_exited(struct master *m, const struct msg_process_exited *msg);

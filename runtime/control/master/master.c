@@ -153,6 +153,9 @@ static int from_appmaster(struct master *m, struct peer *peer, struct incoming *
     case MSG_PLAN_PUT:
         rc = apps_plan_put(m, peer, in->msg, err);
         return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
+    case MSG_PLACEMENT_PUT:
+        rc = apps_placement_put(m, peer, in->msg, err);
+        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
     case MSG_SLOTS_REQUEST:
         return slots_request(m, peer, in->msg, in->token, err);
     case MSG_SLOTS_RELEASE:

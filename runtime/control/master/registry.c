@@ -20,6 +20,7 @@ static void app_free(struct app *app)
     }
     fields_deinit(&msg_app_submit_fields, &app->spec);
     value_free(app->plan);
+    value_free(app->placement);
     value_free(app->live);
     free(app->error);
     secret_wipe(app->token, sizeof app->token);
@@ -230,7 +231,10 @@ static bool may_move(uint32_t from, uint32_t to)
     if (app_state_is_end(from)) {
         return false;
     }
-    return app_state_is_end(to) ? (to != APP_FINISHED || from == APP_RUNNING) : to >= from;
+    if (app_state_is_end(to)) {
+        return to != APP_FINISHED || from == APP_RUNNING || from == APP_RECOVERING;
+    }
+    return to >= from || (from == APP_RECOVERING && to == APP_RUNNING);
 }
 
 static int apply_state(struct registry *r, struct app *app, const struct command *command,
@@ -264,15 +268,17 @@ static int apply_state(struct registry *r, struct app *app, const struct command
     return 0;
 }
 
-static int apply_plan(struct app *app, const struct command *command, struct gp_error *err)
+/* A tree that is kept as it came. */
+static int apply_tree(struct value **kept, const struct value *tree, const char *what,
+                      struct gp_error *err)
 {
-    struct value *plan = value_dup(command->plan);
+    struct value *copy = value_dup(tree);
 
-    if (!plan) {
-        return gp_error_set(err, GP_ENOMEM, "keeping the plan");
+    if (!copy) {
+        return gp_error_set(err, GP_ENOMEM, "keeping the %s", what);
     }
-    value_free(app->plan);
-    app->plan = plan;
+    value_free(*kept);
+    *kept = copy;
     return 0;
 }
 
@@ -294,7 +300,10 @@ int registry_apply(struct registry *r, const struct command *command, struct app
         app->epoch++;
         break;
     case COMMAND_PLAN:
-        rc = apply_plan(app, command, err);
+        rc = apply_tree(&app->plan, command->plan, "plan", err);
+        break;
+    case COMMAND_PLACEMENT:
+        rc = apply_tree(&app->placement, command->placement, "placement", err);
         break;
     case COMMAND_STATE:
         rc = apply_state(r, app, command, err);

@@ -7,6 +7,7 @@
  * is soft and rebuilt.
  *
  *     SUBMITTED -> STARTING -> RUNNING -> FINISHED      any but the three ends -> FAILED, KILLED
+ *                                |^ RECOVERING -> FINISHED
  */
 #ifndef CONTROL_MASTER_REGISTRY_H
 #define CONTROL_MASTER_REGISTRY_H
@@ -27,9 +28,10 @@ struct app {
     int64_t finished_ms;
     struct msg_app_submit spec; /* as submitted; its name is filled in */
     char token[REGISTRY_TOKEN_SIZE];
-    struct value *plan; /* NULL until made */
-    struct value *live; /* what its appmaster said of it at its end; NULL before */
-    char *error;        /* "" unless it failed */
+    struct value *plan;      /* NULL until made */
+    struct value *placement; /* who runs what, as its appmaster wrote it; NULL until put */
+    struct value *live;      /* what its appmaster said of it at its end; NULL before */
+    char *error;             /* "" unless it failed */
     uint32_t executors;
     uint32_t tasks;
     /* Where its appmaster ended, for its log; the master's own, no command sets it. */
@@ -48,10 +50,11 @@ struct registry {
 };
 
 enum command_op {
-    COMMAND_SUBMIT, /* submit, token */
-    COMMAND_EPOCH,  /* a new life of its appmaster begins */
-    COMMAND_PLAN,   /* plan */
-    COMMAND_STATE,  /* state, error, executors, tasks, live */
+    COMMAND_SUBMIT,    /* submit, token */
+    COMMAND_EPOCH,     /* a new life of its appmaster begins */
+    COMMAND_PLAN,      /* plan */
+    COMMAND_PLACEMENT, /* placement */
+    COMMAND_STATE,     /* state, error, executors, tasks, live */
 };
 
 struct command {
@@ -60,8 +63,9 @@ struct command {
     uint32_t app;                  /* all but SUBMIT */
     struct msg_app_submit *submit; /* its content is taken when the command succeeds */
     const char *token;
-    const struct value *plan; /* copied */
-    const struct value *live; /* with an end; copied; may be NULL */
+    const struct value *plan;      /* copied */
+    const struct value *placement; /* copied */
+    const struct value *live;      /* with an end; copied; may be NULL */
     uint32_t state;
     const char *error; /* NULL: as it was */
     uint32_t executors;

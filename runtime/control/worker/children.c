@@ -232,20 +232,29 @@ static void on_kill_timer(void *user)
     proc_kill(child->worker->port, child->proc, SIGNAL_KILL);
 }
 
-void children_stop(struct worker *w, uint32_t app, uint32_t executor)
+static void child_stop(struct child *child, bool at_once)
+{
+    const struct port *port = child->worker->port;
+
+    if (at_once) {
+        on_kill_timer(child);
+    } else if (child->kill_timer) {
+        return; /* asked already */
+    } else if (timer_new(port->loop, on_kill_timer, child, &child->kill_timer) >= 0) {
+        timer_start(child->kill_timer, STOP_TIMEOUT_NS);
+        proc_kill(port, child->proc, SIGNAL_TERM);
+    } else {
+        child->kill_timer = NULL;
+        proc_kill(port, child->proc, SIGNAL_KILL);
+    }
+}
+
+void children_stop(struct worker *w, uint32_t app, uint32_t executor, bool at_once)
 {
     for (uint32_t i = 0; i < w->child_count; i++) {
         struct child *child = w->children[i];
-        bool meant = child->app == app && (executor == 0 || child->executor == executor);
-        if (!meant || !child->proc || child->kill_timer) {
-            continue;
-        }
-        if (timer_new(w->port->loop, on_kill_timer, child, &child->kill_timer) >= 0) {
-            timer_start(child->kill_timer, STOP_TIMEOUT_NS);
-            proc_kill(w->port, child->proc, SIGNAL_TERM);
-        } else {
-            child->kill_timer = NULL;
-            proc_kill(w->port, child->proc, SIGNAL_KILL);
+        if (child->proc && child->app == app && (executor == 0 || child->executor == executor)) {
+            child_stop(child, at_once);
         }
     }
 }

@@ -116,8 +116,8 @@ int launch_an_executor(struct worker *w, struct msg_executor_launch *msg, struct
 /* Only fetches. */
 int launch_nothing(struct worker *w, uint32_t app, const char *sha256, struct reply_token token,
                    struct gp_error *err);
-/* Gives up those of an application; 0: all, without answering. */
-void launches_cancel(struct worker *w, uint32_t app);
+/* Gives up those of an application (0: all, without answering), or of one of its executors. */
+void launches_cancel(struct worker *w, uint32_t app, uint32_t executor);
 
 /* ---- fetch.c ---- */
 
@@ -151,8 +151,8 @@ int child_start(struct worker *w, const struct child_spec *spec, struct child **
 struct child *child_find(const struct worker *w, uint32_t app, uint32_t executor);
 /* Slots that running processes of an application hold. */
 uint32_t children_slots(const struct worker *w, uint32_t app);
-/* Asks to end, then kills; executor 0: all of the application. */
-void children_stop(struct worker *w, uint32_t app, uint32_t executor);
+/* Asks to end, then kills, or kills at once; executor 0: all of the application. */
+void children_stop(struct worker *w, uint32_t app, uint32_t executor, bool at_once);
 void children_deinit(struct worker *w);
 
 /* ---- logs.c ---- */

@@ -115,7 +115,9 @@ static int print_executor(const struct launch *l, struct buf *out)
                                      .bind = w->bind_host,
                                      .advertise = w->advertise_host,
                                      .host = w->host,
-                                     .sockets = w->sockets_dir};
+                                     .sockets = w->sockets_dir,
+                                     .masters = msg->masters,
+                                     .masters_count = msg->masters_count};
 
     return launch_print(&launch_executor_fields, &launch, out);
 }
@@ -332,16 +334,16 @@ int launch_nothing(struct worker *w, uint32_t app, const char *sha256, struct re
     return proceed(l, rc, err);
 }
 
-void launches_cancel(struct worker *w, uint32_t app)
+void launches_cancel(struct worker *w, uint32_t app, uint32_t executor)
 {
     LIST_FOREACH_SAFE(node, &w->launches)
     {
         struct launch *l = container_of(node, struct launch, node);
         if (app == 0) {
             launch_free(l);
-        } else if (l->what.app == app) {
+        } else if (l->what.app == app && (executor == 0 || l->what.executor == executor)) {
             struct gp_error err;
-            (void)gp_error_set(&err, GP_ECANCELED, "the grant of application %u was revoked", app);
+            (void)gp_error_set(&err, GP_ECANCELED, "application %u wants it no more", app);
             (void)endpoint_reply_error(w->ep, l->token, &err); /* nobody may wait any more */
             launch_free(l);
         }

@@ -214,8 +214,8 @@ static void grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke
         return;
     }
     LOG_DEBUG(worker_log(w), "grant.revoked", KV_U64("app", revoke->app));
-    launches_cancel(w, revoke->app);
-    children_stop(w, revoke->app, 0);
+    launches_cancel(w, revoke->app, 0);
+    children_stop(w, revoke->app, 0, false);
     worker_changed(w);
 }
 
@@ -228,7 +228,10 @@ static int process_stop(struct worker *w, const struct msg_process_ref *ref,
         return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
                             ref->epoch, ref->app, grant->epoch);
     }
-    children_stop(w, ref->app, ref->executor);
+    if (ref->executor != 0) {
+        launches_cancel(w, ref->app, ref->executor);
+    }
+    children_stop(w, ref->app, ref->executor, ref->at_once);
     return endpoint_reply(w->ep, token, NULL);
 }
 
