@@ -13,10 +13,6 @@
 #include "base/str.h"
 #include "sim/limits.h"
 
-struct sim_disk {
-    struct sim_inode *root;
-};
-
 /* ---- inodes ---- */
 
 static struct sim_inode *inode_new(enum sim_inode_kind kind, gp_str name, uint32_t mode)
@@ -36,6 +32,8 @@ static struct sim_inode *inode_new(enum sim_inode_kind kind, gp_str name, uint32
     inode->refs = 1;
     list_node_init(&inode->node);
     list_init(&inode->children);
+    list_init(&inode->unsynced);
+    list_init(&inode->removed);
     return inode;
 }
 
@@ -51,12 +49,14 @@ void sim_inode_unref(struct sim_inode *inode)
         return;
     }
     ASSERT(list_is_empty(&inode->children));
+    sim_inode_sync(inode);
+    sim_folder_sync(inode);
     free(inode->bytes);
     free(inode->name);
     free(inode);
 }
 
-static void attach(struct sim_inode *folder, struct sim_inode *inode)
+void sim_inode_attach(struct sim_inode *folder, struct sim_inode *inode)
 {
     inode->parent = folder;
     list_push_back(&folder->children, &inode->node);
@@ -70,8 +70,52 @@ static void detach(struct sim_inode *inode)
     inode->parent = NULL;
 }
 
+void sim_inode_sync(struct sim_inode *inode)
+{
+    struct list_node *node;
+
+    while ((node = list_pop_front(&inode->unsynced)) != NULL) {
+        free(LIST_ENTRY(node, struct sim_unsynced, node));
+    }
+}
+
+void sim_folder_sync(struct sim_inode *folder)
+{
+    struct list_node *node;
+
+    while ((node = list_pop_front(&folder->removed)) != NULL) {
+        sim_inode_unref(LIST_ENTRY(node, struct sim_inode, node));
+    }
+}
+
+/* Notes what the bytes at offset are about to cover; one append after the other is one note. */
+static int note_unsynced(struct sim_inode *inode, size_t offset, size_t len, size_t old_len)
+{
+    struct list_node *node = list_last(&inode->unsynced);
+    struct sim_unsynced *last = node != NULL ? LIST_ENTRY(node, struct sim_unsynced, node) : NULL;
+    struct sim_unsynced *u;
+
+    if (last != NULL && last->len > 0 && last->offset + last->len == offset && old_len == 0) {
+        last->len += len;
+        return 0;
+    }
+    u = malloc(sizeof(*u) + old_len);
+    if (u == NULL) {
+        return GP_ENOMEM;
+    }
+    *u = (struct sim_unsynced){
+        .offset = offset, .len = len, .size_before = inode->size, .old_len = old_len};
+    if (old_len > 0) {
+        memcpy(u->old, inode->bytes + offset, old_len);
+    }
+    list_node_init(&u->node);
+    list_push_back(&inode->unsynced, &u->node);
+    return 0;
+}
+
 int sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *ptr, size_t len)
 {
+    size_t old_len;
     size_t end;
 
     if (offset > SIM_FILE_MAX_BYTES || len > SIM_FILE_MAX_BYTES - offset) {
@@ -88,13 +132,18 @@ int sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *ptr, s
         inode->bytes = bytes;
         inode->capacity = capacity;
     }
+    if (len == 0) {
+        return 0;
+    }
+    old_len = offset >= inode->size ? 0 : inode->size < end ? inode->size - (size_t)offset : len;
+    if (note_unsynced(inode, (size_t)offset, len, old_len) < 0) {
+        return GP_ENOMEM;
+    }
     if (offset > inode->size) {
         memset(inode->bytes + inode->size, 0, (size_t)offset - inode->size);
     }
-    if (len > 0) {
-        memcpy(inode->bytes + offset, ptr, len);
-        inode->size = end > inode->size ? end : inode->size;
-    }
+    memcpy(inode->bytes + offset, ptr, len);
+    inode->size = end > inode->size ? end : inode->size;
     return 0;
 }
 
@@ -110,7 +159,10 @@ size_t sim_inode_read(const struct sim_inode *inode, uint64_t offset, void *ptr,
 
 void sim_inode_truncate(struct sim_inode *inode)
 {
-    inode->size = 0;
+    if (inode->size > 0) {
+        ASSERT(note_unsynced(inode, 0, 0, inode->size) == 0);
+        inode->size = 0;
+    }
 }
 
 /* ---- paths ---- */
@@ -127,7 +179,7 @@ static bool next_name(gp_str *path, gp_str *ret_name)
     return false;
 }
 
-static struct sim_inode *child_of(const struct sim_inode *folder, gp_str name)
+struct sim_inode *sim_inode_child(const struct sim_inode *folder, gp_str name)
 {
     LIST_FOREACH (node, &folder->children) {
         struct sim_inode *inode = LIST_ENTRY(node, struct sim_inode, node);
@@ -159,7 +211,7 @@ static int walk(struct sim_disk *disk, const char *path, struct sim_inode **ret_
             return GP_EINVAL;
         }
         if (name.len > 0) {
-            folder = child_of(folder, name);
+            folder = sim_inode_child(folder, name);
             if (folder == NULL) {
                 return GP_ENOENT;
             }
@@ -184,7 +236,7 @@ int sim_disk_find(struct sim_disk *disk, const char *path, struct sim_inode **re
     if (rc < 0) {
         return rc;
     }
-    inode = name.len > 0 ? child_of(folder, name) : folder;
+    inode = name.len > 0 ? sim_inode_child(folder, name) : folder;
     if (inode == NULL) {
         return GP_ENOENT;
     }
@@ -203,14 +255,14 @@ int sim_disk_make(struct sim_disk *disk, const char *path, enum sim_inode_kind k
     if (rc < 0) {
         return rc;
     }
-    if (name.len == 0 || child_of(folder, name) != NULL) {
+    if (name.len == 0 || sim_inode_child(folder, name) != NULL) {
         return GP_EEXIST;
     }
     inode = inode_new(kind, name, mode);
     if (inode == NULL) {
         return GP_ENOMEM;
     }
-    attach(folder, inode);
+    sim_inode_attach(folder, inode);
     *ret = inode;
     return 0;
 }
@@ -225,7 +277,7 @@ int sim_disk_make_folders(struct sim_disk *disk, const char *path, uint32_t mode
         return GP_EINVAL;
     }
     while (next_name(&rest, &name)) {
-        struct sim_inode *child = child_of(folder, name);
+        struct sim_inode *child = sim_inode_child(folder, name);
 
         if (str_eq(name, GP_STR(".."))) {
             return GP_EINVAL;
@@ -235,7 +287,7 @@ int sim_disk_make_folders(struct sim_disk *disk, const char *path, uint32_t mode
             if (child == NULL) {
                 return GP_ENOMEM;
             }
-            attach(folder, child);
+            sim_inode_attach(folder, child);
         }
         if (child->kind != SIM_INODE_FOLDER) {
             return GP_EEXIST;
@@ -253,6 +305,14 @@ int sim_disk_unlink(struct sim_disk *disk, struct sim_inode *inode)
     detach(inode);
     sim_inode_unref(inode);
     return 0;
+}
+
+void sim_disk_unlink_unsynced(struct sim_inode *inode)
+{
+    struct sim_inode *folder = inode->parent;
+
+    detach(inode);
+    list_push_back(&folder->removed, &inode->node); /* with the reference of its name */
 }
 
 void sim_disk_unlink_tree(struct sim_disk *disk, struct sim_inode *inode)
@@ -294,7 +354,7 @@ int sim_disk_rename(struct sim_disk *disk, const char *from, const char *to)
     if (name.len == 0 || inode == disk->root || is_below(folder, inode)) {
         return GP_EINVAL;
     }
-    old = child_of(folder, name);
+    old = sim_inode_child(folder, name);
     if (old == inode) {
         return 0;
     }
@@ -312,8 +372,10 @@ int sim_disk_rename(struct sim_disk *disk, const char *from, const char *to)
     }
     free(inode->name);
     inode->name = dup;
+    sim_folder_sync(folder);
+    sim_folder_sync(inode->parent);
     detach(inode);
-    attach(folder, inode);
+    sim_inode_attach(folder, inode);
     return 0;
 }
 

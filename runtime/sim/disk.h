@@ -3,6 +3,10 @@
  *
  * Paths are absolute; empty components and "." are skipped, ".." is refused. An open file lives on
  * after its name is gone. Names are kept in the order in which they came.
+ *
+ * What a crash of the host leaves: each file knows the writes since it was last synced, with what
+ * they covered, so that they can be undone whole or in parts; each folder knows the names that were
+ * removed since it was last synced, for they may come back. Everything else is durable at once.
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
@@ -10,9 +14,8 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/rng.h"
 #include "port/fs.h"
-
-struct sim_disk;
 
 enum sim_inode_kind {
     SIM_INODE_FILE,
@@ -33,7 +36,13 @@ struct sim_inode {
     unsigned char *bytes;
     size_t size;
     size_t capacity;
-    void *bound; /* a socket's listener; NULL: it is gone */
+    void *bound;          /* a socket's listener; NULL: it is gone */
+    struct list unsynced; /* of a file: struct sim_unsynced, oldest first */
+    struct list removed;  /* of a folder: inodes whose names may come back at a crash */
+};
+
+struct sim_disk {
+    struct sim_inode *root; /* private to disk.c and disk_crash.c */
 };
 
 /* GP_ENOMEM */
@@ -52,6 +61,10 @@ int sim_disk_make_folders(struct sim_disk *disk, const char *path, uint32_t mode
 
 /* Takes the name away; a folder must be empty (GP_EEXIST). */
 int sim_disk_unlink(struct sim_disk *disk, struct sim_inode *inode);
+/* The same for a file, whose name may come back at a crash until its folder is synced. */
+void sim_disk_unlink_unsynced(struct sim_inode *inode);
+/* The names in it are final. */
+void sim_folder_sync(struct sim_inode *folder);
 void sim_disk_unlink_tree(struct sim_disk *disk, struct sim_inode *inode);
 
 /* GP_ENOENT, GP_EEXIST (a folder that is not empty is there), GP_EINVAL (a folder into itself). */
@@ -64,6 +77,41 @@ void sim_inode_unref(struct sim_inode *inode);
 int sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *ptr, size_t len);
 size_t sim_inode_read(const struct sim_inode *inode, uint64_t offset, void *ptr, size_t len);
 void sim_inode_truncate(struct sim_inode *inode);
+
+/* What was written so far will outlive a crash. */
+void sim_inode_sync(struct sim_inode *inode);
+
+/* ---- crashes (disk_crash.c) ---- */
+
+/*
+ * The power of the host is cut: what was not synced is kept, lost or torn into sectors, drawn for
+ * each file. Adds up how many files lost bytes and how many names came back.
+ */
+void sim_disk_crash(struct sim_disk *disk, struct rng *rng, uint32_t *ret_torn,
+                    uint32_t *ret_returned);
+
+/* Flips that many bits of the file, or of one that is drawn among those below a folder; ret: the
+ * path of it. GP_ENOENT: there is none with a byte in it. */
+int sim_disk_flip(struct sim_disk *disk, const char *path, uint32_t bits, struct rng *rng,
+                  struct sim_inode **ret);
+
+/* The child of that name; NULL: there is none. */
+struct sim_inode *sim_inode_child(const struct sim_inode *folder, gp_str name);
+/* Gives it its name there. */
+void sim_inode_attach(struct sim_inode *folder, struct sim_inode *inode);
+
+/* Appends the path of an inode. */
+int sim_inode_path(const struct sim_inode *inode, struct buf *out);
+
+/* A write since the last sync and what it covered. */
+struct sim_unsynced {
+    struct list_node node;
+    size_t offset;
+    size_t len; /* 0: the file was cut off at 0 */
+    size_t size_before;
+    size_t old_len; /* of the bytes that were there, at offset */
+    unsigned char old[];
+};
 
 /* ---- sockets ---- */
 

@@ -2,8 +2,13 @@
  * port/fs.h over the disk of the process's host.
  *
  * Calls block: they cost virtual time of the loop they are made in, an fsync most. Asserted: never
- * in a lane. A process that is being killed changes nothing (GP_ECLOSED). Failures drawn by the
- * faults of the options: GP_EIO and GP_ENOSPC of whatever writes, leaving the file as it was.
+ * in a lane. A process that is being killed changes nothing (GP_ECLOSED). Failures, drawn by the
+ * faults of the options or brought about by sim_disk_fill() and sim_disk_break(): GP_EIO and GP_ENOSPC
+ * of whatever changes the disk; a write_at() that fails may have written a part.
+ *
+ * Durable at once, as in the real world: whole files that write_file() wrote, names that it, open()
+ * and rename() made, folders. Durable after sync(): what write_at() and FS_TRUNCATE did, and what
+ * remove() took, once something else makes the folder durable.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,19 +40,25 @@ static void spend(void *world, size_t bytes, bool is_synced)
     ASSERT(l == NULL || l->runner == NULL || proc->is_mute);
     sim_trace_note(sim, &proc->loop, SIM_KIND_disk, (int64_t)bytes, is_synced);
     if (l != NULL) {
-        l->now_ns += sim_between(sim, 0, SIM_DISK_MAX_NS) + (int64_t)(bytes / 1024) * 100;
-        l->now_ns += is_synced ? sim_between(sim, SIM_FSYNC_MIN_NS, SIM_FSYNC_MAX_NS) : 0;
+        int64_t ns = sim_between(sim, 0, SIM_DISK_MAX_NS) + (int64_t)(bytes / 1024) * 100;
+
+        ns += is_synced ? sim_between(sim, SIM_FSYNC_MIN_NS, SIM_FSYNC_MAX_NS) : 0;
+        l->now_ns += ns * (int64_t)proc->host->disk_slowness;
     }
 }
 
-/* Whether a change may be made now. */
-static int may_change(void *world)
+/* Whether a change may be made now; `grows`: it needs room. */
+static int may_change(void *world, bool grows)
 {
     struct sim_proc *proc = world;
     struct sim *sim = proc->sim;
 
     if (proc->is_mute) {
         return GP_ECLOSED;
+    }
+    if (proc->host->is_disk_broken || (grows && proc->host->is_disk_full)) {
+        sim_count(sim, SIM_COUNT_disk_refused);
+        return proc->host->is_disk_broken ? GP_EIO : GP_ENOSPC;
     }
     if (sim_fault(sim, sim->options.faults.disk_write_failed)) {
         sim_count(sim, SIM_COUNT_disk_failed);
@@ -89,7 +100,7 @@ static int find_or_make(void *world, const char *path, uint32_t flags, uint32_t 
     if (rc != GP_ENOENT || (flags & FS_WRITE) == 0) {
         return rc;
     }
-    rc = may_change(world);
+    rc = may_change(world, true);
     return rc < 0 ? rc : sim_disk_make(disk_of(world), path, SIM_INODE_FILE, mode, ret);
 }
 
@@ -113,6 +124,9 @@ static int fs_open(void *world, const char *path, uint32_t flags, uint32_t mode,
     if ((flags & FS_TRUNCATE) != 0 && !proc->is_mute) {
         sim_inode_truncate(inode);
     }
+    if ((flags & FS_WRITE) != 0 && !proc->is_mute) {
+        sim_folder_sync(inode->parent);
+    }
     file->inode = sim_inode_ref(inode);
     file->flags = flags;
     sim_object_add(&proc->loop, &file->object, "file", file_dispose);
@@ -134,24 +148,35 @@ static int64_t fs_read_at(void *world, struct file *file, uint64_t offset, void 
 
 static int fs_write_at(void *world, struct file *file, uint64_t offset, const void *ptr, size_t len)
 {
-    int rc = may_change(world);
+    struct sim_proc *proc = world;
+    int rc;
 
     if ((file->flags & FS_WRITE) == 0) {
         return GP_EINVAL;
     }
+    offset = (file->flags & FS_APPEND) != 0 ? file->inode->size : offset;
+    rc = may_change(world, offset + len > file->inode->size);
     spend(world, len, false);
-    if (rc < 0) {
+    if (rc == GP_ECLOSED || (rc < 0 && (len == 0 || sim_one_in(proc->sim, 2)))) {
         return rc;
     }
-    offset = (file->flags & FS_APPEND) != 0 ? file->inode->size : offset;
+    if (rc < 0) {
+        sim_count(proc->sim, SIM_COUNT_disk_written_partly);
+        (void)sim_inode_write(file->inode, offset, ptr, (size_t)sim_draw(proc->sim, len));
+        return rc;
+    }
     return sim_inode_write(file->inode, offset, ptr, len);
 }
 
 static int fs_sync(void *world, struct file *file)
 {
-    (void)file;
+    int rc = may_change(world, false);
+
     spend(world, 0, true);
-    return may_change(world);
+    if (rc == 0) {
+        sim_inode_sync(file->inode);
+    }
+    return rc;
 }
 
 static int64_t fs_size(void *world, struct file *file)
@@ -204,13 +229,18 @@ static int replace_file(struct sim_disk *disk, const char *path, gp_bytes bytes,
         return rc;
     }
     rc = sim_disk_make(disk, path, SIM_INODE_FILE, mode, &inode);
-    return rc < 0 ? rc : sim_inode_write(inode, 0, bytes.ptr, bytes.len);
+    if (rc == 0) {
+        rc = sim_inode_write(inode, 0, bytes.ptr, bytes.len);
+        sim_inode_sync(inode);
+        sim_folder_sync(inode->parent);
+    }
+    return rc;
 }
 
 static int fs_write_file(void *world, const char *path, gp_bytes bytes, uint32_t mode,
                          struct gp_error *err)
 {
-    int rc = may_change(world);
+    int rc = may_change(world, true);
 
     spend(world, bytes.len, true);
     if (rc == 0) {
@@ -223,7 +253,7 @@ static int fs_write_file(void *world, const char *path, gp_bytes bytes, uint32_t
 
 static int fs_rename(void *world, const char *from, const char *to, struct gp_error *err)
 {
-    int rc = may_change(world);
+    int rc = may_change(world, false);
 
     spend(world, 0, true);
     if (rc == 0) {
@@ -237,14 +267,17 @@ static int fs_rename(void *world, const char *from, const char *to, struct gp_er
 static int fs_remove(void *world, const char *path, struct gp_error *err)
 {
     struct sim_inode *inode;
-    int rc = may_change(world);
+    int rc = may_change(world, false);
 
     spend(world, 0, false);
     if (rc == 0) {
         rc = sim_disk_find(disk_of(world), path, &inode);
     }
+    if (rc == 0 && inode->kind == SIM_INODE_FOLDER) {
+        rc = GP_EINVAL;
+    }
     if (rc == 0) {
-        rc = inode->kind != SIM_INODE_FOLDER ? sim_disk_unlink(disk_of(world), inode) : GP_EINVAL;
+        sim_disk_unlink_unsynced(inode);
     }
     return fail(err, rc, "cannot remove", path);
 }
@@ -252,7 +285,7 @@ static int fs_remove(void *world, const char *path, struct gp_error *err)
 static int fs_remove_tree(void *world, const char *path, struct gp_error *err)
 {
     struct sim_inode *inode;
-    int rc = may_change(world);
+    int rc = may_change(world, false);
 
     spend(world, 0, false);
     if (rc == 0) {
@@ -266,7 +299,8 @@ static int fs_remove_tree(void *world, const char *path, struct gp_error *err)
 
 static int fs_make_dirs(void *world, const char *path, uint32_t mode, struct gp_error *err)
 {
-    int rc = may_change(world);
+    struct sim_inode *inode;
+    int rc = may_change(world, sim_disk_find(disk_of(world), path, &inode) < 0);
 
     spend(world, 0, false);
     if (rc == 0) {

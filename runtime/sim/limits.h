@@ -63,6 +63,9 @@
 #define SIM_FSYNC_MIN_NS (100 * SIM_US)
 #define SIM_FSYNC_MAX_NS (4 * SIM_MS)
 
+#define SIM_SECTOR_BYTES 512u /* what a crash leaves or takes at once */
+#define SIM_SLOWNESS_MAX 100000u
+
 #define SIM_CLOCK_OFFSET_MAX_S 1000000 /* how far hosts' monotonic clocks are apart */
 #define SIM_WALL_SKEW_MAX_NS   (10 * SIM_MS)
 #define SIM_WALL_START_NS      (INT64_C(1767225600) * SIM_S) /* 2026-01-01T00:00:00Z */

@@ -70,11 +70,12 @@ void sim_loop_kick(struct sim_loop *l)
 {
     int64_t at_ns;
 
-    if (l->is_running || l->is_closed || l->proc->is_paused || sim_event_armed(&l->step) ||
+    if (l->is_running || l->is_closed || sim_proc_is_still(l->proc) || sim_event_armed(&l->step) ||
         !has_more(l)) {
         return;
     }
-    at_ns = sim_time(l->sim) + sim_between(l->sim, 0, SIM_WAKE_MAX_NS);
+    at_ns = sim_time(l->sim) +
+            sim_between(l->sim, 0, SIM_WAKE_MAX_NS) * (int64_t)l->proc->host->slowness;
     if (at_ns < l->free_ns) {
         sim_count(l->sim, SIM_COUNT_callback_waited);
         at_ns = l->free_ns;
@@ -114,8 +115,9 @@ static void on_step(struct sim_event *event)
     }
     l->is_running = false;
     sim_loop_leave(l, before);
-    l->free_ns = l->now_ns + SIM_COST_MIN_NS + (int64_t)sim_draw(sim, (uint64_t)l->cost_span_ns);
-    if (more && !l->is_closed && !l->proc->is_paused) {
+    l->free_ns = l->now_ns + (SIM_COST_MIN_NS + (int64_t)sim_draw(sim, (uint64_t)l->cost_span_ns)) *
+                                 (int64_t)l->proc->host->slowness;
+    if (more && !l->is_closed && !sim_proc_is_still(l->proc)) {
         sim_events_arm(&sim->events, &l->step, l->free_ns);
     }
     if (l->proc->state == SIM_PROC_LEAVING) {

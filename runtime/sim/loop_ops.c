@@ -57,6 +57,8 @@ struct sim_timer {
     struct sim_call call;
     loop_fn fn;
     void *user;
+    bool is_held; /* with its host's clock */
+    int64_t left_ns;
 };
 
 static struct sim_timer *timer_of(struct timer *timer)
@@ -86,6 +88,7 @@ static void sim_timer_stop(struct timer *timer)
     struct sim_loop *l = sim_loop_of(timer->loop);
 
     sim_loop_check(l);
+    t->is_held = false;
     sim_cancel(l->sim, &t->due);
     sim_loop_unpost(l, &t->call);
 }
@@ -140,6 +143,33 @@ static int sim_timer_new(struct loop *loop, loop_fn fn, void *user, struct timer
     sim_object_add(sim_loop_of(loop), &t->object, "timer", timer_dispose);
     *ret_timer = &t->base;
     return 0;
+}
+
+void sim_timers_hold(struct sim_loop *l)
+{
+    LIST_FOREACH (node, &l->objects) {
+        struct sim_object *object = LIST_ENTRY(node, struct sim_object, node);
+        struct sim_timer *t = container_of(object, struct sim_timer, object);
+
+        if (object->dispose == timer_dispose && sim_event_armed(&t->due)) {
+            t->left_ns = t->due.at_ns - l->sim->now_ns;
+            t->is_held = true;
+            sim_cancel(l->sim, &t->due);
+        }
+    }
+}
+
+void sim_timers_release(struct sim_loop *l)
+{
+    LIST_FOREACH (node, &l->objects) {
+        struct sim_object *object = LIST_ENTRY(node, struct sim_object, node);
+        struct sim_timer *t = container_of(object, struct sim_timer, object);
+
+        if (object->dispose == timer_dispose && t->is_held) {
+            t->is_held = false;
+            sim_arm_in(l->sim, &t->due, t->left_ns);
+        }
+    }
 }
 
 /* ---- descriptors belong to the real world ---- */

@@ -39,6 +39,9 @@ struct sim_cut {
 
 bool sim_is_cut(const struct sim_host *from, const struct sim_host *to)
 {
+    if (from->is_frozen || to->is_frozen) {
+        return true;
+    }
     LIST_FOREACH (node, &from->cuts) {
         if (LIST_ENTRY(node, struct sim_cut, node)->to == to) {
             return true;
@@ -47,12 +50,14 @@ bool sim_is_cut(const struct sim_host *from, const struct sim_host *to)
     return false;
 }
 
-void sim_cut_oneway(struct sim_host *from, struct sim_host *to)
+void sim_cut_add(struct sim_host *from, const struct sim_host *to)
 {
     struct sim_cut *cut;
 
-    if (sim_is_cut(from, to)) {
-        return;
+    LIST_FOREACH (node, &from->cuts) {
+        if (LIST_ENTRY(node, struct sim_cut, node)->to == to) {
+            return;
+        }
     }
     cut = calloc(1, sizeof(*cut));
     ASSERT(cut != NULL);
@@ -61,13 +66,22 @@ void sim_cut_oneway(struct sim_host *from, struct sim_host *to)
     list_push_back(&from->cuts, &cut->node);
 }
 
-void sim_cut(struct sim_host *a, struct sim_host *b)
+void sim_cut_oneway(struct sim_host *from, struct sim_host *to)
 {
-    sim_cut_oneway(a, b);
-    sim_cut_oneway(b, a);
+    sim_count(from->sim, SIM_COUNT_link_cut_oneway);
+    sim_trace_note(from->sim, NULL, SIM_KIND_faulted, SIM_COUNT_link_cut_oneway, 0);
+    sim_cut_add(from, to);
 }
 
-static void heal_oneway(struct sim_host *from, const struct sim_host *to)
+void sim_cut(struct sim_host *a, struct sim_host *b)
+{
+    sim_count(a->sim, SIM_COUNT_link_cut);
+    sim_trace_note(a->sim, NULL, SIM_KIND_faulted, SIM_COUNT_link_cut, 0);
+    sim_cut_add(a, b);
+    sim_cut_add(b, a);
+}
+
+void sim_cut_remove(struct sim_host *from, const struct sim_host *to)
 {
     LIST_FOREACH_SAFE(node, &from->cuts)
     {
@@ -82,13 +96,14 @@ static void heal_oneway(struct sim_host *from, const struct sim_host *to)
 
 void sim_heal(struct sim_host *a, struct sim_host *b)
 {
-    heal_oneway(a, b);
-    heal_oneway(b, a);
+    sim_flaps_end(a, b);
+    sim_cut_remove(a, b);
+    sim_cut_remove(b, a);
 }
 
 void sim_cuts_free(struct sim_host *host)
 {
-    heal_oneway(host, NULL);
+    sim_cut_remove(host, NULL);
 }
 
 /* ---- listening ---- */

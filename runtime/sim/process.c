@@ -127,6 +127,10 @@ static void on_signal_due(struct sim_event *event)
     int32_t number = proc->signal_number;
     struct sim_loop *before;
 
+    if (proc->host->is_frozen || (proc->is_paused && number != 9)) {
+        sim_arm_in(sim, &proc->signal, SIM_MS); /* stopped processes get what kills, no more */
+        return;
+    }
     sim_trace_note(sim, &proc->loop, SIM_KIND_proc_signalled, proc->pid, number);
     if (number == 9 || sim->options.on_signal == NULL || !proc->is_started) {
         sim_proc_doom(proc, &(struct proc_exit){.code = -1, .signal = number}, true);
@@ -147,7 +151,7 @@ static void on_start_due(struct sim_event *event)
     struct sim_loop *before;
     int rc;
 
-    if (proc->is_paused) {
+    if (sim_proc_is_still(proc)) {
         sim_arm_in(sim, &proc->start, SIM_MS);
         return;
     }
@@ -283,6 +287,8 @@ int sim_spawn(struct sim_host *host, const char *const *args, struct sim_proc **
 
 void sim_pause(struct sim_proc *proc)
 {
+    sim_count(proc->sim, SIM_COUNT_proc_paused);
+    sim_trace_note(proc->sim, NULL, SIM_KIND_faulted, SIM_COUNT_proc_paused, proc->pid);
     proc->is_paused = true;
     sim_cancel(proc->sim, &proc->loop.step);
     sim_runners_pause(proc);

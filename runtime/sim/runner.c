@@ -275,6 +275,14 @@ void sim_runner_free(struct runner *r)
     free(r);
 }
 
+void sim_runners_each(struct sim_proc *proc, void (*fn)(struct sim_loop *l, int64_t arg),
+                      int64_t arg)
+{
+    LIST_FOREACH (node, &proc->runners) {
+        fn(&LIST_ENTRY(node, struct runner, node)->loop, arg);
+    }
+}
+
 void sim_runners_pause(struct sim_proc *proc)
 {
     LIST_FOREACH (node, &proc->runners) {

@@ -48,6 +48,7 @@ int sim_new(const struct sim_options *options, struct sim **ret)
     list_init(&sim->procs);
     list_init(&sim->doomed);
     list_init(&sim->conns);
+    list_init(&sim->flaps);
     sim->start_ns = SIM_S;
     sim->now_ns = sim->start_ns;
     *ret = sim;
@@ -57,6 +58,7 @@ int sim_new(const struct sim_options *options, struct sim **ret)
 static void host_free(struct sim_host *host)
 {
     list_remove(&host->node);
+    sim_flaps_end(host, NULL);
     sim_cuts_free(host);
     sim_disk_free(host->disk);
     free(host);
@@ -108,6 +110,8 @@ int sim_host_add(struct sim *sim, const char *address, struct sim_host **ret)
     host->clock_offset_ns = (int64_t)sim_draw(sim, SIM_CLOCK_OFFSET_MAX_S) * SIM_S;
     host->wall_offset_ns = sim_between(sim, -SIM_WALL_SKEW_MAX_NS, SIM_WALL_SKEW_MAX_NS);
     host->cpu_count = SIM_CPU_COUNT;
+    host->slowness = 1;
+    host->disk_slowness = 1;
     host->port_next = SIM_EPHEMERAL_PORT + (uint32_t)sim_draw(sim, 1024);
     list_init(&host->listeners);
     list_init(&host->cuts);

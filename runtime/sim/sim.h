@@ -143,15 +143,54 @@ void sim_signal(struct sim_proc *proc, int32_t signal);
 void sim_pause(struct sim_proc *proc);
 void sim_resume(struct sim_proc *proc);
 
+/* Starts the same program again, on the same host and its disk. As sim_spawn(). */
+int sim_respawn(const struct sim_proc *proc, struct sim_proc **ret);
+
 /* Bytes from one host reach the other no more (they are kept and come after healing, as with TCP);
  * a connect hangs. sim_cut cuts both ways. */
 void sim_cut(struct sim_host *a, struct sim_host *b);
 void sim_cut_oneway(struct sim_host *from, struct sim_host *to);
-void sim_heal(struct sim_host *a, struct sim_host *b); /* both ways */
+void sim_heal(struct sim_host *a, struct sim_host *b); /* both ways, and ends flapping */
+
+/* The link between them is cut and healed by turns, each for a drawn time of at most max_ns. */
+void sim_flap(struct sim_host *a, struct sim_host *b, int64_t max_ns);
 
 /* Breaks every connection between two processes, as a router that forgot them: each side meets a
  * reset, bytes under way are lost, connecting again is possible. How many there were. */
 uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b);
+
+/* The power of a host is cut: its processes are killed, and of each file what was not synced is
+ * kept, lost or torn; names removed since their folder was last synced may come back. How many
+ * processes were killed. */
+uint32_t sim_crash(struct sim_host *host);
+
+/* The host stands still, as a virtual machine that is suspended, until sim_thaw(). Its monotonic
+ * clock jumps then, or has stood still as well. */
+void sim_freeze(struct sim_host *host, bool stops_clock);
+void sim_thaw(struct sim_host *host);
+
+/* Everything its processes do takes so many times longer; 1: as usual. */
+void sim_slow(struct sim_host *host, uint32_t times);
+
+/* The wall clock is set, by so much. */
+void sim_jump_wall(struct sim_host *host, int64_t by_ns);
+
+/* Every act on the disk takes so many times longer; 1: as usual. */
+void sim_disk_slow(struct sim_host *host, uint32_t times);
+
+/* Until it is freed, what needs room on the disk fails with GP_ENOSPC; a write may leave a part. */
+void sim_disk_fill(struct sim_host *host, bool is_full);
+
+/* Until it is mended, whatever changes the disk fails with GP_EIO. */
+void sim_disk_break(struct sim_host *host, bool is_broken);
+
+/* Flips so many bits of a file, or of one that is drawn among those below a folder; its path is
+ * appended to ret_path (NULL: not). GP_ENOENT: there is no file with a byte in it. */
+int sim_disk_rot(struct sim_host *host, const char *path, uint32_t bits, struct buf *ret_path);
+
+/* Ends all of these that last: cuts, flapping, chances of faults, frozen and slow hosts, full disks,
+ * paused processes. What died stays dead. */
+void sim_calm(struct sim *sim);
 
 /* ---- running ---- */
 

@@ -47,13 +47,31 @@ enum sim_kind {
     X(accept_backlogged)  /* a second connection came before the first was accepted */             \
     X(callback_reordered) /* a later callback of a loop was run before an earlier one */           \
     X(callback_waited)    /* a callback was due while its loop was busy */                         \
+    X(clock_jumped)                                                                                \
     X(connect_refused)                                                                             \
     X(connect_timed_out)                                                                           \
     X(connect_unresolved)                                                                          \
+    X(disk_broken)                                                                                 \
     X(disk_failed)                                                                                 \
+    X(disk_filled)                                                                                 \
+    X(disk_name_returned) /* of a file that was removed, after a crash */                          \
+    X(disk_refused)       /* a write met a full or broken disk */                                  \
+    X(disk_rotted)                                                                                 \
+    X(disk_slowed)                                                                                 \
+    X(disk_torn)           /* a file lost unsynced bytes in a crash */                             \
+    X(disk_written_partly) /* by a write that failed */                                            \
+    X(host_crashed)                                                                                \
+    X(host_frozen)                                                                                 \
+    X(host_frozen_clock) /* and its clock stood still */                                           \
+    X(host_slowed)                                                                                 \
+    X(link_cut)                                                                                    \
+    X(link_cut_oneway)                                                                             \
+    X(link_flapped)                                                                                \
     X(partition_stalled) /* bytes reached a cut */                                                 \
     X(proc_exited)                                                                                 \
     X(proc_killed)                                                                                 \
+    X(proc_paused)                                                                                 \
+    X(proc_respawned)                                                                              \
     X(read_asked_twice) /* alloc without an on_read behind it */                                   \
     X(read_end)         /* the regular end was read */                                             \
     X(read_partial)     /* fewer bytes were read than were there and fitted */                     \

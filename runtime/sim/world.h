@@ -36,6 +36,7 @@ struct sim {
     struct list procs;
     struct list doomed; /* processes to be ended once the current step is over */
     struct list conns;
+    struct list flaps;
     uint32_t host_count;
     uint32_t proc_count;
     uint32_t loop_count;
@@ -49,6 +50,13 @@ struct sim_host {
     int64_t clock_offset_ns;
     int64_t wall_offset_ns;
     uint32_t cpu_count;
+    uint32_t slowness; /* its steps take so many times longer */
+    uint32_t disk_slowness;
+    bool is_disk_full;
+    bool is_disk_broken;
+    bool is_frozen;
+    bool is_clock_stopped; /* since it is frozen */
+    int64_t frozen_ns;     /* when */
     uint32_t port_next;
     struct list listeners;
     struct sim_disk *disk;
@@ -119,6 +127,12 @@ struct sim_proc {
     void *program; /* what start() made */
     bool is_started;
 };
+
+/* Whether nothing of it runs: stopped by a signal, or with its whole host. */
+static inline bool sim_proc_is_still(const struct sim_proc *proc)
+{
+    return proc->is_paused || proc->host->is_frozen;
+}
 
 /* ---- drawing ---- */
 
@@ -235,6 +249,8 @@ void sim_runner_wake(struct runner *runner);
 /* Whether it has anything to do. */
 bool sim_runner_may_step(struct runner *runner);
 
+void sim_runners_each(struct sim_proc *proc, void (*fn)(struct sim_loop *l, int64_t arg),
+                      int64_t arg);
 void sim_runners_pause(struct sim_proc *proc);
 void sim_runners_resume(struct sim_proc *proc);
 
@@ -286,7 +302,19 @@ int sim_runners_report(const struct sim_proc *proc, struct buf *out);
 
 /* ---- network (net.c) ---- */
 
+/* Also while one of them is frozen. */
 bool sim_is_cut(const struct sim_host *from, const struct sim_host *to);
+void sim_cut_add(struct sim_host *from, const struct sim_host *to);
+void sim_cut_remove(struct sim_host *from, const struct sim_host *to);
 void sim_cuts_free(struct sim_host *host);
+
+/* ---- faults (faults.c) ---- */
+
+/* Links that come and go between these two; b NULL: all there are. */
+void sim_flaps_end(const struct sim_host *a, const struct sim_host *b);
+
+/* Stops the timers of a loop where they stand, and lets them go on (loop_ops.c). */
+void sim_timers_hold(struct sim_loop *l);
+void sim_timers_release(struct sim_loop *l);
 
 #endif
