@@ -388,7 +388,7 @@ static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *
         return rc;
     }
     job_describe(ex->job, &job);
-    job.session = (uint64_t)msg->session_epoch << 32;
+    job.session = (uint64_t)msg->epoch << 32;
     siblings = siblings_new(msg, &lanes);
     if (!siblings) {
         return gp_error_set(err, GP_ENOMEM, "no memory for the other executors");

@@ -67,7 +67,7 @@ static int take_placement(struct job *job, const struct msg_executor_assign *msg
         return gp_error_set(err, GP_ENOMEM, "taking an assignment");
     }
     for (uint32_t i = 0; i < msg->placement_count; i++) {
-        const struct msg_range *r = &msg->placement[i];
+        const struct msg_placed *r = &msg->placement[i];
         job->placement.ranges[i] =
             (struct placement_range){r->processor, r->first, r->count, r->executor, r->lane};
     }

@@ -21,7 +21,7 @@ static const struct fields lane_fields = FIELDS("lane", struct msg_lane, lane_it
 
 static const struct field executor_register_items[] = {
     COUNT(struct msg_executor_register, app, MUST, 0, "id of the application"),
-    COUNT(struct msg_executor_register, epoch, MUST, 0, "it was launched in"),
+    COUNT(struct msg_executor_register, epoch, MUST, 0, "the highest it has obeyed"),
     COUNT(struct msg_executor_register, executor, MUST, 0, "its id, from 1"),
     TEXT(struct msg_executor_register, host, FULL, MSG_HOST_MAX, "name of its host"),
     FIELD_I64(struct msg_executor_register, pid, MAY, "its process id"),
@@ -30,6 +30,9 @@ static const struct field executor_register_items[] = {
                "where each lane listens"),
     COUNT(struct msg_executor_register, blocking, MAY, MSG_LANES_MAX,
           "the last so many of them are for tasks whose calls may block"),
+    FIELD_U64(struct msg_executor_register, generation, MAY,
+              "of the latest assignment or update it took; 0: none"),
+    FIELD_BOOL(struct msg_executor_register, started, MAY, "its tasks run"),
 };
 const struct fields msg_executor_register_fields =
     FIELDS("executor_register", struct msg_executor_register, executor_register_items);
@@ -43,18 +46,70 @@ static const struct field sibling_items[] = {
 };
 static const struct fields sibling_fields = FIELDS("sibling", struct msg_sibling, sibling_items);
 
+static const struct field placed_items[] = {
+    COUNT(struct msg_placed, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(struct msg_placed, first, MUST, 0, "first task"),
+    COUNT(struct msg_placed, count, MUST, 0, "how many tasks from there"),
+    COUNT(struct msg_placed, executor, MUST, 0,
+          "that runs them; one that is not announced: they wait for another"),
+    COUNT(struct msg_placed, lane, MUST, 0, "lane of that executor"),
+    FIELD_U64(struct msg_placed, session, MUST, "of these tasks: epoch << 32 | counter"),
+};
+static const struct fields placed_fields = FIELDS("placed", struct msg_placed, placed_items);
+
+static const struct field task_range_items[] = {
+    COUNT(struct msg_task_range, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(struct msg_task_range, first, MUST, 0, "first task"),
+    COUNT(struct msg_task_range, count, MUST, 0, "how many tasks from there"),
+};
+static const struct fields task_range_fields =
+    FIELDS("task_range", struct msg_task_range, task_range_items);
+
+static const struct field task_state_items[] = {
+    COUNT(struct msg_task_state, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(struct msg_task_state, task, MUST, 0, "task of that processor"),
+    TEXT(struct msg_task_state, state, MAY, 2 * MSG_STATE_MAX,
+         "what its next session begins with, hexadecimal; opaque"),
+};
+static const struct fields task_state_fields =
+    FIELDS("task_state", struct msg_task_state, task_state_items);
+
 static const struct field executor_assign_items[] = {
-    COUNT(struct msg_executor_assign, session_epoch, MUST, 0, "upper half of new sessions"),
+    COUNT(struct msg_executor_assign, epoch, MUST, 0, "of the appmaster"),
+    FIELD_U64(struct msg_executor_assign, generation, MUST, "from 1; the newest wins"),
     FIELD_TREE(struct msg_executor_assign, plan, MUST, "the plan"),
-    FIELD_LIST(struct msg_executor_assign, placement, MUST, MSG_RANGES_MAX, &msg_range_fields,
+    FIELD_LIST(struct msg_executor_assign, placement, MUST, MSG_RANGES_MAX, &placed_fields,
                "of all tasks"),
     FIELD_LIST(struct msg_executor_assign, executors, FULL, MSG_EXECUTORS_MAX, &sibling_fields,
-               "all of the application, itself too"),
+               "all of the application that are alive, itself too"),
     FIELD_LIST(struct msg_executor_assign, plugins, FULL, MSG_PLUGINS_MAX, &msg_plugin_file_fields,
                "in the order of the plan"),
+    FIELD_LIST(struct msg_executor_assign, states, MAY, MSG_STATES_MAX, &task_state_fields,
+               "what its own tasks begin with"),
+    FIELD_LIST(struct msg_executor_assign, ended, MAY, MSG_RANGES_MAX, &task_range_fields,
+               "tasks that have ended and are not run again"),
 };
 const struct fields msg_executor_assign_fields =
     FIELDS("executor_assign", struct msg_executor_assign, executor_assign_items);
+
+static const struct field executor_update_items[] = {
+    COUNT(struct msg_executor_update, epoch, MUST, 0, "of the appmaster"),
+    FIELD_U64(struct msg_executor_update, generation, MUST, "the newest wins"),
+    FIELD_LIST(struct msg_executor_update, placement, MUST, MSG_RANGES_MAX, &placed_fields,
+               "of all tasks; those that run here stay where they are"),
+    FIELD_LIST(struct msg_executor_update, executors, FULL, MSG_EXECUTORS_MAX, &sibling_fields,
+               "all of the application that are alive, itself too"),
+    FIELD_LIST(struct msg_executor_update, states, MAY, MSG_STATES_MAX, &task_state_fields,
+               "what those of its own tasks begin with whose session grew"),
+};
+const struct fields msg_executor_update_fields =
+    FIELDS("executor_update", struct msg_executor_update, executor_update_items);
+
+static const struct field executor_updated_items[] = {
+    FIELD_U64(struct msg_executor_updated, generation, MUST, "the newest it has taken"),
+};
+const struct fields msg_executor_updated_fields =
+    FIELDS("executor_updated", struct msg_executor_updated, executor_updated_items);
 
 static const struct field lane_stats_items[] = {
     COUNT(struct msg_lane_stats, lane, MUST, MSG_LANES_MAX - 1, "which lane"),
@@ -67,6 +122,12 @@ static const struct field lane_stats_items[] = {
 static const struct fields lane_stats_fields =
     FIELDS("lane_stats", struct msg_lane_stats, lane_stats_items);
 
+static const struct field executor_ref_items[] = {
+    COUNT(struct msg_executor_ref, executor, MUST, 0, "its id"),
+};
+static const struct fields executor_ref_fields =
+    FIELDS("executor_ref", struct msg_executor_ref, executor_ref_items);
+
 static const struct field executor_report_items[] = {
     FIELD_LIST(struct msg_executor_report, processors, MAY, MSG_PROCESSORS_MAX,
                &msg_processor_stats_fields, "sums over its own tasks"),
@@ -76,14 +137,33 @@ static const struct field executor_report_items[] = {
                "its lanes"),
     FIELD_U64(struct msg_executor_report, dropped_stale, MAY, "rows of older sessions"),
     FIELD_U64(struct msg_executor_report, link_failures, MAY, "gaps, repeats and lost links"),
+    FIELD_U64(struct msg_executor_report, lost, MAY,
+              "rows that nobody consumed: stale ones, those of broken links and of failures"),
+    FIELD_U64(struct msg_executor_report, in_doubt, MAY,
+              "rows sent to executors that died, not known to be consumed there"),
+    COUNT(struct msg_executor_report, restarted, MAY, 0,
+          "sessions of its tasks after their first here"),
+    COUNT(struct msg_executor_report, failed, MAY, 0, "tasks that wait for their next session"),
+    FIELD_LIST(struct msg_executor_report, unreachable, MAY, MSG_EXECUTORS_MAX,
+               &executor_ref_fields, "a link to them is down, for longer than a moment"),
 };
 const struct fields msg_executor_report_fields =
     FIELDS("executor_report", struct msg_executor_report, executor_report_items);
+
+static const struct field executor_states_items[] = {
+    FIELD_LIST(struct msg_executor_states, states, MAY, MSG_STATES_MAX, &task_state_fields,
+               "of sources that can be restored: those that changed"),
+    FIELD_LIST(struct msg_executor_states, ended, MAY, MSG_RANGES_MAX, &task_range_fields,
+               "all tasks of its own that have ended"),
+};
+const struct fields msg_executor_states_fields =
+    FIELDS("executor_states", struct msg_executor_states, executor_states_items);
 
 static const struct field executor_failed_items[] = {
     COUNT(struct msg_executor_failed, processor, MUST, MSG_PROCESSORS_MAX,
           "index in the plan; beyond it: no task is to blame"),
     COUNT(struct msg_executor_failed, task, MUST, 0, "task of that processor"),
+    FIELD_U64(struct msg_executor_failed, session, MAY, "the one that failed"),
     TEXT(struct msg_executor_failed, function, MAY, 256, "of the plugin"),
     TEXT(struct msg_executor_failed, text, MUST, MSG_ERROR_MAX, "what it said"),
 };

@@ -6,6 +6,9 @@
 
 #include "wire/messages_worker.h"
 
+#define MSG_STATE_MAX  4096u /* bytes of what a source remembers of where it is */
+#define MSG_STATES_MAX 4096u
+
 /* Where one lane listens. */
 struct msg_lane {
     char *tcp;       /* "host:port" */
@@ -14,14 +17,16 @@ struct msg_lane {
 
 struct msg_executor_register {
     uint32_t app;
-    uint32_t epoch;
+    uint32_t epoch; /* the highest it has obeyed */
     uint32_t executor;
     char *host;
     int64_t pid;
     uint64_t incarnation;
     struct msg_lane *lanes;
     uint32_t lanes_count;
-    uint32_t blocking; /* the last so many of its lanes are for tasks whose calls may block */
+    uint32_t blocking;   /* the last so many of its lanes are for tasks whose calls may block */
+    uint64_t generation; /* of the latest assignment or update it took; 0: none */
+    bool started;        /* its tasks run */
 };
 
 /* An executor as its siblings must know it. */
@@ -33,15 +38,61 @@ struct msg_sibling {
     uint32_t lanes_count;
 };
 
+/* Tasks first .. first + count - 1 of a processor are on that lane, in that session of theirs. On an
+ * executor that is not among those announced: nowhere for now; what is for them waits. */
+struct msg_placed {
+    uint32_t processor;
+    uint32_t first;
+    uint32_t count;
+    uint32_t executor;
+    uint32_t lane;
+    uint64_t session; /* epoch << 32 | counter; it only grows */
+};
+
+struct msg_task_range {
+    uint32_t processor;
+    uint32_t first;
+    uint32_t count;
+};
+
+/* What a replayable source said of itself, to be given to its next session. */
+struct msg_task_state {
+    uint32_t processor;
+    uint32_t task;
+    char *state; /* hexadecimal, opaque to all but executors; "": none */
+};
+
+/* What a new executor runs. */
 struct msg_executor_assign {
-    uint32_t session_epoch;
+    uint32_t epoch;
+    uint64_t generation; /* from 1; the newest wins */
     struct value *plan;
-    struct msg_range *placement;
+    struct msg_placed *placement;
     uint32_t placement_count;
     struct msg_sibling *executors;
     uint32_t executors_count;
     struct msg_plugin_file *plugins;
     uint32_t plugins_count;
+    struct msg_task_state *states; /* of its own tasks */
+    uint32_t states_count;
+    struct msg_task_range *ended; /* tasks that are not run again */
+    uint32_t ended_count;
+};
+
+/* The same for one that runs: it makes true what is said here, and answers when that is so. */
+struct msg_executor_update {
+    uint32_t epoch;
+    uint64_t generation;
+    struct msg_placed *placement;
+    uint32_t placement_count;
+    struct msg_sibling *executors;
+    uint32_t executors_count;
+    struct msg_task_state *states;
+    uint32_t states_count;
+};
+
+struct msg_executor_updated {
+    uint64_t generation; /* the newest it has taken */
 };
 
 struct msg_lane_stats {
@@ -53,6 +104,10 @@ struct msg_lane_stats {
     uint64_t batches_received;
 };
 
+struct msg_executor_ref {
+    uint32_t executor;
+};
+
 struct msg_executor_report {
     struct msg_processor_stats *processors;
     uint32_t processors_count;
@@ -62,18 +117,37 @@ struct msg_executor_report {
     uint32_t lanes_count;
     uint64_t dropped_stale; /* rows of older sessions */
     uint64_t link_failures;
+    uint64_t lost;      /* rows that nobody consumed: dropped_stale, of broken links, of failures */
+    uint64_t in_doubt;  /* rows sent to executors that died, not known to be consumed there */
+    uint32_t restarted; /* sessions of its tasks after their first here */
+    uint32_t failed;    /* tasks that wait for their next session */
+    struct msg_executor_ref *unreachable; /* a link to them is down, for longer than a moment */
+    uint32_t unreachable_count;
 };
 
+/* Told once a second when something changed, and all of it after executor.register. */
+struct msg_executor_states {
+    struct msg_task_state *states; /* those that changed */
+    uint32_t states_count;
+    struct msg_task_range *ended; /* all tasks of its own that have ended */
+    uint32_t ended_count;
+};
+
+/* A task waits for its next session, which an update brings. */
 struct msg_executor_failed {
     uint32_t processor;
     uint32_t task;
+    uint64_t session; /* the one that failed */
     char *function;
     char *text;
 };
 
 extern const struct fields msg_executor_register_fields;
 extern const struct fields msg_executor_assign_fields;
+extern const struct fields msg_executor_update_fields;
+extern const struct fields msg_executor_updated_fields;
 extern const struct fields msg_executor_report_fields;
+extern const struct fields msg_executor_states_fields;
 extern const struct fields msg_executor_failed_fields;
 
 #endif

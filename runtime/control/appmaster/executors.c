@@ -212,7 +212,7 @@ static int place(struct appmaster *am)
 /* The ranges and siblings of the message borrow from the appmaster. */
 static int assignment(struct appmaster *am, struct msg_executor_assign *ret)
 {
-    struct msg_executor_assign msg = {.session_epoch = am->options.launch->epoch};
+    struct msg_executor_assign msg = {.epoch = am->options.launch->epoch, .generation = 1};
     int rc = plan_encode(am->plan, &msg.plan);
 
     msg.placement = calloc(am->placement.count, sizeof *msg.placement);
@@ -224,8 +224,8 @@ static int assignment(struct appmaster *am, struct msg_executor_assign *ret)
     }
     for (uint32_t i = 0; i < am->placement.count; i++) {
         const struct placement_range *r = &am->placement.ranges[i];
-        ret->placement[i] =
-            (struct msg_range){r->processor, r->first, r->count, r->executor, r->lane};
+        ret->placement[i] = (struct msg_placed){r->processor, r->first, r->count,
+                                                r->executor,  r->lane,  (uint64_t)msg.epoch << 32};
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
         const struct am_executor *e = &am->executors[i];
