@@ -385,6 +385,7 @@ const struct fs_ops edge_fs_ops = {
     .remove = file_remove,
     .remove_tree = fs_remove_tree,
     .make_dirs = fs_make_dirs,
+    .sync_folder = fs_sync_folder,
     .list = fs_list,
     .exists = exists,
 };

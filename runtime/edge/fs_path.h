@@ -28,6 +28,7 @@ void fs_random(void *ptr, size_t len);
 /* Entries of edge_fs_ops. */
 int fs_remove_tree(void *world, const char *path, struct gp_error *err);
 int fs_make_dirs(void *world, const char *path, uint32_t mode, struct gp_error *err);
+int fs_sync_folder(void *world, const char *path, struct gp_error *err);
 int fs_list(void *world, const char *path, fs_list_fn fn, void *user, struct gp_error *err);
 
 #endif

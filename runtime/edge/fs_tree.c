@@ -165,6 +165,18 @@ int fs_make_dirs(void *world, const char *path, uint32_t mode, struct gp_error *
     return rc < 0 ? fs_failed(err, part, "cannot make the folder", -rc) : 0;
 }
 
+int fs_sync_folder(void *world, const char *path, struct gp_error *err)
+{
+    int fd = open(path, FOLDER_FLAGS);
+    int rc = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
+    (void)world;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return rc < 0 ? fs_failed(err, path, "cannot sync the folder", -rc) : 0;
+}
+
 int fs_list(void *world, const char *path, fs_list_fn fn, void *user, struct gp_error *err)
 {
     DIR *dir = opendir(path);

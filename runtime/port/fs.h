@@ -29,6 +29,7 @@ struct fs_ops {
      */
     int (*write_file)(void *world, const char *path, gp_bytes bytes, uint32_t mode,
                       struct gp_error *err);
+    /* A name that is made here is durable on return. */
     int (*open)(void *world, const char *path, uint32_t flags, uint32_t mode, struct file **ret,
                 struct gp_error *err);
     /* At offset; returns the count read (0 at the end) or negative. */
@@ -44,6 +45,8 @@ struct fs_ops {
     int (*remove_tree)(void *world, const char *path,
                        struct gp_error *err); /* everything below too; missing is fine */
     int (*make_dirs)(void *world, const char *path, uint32_t mode, struct gp_error *err);
+    /* Makes durable which names the folder has: of folders made and of files removed in it, too. */
+    int (*sync_folder)(void *world, const char *path, struct gp_error *err);
     int (*list)(void *world, const char *path, fs_list_fn fn, void *user, struct gp_error *err);
     /* 1 file, 2 folder, 0 not there, negative: cannot tell. */
     int (*exists)(void *world, const char *path);

@@ -309,6 +309,18 @@ static int fs_make_dirs(void *world, const char *path, uint32_t mode, struct gp_
     return fail(err, rc, "cannot make folder", path);
 }
 
+static int fs_sync_folder(void *world, const char *path, struct gp_error *err)
+{
+    struct sim_inode *folder;
+    int rc = sim_disk_find(disk_of(world), path, &folder);
+
+    spend(world, 0, true);
+    if (rc == 0) {
+        rc = folder->kind == SIM_INODE_FOLDER ? may_change(world) : GP_EINVAL;
+    }
+    return fail(err, rc, "cannot sync", path);
+}
+
 /* The order of names in a folder means nothing, so each listing starts somewhere else. Names are
  * taken first: fn may change the folder. */
 static int fs_list(void *world, const char *path, fs_list_fn fn, void *user, struct gp_error *err)
@@ -372,6 +384,7 @@ const struct fs_ops sim_fs_ops = {
     .remove = fs_remove,
     .remove_tree = fs_remove_tree,
     .make_dirs = fs_make_dirs,
+    .sync_folder = fs_sync_folder,
     .list = fs_list,
     .exists = fs_exists,
 };

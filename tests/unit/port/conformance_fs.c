@@ -181,6 +181,8 @@ void conformance_folders_are_made_listed_and_removed(struct conf *c)
     GP_CHECK_EQ(put(&p, conf_path(c, "a/b/x", file, sizeof(file)), "x"), 0);
     GP_CHECK_EQ(put(&p, conf_path(c, "a/b/y", file, sizeof(file)), "y"), 0);
     GP_CHECK(p.fs->make_dirs(p.world, conf_path(c, "a/b/y/z", deep, sizeof(deep)), 0700, NULL) < 0);
+    GP_CHECK_EQ(p.fs->sync_folder(p.world, p.path, NULL), 0);
+    GP_CHECK(p.fs->sync_folder(p.world, file, NULL) < 0);
     GP_CHECK_EQ(p.fs->list(p.world, p.path, on_name, &names, NULL), 0);
     GP_CHECK_EQ(names.files, 2);
     GP_CHECK_EQ(names.folders, 1);
