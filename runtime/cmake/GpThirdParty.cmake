@@ -1,5 +1,5 @@
 # Third-party libraries, each as an imported target that only the rooms named in
-# tests/lint/headers.txt link: PkgConfig::uv, ::cjson, ::yaml, ::xxhash, ::md.
+# tests/lint/headers.txt link: PkgConfig::uv, ::cjson, ::yaml, ::xxhash, ::md, ::raft.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.44)
@@ -7,6 +7,7 @@ pkg_check_modules(cjson REQUIRED IMPORTED_TARGET libcjson)
 pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(md REQUIRED IMPORTED_TARGET libmd)
+pkg_check_modules(raft REQUIRED IMPORTED_TARGET raft>=0.15)
 if(GP_BUILD_TESTS)
   pkg_check_modules(criterion REQUIRED IMPORTED_TARGET criterion)
 endif()

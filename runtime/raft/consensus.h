@@ -8,16 +8,26 @@
  *
  * The owner gives every member's bytes to its messenger (`send`) and what arrives to
  * consensus_receive(); it has proven who sent it. Committed commands come back through `apply`, on
- * every member, in one order, each exactly once in the life of a process (again from the snapshot
- * and log after a restart).
+ * every member, in one order.
+ *
+ * The owner's state has lives. Each begins with one call of `restore`, with the newest snapshot or
+ * with no bytes at all (begin with nothing); then every command behind it comes to `apply` exactly
+ * once. A life begins when a formed member is opened, formed or joined, when a snapshot came from
+ * the leader, and when a broken member has read its disk again. `restore` replaces everything that
+ * apply() ever made; there is nothing else to reset.
+ *
+ * CONSENSUS_LEADER is reported once all that was ever committed is applied here, so who sees itself
+ * leading may act on its state at once.
  *
  * A member whose disk failed withholds what it owes (nothing unstored is ever acknowledged), gives
  * away the lead and takes no proposals; it reads its disk afresh, in growing intervals, and returns
  * when that works.
  *
  * Time, randomness and disk through port; one loop, one thread. Calls may be made from callbacks,
- * consensus_close() too. Events logged: consensus.opened, consensus.formed, consensus.role,
- * consensus.snapshot, consensus.installed, consensus.broken, consensus.mended.
+ * consensus_close() too. Callbacks come from the loop and from inside consensus_receive(),
+ * consensus_form() and consensus_join(); on_change and the ends of proposals and changes only from
+ * the loop. Events logged: consensus.opened, consensus.formed, consensus.role, consensus.snapshot,
+ * consensus.installed, consensus.broken, consensus.mended.
  */
 #ifndef RAFT_CONSENSUS_H
 #define RAFT_CONSENSUS_H
@@ -37,7 +47,7 @@ struct consensus;
 enum consensus_role {
     CONSENSUS_UNFORMED,
     CONSENSUS_FOLLOWER,
-    CONSENSUS_CANDIDATE,
+    CONSENSUS_CANDIDATE, /* or elected and not ready yet */
     CONSENSUS_LEADER,
     CONSENSUS_BROKEN,
 };
@@ -57,6 +67,9 @@ struct consensus_status {
     uint64_t last;      /* last entry here */
     uint64_t committed; /* as known here */
     uint64_t applied;
+    int broken;         /* why, while role is CONSENSUS_BROKEN; else 0 */
+    uint64_t malformed; /* messages dropped because they do not hold */
+    uint64_t strangers; /* messages dropped because of who sent them, or for whom they are */
 };
 
 struct consensus_events {
@@ -67,7 +80,8 @@ struct consensus_events {
     void (*apply)(void *user, uint64_t index, gp_bytes command);
     /* Appends all that apply() has made so far. Negative: not now. */
     int (*snapshot)(void *user, struct buf *out);
-    /* Replaces all of it. Negative: bytes do not hold; the member is broken. */
+    /* Begins a life of the state, see above; bytes are empty or what a snapshot() made. Negative:
+     * they do not hold; the member is broken. */
     int (*restore)(void *user, gp_bytes bytes);
     /* Role, term, leader or members changed. */
     void (*on_change)(void *user);
@@ -85,8 +99,8 @@ struct consensus_options {
     void *user;
 };
 
-/* Reads the disk; a formed member then is a follower, and restore() and apply() may have been
- * called. Errors as journal_open(). */
+/* Reads the disk; a formed member then is a follower (alone in its group: leads), and restore() and
+ * apply() may have been called. Errors as journal_open(). */
 int consensus_open(const struct consensus_options *options, struct consensus **ret,
                    struct gp_error *err);
 
@@ -94,8 +108,8 @@ int consensus_open(const struct consensus_options *options, struct consensus **r
  * fine. */
 void consensus_close(struct consensus *c);
 
-/* 0 while unformed. Drawn at random for an empty disk, so that a member whose disk was lost is never
- * taken for the one it was. */
+/* 0 while unformed. Ids are drawn at random for an empty disk by who forms or joins, so that a
+ * member whose disk was lost is never taken for the one it was. */
 uint64_t consensus_id(const struct consensus *c);
 const char *consensus_group(const struct consensus *c);
 
@@ -110,32 +124,38 @@ int consensus_form(struct consensus *c, const char *group, uint64_t self,
 int consensus_join(struct consensus *c, const char *group, uint64_t self, const char *address,
                    struct gp_error *err);
 
-/* What arrived from another member; bytes of any content are fine: bad ones are counted and
- * dropped. */
+/* What arrived from another member, whose address is not empty; bytes of any content are fine: bad
+ * ones are counted and dropped. */
 void consensus_receive(struct consensus *c, uint64_t from, const char *address, gp_bytes bytes);
 
 /*
- * How a proposal ended: 0: applied (apply() came before, in the same turn); GP_ENOTLEADER: it will
- * not be applied; GP_ECANCELED: leadership was lost, it may or may not be; GP_ENOSPC, GP_EIO: the
- * disk of the leader failed, the same.
+ * How a proposal ended: 0: applied (apply() came before); GP_ENOTLEADER, GP_ENOMEM: it will not be
+ * applied; GP_ECANCELED: leadership was lost, it may or may not be; GP_ENOSPC, GP_EIO: the disk of
+ * the leader failed, the same.
  */
 typedef void (*consensus_fn)(void *user, int code);
 
 /* bytes are copied. fn comes once, from the loop, unless a negative code is returned:
- * GP_ENOTLEADER, GP_EFULL, GP_ETOOBIG, GP_EIO (broken), GP_ENOMEM. */
+ * GP_EINVAL (empty), GP_ENOTLEADER, GP_EFULL, GP_ETOOBIG, GP_ENOMEM; broken: GP_EIO, GP_ENOSPC. */
 int consensus_propose(struct consensus *c, gp_bytes command, consensus_fn fn, void *user);
 
 /* After fn with 0, all that was committed before this call is applied here: reads are linearizable.
  * Codes as above. */
 int consensus_barrier(struct consensus *c, consensus_fn fn, void *user);
 
-/* One change at a time (GP_ESTATE). A new member catches up first, then votes. GP_EEXIST,
- * GP_ENOENT. remove: GP_EINVAL for the last one. */
+/*
+ * One change at a time (GP_ESTATE). A new member catches up first, then votes: GP_EEXIST: it does,
+ * or its address is another's; GP_EFULL; fn with GP_ETIMEOUT: it did not catch up, and stays a
+ * member without a vote; add it again, or remove it. remove: GP_ENOENT; GP_EINVAL for the last one
+ * with a vote; of the leader itself: it gives away the lead and fn comes with GP_ENOTLEADER, the
+ * new leader has to be asked.
+ */
 int consensus_add(struct consensus *c, uint64_t id, const char *address, consensus_fn fn,
                   void *user);
 int consensus_remove(struct consensus *c, uint64_t id, consensus_fn fn, void *user);
 
-/* Gives the lead to an up-to-date member (0: any). For an orderly end. */
+/* Gives the lead to an up-to-date member (0: any). For an orderly end. GP_ENOENT: there is none to
+ * give it to; GP_ESTATE: it is being given away; fn with GP_ETIMEOUT: still leading. */
 int consensus_transfer(struct consensus *c, uint64_t to, consensus_fn fn, void *user);
 
 void consensus_status(const struct consensus *c, struct consensus_status *ret);
