@@ -1,0 +1,139 @@
+/*
+ * record.h: what an application should be: which executors there are, which tasks each of them
+ * runs and in which session, what happened lately. The placement record.
+ *
+ * The appmaster changes it, has the master keep it, and only then acts on it; a later appmaster
+ * gets it back and goes on from there. Functions here are pure: they change the record and nothing
+ * else. Every change counts its version up; one that executors must know of, its generation too.
+ *
+ *   - Ids of executors are never used twice, and a session only ever grows: (epoch << 32 | counter).
+ *   - Ranges cover every task of the plan exactly once, from the first placement on, sorted by
+ *     processor and first task.
+ *   - A dead executor stands here as long as a task is still placed on it, or another executor is on
+ *     its way to take them over (`replaces`).
+ */
+#ifndef CONTROL_APPMASTER_RECORD_H
+#define CONTROL_APPMASTER_RECORD_H
+
+#include "graph/placement.h"
+#include "wire/messages.h"
+
+struct record_executor {
+    uint32_t id;
+    uint32_t worker;
+    uint32_t slots;       /* of a dead one: those whose tasks wait for others */
+    uint32_t replaces;    /* the dead executor whose tasks it is to take over; 0: none */
+    uint64_t incarnation; /* 0: it has not registered yet */
+    uint32_t lanes;       /* from then on: those of any task, and ... */
+    uint32_t blocking;    /* ... behind them those of tasks that may block */
+    int64_t pid;
+    bool is_dead;
+    char *name; /* of its worker, as the next two */
+    char *address;
+    char *host;
+};
+
+struct record_range {
+    uint32_t processor;
+    uint32_t first;
+    uint32_t count;
+    uint32_t executor;
+    uint32_t lane;
+    uint64_t session;
+};
+
+struct record {
+    /* read-only */
+    uint64_t version;
+    uint64_t generation;
+    uint32_t next_executor;
+    uint32_t next_session;             /* the counter of the next one */
+    struct record_executor *executors; /* by id, ascending */
+    uint32_t executors_count;
+    struct record_range *ranges;
+    uint32_t ranges_count;
+    struct msg_task_range *ended; /* tasks that have ended and are not run again; sorted */
+    uint32_t ended_count;
+    struct msg_app_event *events; /* the latest, oldest first */
+    uint32_t events_count;
+    struct msg_processor_stats *past; /* what dead executors had counted; by processor */
+    uint32_t past_count;
+    /* The owner's, kept here for the next epoch. */
+    uint32_t restarts; /* used of the budget */
+    uint64_t lost;
+    bool is_lost_at_least;
+};
+
+void record_init(struct record *r);
+void record_deinit(struct record *r); /* zeroed is fine */
+
+/* ---- executors ---- */
+
+/* A new one, on this grant. *ret_id; GP_ENOMEM, GP_EFULL. */
+int record_add(struct record *r, const struct msg_grant *grant, uint32_t replaces,
+               uint32_t *ret_id);
+struct record_executor *record_find(const struct record *r, uint32_t id); /* NULL */
+/* It is there: from now on it is known by its incarnation. */
+void record_join(struct record *r, uint32_t id, const struct msg_executor_register *info);
+/* It is dead. Its tasks stay on it until they are given to another. */
+void record_bury(struct record *r, uint32_t id);
+/* Forgets the dead that nothing refers to any more. */
+void record_sweep(struct record *r);
+/* It is dead, and others must take its place: it has tasks, or was to have some. */
+bool record_is_wanted(const struct record *r, const struct record_executor *e);
+/* Executors that are not dead. */
+uint32_t record_living(const struct record *r);
+/* Slots of a dead one for which no living executor stands in yet. */
+uint32_t record_slots_missing(const struct record *r, uint32_t id);
+
+/* ---- tasks (record_place.c) ---- */
+
+/* Tasks placed on an executor. */
+uint32_t record_tasks_on(const struct record *r, uint32_t id);
+
+/* The first placement, over all executors that have joined. As placement_make(). */
+int record_place(struct record *r, const struct plan *plan, uint32_t epoch);
+
+/*
+ * Executor `id`, which has joined, takes over tasks of the dead one it replaces, in a new session: all
+ * of them, or its share by slots if others stand in beside it. 0, GP_ENOMEM, GP_ETOOBIG.
+ */
+int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t epoch);
+
+/* A new session for one task; with too many ranges for that, for all of its range. GP_ENOENT. */
+int record_restart(struct record *r, uint32_t processor, uint32_t task, uint32_t epoch);
+
+/* These tasks have ended for good. 0: known already; 1: new; GP_ENOMEM, GP_EFULL. */
+int record_end(struct record *r, uint32_t processor, uint32_t first, uint32_t count);
+
+const struct record_range *record_range_of(const struct record *r, uint32_t processor,
+                                           uint32_t task); /* NULL */
+
+/* ---- what happened ---- */
+
+/* The latest event, which has not ended; the oldest goes when there are too many. GP_ENOMEM. */
+int record_event(struct record *r, int64_t time_ms, const char *text);
+/* The latest event that has not ended gets more text (NULL: none), and with took_ms >= 0 it and all
+ * before it have ended. */
+void record_event_more(struct record *r, const char *text, int64_t took_ms);
+
+/* The owner changed something of its own, to be kept. */
+static inline void record_touch(struct record *r)
+{
+    r->version++;
+}
+
+/* Adds what a dead executor counted. GP_ENOMEM leaves some of it out. */
+int record_add_past(struct record *r, const struct msg_executor_report *report,
+                    uint32_t processor_count);
+/* One aggregate of counts added to another: in, out, rejected, late, counters. GP_ENOMEM. */
+int record_add_counts(struct msg_processor_stats *to, const struct msg_processor_stats *from);
+
+/* ---- to and from what the master keeps (record_codec.c) ---- */
+
+int record_encode(const struct record *r, struct value **ret);
+/* Decoding checks it against the plan. GP_EPROTO with the place, GP_ENOMEM. */
+int record_decode(const struct value *tree, const struct plan *plan, struct record *ret,
+                  struct gp_error *err);
+
+#endif

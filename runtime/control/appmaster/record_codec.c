@@ -1,0 +1,137 @@
+/*
+ * record_codec.c: the placement record as the tree that the master keeps. Only appmasters look
+ * inside; one of a later program version ignores what it does not know.
+ */
+#include <stdlib.h>
+
+#include "control/appmaster/record.h"
+#include "control/limits.h"
+
+#define COUNT FIELD_COUNT
+#define MUST  FIELD_REQUIRED
+#define MAY   FIELD_OPTIONAL
+
+#define PART struct record_executor
+static const struct field executor_items[] = {
+    COUNT(PART, id, MUST, 0, "never used twice"),
+    COUNT(PART, worker, MUST, 0, "it runs on"),
+    COUNT(PART, slots, MUST, 0, "of its grant"),
+    COUNT(PART, replaces, MAY, 0, "the dead one whose tasks it is to take over"),
+    FIELD_U64(PART, incarnation, MAY, "0: it has not registered yet"),
+    COUNT(PART, lanes, MAY, MSG_LANES_MAX, "ordinary ones"),
+    COUNT(PART, blocking, MAY, MSG_LANES_MAX, "others"),
+    FIELD_I64(PART, pid, MAY, "process id"),
+    FIELD_BOOL(PART, is_dead, MAY, "its tasks wait for another"),
+    FIELD_TEXT(PART, name, MAY, 64, "of its worker"),
+    FIELD_TEXT(PART, address, MAY, MSG_ADDRESS_MAX, "of its worker"),
+    FIELD_TEXT(PART, host, MAY, MSG_HOST_MAX, "of its worker"),
+};
+static const struct fields executor_fields = FIELDS("executor", PART, executor_items);
+#undef PART
+
+#define PART struct record_range
+static const struct field range_items[] = {
+    COUNT(PART, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(PART, first, MUST, 0, "first task"),
+    COUNT(PART, count, MUST, 0, "tasks"),
+    COUNT(PART, executor, MUST, 0, "that runs them"),
+    COUNT(PART, lane, MUST, MSG_LANES_MAX - 1, "of that executor"),
+    FIELD_U64(PART, session, MUST, "of these tasks"),
+};
+static const struct fields range_fields = FIELDS("range", PART, range_items);
+#undef PART
+
+#define PART struct msg_task_range
+static const struct field ended_items[] = {
+    COUNT(PART, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(PART, first, MUST, 0, "first task"),
+    COUNT(PART, count, MUST, 0, "tasks"),
+};
+static const struct fields ended_fields = FIELDS("ended", PART, ended_items);
+#undef PART
+
+#define PART struct record
+static const struct field record_items[] = {
+    FIELD_U64(PART, version, MUST, "of this record"),
+    FIELD_U64(PART, generation, MUST, "of what executors know of it"),
+    COUNT(PART, next_executor, MUST, 0, "id of the next one"),
+    COUNT(PART, next_session, MUST, 0, "counter of the next one"),
+    FIELD_LIST(PART, executors, MAY, EXECUTORS_MAX, &executor_fields, "by id"),
+    FIELD_LIST(PART, ranges, MAY, MSG_RANGES_MAX, &range_fields, "where tasks run"),
+    FIELD_LIST(PART, ended, MAY, MSG_RANGES_MAX, &ended_fields, "tasks that are not run again"),
+    FIELD_LIST(PART, events, MAY, MSG_EVENTS_MAX, &msg_app_event_fields, "what happened"),
+    FIELD_LIST(PART, past, MAY, MSG_PROCESSORS_MAX, &msg_processor_stats_fields,
+               "what dead executors had counted"),
+    COUNT(PART, restarts, MAY, 0, "used of the budget"),
+    FIELD_U64(PART, lost, MAY, "messages"),
+    FIELD_BOOL(PART, is_lost_at_least, MAY, "not all could be counted"),
+};
+static const struct fields record_fields = FIELDS("placement", PART, record_items);
+#undef PART
+
+int record_encode(const struct record *r, struct value **ret)
+{
+    return fields_encode(&record_fields, r, ret);
+}
+
+static int check_ranges(const struct record *r, const struct plan *plan, struct gp_error *err)
+{
+    struct placement placement = {.count = r->ranges_count};
+    int rc;
+
+    if (r->ranges_count == 0) {
+        return 0; /* not placed yet */
+    }
+    placement.ranges = calloc(r->ranges_count, sizeof *placement.ranges);
+    if (!placement.ranges) {
+        return gp_error_set(err, GP_ENOMEM, "reading a placement");
+    }
+    for (uint32_t i = 0; i < r->ranges_count; i++) {
+        const struct record_range *from = &r->ranges[i];
+        placement.ranges[i] = (struct placement_range){from->processor, from->first, from->count,
+                                                       from->executor, from->lane};
+    }
+    rc = placement_check(&placement, plan, err);
+    placement_deinit(&placement);
+    return rc < 0 ? GP_EPROTO : 0;
+}
+
+static int check(const struct record *r, const struct plan *plan, struct gp_error *err)
+{
+    for (uint32_t i = 0; i < r->executors_count; i++) {
+        const struct record_executor *e = &r->executors[i];
+        if (e->id == 0 || e->id >= r->next_executor || (i > 0 && e->id <= e[-1].id)) {
+            return gp_error_set(err, GP_EPROTO, "executor %u is out of order", e->id);
+        }
+    }
+    for (uint32_t i = 0; i < r->ranges_count; i++) {
+        if (!record_find(r, r->ranges[i].executor)) {
+            return gp_error_set(err, GP_EPROTO, "tasks are on executor %u, which is not there",
+                                r->ranges[i].executor);
+        }
+    }
+    for (uint32_t i = 0; i < r->past_count; i++) {
+        if (r->past[i].processor != i) {
+            return gp_error_set(err, GP_EPROTO, "counts of processor %u are out of order", i);
+        }
+    }
+    return check_ranges(r, plan, err);
+}
+
+int record_decode(const struct value *tree, const struct plan *plan, struct record *ret,
+                  struct gp_error *err)
+{
+    struct record r = {0};
+    int rc = fields_decode(&record_fields, tree, &r, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = check(&r, plan, err);
+    if (rc < 0) {
+        record_deinit(&r);
+        return rc;
+    }
+    *ret = r;
+    return 0;
+}

@@ -1,0 +1,300 @@
+/* What an application should be, and how that changes when parts of it die. */
+#include "base/str.h"
+#include "control/appmaster/record.h"
+#include "gp_test.h"
+
+static char *text(const char *s)
+{
+    return (char *)(uintptr_t)s;
+}
+
+/* Two processors, the second with a task more whose calls may block. */
+static struct plan_processor processors[] = {
+    {.name = (char *)(uintptr_t) "split", .parallelism = 8},
+    {.name = (char *)(uintptr_t) "count", .parallelism = 4},
+    {.name = (char *)(uintptr_t) "write", .parallelism = 2, .flags = GP_PROCESSOR_BLOCKING},
+};
+static const struct plan plan = {.processors = processors, .processor_count = 3};
+
+static uint32_t add(struct record *r, uint32_t slots, uint32_t replaces)
+{
+    const struct msg_grant grant = {.worker = 1,
+                                    .name = text("w1"),
+                                    .address = text("10.0.0.1:1"),
+                                    .host = text("h"),
+                                    .slots = slots};
+    uint32_t id;
+
+    GP_REQUIRE_EQ(record_add(r, &grant, replaces, &id), 0);
+    return id;
+}
+
+static void join(struct record *r, uint32_t id, uint32_t lanes, uint32_t blocking)
+{
+    const struct msg_executor_register info = {
+        .incarnation = 100 + id, .lanes_count = lanes + blocking, .blocking = blocking};
+
+    record_join(r, id, &info);
+}
+
+/* Two executors with two lanes and one for blocking tasks, everything placed in epoch 1. */
+static void begin(struct record *r)
+{
+    record_init(r);
+    for (uint32_t i = 0; i < 2; i++) {
+        join(r, add(r, 7, 0), 2, 1);
+    }
+    GP_REQUIRE_EQ(record_place(r, &plan, 1), 0);
+}
+
+/* Each task exactly once, on lanes that are there. */
+static void check_cover(const struct record *r)
+{
+    for (uint32_t p = 0; p < plan.processor_count; p++) {
+        for (uint32_t t = 0; t < processors[p].parallelism; t++) {
+            const struct record_range *range = record_range_of(r, p, t);
+            const struct record_executor *e = range ? record_find(r, range->executor) : NULL;
+            GP_REQUIRE(e != NULL);
+            GP_CHECK(range->lane < e->lanes + e->blocking);
+            GP_CHECK_EQ(range->lane >= e->lanes,
+                        e->blocking > 0 && processors[p].flags == GP_PROCESSOR_BLOCKING);
+        }
+    }
+}
+
+GP_TEST(record, places_every_task_in_a_session_of_the_epoch)
+{
+    struct record r;
+
+    begin(&r);
+    check_cover(&r);
+    GP_CHECK_EQ(record_tasks_on(&r, 1), 7);
+    GP_CHECK_EQ(record_range_of(&r, 0, 0)->session, UINT64_C(1) << 32 | 1);
+    GP_CHECK_EQ(r.generation, 1);
+    record_deinit(&r);
+}
+
+GP_TEST(record, gives_the_tasks_of_the_dead_to_the_one_that_stands_in)
+{
+    struct record r;
+    uint32_t id;
+
+    begin(&r);
+    record_bury(&r, 1);
+    record_sweep(&r);
+    GP_CHECK_EQ(record_slots_missing(&r, 1), 7);
+    id = add(&r, 7, 1);
+    GP_CHECK_EQ(id, 3);
+    GP_CHECK_EQ(record_slots_missing(&r, 1), 0);
+    join(&r, id, 2, 1);
+    GP_REQUIRE_EQ(record_give(&r, &plan, id, 1), 0);
+    record_sweep(&r);
+    GP_CHECK(!record_find(&r, 1));
+    GP_CHECK_EQ(record_tasks_on(&r, 3), 7);
+    check_cover(&r);
+    for (uint32_t t = 0; t < 8; t++) { /* what lived stays in its session */
+        const struct record_range *range = record_range_of(&r, 0, t);
+        GP_CHECK_EQ(range->session, UINT64_C(1) << 32 | (range->executor == 3 ? 2 : 1));
+    }
+    record_deinit(&r);
+}
+
+/* A host with other cores: its lanes are used evenly all the same. */
+GP_TEST(record, gives_tasks_to_whatever_lanes_there_are)
+{
+    for (uint32_t lanes = 1; lanes <= 5; lanes++) {
+        for (uint32_t blocking = 0; blocking <= 2; blocking++) {
+            struct record r;
+            uint32_t used = 0;
+            uint32_t id;
+
+            begin(&r);
+            record_bury(&r, 2);
+            id = add(&r, 7, 2);
+            join(&r, id, lanes, blocking);
+            GP_REQUIRE_EQ(record_give(&r, &plan, id, 2), 0);
+            check_cover(&r);
+            for (uint32_t i = 0; i < r.ranges_count; i++) {
+                used |= r.ranges[i].executor == id ? 1u << r.ranges[i].lane : 0;
+            }
+            GP_CHECK_EQ(used & ((1u << (lanes < 4 ? lanes : 4)) - 1),
+                        (1u << (lanes < 4 ? lanes : 4)) - 1);
+            record_deinit(&r);
+        }
+    }
+}
+
+GP_TEST(record, shares_the_tasks_of_the_dead_among_several)
+{
+    struct record r;
+    uint32_t a;
+    uint32_t b;
+
+    begin(&r);
+    record_bury(&r, 1);
+    a = add(&r, 5, 1);
+    GP_CHECK_EQ(record_slots_missing(&r, 1), 2);
+    b = add(&r, 2, 1);
+    GP_CHECK_EQ(record_slots_missing(&r, 1), 0);
+    join(&r, a, 2, 1);
+    GP_REQUIRE_EQ(record_give(&r, &plan, a, 1), 0);
+    record_sweep(&r);
+    GP_CHECK(record_find(&r, 1) != NULL);
+    GP_CHECK_EQ(record_tasks_on(&r, a), 5);
+    GP_CHECK_EQ(record_slots_missing(&r, 1), 0);
+    record_bury(&r, b); /* it did not even come */
+    record_sweep(&r);
+    GP_CHECK(!record_find(&r, b));
+    GP_CHECK_EQ(record_slots_missing(&r, 1), 2);
+    b = add(&r, 2, 1);
+    join(&r, b, 1, 0);
+    GP_REQUIRE_EQ(record_give(&r, &plan, b, 1), 0);
+    record_sweep(&r);
+    GP_CHECK_EQ(record_living(&r), 3);
+    GP_CHECK_EQ(r.executors_count, 3);
+    check_cover(&r);
+    record_deinit(&r);
+}
+
+/* Who dies before there are tasks must be replaced too; who dies in its place, not twice. */
+GP_TEST(record, waits_for_everybody_before_the_first_placement)
+{
+    struct record r;
+    uint32_t a;
+    uint32_t b;
+
+    record_init(&r);
+    a = add(&r, 7, 0);
+    (void)add(&r, 7, 0);
+    record_bury(&r, a);
+    record_sweep(&r);
+    GP_CHECK(record_is_wanted(&r, record_find(&r, a)));
+    b = add(&r, 7, a);
+    record_bury(&r, b);
+    record_sweep(&r);
+    GP_CHECK(!record_find(&r, b));
+    GP_CHECK_EQ(record_slots_missing(&r, a), 7);
+    b = add(&r, 7, a);
+    join(&r, 2, 2, 1);
+    join(&r, b, 2, 1);
+    GP_REQUIRE_EQ(record_place(&r, &plan, 1), 0);
+    record_sweep(&r);
+    GP_CHECK_EQ(r.executors_count, 2);
+    check_cover(&r);
+    record_deinit(&r);
+}
+
+GP_TEST(record, restarts_one_task_and_leaves_its_neighbours)
+{
+    struct record r;
+    uint64_t before;
+
+    begin(&r);
+    before = r.generation;
+    GP_CHECK_EQ(record_restart(&r, 0, 8, 1), GP_ENOENT);
+    GP_REQUIRE_EQ(record_restart(&r, 0, 1, 3), 0);
+    GP_CHECK(r.generation > before);
+    GP_CHECK_EQ(record_range_of(&r, 0, 1)->session, UINT64_C(3) << 32 | 2);
+    GP_CHECK_EQ(record_range_of(&r, 0, 1)->count, 1);
+    GP_CHECK_EQ(record_range_of(&r, 0, 0)->session, UINT64_C(1) << 32 | 1);
+    GP_CHECK_EQ(record_range_of(&r, 0, 2)->session, UINT64_C(1) << 32 | 1);
+    check_cover(&r);
+    record_deinit(&r);
+}
+
+GP_TEST(record, keeps_what_has_ended_in_few_words)
+{
+    struct record r;
+
+    record_init(&r);
+    GP_CHECK_EQ(record_end(&r, 1, 4, 2), 1);
+    GP_CHECK_EQ(record_end(&r, 0, 0, 1), 1);
+    GP_CHECK_EQ(record_end(&r, 1, 0, 2), 1);
+    GP_CHECK_EQ(record_end(&r, 1, 5, 1), 0);
+    GP_CHECK_EQ(r.ended_count, 3);
+    GP_CHECK_EQ(record_end(&r, 1, 1, 3), 1);
+    GP_CHECK_EQ(r.ended_count, 2);
+    GP_CHECK_EQ(r.ended[1].first, 0);
+    GP_CHECK_EQ(r.ended[1].count, 6);
+    record_deinit(&r);
+}
+
+GP_TEST(record, remembers_the_latest_events)
+{
+    struct record r;
+    char number[16];
+
+    record_init(&r);
+    for (uint32_t i = 0; i < MSG_EVENTS_MAX + 3; i++) {
+        (void)str_format(number, sizeof number, "%u", i);
+        GP_REQUIRE_EQ(record_event(&r, i, number), 0);
+    }
+    GP_CHECK_EQ(r.events_count, MSG_EVENTS_MAX);
+    GP_CHECK_STR_EQ(r.events[0].text, "3");
+    record_event_more(&r, "more", -1);
+    GP_CHECK_STR_EQ(r.events[MSG_EVENTS_MAX - 1].text, "18; more");
+    record_event_more(&r, NULL, 25);
+    GP_CHECK_EQ(r.events[0].took_ms, 25);
+    GP_CHECK_EQ(r.events[MSG_EVENTS_MAX - 1].took_ms, 25);
+    record_deinit(&r);
+}
+
+GP_TEST(record, comes_back_from_the_master_as_it_was)
+{
+    struct msg_counter counter = {text("rows"), 5};
+    struct msg_processor_stats stats = {
+        .processor = 1, .in = 7, .counters = &counter, .counters_count = 1};
+    const struct msg_executor_report report = {.processors = &stats, .processors_count = 1};
+    struct record r;
+    struct record back;
+    struct value *tree = NULL;
+    struct value *again = NULL;
+    struct gp_error err = {0};
+
+    begin(&r);
+    record_bury(&r, 2);
+    (void)add(&r, 7, 2);
+    GP_REQUIRE_EQ(record_restart(&r, 1, 2, 1), 0);
+    GP_REQUIRE_EQ(record_event(&r, 12345, "executor 2 was lost"), 0);
+    GP_REQUIRE_EQ(record_end(&r, 0, 1, 2), 1);
+    GP_REQUIRE_EQ(record_add_past(&r, &report, plan.processor_count), 0);
+    GP_REQUIRE_EQ(record_add_past(&r, &report, plan.processor_count), 0);
+    r.lost = UINT64_MAX;
+    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_REQUIRE_EQ(record_decode(tree, &plan, &back, &err), 0);
+    GP_REQUIRE_EQ(record_encode(&back, &again), 0);
+    GP_CHECK(value_equal(tree, again));
+    GP_CHECK_EQ(back.past[1].in, 14);
+    GP_CHECK_EQ(back.past[1].counters[0].value, 10);
+    check_cover(&back);
+    value_free(tree);
+    value_free(again);
+    record_deinit(&r);
+    record_deinit(&back);
+}
+
+/* From the master, so not ours to trust. */
+GP_TEST(record, refuses_one_that_does_not_fit_the_plan)
+{
+    struct record r;
+    struct record back;
+    struct value *tree = NULL;
+    struct gp_error err = {0};
+
+    begin(&r);
+    r.ranges_count--;
+    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_CHECK_EQ(record_decode(tree, &plan, &back, &err), GP_EPROTO);
+    value_free(tree);
+    r.ranges_count++;
+    r.ranges[0].executor = 9;
+    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_CHECK_EQ(record_decode(tree, &plan, &back, &err), GP_EPROTO);
+    value_free(tree);
+    r.ranges[0].executor = 1;
+    r.next_executor = 2;
+    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_CHECK_EQ(record_decode(tree, &plan, &back, &err), GP_EPROTO);
+    value_free(tree);
+    record_deinit(&r);
+}
