@@ -1,5 +1,5 @@
 /*
- * fs.h: port/fs.h over the real file system. Private to edge.
+ * fs.h: port/fs.h over the real file system, for edge, and for what copies real files elsewhere.
  */
 #ifndef EDGE_FS_H
 #define EDGE_FS_H

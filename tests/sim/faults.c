@@ -20,8 +20,8 @@
 static const char *const some[] = {"rows=1500", NULL};
 static const char *const endless[] = {"rows=0", NULL};
 
-static const struct realm_job job = {.plugin = GP_CHAIN_JOB, .config = some};
-static const struct realm_job long_job = {.plugin = GP_CHAIN_JOB, .config = endless};
+static const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .config = some};
+static const struct cluster_job long_job = {.plugin = GP_CHAIN_JOB, .config = endless};
 
 /* A time from microseconds to the maximum, short ones as likely as long ones. */
 static int64_t draw_us(struct rng *rng, int64_t max_us)
@@ -30,22 +30,22 @@ static int64_t draw_us(struct rng *rng, int64_t max_us)
 }
 
 /* The job has ended as it should, with every row counted once. */
-static void check_finished(struct run *run, struct realm *c)
+static void check_finished(struct run *run, struct cluster *c)
 {
-    int state = realm_wait_end(c, 120000);
+    int state = cluster_wait_end(c, 120000);
 
     if (state != APP_FINISHED) {
         (void)run_fail(run, "the job is %d: %s", state, c->summary.error ? c->error : c->err.text);
-    } else if (realm_describe(c) < 0 || realm_counter(c, SINK, "rows") != SOURCES * ROWS ||
-               realm_counter(c, SINK, "sum") != (int64_t)ROWS * (ROWS - 1)) {
+    } else if (cluster_describe(c) < 0 || cluster_counter(c, SINK, "rows") != SOURCES * ROWS ||
+               cluster_counter(c, SINK, "sum") != (int64_t)ROWS * (ROWS - 1)) {
         (void)run_fail(run, "rows are missing or came twice");
     }
 }
 
 /* The job has failed, and its error has this in it. */
-static void check_failed(struct run *run, struct realm *c, const char *text)
+static void check_failed(struct run *run, struct cluster *c, const char *text)
 {
-    int state = realm_wait_end(c, 120000);
+    int state = cluster_wait_end(c, 120000);
 
     if (state != APP_FAILED || !strstr(c->error, text)) {
         (void)run_fail(run, "the job is %d: '%s', not '...%s...'", state, c->error, text);
@@ -54,46 +54,46 @@ static void check_failed(struct run *run, struct realm *c, const char *text)
 
 /* ---- what a job survives ---- */
 
-static void cut_client(struct realm *c)
+static void cut_client(struct cluster *c)
 {
-    (void)sim_reset(c->client_proc, c->master_proc);
+    (void)sim_reset(c->client_proc, c->masters[0].proc);
 }
 
-static void upload_cut(struct run *run, struct realm *c)
+static void upload_cut(struct run *run, struct cluster *c)
 {
-    struct realm_job padded = job;
+    struct cluster_job padded = job;
 
     padded.padding_bytes = PADDING_BYTES;
-    if (realm_list_workers(c) < 0) { /* who cannot connect at all is told so at once */
+    if (cluster_list_workers(c) < 0) { /* who cannot connect at all is told so at once */
         (void)run_fail(run, "asking failed: %s", c->err.text);
         return;
     }
-    realm_submit_begin(c, &padded);
-    realm_after(c, draw_us(&run->rng, STRIKE_MAX_US), cut_client);
-    if (realm_answer(c) < 0) {
+    cluster_submit_begin(c, &padded);
+    cluster_after(c, draw_us(&run->rng, STRIKE_MAX_US), cut_client);
+    if (cluster_answer(c) < 0) {
         (void)run_fail(run, "submitting failed: %s", c->err.text);
         return;
     }
     check_finished(run, c);
 }
 
-static void wait_cut(struct run *run, struct realm *c)
+static void wait_cut(struct run *run, struct cluster *c)
 {
-    if (realm_submit(c, &job) < 0) {
+    if (cluster_submit(c, &job) < 0) {
         (void)run_fail(run, "submitting failed: %s", c->err.text);
         return;
     }
-    realm_after(c, draw_us(&run->rng, STRIKE_MAX_US), cut_client);
+    cluster_after(c, draw_us(&run->rng, STRIKE_MAX_US), cut_client);
     check_finished(run, c);
 }
 
 /* The faults are those of the world. A client whose connect is refused says so; one tries again. */
-static void bad_network(struct run *run, struct realm *c)
+static void bad_network(struct run *run, struct cluster *c)
 {
     int rc = GP_EUNREACH;
 
     for (uint32_t i = 0; i < CONNECTS_MAX && rc == GP_EUNREACH; i++) {
-        rc = realm_submit(c, &job);
+        rc = cluster_submit(c, &job);
     }
     if (rc < 0) {
         (void)run_fail(run, "submitting failed: %s", c->err.text);
@@ -102,9 +102,9 @@ static void bad_network(struct run *run, struct realm *c)
     check_finished(run, c);
 }
 
-static void master_gone(struct run *run, struct realm *c)
+static void master_gone(struct run *run, struct cluster *c)
 {
-    if (realm_restart_master(c, draw_us(&run->rng, 10 * 1000000)) < 0) {
+    if (cluster_restart_master(c, draw_us(&run->rng, 10 * 1000000)) < 0) {
         (void)run_fail(run, "the workers did not find the new master");
         return;
     }
@@ -114,45 +114,45 @@ static void master_gone(struct run *run, struct realm *c)
 /* ---- what ends it ---- */
 
 /* A job in full flow. */
-static int run_long(struct run *run, struct realm *c)
+static int run_long(struct run *run, struct cluster *c)
 {
-    if (realm_submit(c, &long_job) < 0 || realm_wait_running(c) != 0) {
+    if (cluster_submit(c, &long_job) < 0 || cluster_wait_running(c) != 0) {
         return run_fail(run, "the job does not run: %s %s", c->err.text, c->error);
     }
-    realm_run_us(c, draw_us(&run->rng, RUN_MAX_US));
+    cluster_run_us(c, draw_us(&run->rng, RUN_MAX_US));
     return 0;
 }
 
 /* Nobody had sent anything there yet, and the link came up again: rows must go on. */
-static void check_flows(struct run *run, struct realm *c)
+static void check_flows(struct run *run, struct cluster *c)
 {
     int64_t before;
 
-    if (realm_describe(c) < 0) {
+    if (cluster_describe(c) < 0) {
         (void)run_fail(run, "describing failed: %s", c->err.text);
         return;
     }
-    before = realm_counter(c, SINK, "rows");
-    realm_run_us(c, FLOW_US);
-    if (realm_describe(c) < 0 || realm_counter(c, SINK, "rows") <= before) {
+    before = cluster_counter(c, SINK, "rows");
+    cluster_run_us(c, FLOW_US);
+    if (cluster_describe(c) < 0 || cluster_counter(c, SINK, "rows") <= before) {
         (void)run_fail(run, "a link is lost, rows do not go on, and nobody says so");
     }
-    (void)realm_kill(c); /* run_end() looks at what is left */
+    (void)cluster_kill(c); /* run_end() looks at what is left */
 }
 
-static void link_cut(struct run *run, struct realm *c)
+static void link_cut(struct run *run, struct cluster *c)
 {
-    uint32_t i = (uint32_t)rng_below(&run->rng, REALM_WORKERS);
+    uint32_t i = (uint32_t)rng_below(&run->rng, CLUSTER_WORKERS);
 
     if (run_long(run, c) < 0) {
         return;
     }
-    if (sim_reset(realm_process(c, "executor", i),
-                  realm_process(c, "executor", (i + 1) % REALM_WORKERS)) == 0) {
+    if (sim_reset(cluster_process(c, "executor", i),
+                  cluster_process(c, "executor", (i + 1) % CLUSTER_WORKERS)) == 0) {
         (void)run_fail(run, "no connection is between two executors");
         return;
     }
-    realm_run_us(c, FLOW_US);
+    cluster_run_us(c, FLOW_US);
     if (sim_event_count(c->sim, "link.failed") == 0) {
         check_flows(run, c);
     } else {
@@ -160,10 +160,10 @@ static void link_cut(struct run *run, struct realm *c)
     }
 }
 
-static void executor_killed(struct run *run, struct realm *c)
+static void executor_killed(struct run *run, struct cluster *c)
 {
     if (run_long(run, c) == 0) {
-        sim_kill(realm_process(c, "executor", (uint32_t)rng_below(&run->rng, REALM_WORKERS)));
+        sim_kill(cluster_process(c, "executor", (uint32_t)rng_below(&run->rng, CLUSTER_WORKERS)));
         check_failed(run, c, "crashed: SIGKILL");
     }
 }
@@ -172,7 +172,7 @@ static void executor_killed(struct run *run, struct realm *c)
 
 static const struct fault {
     const char *event; /* of the coverage */
-    void (*run)(struct run *run, struct realm *c);
+    void (*run)(struct run *run, struct cluster *c);
     struct sim_faults world;
 } faults[] = {
     {.event = "fault.upload_cut", .run = upload_cut},
@@ -188,12 +188,12 @@ static const struct fault {
 void faults_run(struct run *run)
 {
     const struct fault *f = &faults[rng_below(&run->rng, ARRAY_LEN(faults))];
-    struct realm c = {.faults = f->world};
+    struct cluster c = {.faults = f->world};
 
     if (run_begin(run, &c) == 0) {
         coverage_note(run->coverage, f->event);
         f->run(run, &c);
-        if (run->wrong[0] == '\0' && realm_rest(&c) == 0) {
+        if (run->wrong[0] == '\0' && cluster_rest(&c) == 0) {
             (void)run_job(run, &c, &job);
         }
     }

@@ -58,10 +58,10 @@ static void draw_parallelism(struct rng *rng, struct shape *shape, struct params
 
 /* ---- sums ---- */
 
-static void check(struct run *run, const struct realm *c, uint32_t processor, const char *counter,
+static void check(struct run *run, const struct cluster *c, uint32_t processor, const char *counter,
                   uint64_t expected)
 {
-    int64_t value = realm_counter(c, processor, counter);
+    int64_t value = cluster_counter(c, processor, counter);
 
     if (value != (int64_t)expected) {
         (void)run_fail(run, "%s of processor %u is %" PRId64 ", not %" PRIu64, counter, processor,
@@ -69,14 +69,14 @@ static void check(struct run *run, const struct realm *c, uint32_t processor, co
     }
 }
 
-static uint64_t value_of(const struct realm *c, uint32_t processor, const char *counter)
+static uint64_t value_of(const struct cluster *c, uint32_t processor, const char *counter)
 {
-    int64_t value = realm_counter(c, processor, counter);
+    int64_t value = cluster_counter(c, processor, counter);
 
     return value < 0 ? 0 : (uint64_t)value;
 }
 
-static void check_rows(struct run *run, const struct realm *c, const struct shape *shape)
+static void check_rows(struct run *run, const struct cluster *c, const struct shape *shape)
 {
     static const uint32_t takers[] = {KEYED, SLOW, ALL, PAIR, NEAR, TURN, PICKED};
     uint64_t rows = (uint64_t)shape->numbers * shape->rows;
@@ -84,7 +84,7 @@ static void check_rows(struct run *run, const struct realm *c, const struct shap
 
     for (size_t i = 0; i < sizeof takers / sizeof takers[0]; i++) {
         uint32_t copies = takers[i] == ALL ? shape->all : 1;
-        const struct msg_processor_stats *stats = realm_stats(c, takers[i]);
+        const struct msg_processor_stats *stats = cluster_stats(c, takers[i]);
 
         check(run, c, takers[i], "rows", rows * copies);
         check(run, c, takers[i], "sum", sum * copies);
@@ -93,13 +93,13 @@ static void check_rows(struct run *run, const struct realm *c, const struct shap
     check(run, c, SLOW, "totals", (uint64_t)shape->keyed * TOTALS);
 }
 
-static void check_sums(struct run *run, struct realm *c, const struct shape *shape)
+static void check_sums(struct run *run, struct cluster *c, const struct shape *shape)
 {
     const struct msg_processor_stats *picked;
     uint64_t rejected = (uint64_t)shape->numbers * (shape->rows / REJECT_EACH);
     uint64_t timers = (uint64_t)shape->numbers * ((shape->rows + TIMER_EACH - 1) / TIMER_EACH);
 
-    if (realm_describe(c) < 0) {
+    if (cluster_describe(c) < 0) {
         (void)run_fail(run, "describing failed: %s", c->err.text);
         return;
     }
@@ -110,7 +110,7 @@ static void check_sums(struct run *run, struct realm *c, const struct shape *sha
     if (value_of(c, NUMBERS, "heard") > value_of(c, TURN, "acked")) {
         (void)run_fail(run, "numbers heard more than turn said");
     }
-    picked = realm_stats(c, PICKED);
+    picked = cluster_stats(c, PICKED);
     if (!picked || picked->rejected != rejected) {
         (void)run_fail(run, "picked rejected %" PRIu64 " rows, not %" PRIu64,
                        picked ? picked->rejected : 0, rejected);
@@ -121,11 +121,11 @@ void mixed_run(struct run *run)
 {
     struct params parallelism = {0};
     struct params config = {0};
-    struct realm c = {0};
-    struct realm_job job = {.plugin = GP_MIXED_JOB,
-                            .executors = (uint32_t)rng_below(&run->rng, 4),
-                            .config = config.list,
-                            .parallelism = parallelism.list};
+    struct cluster c = {0};
+    struct cluster_job job = {.plugin = GP_MIXED_JOB,
+                              .executors = (uint32_t)rng_below(&run->rng, 4),
+                              .config = config.list,
+                              .parallelism = parallelism.list};
     struct shape shape;
 
     draw_parallelism(&run->rng, &shape, &parallelism);

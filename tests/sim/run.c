@@ -20,15 +20,14 @@ int run_fail(struct run *run, const char *format, ...)
     return -1;
 }
 
-int run_begin(struct run *run, struct realm *c)
+int run_begin(struct run *run, struct cluster *c)
 {
     c->is_varied = true;
-    c->is_verbose = run->is_verbose;
-    if (realm_begin(c, run->seed) < 0) {
+    if (realm_begin(c, run->seed, run->is_verbose) < 0) {
         return run_fail(run, "the workers did not find their master");
     }
     coverage_note(run->coverage, c->lanes == 1 ? "shape.one_lane" : "shape.many_lanes");
-    if (c->worker_hosts < REALM_WORKERS) {
+    if (c->worker_hosts < CLUSTER_WORKERS) {
         coverage_note(run->coverage, "shape.shared_host");
     }
     if (c->was_master_late) {
@@ -38,9 +37,9 @@ int run_begin(struct run *run, struct realm *c)
 }
 
 /* Where a job stands that does not come to its end. */
-static void explain(struct run *run, struct realm *c)
+static void explain(struct run *run, struct cluster *c)
 {
-    if (!run->is_verbose || realm_describe(c) < 0) {
+    if (!run->is_verbose || cluster_describe(c) < 0) {
         return;
     }
     for (uint32_t i = 0; i < c->live.processors_count; i++) {
@@ -58,7 +57,7 @@ static void show(const char *const *texts)
     }
 }
 
-int run_job(struct run *run, struct realm *c, const struct realm_job *job)
+int run_job(struct run *run, struct cluster *c, const struct cluster_job *job)
 {
     int rc;
 
@@ -68,12 +67,12 @@ int run_job(struct run *run, struct realm *c, const struct realm_job *job)
         show(job->parallelism);
         fprintf(stderr, "\n");
     }
-    rc = realm_submit(c, job);
+    rc = cluster_submit(c, job);
 
     if (rc < 0) {
         return run_fail(run, "submitting failed: %s", c->err.text);
     }
-    rc = realm_wait_end(c, JOB_LIMIT_MS);
+    rc = cluster_wait_end(c, JOB_LIMIT_MS);
     if (rc < 0) {
         explain(run, c);
         return run_fail(run, "waiting failed: %s: %s", error_name(rc), c->err.text);
@@ -83,9 +82,9 @@ int run_job(struct run *run, struct realm *c, const struct realm_job *job)
     return rc == APP_FINISHED ? 0 : run_fail(run, "the job %s: %s", app_state_names[rc], c->error);
 }
 
-int run_end(struct run *run, struct realm *c)
+int run_end(struct run *run, struct cluster *c)
 {
-    int rc = run->wrong[0] == '\0' ? realm_rest(c) : 0;
+    int rc = run->wrong[0] == '\0' ? cluster_rest(c) : 0;
 
     if (rc == GP_ETIMEOUT) {
         (void)run_fail(run, "a process of the job is left");
@@ -96,7 +95,7 @@ int run_end(struct run *run, struct realm *c)
     run->trace_hash = sim_trace_hash(c->sim);
     run->events = sim_events(c->sim);
     run->took_ns = sim_now_ns(c->sim);
-    rc = realm_end(c);
+    rc = cluster_end(c);
     if (rc < 0) {
         return run_fail(run, "a daemon did not end when it was told to");
     }
@@ -109,7 +108,7 @@ void params_add(struct params *params, const char *format, ...)
     va_list args;
     int len;
 
-    ASSERT(params->count < REALM_PAIRS);
+    ASSERT(params->count < CLUSTER_PAIRS);
     va_start(args, format);
     len = vsnprintf(text, sizeof params->texts[0], format, args);
     va_end(args);

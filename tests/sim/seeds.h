@@ -1,7 +1,7 @@
 /*
  * seeds.h: a campaign: scenarios run in simulated clusters, seed by seed.
  *
- * A scenario is a function that leads one realm from begin to end, draws what it does from the seed,
+ * A scenario is a function that leads one cluster from begin to end, draws what it does from the seed,
  * and says what was wrong. The campaign runs each seed twice and compares the traces, adds up what
  * happened, and prints the command that repeats a failure.
  */
@@ -25,24 +25,24 @@ struct run {
     char wrong[2048]; /* empty: nothing */
 };
 
-/* Parameters of a job, as realm_job wants them. */
+/* Parameters of a job, as cluster_job wants them. */
 struct params {
-    char texts[REALM_PAIRS][320];
-    const char *list[REALM_PAIRS + 1];
+    char texts[CLUSTER_PAIRS][320];
+    const char *list[CLUSTER_PAIRS + 1];
     uint32_t count;
 };
 
 /* Notes what is wrong, unless something was before. Returns -1. */
 int run_fail(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Begins a realm of a shape drawn from the seed. 0 or -1. */
-int run_begin(struct run *run, struct realm *c);
+/* Begins a cluster of a shape drawn from the seed. 0 or -1. */
+int run_begin(struct run *run, struct cluster *c);
 
 /* Submits and waits for the end, which must be APP_FINISHED. 0 or -1. */
-int run_job(struct run *run, struct realm *c, const struct realm_job *job);
+int run_job(struct run *run, struct cluster *c, const struct cluster_job *job);
 
-/* What must hold after any job: no process, no slot, no memory is kept. Ends the realm. 0 or -1. */
-int run_end(struct run *run, struct realm *c);
+/* What must hold after any job: no process, no slot, no memory is kept. Ends the cluster. 0 or -1. */
+int run_end(struct run *run, struct cluster *c);
 
 void params_add(struct params *params, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -14,50 +14,51 @@
 static const char *const endless[] = {NULL};
 static const char *const some[] = {"rows=2000", NULL};
 
-static void begin(struct realm *c, uint64_t seed)
+static void begin(struct cluster *c, uint64_t seed)
 {
-    GP_REQUIRE_EQ(realm_begin(c, seed), 0);
+    GP_REQUIRE_EQ(realm_begin(c, seed, false), 0);
 }
 
-static void end(struct realm *c)
+static void end(struct cluster *c)
 {
-    GP_CHECK_EQ(realm_end(c), 0);
+    GP_CHECK_EQ(cluster_end(c), 0);
 }
 
-static int submit(struct realm *c, uint32_t executors, const char *const *config)
+static int submit(struct cluster *c, uint32_t executors, const char *const *config)
 {
-    const struct realm_job job = {.plugin = GP_CHAIN_JOB, .executors = executors, .config = config};
+    const struct cluster_job job = {
+        .plugin = GP_CHAIN_JOB, .executors = executors, .config = config};
 
-    return realm_submit(c, &job);
+    return cluster_submit(c, &job);
 }
 
 /* No process of an application is left, and all slots are free again. */
-static void check_quiet(struct realm *c)
+static void check_quiet(struct cluster *c)
 {
-    GP_CHECK_EQ(realm_rest(c), 0);
+    GP_CHECK_EQ(cluster_rest(c), 0);
 }
 
-static void run_ms(struct realm *c, int64_t ms)
+static void run_ms(struct cluster *c, int64_t ms)
 {
-    realm_run_us(c, ms * 1000);
+    cluster_run_us(c, ms * 1000);
 }
 
 GP_TEST(jobs, runs_a_job_to_its_end)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct realm c = {0};
+        struct cluster c = {0};
 
         begin(&c, seed);
         GP_REQUIRE_EQ(submit(&c, 0, some), 0);
-        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+        GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
         GP_CHECK_STR_EQ(c.summary.error, "");
         GP_CHECK_STR_EQ(c.summary.name, "chain");
-        GP_CHECK_EQ(c.summary.executors, REALM_WORKERS);
+        GP_CHECK_EQ(c.summary.executors, CLUSTER_WORKERS);
         GP_CHECK_EQ(c.summary.tasks, 8);
         /* Both tasks of numbers emit 0 .. ROWS-1, and describe still knows. */
-        GP_REQUIRE_EQ(realm_describe(&c), 0);
-        GP_CHECK_EQ(realm_counter(&c, 2, "rows"), 2 * ROWS);
-        GP_CHECK_EQ(realm_counter(&c, 2, "sum"), (int64_t)ROWS * (ROWS - 1));
+        GP_REQUIRE_EQ(cluster_describe(&c), 0);
+        GP_CHECK_EQ(cluster_counter(&c, 2, "rows"), 2 * ROWS);
+        GP_CHECK_EQ(cluster_counter(&c, 2, "sum"), (int64_t)ROWS * (ROWS - 1));
         GP_REQUIRE_EQ(c.live.processors_count, 3);
         GP_CHECK_EQ(c.live.processors[0].out, 2 * ROWS);
         GP_CHECK_EQ(c.live.processors[1].in, 2 * ROWS);
@@ -69,11 +70,11 @@ GP_TEST(jobs, runs_a_job_to_its_end)
 
 GP_TEST(jobs, runs_as_few_executors_as_asked)
 {
-    struct realm c = {0};
+    struct cluster c = {0};
 
     begin(&c, 1);
     GP_REQUIRE_EQ(submit(&c, 1, some), 0);
-    GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+    GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
     GP_CHECK_EQ(c.summary.executors, 1);
     check_quiet(&c);
     end(&c);
@@ -81,16 +82,16 @@ GP_TEST(jobs, runs_as_few_executors_as_asked)
 
 GP_TEST(jobs, describes_a_job_that_runs)
 {
-    struct realm c = {0};
+    struct cluster c = {0};
     uint32_t tasks = 0;
     bool rate = false;
 
     begin(&c, 1);
     GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
-    GP_REQUIRE_EQ(realm_wait_running(&c), 0);
+    GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
     run_ms(&c, 2500);
-    GP_REQUIRE_EQ(realm_describe(&c), 0);
-    GP_CHECK_EQ(c.live.executors_count, REALM_WORKERS);
+    GP_REQUIRE_EQ(cluster_describe(&c), 0);
+    GP_CHECK_EQ(c.live.executors_count, CLUSTER_WORKERS);
     for (uint32_t i = 0; i < c.live.executors_count; i++) {
         GP_CHECK_EQ(c.live.executors[i].lanes, 2);
         GP_CHECK(c.live.executors[i].pid > 0);
@@ -111,12 +112,12 @@ GP_TEST(jobs, describes_a_job_that_runs)
 GP_TEST(jobs, kills_a_job)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct realm c = {0};
+        struct cluster c = {0};
 
         begin(&c, seed);
         GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
         run_ms(&c, (int64_t)seed * 7); /* at any point of its start */
-        GP_CHECK_EQ(realm_kill(&c), 0);
+        GP_CHECK_EQ(cluster_kill(&c), 0);
         GP_CHECK_EQ(c.summary.state, APP_KILLED);
         check_quiet(&c);
         end(&c);
@@ -125,14 +126,14 @@ GP_TEST(jobs, kills_a_job)
 
 GP_TEST(jobs, refuses_two_jobs_of_one_name)
 {
-    struct realm c = {0};
+    struct cluster c = {0};
 
     begin(&c, 1);
     GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
     GP_CHECK_EQ(submit(&c, 0, endless), GP_EEXIST);
-    GP_CHECK_EQ(realm_kill(&c), 0);
+    GP_CHECK_EQ(cluster_kill(&c), 0);
     GP_CHECK_EQ(submit(&c, 0, some), 0);
-    GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+    GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
     end(&c);
 }
 
@@ -140,11 +141,11 @@ GP_TEST(jobs, refuses_two_jobs_of_one_name)
 
 static void check_failure(uint64_t seed, const char *const *config, const char *text)
 {
-    struct realm c = {0};
+    struct cluster c = {0};
 
     begin(&c, seed);
     GP_REQUIRE_EQ(submit(&c, 0, config), 0);
-    GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+    GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FAILED);
     if (!strstr(c.summary.error, text)) {
         GP_TEST_FAIL("seed %d: \"%s\" does not say \"%s\"", (int)seed, c.summary.error, text);
     }
@@ -180,11 +181,11 @@ GP_TEST(jobs, says_what_is_wrong_with_a_graph)
 
 GP_TEST(jobs, says_when_slots_are_short)
 {
-    struct realm c = {.slots = 2};
+    struct cluster c = {.slots = 2};
 
     begin(&c, 1);
     GP_REQUIRE_EQ(submit(&c, 0, some), 0);
-    GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+    GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FAILED);
     GP_CHECK_STR_EQ(c.summary.error, "not enough slots: 8 needed, 5 free on 3 workers");
     check_quiet(&c);
     end(&c);
@@ -195,14 +196,14 @@ GP_TEST(jobs, says_when_slots_are_short)
 GP_TEST(jobs, says_which_executor_died)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct realm c = {0};
+        struct cluster c = {0};
 
         begin(&c, seed);
         GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
-        GP_REQUIRE_EQ(realm_wait_running(&c), 0);
+        GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
         run_ms(&c, 300);
-        sim_kill(realm_process(&c, "executor", (uint32_t)seed % REALM_WORKERS));
-        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+        sim_kill(cluster_process(&c, "executor", (uint32_t)seed % CLUSTER_WORKERS));
+        GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FAILED);
         if (!strstr(c.summary.error, "crashed: SIGKILL")) {
             GP_TEST_FAIL("seed %d: %s", (int)seed, c.summary.error);
         }
@@ -214,13 +215,13 @@ GP_TEST(jobs, says_which_executor_died)
 GP_TEST(jobs, fails_a_job_whose_appmaster_dies)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct realm c = {0};
+        struct cluster c = {0};
 
         begin(&c, seed);
         GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
-        GP_REQUIRE_EQ(realm_wait_running(&c), 0);
-        sim_kill(realm_process(&c, "appmaster", 0));
-        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+        GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
+        sim_kill(cluster_process(&c, "appmaster", 0));
+        GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FAILED);
         GP_CHECK_STR_EQ(c.summary.error, "its appmaster crashed: SIGKILL");
         check_quiet(&c);
         end(&c);
@@ -230,19 +231,19 @@ GP_TEST(jobs, fails_a_job_whose_appmaster_dies)
 GP_TEST(jobs, outlives_the_loss_of_any_worker)
 {
     for (uint64_t seed = 0; seed < 2 * SEEDS; seed++) {
-        struct realm c = {0};
+        struct cluster c = {0};
 
         begin(&c, seed);
         GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
-        GP_REQUIRE_EQ(realm_wait_running(&c), 0);
-        sim_kill(c.worker_procs[1 + seed % REALM_WORKERS]);
-        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FAILED);
+        GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
+        sim_kill(c.workers[seed % CLUSTER_WORKERS].proc);
+        GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FAILED);
         GP_CHECK(c.summary.error[0] != '\0');
         check_quiet(&c);
         GP_REQUIRE_EQ(submit(&c, 0, some), 0);
-        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+        GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
         GP_CHECK_STR_EQ(c.summary.error, "");
-        GP_CHECK_EQ(c.summary.executors, REALM_WORKERS - 1);
+        GP_CHECK_EQ(c.summary.executors, CLUSTER_WORKERS - 1);
         end(&c);
     }
 }
@@ -251,15 +252,15 @@ GP_TEST(jobs, outlives_the_loss_of_any_worker)
 GP_TEST(jobs, end_with_a_master_that_forgot_them)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct realm c = {0};
+        struct cluster c = {0};
 
         begin(&c, seed);
         GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
-        GP_REQUIRE_EQ(realm_wait_running(&c), 0);
-        GP_CHECK_EQ(realm_restart_master(&c, 0), 0);
+        GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
+        GP_CHECK_EQ(cluster_restart_master(&c, 0), 0);
         check_quiet(&c);
         GP_REQUIRE_EQ(submit(&c, 0, some), 0);
-        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+        GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
         end(&c);
     }
 }
@@ -267,23 +268,23 @@ GP_TEST(jobs, end_with_a_master_that_forgot_them)
 /* ---- whatever happens ---- */
 
 /* Kills somebody: any process of the job, or a worker while another is left. */
-static void strike(struct realm *c, struct rng *rng, uint32_t *workers_left)
+static void strike(struct cluster *c, struct rng *rng, uint32_t *workers_left)
 {
-    uint32_t any = (uint32_t)rng_below(rng, REALM_WORKERS) + 1;
+    uint32_t any = (uint32_t)rng_below(rng, CLUSTER_WORKERS);
     struct sim_proc *victim = NULL;
 
     switch (rng_below(rng, 4)) {
     case 0:
-        victim = realm_process(c, "appmaster", 0);
+        victim = cluster_process(c, "appmaster", 0);
         break;
     case 1:
-        if (*workers_left > 1 && c->workers[any]) {
-            victim = c->worker_procs[any];
+        if (*workers_left > 1 && c->workers[any].worker) {
+            victim = c->workers[any].proc;
             --*workers_left;
         }
         break;
     default:
-        victim = realm_process(c, "executor", (uint32_t)rng_below(rng, REALM_WORKERS));
+        victim = cluster_process(c, "executor", (uint32_t)rng_below(rng, CLUSTER_WORKERS));
         break;
     }
     if (victim) {
@@ -291,7 +292,7 @@ static void strike(struct realm *c, struct rng *rng, uint32_t *workers_left)
     }
 }
 
-static void check_end(struct realm *c, uint64_t seed, int state)
+static void check_end(struct cluster *c, uint64_t seed, int state)
 {
     bool said = c->summary.error[0] != '\0';
 
@@ -304,8 +305,8 @@ static void check_end(struct realm *c, uint64_t seed, int state)
 GP_TEST(jobs, come_to_an_end_whatever_dies)
 {
     for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
-        struct realm c = {0};
-        uint32_t workers_left = REALM_WORKERS;
+        struct cluster c = {0};
+        uint32_t workers_left = CLUSTER_WORKERS;
         struct rng rng;
 
         rng_init(&rng, seed);
@@ -315,10 +316,10 @@ GP_TEST(jobs, come_to_an_end_whatever_dies)
             run_ms(&c, (int64_t)rng_below(&rng, 80));
             strike(&c, &rng, &workers_left);
         }
-        check_end(&c, seed, realm_wait_end(&c, 60000));
+        check_end(&c, seed, cluster_wait_end(&c, 60000));
         check_quiet(&c);
         GP_REQUIRE_EQ(submit(&c, 0, some), 0);
-        GP_CHECK_EQ(realm_wait_end(&c, 60000), APP_FINISHED);
+        GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
         end(&c);
     }
 }
@@ -329,14 +330,14 @@ GP_TEST(jobs, come_to_an_end_on_a_bad_network)
     uint32_t finished = 0;
 
     for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
-        struct realm c = {.faults = {.connect_refused = 0.05,
-                                     .stream_reset = seed % 2 ? 0.002 : 0,
-                                     .segment_delayed = 0.05}};
+        struct cluster c = {.faults = {.connect_refused = 0.05,
+                                       .stream_reset = seed % 2 ? 0.002 : 0,
+                                       .segment_delayed = 0.05}};
         int state;
 
         begin(&c, seed);
         if (submit(&c, 0, some) >= 0) {
-            state = realm_wait_end(&c, 120000);
+            state = cluster_wait_end(&c, 120000);
             check_end(&c, seed, state);
             finished += state == APP_FINISHED;
         }
@@ -351,13 +352,13 @@ GP_TEST(jobs, come_to_an_end_on_a_bad_disk)
     uint32_t finished = 0;
 
     for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
-        struct realm c = {
+        struct cluster c = {
             .faults = {.disk_write_failed = seed % 2 ? 0.03 : 0, .disk_full = seed % 2 ? 0 : 0.03}};
         int state;
 
         begin(&c, seed);
         if (submit(&c, 0, some) >= 0) {
-            state = realm_wait_end(&c, 120000);
+            state = cluster_wait_end(&c, 120000);
             check_end(&c, seed, state);
             finished += state == APP_FINISHED;
             check_quiet(&c);

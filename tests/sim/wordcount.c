@@ -116,7 +116,7 @@ static void check_counts(struct run *run, const char *text, size_t len, const ch
 /* ---- the scenario ---- */
 
 static void draw_job(struct run *run, struct params *config, struct params *parallelism,
-                     struct realm_job *ret)
+                     struct cluster_job *ret)
 {
     struct rng *rng = &run->rng;
 
@@ -125,18 +125,18 @@ static void draw_job(struct run *run, struct params *config, struct params *para
     params_add_data(config, rng);
     params_add(parallelism, "split=%u", 1 + (uint32_t)rng_below(rng, 5));
     params_add(parallelism, "count=%u", 1 + (uint32_t)rng_below(rng, 6));
-    *ret = (struct realm_job){.plugin = GP_WORDCOUNT_PLUGIN,
-                              .executors = (uint32_t)rng_below(rng, 4),
-                              .config = config->list,
-                              .parallelism = parallelism->list};
+    *ret = (struct cluster_job){.plugin = GP_WORDCOUNT_PLUGIN,
+                                .executors = (uint32_t)rng_below(rng, 4),
+                                .config = config->list,
+                                .parallelism = parallelism->list};
 }
 
 void wordcount_run(struct run *run)
 {
     struct params parallelism = {0};
     struct params config = {0};
-    struct realm_job job;
-    struct realm c = {0};
+    struct cluster_job job;
+    struct cluster c = {0};
     char path[PATH_SIZE];
     char text[TEXT_MAX];
     size_t len = make_text(&run->rng, text);

@@ -1,22 +1,25 @@
-/* realm_client.c: the client of a realm: it asks, and the realm runs until there is an answer. */
+/* cluster_client.c: the client of a cluster: it asks, and the cluster runs until there is an answer. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/str.h"
-#include "realm.h"
+#include "sim/cluster.h"
 
+#define SECOND         INT64_C(1000000000)
+#define MS_NS          INT64_C(1000000)
 #define ANSWER_LIMIT_S 120
 
 /* ---- answers ---- */
 
-static void note_answer(struct realm *c, int code, const struct gp_error *err)
+static void note_answer(struct cluster *c, int code, const struct gp_error *err)
 {
     c->answers++;
     c->code = code;
     c->err = code < 0 ? *err : (struct gp_error){0};
 }
 
-static void note_summary(struct realm *c, const struct msg_app_summary *summary)
+static void note_summary(struct cluster *c, const struct msg_app_summary *summary)
 {
     c->summary = *summary;
     (void)str_format(c->name, sizeof c->name, "%s", summary->name);
@@ -38,7 +41,7 @@ static void note_copy(const struct fields *table, const void *from, void *to)
 
 static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
 {
-    struct realm *c = user;
+    struct cluster *c = user;
 
     note_answer(c, code, err);
     if (code >= 0) {
@@ -49,7 +52,7 @@ static void on_submitted(void *user, int code, const void *msg, const struct gp_
 
 static void on_change(void *user, int code, const void *msg, const struct gp_error *err)
 {
-    struct realm *c = user;
+    struct cluster *c = user;
     const struct msg_app_change *change = msg;
 
     note_answer(c, code, err);
@@ -61,7 +64,7 @@ static void on_change(void *user, int code, const void *msg, const struct gp_err
 
 static void on_summary(void *user, int code, const void *msg, const struct gp_error *err)
 {
-    struct realm *c = user;
+    struct cluster *c = user;
 
     note_answer(c, code, err);
     if (code >= 0) {
@@ -71,7 +74,7 @@ static void on_summary(void *user, int code, const void *msg, const struct gp_er
 
 static void on_described(void *user, int code, const void *msg, const struct gp_error *err)
 {
-    struct realm *c = user;
+    struct cluster *c = user;
     const struct msg_app_description *d = msg;
 
     note_answer(c, code, err);
@@ -83,7 +86,7 @@ static void on_described(void *user, int code, const void *msg, const struct gp_
 
 static void on_workers(void *user, int code, const void *msg, const struct gp_error *err)
 {
-    struct realm *c = user;
+    struct cluster *c = user;
 
     note_answer(c, code, err);
     if (code >= 0) {
@@ -93,43 +96,44 @@ static void on_workers(void *user, int code, const void *msg, const struct gp_er
 
 /* ---- asking ---- */
 
-static bool is_answered(struct realm *c)
+static bool is_answered(struct cluster *c)
 {
     return c->answers >= c->awaited;
 }
 
-int realm_answer(struct realm *c)
+int cluster_answer(struct cluster *c)
 {
-    int rc = realm_until(c, is_answered, ANSWER_LIMIT_S * 1000);
+    int rc = cluster_until(c, is_answered, ANSWER_LIMIT_S * 1000);
 
     return rc < 0 ? rc : c->code;
 }
 
-static bool is_awake(struct realm *c)
+static bool is_awake(struct cluster *c)
 {
     return c->is_client_awake;
 }
 
 /* Before asking: a loop that has slept for long has an old clock, and time limits count from it. */
-static void wake(struct realm *c)
+static void wake(struct cluster *c)
 {
     c->is_client_awake = false;
     timer_start(c->client_clock, 0);
-    ASSERT(realm_until(c, is_awake, 10000) == 0);
+    (void)cluster_until(c, is_awake,
+                        10000); /* or the run is over: the answer will not come either */
 }
 
-/* rc is how asking went: without memory there is no test. */
-static void begin(struct realm *c, int rc)
+/* rc is how asking went: only without memory it fails. */
+static void begin(struct cluster *c, int rc)
 {
     ASSERT(rc >= 0);
     c->awaited = c->answers + 1;
 }
 
-static int ask(struct realm *c, uint16_t type, const void *msg, client_fn fn)
+static int ask(struct cluster *c, uint16_t type, const void *msg, client_fn fn)
 {
     wake(c);
     begin(c, client_ask(c->client, type, msg, fn, c));
-    return realm_answer(c);
+    return cluster_answer(c);
 }
 
 /* ---- submit ---- */
@@ -146,21 +150,22 @@ static char *cut(char *text, size_t size, const char *pair)
     return sign + 1;
 }
 
-static void fill_spec(struct realm_submission *s, const struct realm_job *job,
+static void fill_spec(struct cluster_submission *s, const struct cluster_job *job,
                       struct msg_app_submit *ret)
 {
     uint32_t n = 0;
 
     *ret = (struct msg_app_submit){
         .config = s->config, .parallelism = s->parallelism, .executors = job->executors};
+    ret->name = (char *)(uintptr_t)job->name;
     for (uint32_t i = 0; job->config && job->config[i]; i++, n++) {
-        ASSERT(i < REALM_PAIRS);
+        ASSERT(i < CLUSTER_PAIRS);
         s->config[i].value = cut(s->texts[n], sizeof s->texts[n], job->config[i]);
         s->config[i].key = s->texts[n];
         ret->config_count = i + 1;
     }
     for (uint32_t i = 0; job->parallelism && job->parallelism[i]; i++, n++) {
-        ASSERT(i < REALM_PAIRS);
+        ASSERT(i < CLUSTER_PAIRS);
         s->parallelism[i].count =
             (uint32_t)strtoul(cut(s->texts[n], sizeof s->texts[n], job->parallelism[i]), NULL, 10);
         s->parallelism[i].processor = s->texts[n];
@@ -168,20 +173,20 @@ static void fill_spec(struct realm_submission *s, const struct realm_job *job,
     }
 }
 
-static void put_job(struct realm *c, const struct realm_job *job)
+static void put_job(struct cluster *c, const struct cluster_job *job)
 {
     struct buf bytes = {0};
     void *padding;
 
-    ASSERT(realm_read_file(job->plugin, &bytes) == 0);
+    ASSERT(c->hooks->read_file(job->plugin, &bytes, NULL) == 0);
     ASSERT(buf_reserve(&bytes, job->padding_bytes, &padding) == 0);
     memset(padding, 0, job->padding_bytes);
     buf_commit(&bytes, job->padding_bytes);
-    ASSERT(sim_disk_put(c->hosts[REALM_HOSTS - 1], "/app.so", buf_bytes(&bytes)) == 0);
+    ASSERT(sim_disk_put(c->client_host, "/app.so", buf_bytes(&bytes)) == 0);
     buf_deinit(&bytes);
 }
 
-void realm_submit_begin(struct realm *c, const struct realm_job *job)
+void cluster_submit_begin(struct cluster *c, const struct cluster_job *job)
 {
     struct client_submit submit = {.path = "/app.so", .fn = on_submitted, .user = c};
     struct gp_error err = {0};
@@ -192,20 +197,20 @@ void realm_submit_begin(struct realm *c, const struct realm_job *job)
     begin(c, client_submit(c->client, &submit, &err));
 }
 
-int realm_submit(struct realm *c, const struct realm_job *job)
+int cluster_submit(struct cluster *c, const struct cluster_job *job)
 {
-    realm_submit_begin(c, job);
-    return realm_answer(c);
+    cluster_submit_begin(c, job);
+    return cluster_answer(c);
 }
 
 /* ---- the application ---- */
 
-static void app_text(const struct realm *c, char text[16])
+static void app_text(const struct cluster *c, char text[16])
 {
     (void)str_format(text, 16, "%u", c->app);
 }
 
-int realm_wait_change(struct realm *c, int64_t timeout_ms)
+int cluster_wait_change(struct cluster *c, int64_t timeout_ms)
 {
     char app[16];
     const struct msg_app_wait wait = {
@@ -215,16 +220,16 @@ int realm_wait_change(struct realm *c, int64_t timeout_ms)
     wake(c);
     begin(c, client_ask_for(c->client, MSG_APP_WAIT, &wait, timeout_ms * MS_NS + 5 * SECOND,
                             on_change, c));
-    return realm_answer(c);
+    return cluster_answer(c);
 }
 
 /* Waits for changes until the state is at least this one. */
-static int wait_state(struct realm *c, uint32_t least, int64_t limit_ms)
+static int wait_state(struct cluster *c, uint32_t least, int64_t limit_ms)
 {
     int64_t end_ns = sim_now_ns(c->sim) + limit_ms * MS_NS;
 
     while (sim_now_ns(c->sim) < end_ns) {
-        int rc = realm_wait_change(c, 1000);
+        int rc = cluster_wait_change(c, 1000);
 
         if (rc < 0) {
             return rc;
@@ -236,19 +241,19 @@ static int wait_state(struct realm *c, uint32_t least, int64_t limit_ms)
     return GP_ETIMEOUT;
 }
 
-int realm_wait_end(struct realm *c, int64_t limit_ms)
+int cluster_wait_end(struct cluster *c, int64_t limit_ms)
 {
     return wait_state(c, APP_FINISHED, limit_ms);
 }
 
-int realm_wait_running(struct realm *c)
+int cluster_wait_running(struct cluster *c)
 {
     int rc = wait_state(c, APP_RUNNING, 60000);
 
     return rc == APP_RUNNING ? 0 : rc;
 }
 
-int realm_kill(struct realm *c)
+int cluster_kill(struct cluster *c)
 {
     char app[16];
     const struct msg_app_ref ref = {.app = app};
@@ -257,7 +262,7 @@ int realm_kill(struct realm *c)
     return ask(c, MSG_APP_KILL, &ref, on_summary);
 }
 
-int realm_describe(struct realm *c)
+int cluster_describe(struct cluster *c)
 {
     char app[16];
     const struct msg_app_ref ref = {.app = app};
@@ -266,14 +271,14 @@ int realm_describe(struct realm *c)
     return ask(c, MSG_APP_DESCRIBE, &ref, on_described);
 }
 
-int realm_list_workers(struct realm *c)
+int cluster_list_workers(struct cluster *c)
 {
     const struct msg_worker_list list = {0};
 
     return ask(c, MSG_WORKER_LIST, &list, on_workers);
 }
 
-const struct msg_processor_stats *realm_stats(const struct realm *c, uint32_t processor)
+const struct msg_processor_stats *cluster_stats(const struct cluster *c, uint32_t processor)
 {
     for (uint32_t i = 0; i < c->live.processors_count; i++) {
         if (c->live.processors[i].processor == processor) {
@@ -283,9 +288,9 @@ const struct msg_processor_stats *realm_stats(const struct realm *c, uint32_t pr
     return NULL;
 }
 
-int64_t realm_counter(const struct realm *c, uint32_t processor, const char *name)
+int64_t cluster_counter(const struct cluster *c, uint32_t processor, const char *name)
 {
-    const struct msg_processor_stats *p = realm_stats(c, processor);
+    const struct msg_processor_stats *p = cluster_stats(c, processor);
 
     for (uint32_t i = 0; p && i < p->counters_count; i++) {
         if (strcmp(p->counters[i].name, name) == 0) {
