@@ -3,7 +3,8 @@
  *
  *     waiting ─▶ sent ─▶ answered | timed out | lost
  *        ▲        │
- *        └────────┘  the connection broke, and the ask may be sent again
+ *        └────────┘  the connection broke, or it was refused for want of a leader, and the ask may
+ *                    be sent again
  *
  * Happy path: peer_ask() sends a frame with a new correlation id and notes the ask; the frame that
  * comes back with this id is decoded and given to fn. An id is never used twice on an endpoint, so
@@ -97,7 +98,7 @@ static int send_ask(struct ask *ask)
 
     if (rc == 0) {
         ask->is_sent = true;
-        if (!ask->may_retry) {
+        if (!ask->may_follow) {
             buf_deinit(&ask->payload);
         }
     }
@@ -154,6 +155,7 @@ static struct ask *ask_new(struct peer *peer, uint16_t type, int64_t timeout_ns,
     ask->correlation = ++peer->ep->next_correlation;
     ask->deadline_ns = loop_now_ns(peer->ep->loop) + timeout_ns;
     ask->may_retry = (flags & ASK_RETRY) != 0 && peer->dial != NULL && !peer->dial->is_over;
+    ask->may_follow = flags != 0 && peer->dial != NULL && !peer->dial->once;
     ask->fn = fn;
     ask->user = user;
     return ask;
@@ -203,6 +205,14 @@ int peer_ask_bytes(struct peer *peer, uint16_t type, gp_bytes bytes, int64_t tim
 
 /* ---- answers ---- */
 
+/* Waits for the leader: follow.c says when it is sent again. */
+static void wait_for_leader(struct ask *ask, const char *leader)
+{
+    ask->is_sent = false;
+    ask->was_refused = true;
+    follow_refused(ask->peer, leader);
+}
+
 static void take_error(struct ask *ask, gp_bytes payload)
 {
     struct gp_error err = {0};
@@ -213,10 +223,16 @@ static void take_error(struct ask *ask, gp_bytes payload)
         finish_with_error(ask, &err);
         return;
     }
+    if (what.code == GP_ENOTLEADER && ask->may_follow) {
+        wait_for_leader(ask, what.leader);
+        fields_deinit(&wire_error_fields, &what);
+        return;
+    }
     (void)gp_error_set(&err, what.code < 0 && what.code > INT32_MIN ? (int)what.code : GP_EPROTO,
                        "%s", what.text);
     gp_error_hint(&err, "%s", what.hint);
     fields_deinit(&wire_error_fields, &what);
+    follow_settled(ask->peer);
     finish_with_error(ask, &err);
 }
 
@@ -226,6 +242,7 @@ static void take_reply(struct ask *ask, gp_bytes payload, struct rbuf *buf)
     struct answer answer = {.bytes = payload, .buf = buf};
     struct gp_error err = {0};
 
+    follow_settled(ask->peer);
     if (table == &binary_fields) {
         finish(ask, &answer);
         return;
@@ -270,8 +287,13 @@ static void time_out(struct ask *ask)
     struct endpoint *ep = ask->peer->ep;
     struct gp_error err;
 
-    (void)gp_error_set(&err, GP_ETIMEOUT, "%s did not answer %s in time", peer_label(ask->peer),
-                       message_type_name(ask->type));
+    if (ask->was_refused) {
+        (void)gp_error_set(&err, GP_ENOTLEADER, "no leader was found in time for %s",
+                           message_type_name(ask->type));
+    } else {
+        (void)gp_error_set(&err, GP_ETIMEOUT, "%s did not answer %s in time", peer_label(ask->peer),
+                           message_type_name(ask->type));
+    }
     ep->counts.asks_timed_out++;
     endpoint_warn(ep, TROUBLE_ASK, "actor.ask_timed_out", ask->peer, message_type_name(ask->type),
                   &err);

@@ -88,7 +88,11 @@ void conn_release(struct conn *conn)
 static void tell_peer(struct conn *conn, const struct gp_error *err)
 {
     struct gp_error copy = *err;
-    const struct wire_error what = {.code = copy.code, .text = copy.text, .hint = copy.hint};
+    const struct wire_error what = {
+        .code = copy.code,
+        .text = copy.text,
+        .hint = copy.hint,
+        .leader = copy.code == GP_ENOTLEADER ? (char *)conn->setup->identity->leader : NULL};
     const struct frame_header header = {.type = MSG_CLOSE, .kind = FRAME_ERROR};
     struct buf payload;
 
@@ -395,6 +399,11 @@ const struct hello *conn_peer(const struct conn *conn)
 void conn_peer_addr(const struct conn *conn, struct net_addr *ret)
 {
     *ret = conn->addr;
+}
+
+struct net_addr conn_leader(const struct conn *conn)
+{
+    return conn->leader;
 }
 
 const struct conn_counts *conn_counts(const struct conn *conn)

@@ -43,6 +43,7 @@ struct conn_identity {
     const char *name;         /* "worker/3" */
     const char *cluster;      /* id; "" or NULL: not known yet */
     const char *masters_hash; /* "" or NULL: does not matter */
+    const char *leader;       /* told with GP_ENOTLEADER; "" or NULL: nobody knows */
     uint64_t incarnation;
 };
 
@@ -128,6 +129,8 @@ size_t conn_unsent_bytes(const struct conn *conn);
 /* From the peer's HELLO, valid from on_ready to conn_free(). */
 const struct hello *conn_peer(const struct conn *conn);
 void conn_peer_addr(const struct conn *conn, struct net_addr *ret);
+/* After the peer closed with GP_ENOTLEADER: who leads, as it says; "" if it does not know. */
+struct net_addr conn_leader(const struct conn *conn);
 /* Frames and bytes since the beginning, headers included. */
 struct conn_counts {
     uint64_t frames_in;

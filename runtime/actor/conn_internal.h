@@ -55,6 +55,7 @@ struct conn {
     struct gp_error why;
     struct hello peer;
     struct net_addr addr;
+    struct net_addr leader; /* of a CLOSE with GP_ENOTLEADER */
     struct conn_greeting *greeting;
 
     struct rbuf *buf;

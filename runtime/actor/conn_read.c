@@ -18,6 +18,7 @@
 #include "actor/payload.h"
 #include "base/assert.h"
 #include "base/endian.h"
+#include "base/str.h"
 #include "wire/messages.h"
 
 #define DATA_ALIGN 8
@@ -91,6 +92,7 @@ static void take_close(struct conn *conn, gp_bytes payload)
     if (what.code < 0 && what.code > INT32_MIN) {
         (void)gp_error_set(&err, (int)what.code, "%s", what.text);
         gp_error_hint(&err, "%s", what.hint);
+        (void)str_format(conn->leader.text, sizeof(conn->leader.text), "%s", what.leader);
     } else {
         (void)gp_error_set(&err, GP_EPROTO, "the peer closed with code %lld", (long long)what.code);
     }

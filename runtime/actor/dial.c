@@ -5,6 +5,8 @@
  *       ▲      │ all in vain
  *       └─wait─┘ from redial_min to redial_max, doubling; begins anew once it was up
  *
+ * Where a leader is known (follow.c) it is tried first; it need not be one of the addresses.
+ *
  * A peer that is dialled once has one round and no wait. Failures: an address that cannot be
  * dialled counts as one where nobody answers; the last reason is told.
  */
@@ -42,7 +44,8 @@ static int64_t patience_ns(const struct peer *peer)
     const struct endpoint_limits *limits = &peer->ep->limits;
     const int64_t half_ns = limits->failure_timeout_ns / 2;
 
-    return peer->dial->addrs_count > 1 && half_ns < limits->handshake_timeout_ns
+    return (peer->dial->addrs_count > 1 || peer->dial->leader.text[0] != '\0') &&
+                   half_ns < limits->handshake_timeout_ns
                ? half_ns
                : limits->handshake_timeout_ns;
 }
@@ -50,18 +53,22 @@ static int64_t patience_ns(const struct peer *peer)
 static bool try_next(struct peer *peer, struct gp_error *err)
 {
     struct dial *dial = peer->dial;
-    const struct net_addr *addr = &dial->addrs[dial->next];
+    struct net_addr addr = dial->leader;
     const struct conn_target target = {.name = dial->target,
                                        .incarnation = dial->target_incarnation,
                                        .key = dial->key,
                                        .timeout_ns = patience_ns(peer)};
     int rc;
 
-    dial->next = (dial->next + 1) % dial->addrs_count;
-    dial->tried++;
-    rc = peer_connect(peer, addr, &target);
+    dial->leader.text[0] = '\0';
+    if (addr.text[0] == '\0') {
+        addr = dial->addrs[dial->next];
+        dial->next = (dial->next + 1) % dial->addrs_count;
+        dial->tried++;
+    }
+    rc = peer_connect(peer, &addr, &target);
     if (rc < 0) {
-        (void)gp_error_set(err, rc, "%s: %s", addr->text, error_sentence(rc));
+        (void)gp_error_set(err, rc, "%s: %s", addr.text, error_sentence(rc));
     }
     return rc == 0;
 }
@@ -106,7 +113,7 @@ void dial_on(struct peer *peer, const struct gp_error *why)
 {
     struct gp_error err = *why;
 
-    while (peer->dial->tried < peer->dial->addrs_count) {
+    while (peer->dial->leader.text[0] != '\0' || peer->dial->tried < peer->dial->addrs_count) {
         if (try_next(peer, &err)) {
             return;
         }
@@ -120,7 +127,12 @@ static void on_dial_timer(void *user)
     struct peer *peer = user;
 
     peer_hold(peer);
-    dial_on(peer, &nothing);
+    if (peer->conn == NULL) {
+        dial_on(peer, &nothing);
+    } else if (peer->dial->is_held) {
+        peer->dial->is_held = false;
+        asks_resend(peer);
+    }
     peer_release(peer);
 }
 

@@ -74,6 +74,7 @@ void endpoint_release(struct endpoint *ep)
     free((char *)ep->identity.name);
     free((char *)ep->identity.cluster);
     free((char *)ep->identity.masters_hash);
+    free((char *)ep->identity.leader);
     free(ep);
 }
 
@@ -157,6 +158,7 @@ int endpoint_new(const struct endpoint_config *config, struct endpoint **ret)
     if (set_text(&ep->identity.name, config->name) < 0 ||
         set_text(&ep->identity.cluster, config->cluster) < 0 ||
         set_text(&ep->identity.masters_hash, config->masters_hash) < 0 ||
+        set_text(&ep->identity.leader, "") < 0 ||
         timer_new(ep->loop, asks_on_timer, ep, &ep->ask_timer) < 0) {
         endpoint_release(ep);
         return GP_ENOMEM;
@@ -193,6 +195,11 @@ int endpoint_set_name(struct endpoint *ep, const char *name)
 int endpoint_set_cluster(struct endpoint *ep, const char *cluster)
 {
     return set_text(&ep->identity.cluster, cluster);
+}
+
+int endpoint_set_leader(struct endpoint *ep, const char *leader)
+{
+    return set_text(&ep->identity.leader, leader);
 }
 
 /* ---- logs ---- */

@@ -11,13 +11,18 @@
  * deadline or the loss of the peer. An ask may be marked to survive the loss of a dialled peer:
  * then it is sent again on the next connection, so it must be harmless twice.
  *
+ * Of several masters one leads. Those that do not say so (GP_ENOTLEADER, with the leader's address
+ * if they know it, see endpoint_set_leader()), in an answer or as they end a connection; then a
+ * dialled peer goes there, and asks that follow (ASK_FOLLOW, ASK_RETRY) are sent there within their
+ * deadlines: follow.c.
+ *
  * A peer that sends what it must not loses its connection, is counted and, at most once a second,
  * logged; nobody else notices.
  *
  * Loop thread only. Everything may be called from inside callbacks, endpoint_free() too.
  * Events logged: actor.listening, actor.connected, actor.disconnected, actor.handshake_failed,
  * actor.connection_refused, actor.frame_refused, actor.message_refused, actor.ask_timed_out,
- * actor.ask_retried, actor.dial_failed.
+ * actor.ask_retried, actor.dial_failed, actor.redirected.
  */
 #ifndef ACTOR_ENDPOINT_H
 #define ACTOR_ENDPOINT_H
@@ -57,6 +62,7 @@ struct endpoint_counts {
     uint64_t messages_refused; /* not decodable, or not for this role */
     uint64_t asks_timed_out;
     uint64_t asks_retried;
+    uint64_t redirects; /* connections moved to another master */
     uint64_t messages_in;
     uint64_t messages_out;
     uint64_t bytes_in;
@@ -138,11 +144,14 @@ int endpoint_listen(struct endpoint *ep, const struct net_addr *addr, struct net
 int endpoint_set_name(struct endpoint *ep, const char *name);
 int endpoint_set_cluster(struct endpoint *ep, const char *cluster);
 
+/* From now on each GP_ENOTLEADER that we answer says who leads: "host:port", or "" for nobody. */
+int endpoint_set_leader(struct endpoint *ep, const char *leader);
+
 uint64_t endpoint_incarnation(const struct endpoint *ep);
 const struct endpoint_counts *endpoint_counts(const struct endpoint *ep);
 
 struct dial_spec {
-    const struct net_addr *addrs; /* tried in order; copied */
+    const struct net_addr *addrs; /* tried in order; copied. Of masters: see follow.c */
     uint32_t addrs_count;         /* 1 .. 16 */
     const char *target;           /* name that must answer; NULL: anybody */
     uint64_t target_incarnation;  /* 0: any */
@@ -161,13 +170,18 @@ int endpoint_dial(struct endpoint *ep, const struct dial_spec *spec, struct peer
  */
 void peer_drop(struct peer *peer);
 
+/* The same, and the peer is told why: with GP_ENOTLEADER it goes to the leader. */
+void peer_dismiss(struct peer *peer, const struct gp_error *why);
+
 /* Sends the struct of this type's payload table (NULL: an empty one). 0, GP_ECLOSED (not up),
  * GP_EAGAIN (the peer does not read), GP_ETOOBIG, GP_ENOMEM. */
 int peer_tell(struct peer *peer, uint16_t type, const void *msg);
 /* The same for a binary type. */
 int peer_tell_bytes(struct peer *peer, uint16_t type, gp_bytes bytes);
 
-#define ASK_RETRY 1u /* of a dialled peer: wait for it, and send again after a loss */
+/* Both of a dialled peer. */
+#define ASK_RETRY  1u /* wait for it, and send again after a loss, or to the leader */
+#define ASK_FOLLOW 2u /* send again while there is no leader; ends with the connection */
 
 /*
  * Asks; fn is called exactly once, from the loop, unless the endpoint is freed first. timeout_ns >

@@ -1,7 +1,7 @@
 /*
  * endpoint_internal.h: what endpoint.c (life, listeners), peer.c (connections of peers), dial.c
- * (dialling them), ask.c (asks we sent), inbox.c and outbox.c (messages) share. Nobody else
- * includes it.
+ * (dialling them), follow.c (finding the leader), ask.c (asks we sent), inbox.c and outbox.c
+ * (messages) share. Nobody else includes it.
  */
 #ifndef ACTOR_ENDPOINT_INTERNAL_H
 #define ACTOR_ENDPOINT_INTERNAL_H
@@ -20,8 +20,10 @@ struct ask {
     int64_t deadline_ns;
     uint16_t type;
     bool is_sent;
-    bool was_lost; /* sent, and then the connection broke */
+    bool was_lost;    /* sent, and then the connection broke */
+    bool was_refused; /* the last answer was GP_ENOTLEADER */
     bool may_retry;
+    bool may_follow;
     answer_fn fn;
     void *user;
     struct buf payload; /* kept while it may be sent again */
@@ -39,7 +41,14 @@ struct dial {
     bool once;
     bool is_over; /* once, and it ended */
     int64_t backoff_ns;
-    struct timer *timer; /* until the next round */
+    struct timer *timer; /* until the next round; while up and is_held: until asks go out again */
+
+    struct net_addr leader; /* to be tried before the list; "": nobody */
+    struct net_addr lost;   /* where nobody was, lately: who names it as leader does not know */
+    bool is_moving;         /* the connection ends for another master */
+    bool is_held;           /* there is no leader: what was refused is sent again, here */
+    int64_t follow_ns;      /* the latest wait for a leader; 0: none since an answer */
+    int64_t leaderless_ns;  /* since when; 0: there was one */
 };
 
 /*
@@ -139,12 +148,23 @@ void dial_wait(struct peer *peer);
 void dial_stop(struct dial *dial);
 void dial_free(struct dial *dial);
 
+/* ---- follow.c ---- */
+
+/* An ask was answered with GP_ENOTLEADER: goes to `leader` ("": nobody knows), or asks again. */
+void follow_refused(struct peer *peer, const char *leader);
+/* The connection of a dialled peer, which it still has, ended or never came up. */
+void follow_note_end(struct peer *peer, const struct gp_error *why);
+/* It is down: dials the leader, or the next, if it was sent away; false: it was not. */
+bool follow_on(struct peer *peer);
+/* Somebody answered otherwise: this is the place to be. */
+void follow_settled(struct peer *peer);
+
 /* ---- ask.c ---- */
 
 /* The reply or error frame to one of our asks. */
 void asks_take_answer(struct peer *peer, const struct frame_header *header, gp_bytes payload,
                       struct rbuf *buf);
-/* The connection is there: sends what waits for it. */
+/* The connection is there, or there may be a leader by now: sends what waits for it. */
 void asks_resend(struct peer *peer);
 /* The connection is lost: those that may retry wait, the others end with err. */
 void asks_lose(struct peer *peer, const struct gp_error *err);

@@ -119,7 +119,10 @@ int endpoint_reply_error(struct endpoint *ep, struct reply_token token, const st
 {
     struct gp_error copy = *err;
     const struct wire_error what = {
-        .code = copy.code < 0 ? copy.code : GP_EINTERNAL, .text = copy.text, .hint = copy.hint};
+        .code = copy.code < 0 ? copy.code : GP_EINTERNAL,
+        .text = copy.text,
+        .hint = copy.hint,
+        .leader = copy.code == GP_ENOTLEADER ? (char *)ep->identity.leader : NULL};
 
     return answer(ep, token, FRAME_ERROR, &wire_error_fields, &what, (gp_bytes){NULL, 0});
 }

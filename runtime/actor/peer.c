@@ -245,6 +245,9 @@ static void handshake_failed(struct peer *peer, const struct gp_error *why)
         endpoint_warn(ep, TROUBLE_HANDSHAKE, "actor.handshake_failed", peer,
                       peer->dial != NULL ? "dialled" : "accepted", why);
     }
+    if (peer->dial != NULL) {
+        follow_note_end(peer, why);
+    }
     disconnect(peer, NULL);
     if (peer->dial == NULL) {
         peer_remove(peer, NULL);
@@ -274,12 +277,13 @@ static void on_conn_closed(void *user, struct conn *conn, const struct gp_error 
     }
     if (!peer->is_up) {
         handshake_failed(peer, &copy);
-    } else {
-        if (peer->dial != NULL) {
-            peer->dial->is_over = peer->dial->once;
-        }
+    } else if (peer->dial == NULL) {
         go_down(peer, &copy);
-        if (!peer->is_gone && !peer->dial->once) {
+    } else {
+        follow_note_end(peer, &copy);
+        peer->dial->is_over = peer->dial->once;
+        go_down(peer, &copy);
+        if (!peer->is_gone && !peer->dial->once && !follow_on(peer)) {
             dial_wait(peer);
         }
     }
@@ -318,18 +322,29 @@ int peer_accept_take(struct endpoint *ep, struct stream *stream, const char *hos
     return 0;
 }
 
-void peer_drop(struct peer *peer)
+/* told: what the other side hears, or NULL. */
+static void let_go(struct peer *peer, const struct gp_error *told)
 {
     struct gp_error err;
 
     (void)gp_error_set(&err, GP_ECANCELED, "the peer was let go");
     peer_hold(peer);
     if (peer->is_up) {
-        log_down(peer, &err);
+        log_down(peer, told != NULL ? told : &err);
     }
-    peer_remove(peer, NULL);
+    peer_remove(peer, told);
     asks_end(peer, &err);
     peer_release(peer);
+}
+
+void peer_drop(struct peer *peer)
+{
+    let_go(peer, NULL);
+}
+
+void peer_dismiss(struct peer *peer, const struct gp_error *why)
+{
+    let_go(peer, why);
 }
 
 /* ---- questions ---- */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "port/net.h"
 
 const char *const role_names[] = {"master", "worker", "appmaster", "executor",
                                   "client", "lane",   NULL};
@@ -43,6 +44,8 @@ static const struct field wire_error_items[] = {
     FIELD_I64(struct wire_error, code, FIELD_REQUIRED, "negative, see Errors"),
     FIELD_TEXT(struct wire_error, text, FIELD_OPTIONAL, ERROR_TEXT_MAX - 1, "what went wrong"),
     FIELD_TEXT(struct wire_error, hint, FIELD_OPTIONAL, ERROR_HINT_MAX - 1, "what to try next"),
+    FIELD_TEXT(struct wire_error, leader, FIELD_OPTIONAL, NET_ADDR_MAX - 1,
+               "of GP_ENOTLEADER: where the leader listens; \"\": there is none just now"),
 };
 const struct fields wire_error_fields = FIELDS("error", struct wire_error, wire_error_items);
 

@@ -58,6 +58,7 @@ struct wire_error {
     int64_t code; /* negative, base/error.h */
     char *text;
     char *hint;
+    char *leader; /* of GP_ENOTLEADER: "host:port"; "" when there is none just now */
 };
 
 extern const struct fields hello_fields;
