@@ -316,7 +316,10 @@ static int fs_sync_folder(void *world, const char *path, struct gp_error *err)
 
     spend(world, 0, true);
     if (rc == 0) {
-        rc = folder->kind == SIM_INODE_FOLDER ? may_change(world) : GP_EINVAL;
+        rc = folder->kind == SIM_INODE_FOLDER ? may_change(world, false) : GP_EINVAL;
+    }
+    if (rc == 0) {
+        sim_folder_sync(folder);
     }
     return fail(err, rc, "cannot sync", path);
 }
