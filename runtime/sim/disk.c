@@ -86,6 +86,9 @@ void sim_folder_sync(struct sim_inode *folder)
     while ((node = list_pop_front(&folder->removed)) != NULL) {
         sim_inode_unref(LIST_ENTRY(node, struct sim_inode, node));
     }
+    LIST_FOREACH (child, &folder->children) {
+        LIST_ENTRY(child, struct sim_inode, node)->is_fresh = false;
+    }
 }
 
 /* Notes what the bytes at offset are about to cover; one append after the other is one note. */
@@ -287,6 +290,7 @@ int sim_disk_make_folders(struct sim_disk *disk, const char *path, uint32_t mode
             if (child == NULL) {
                 return GP_ENOMEM;
             }
+            child->is_fresh = true;
             sim_inode_attach(folder, child);
         }
         if (child->kind != SIM_INODE_FOLDER) {

@@ -6,11 +6,13 @@
  *
  * What a crash of the host leaves: each file knows the writes since it was last synced, with what
  * they covered, so that they can be undone whole or in parts; each folder knows the names that were
- * removed since it was last synced, for they may come back. Everything else is durable at once.
+ * removed and the folders that were made since it was last synced, for the ones may come back and the
+ * others be gone. Everything else is durable at once.
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -33,6 +35,7 @@ struct sim_inode {
     char *name;
     struct list children;
     uint32_t child_count;
+    bool is_fresh; /* a folder whose own folder was not synced since: a crash may take it */
     unsigned char *bytes;
     size_t size;
     size_t capacity;
@@ -83,12 +86,17 @@ void sim_inode_sync(struct sim_inode *inode);
 
 /* ---- crashes (disk_crash.c) ---- */
 
+struct sim_disk_damage {
+    uint32_t torn;     /* files that lost bytes */
+    uint32_t returned; /* names that came back */
+    uint32_t lost;     /* folders, with all in them */
+};
+
 /*
  * The power of the host is cut: what was not synced is kept, lost or torn into sectors, drawn for
- * each file. Adds up how many files lost bytes and how many names came back.
+ * each file.
  */
-void sim_disk_crash(struct sim_disk *disk, struct rng *rng, uint32_t *ret_torn,
-                    uint32_t *ret_returned);
+void sim_disk_crash(struct sim_disk *disk, struct rng *rng, struct sim_disk_damage *ret);
 
 /* Flips that many bits of the file, or of one that is drawn among those below a folder; ret: the
  * path of it. GP_ENOENT: there is none with a byte in it. */

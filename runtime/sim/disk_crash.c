@@ -17,9 +17,9 @@
 enum outcome { KEPT, LOST, TORN };
 
 struct crash {
+    struct sim_disk *disk;
     struct rng *rng;
-    uint32_t torn;
-    uint32_t returned;
+    struct sim_disk_damage damage;
 };
 
 /* The bytes of one sector as they were before the write. */
@@ -66,7 +66,7 @@ static void crash_file(struct crash *crash, struct sim_inode *inode)
     enum outcome outcome = (enum outcome)rng_below(crash->rng, 3);
     struct list_node *node;
 
-    crash->torn += outcome != KEPT;
+    crash->damage.torn += outcome != KEPT;
     while (outcome != KEPT && (node = list_last(&inode->unsynced)) != NULL) {
         struct sim_unsynced *u = LIST_ENTRY(node, struct sim_unsynced, node);
 
@@ -94,7 +94,7 @@ static void crash_names(struct crash *crash, struct sim_inode *folder)
             sim_inode_unref(inode);
         } else {
             sim_inode_attach(folder, inode);
-            crash->returned++;
+            crash->damage.returned++;
         }
     }
 }
@@ -105,19 +105,26 @@ static void crash_inode(struct crash *crash, struct sim_inode *inode)
     if (inode->kind == SIM_INODE_FILE && !list_is_empty(&inode->unsynced)) {
         crash_file(crash, inode);
     }
-    LIST_FOREACH (node, &inode->children) {
-        crash_inode(crash, LIST_ENTRY(node, struct sim_inode, node));
+    LIST_FOREACH_SAFE(node, &inode->children)
+    {
+        struct sim_inode *child = LIST_ENTRY(node, struct sim_inode, node);
+
+        if (child->is_fresh && rng_below(crash->rng, 2) == 0) {
+            sim_disk_unlink_tree(crash->disk, child);
+            crash->damage.lost++;
+        } else {
+            child->is_fresh = false;
+            crash_inode(crash, child);
+        }
     }
 }
 
-void sim_disk_crash(struct sim_disk *disk, struct rng *rng, uint32_t *ret_torn,
-                    uint32_t *ret_returned)
+void sim_disk_crash(struct sim_disk *disk, struct rng *rng, struct sim_disk_damage *ret)
 {
-    struct crash crash = {.rng = rng};
+    struct crash crash = {.disk = disk, .rng = rng};
 
     crash_inode(&crash, disk->root);
-    *ret_torn += crash.torn;
-    *ret_returned += crash.returned;
+    *ret = crash.damage;
 }
 
 /* ---- bits that turn ---- */

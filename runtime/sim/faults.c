@@ -33,8 +33,7 @@ uint32_t sim_crash(struct sim_host *host)
 {
     struct sim *sim = host->sim;
     uint32_t killed = 0;
-    uint32_t torn = 0;
-    uint32_t returned = 0;
+    struct sim_disk_damage damage;
 
     ASSERT(!sim->is_stepping);
     note(sim, SIM_COUNT_host_crashed);
@@ -46,9 +45,10 @@ uint32_t sim_crash(struct sim_host *host)
             killed++;
         }
     }
-    sim_disk_crash(host->disk, &sim->rng, &torn, &returned);
-    sim->trace.counters[SIM_COUNT_disk_torn] += torn;
-    sim->trace.counters[SIM_COUNT_disk_name_returned] += returned;
+    sim_disk_crash(host->disk, &sim->rng, &damage);
+    sim->trace.counters[SIM_COUNT_disk_torn] += damage.torn;
+    sim->trace.counters[SIM_COUNT_disk_name_returned] += damage.returned;
+    sim->trace.counters[SIM_COUNT_disk_folder_lost] += damage.lost;
     return killed;
 }
 

@@ -7,8 +7,8 @@
  * of whatever changes the disk; a write_at() that fails may have written a part.
  *
  * Durable at once, as in the real world: whole files that write_file() wrote, names that it, open()
- * and rename() made, folders. Durable after sync(): what write_at() and FS_TRUNCATE did, and what
- * remove() took, once something else makes the folder durable.
+ * and rename() made. Durable after sync(): what write_at() and FS_TRUNCATE did. Durable once the
+ * folder is, by sync_folder() or by one of the first: what remove() took, and make_dirs() made.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -398,6 +398,7 @@ int sim_disk_put(struct sim_host *host, const char *path, gp_bytes bytes)
 {
     char *folder = str_dup(gp_str_of(path));
     char *slash = folder != NULL ? strrchr(folder, '/') : NULL;
+    struct sim_inode *inode;
     int rc = folder == NULL ? GP_ENOMEM : slash == NULL ? GP_EINVAL : 0;
 
     if (rc == 0 && slash != folder) {
@@ -405,7 +406,13 @@ int sim_disk_put(struct sim_host *host, const char *path, gp_bytes bytes)
         rc = sim_disk_make_folders(host->disk, folder, 0755);
     }
     free(folder);
-    return rc < 0 ? rc : replace_file(host->disk, path, bytes, 0644);
+    rc = rc < 0 ? rc : replace_file(host->disk, path, bytes, 0644);
+    if (rc == 0 && sim_disk_find(host->disk, path, &inode) == 0) {
+        for (inode = inode->parent; inode != NULL; inode = inode->parent) {
+            sim_folder_sync(inode);
+        }
+    }
+    return rc;
 }
 
 int sim_disk_get(struct sim_host *host, const char *path, struct buf *buf)

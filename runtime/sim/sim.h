@@ -160,8 +160,8 @@ void sim_flap(struct sim_host *a, struct sim_host *b, int64_t max_ns);
 uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b);
 
 /* The power of a host is cut: its processes are killed, and of each file what was not synced is
- * kept, lost or torn; names removed since their folder was last synced may come back. How many
- * processes were killed. */
+ * kept, lost or torn; names removed and folders made since their folder was last synced may come back
+ * or be gone. How many processes were killed. */
 uint32_t sim_crash(struct sim_host *host);
 
 /* The host stands still, as a virtual machine that is suspended, until sim_thaw(). Its monotonic

@@ -54,6 +54,7 @@ enum sim_kind {
     X(disk_broken)                                                                                 \
     X(disk_failed)                                                                                 \
     X(disk_filled)                                                                                 \
+    X(disk_folder_lost)   /* that was made and not made durable, in a crash */                     \
     X(disk_name_returned) /* of a file that was removed, after a crash */                          \
     X(disk_refused)       /* a write met a full or broken disk */                                  \
     X(disk_rotted)                                                                                 \

@@ -217,6 +217,29 @@ GP_TEST(disk, may_bring_back_a_removed_file)
     GP_CHECK(back > 20 && back < SEEDS - 60);
 }
 
+GP_TEST(disk, may_lose_a_folder_that_was_not_made_durable)
+{
+    uint32_t lost = 0;
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct place p;
+        bool is_synced = seed % 2 == 0;
+
+        begin(&p, seed);
+        GP_CHECK_EQ(p.port->fs->make_dirs(p.port->world, "/a/b", 0700, NULL), 0);
+        put(&p, "/a/b/file", "x");
+        if (is_synced) {
+            GP_CHECK_EQ(p.port->fs->sync_folder(p.port->world, "/a", NULL), 0);
+            GP_CHECK_EQ(p.port->fs->sync_folder(p.port->world, "/", NULL), 0);
+        }
+        crash(&p);
+        GP_CHECK(!is_synced || p.port->fs->exists(p.port->world, "/a/b/file") == 1);
+        lost += p.port->fs->exists(p.port->world, "/a/b/file") == 0;
+        town_end(&p.town);
+    }
+    GP_CHECK(lost > 40 && lost < SEEDS / 2);
+}
+
 GP_TEST(disk, is_full_until_it_is_freed)
 {
     uint32_t partly = 0;
