@@ -13,6 +13,7 @@
 #define EDGE_DISCARD_SIZE_BYTES  4096   /* read at once from a stream that is ending */
 #define EDGE_DIAL_ADDRESSES_MAX  8      /* addresses of one name that are tried */
 #define EDGE_TURNS_PER_POLL      8      /* of a busy runner */
+#define EDGE_LOOKS_AFTER_READ    16     /* of a runner with nothing to do: some 5 us */
 #define EDGE_OUTPUT_PIECE_BYTES  8192   /* of a child's output */
 #define EDGE_EXIT_LINGER_MS      1000   /* wait for the last output of a dead child */
 #define EDGE_CHILD_ENV_MAX       16     /* entries of proc_spec.env */

@@ -150,8 +150,7 @@ static void before_sleep(uv_prepare_t *prepare)
     l->now_stale = true;
 }
 
-/* Runs those that are owed now; what they owe in turn waits for the next step. */
-static void run_ready(struct edge_loop *l)
+void edge_loop_run_ready(struct edge_loop *l)
 {
     struct list now;
     struct list_node *node;
@@ -173,7 +172,7 @@ void edge_loop_step(struct edge_loop *l, bool wait)
 {
     l->now_stale = true;
     (void)uv_run(&l->uv, wait && list_is_empty(&l->ready) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    run_ready(l);
+    edge_loop_run_ready(l);
 }
 
 /* ---- life ---- */

@@ -43,6 +43,7 @@ struct edge_loop {
     struct list writes_kept; /* requests for the next writes (net_write.c) */
     uint32_t writes_kept_count;
     uint32_t objects;
+    uint64_t reads; /* of streams, ends of theirs included */
     pthread_mutex_t posted_lock;
     struct list posted;                    /* tasks from other threads, under posted_lock */
     char discard[EDGE_DISCARD_SIZE_BYTES]; /* where unwanted bytes are read to */
@@ -62,6 +63,9 @@ void edge_loop_deinit(struct edge_loop *l);
 
 /* One pass: timers, events, owed callbacks. wait: sleeps until there is something. */
 void edge_loop_step(struct edge_loop *l, bool wait);
+
+/* The owed callbacks alone, without asking the kernel; what they owe in turn waits for the next time. */
+void edge_loop_run_ready(struct edge_loop *l);
 
 /* Whether the next step has something to do for certain. */
 static inline bool edge_loop_is_ready(const struct edge_loop *l)

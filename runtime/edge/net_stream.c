@@ -134,6 +134,7 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
         return;
     }
     edge_loop_enter(loop_of(s));
+    loop_of(s)->reads++;
     if (n < 0) {
         (void)uv_read_stop(uv);
         s->over = true;

@@ -32,12 +32,20 @@ struct runner {
     bool joined;
 };
 
-/* Inside the loop's thread, until turn answers RUNNER_DONE. */
+/*
+ * Inside the loop's thread, until turn answers RUNNER_DONE.
+ *
+ * Being woken costs the peer that writes to a stream 7 us and this thread 30 until it runs. Where
+ * bytes came from, more mostly follow: it looks for them for a few microseconds before it sleeps.
+ * Rings need no such thing, their writers wake for several batches.
+ */
 static void run_turns(struct runner *r)
 {
     struct edge_loop *l = &r->loop;
     const struct runner_spec *spec = &r->spec;
     uint32_t turns = 0;
+    uint32_t looks_left = 0;
+    uint64_t reads_seen = 0;
 
     for (;;) {
         enum runner_state state;
@@ -50,10 +58,21 @@ static void run_turns(struct runner *r)
         if (state == RUNNER_MORE) {
             if (++turns % EDGE_TURNS_PER_POLL == 0) {
                 edge_loop_step(l, false);
+            } else {
+                edge_loop_run_ready(l);
             }
             continue;
         }
         turns = 0;
+        if (l->reads != reads_seen) {
+            reads_seen = l->reads;
+            looks_left = EDGE_LOOKS_AFTER_READ;
+        }
+        if (looks_left > 0) {
+            looks_left--;
+            edge_loop_step(l, false);
+            continue;
+        }
         edge_loop_step(l, !edge_loop_is_ready(l) && spec->may_sleep(spec->user) != 0);
     }
 }
