@@ -14,7 +14,9 @@ struct source {
     uint64_t rate; /* messages a second, 0: as fast as they go */
     uint64_t seconds;
     uint64_t sent;
-    int64_t start_ns; /* 0 until the first poll */
+    uint64_t key;      /* of the message at hand */
+    struct gp_msg msg; /* what all messages have in common, and the time of this one */
+    int64_t start_ns;  /* 0 until the first poll */
     int keyed;
     int busy; /* wait for the next message by polling, not by a timer */
 };
@@ -37,6 +39,7 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
         return gp_fail(task, "no memory");
     }
     s->task = task;
+    s->msg.size = sizeof s->msg;
     s->keyed = strcmp(gp_config_text(config, "edge", GP_SHUFFLE), GP_HASH) == 0;
     s->busy = strcmp(gp_config_text(config, "pace", PACE_TIMER), PACE_BUSY) == 0;
     if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &s->bytes) != GP_OK ||
@@ -46,6 +49,11 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
         source_close(s, 0);
         return gp_fail(task, "no memory, or a parameter is no number");
     }
+    if (s->keyed) {
+        s->msg.flags = GP_MSG_KEYED;
+        s->msg.key = &s->key;
+        s->msg.key_len = sizeof s->key;
+    }
     *ret_self = s;
     return GP_OK;
 }
@@ -53,15 +61,13 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
 static int32_t source_send(struct source *s, struct gp_out *out, int64_t due_ns)
 {
     uint64_t number = (uint64_t)s->task->index << SEQUENCE_BITS | s->sent;
-    struct gp_msg msg = {.size = sizeof msg, .time_ns = due_ns};
     char *value;
 
+    s->msg.time_ns = due_ns;
     if (s->keyed) {
-        msg.flags = GP_MSG_KEYED;
-        msg.key = &number;
-        msg.key_len = sizeof number;
+        s->key = number;
     }
-    value = out->reserve(out, 0, &msg, (uint32_t)s->bytes);
+    value = out->reserve(out, 0, &s->msg, (uint32_t)s->bytes);
     if (!value) {
         return GP_FAIL;
     }

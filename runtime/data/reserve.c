@@ -2,8 +2,9 @@
  * reserve.c: messages that are built in place instead of copied by emit().
  *
  * Here: the run of the one output is open and has room, as emit_to_target() would find it. The value
- * is written where it stays; commit writes the header before it. Nothing moves until then, so what
- * was reserved and never committed is written over by the next row.
+ * is written where it stays, behind a header that is true already if all of it is committed. The
+ * cursor moves only then, so what was reserved and never committed is written over by the next row.
+ * What a row costs here is its stores: there are as few as could be.
  * Aside: everything else (a key, a new batch, several edges, a large message) is built in the lane's
  * scratch memory and emitted from there.
  *
@@ -79,12 +80,18 @@ static ASIDE void *reserve_aside(struct task *t, uint32_t port, const struct gp_
 
 static ASIDE int32_t commit_aside(struct task *t, uint32_t value_len)
 {
-    if (!t->reserved || value_len > t->reserved_msg.value_len) {
-        return refuse(t, "commit without a reservation, or of more than was reserved");
+    int32_t rc;
+
+    if (!t->reserved || t->reserved != t->reserved_msg.value ||
+        value_len > t->reserved_msg.value_len) {
+        return refuse(t, "commit without a reservation, of more than was reserved, or after an "
+                         "emit in between");
     }
     t->reserved = NULL;
     t->reserved_msg.value_len = value_len;
-    return t->out.emit(&t->out, t->reserved_port, &t->reserved_msg);
+    rc = t->out.emit(&t->out, t->reserved_port, &t->reserved_msg);
+    t->reserved_msg.value = NULL;
+    return rc;
 }
 
 void *output_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, uint32_t value_len)
@@ -92,39 +99,59 @@ void *output_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, 
     struct task *t = task_of_out(out);
     const struct output *o = t->outputs;
     uint64_t size = ALIGN_UP((uint64_t)ROW_HEADER_SIZE + value_len, 8u);
+    uint8_t *at;
 
     if (UNLIKELY(!t->reserves_here || t->reserved || (port | m->flags) != 0 ||
                  m->size < sizeof(*m) || !output_is_open(o, o->neighbour, size))) {
         return reserve_aside(t, port, m, value_len);
     }
-    t->reserved = o->neighbour->cursor + ROW_HEADER_SIZE;
-    t->reserved_here = true;
-    t->reserved_msg.time_ns = m->time_ns;
-    t->reserved_msg.value_len = value_len;
+    at = o->neighbour->cursor;
+    row_put_header(at, (uint32_t)size, 0, value_len, 0, o->dst, 0, m->time_ns);
+    t->reserved = at + ROW_HEADER_SIZE;
     return t->reserved;
+}
+
+/* The row that begins at `at` becomes shorter than it was reserved. Its size, or 0 if longer. */
+static uint32_t shorten(uint8_t *at, uint32_t value_len, uint32_t dst)
+{
+    uint32_t size = row_size(0, value_len);
+    uint64_t word0 = get_u64_le(at);
+
+    if (value_len > row_word_value_len(word0)) {
+        return 0;
+    }
+    put_u64_le(at, row_word0(size, 0, value_len, 0, dst));
+    row_put_padding(at + size, size - ROW_HEADER_SIZE - value_len);
+    return size;
 }
 
 int32_t output_commit(struct gp_out *out, uint32_t value_len)
 {
     struct task *t = task_of_out(out);
     const struct output *o = t->outputs;
-    struct neighbour *p = o->neighbour;
-    uint32_t size = row_size(0, value_len);
+    struct neighbour *p;
     uint8_t *at;
+    uint64_t word0;
+    uint32_t size;
 
-    if (!t->reserved_here) {
+    if (UNLIKELY(!t->reserves_here)) {
         return commit_aside(t, value_len);
     }
+    p = o->neighbour;
     at = p->cursor;
-    if (UNLIKELY(value_len > t->reserved_msg.value_len || t->reserved != at + ROW_HEADER_SIZE ||
-                 !output_is_open(o, p, size))) {
+    if (UNLIKELY((uintptr_t)t->reserved != (uintptr_t)at + ROW_HEADER_SIZE)) {
+        return commit_aside(t, value_len);
+    }
+    word0 = get_u64_le(at);
+    size = row_word_size(word0);
+    if (row_word_value_len(word0) != value_len) {
+        size = shorten(at, value_len, o->dst);
+    }
+    if (UNLIKELY(size == 0 || !output_is_open(o, p, size))) {
         return refuse(t, "commit of more than was reserved, or after an emit in between");
     }
     t->reserved = NULL;
-    t->reserved_here = false;
     p->cursor = at + size;
     p->rows++;
-    row_put_words(at, size, 0, value_len, 0, o->dst, 0, t->reserved_msg.time_ns);
-    row_put_padding(at + size, size - ROW_HEADER_SIZE - value_len);
     return GP_OK;
 }

@@ -77,15 +77,21 @@ static inline void row_copy(uint8_t *to, const void *from, size_t n)
     }
 }
 
+static inline uint64_t row_word0(uint32_t size, uint32_t key_len, uint32_t value_len,
+                                 uint32_t flags, uint32_t dst)
+{
+    uint32_t pad = size - ROW_HEADER_SIZE - key_len - value_len;
+
+    return (uint64_t)size | (uint64_t)key_len << ROW_KEY_SHIFT |
+           (uint64_t)(flags | pad << ROW_PAD_SHIFT) << ROW_FLAGS_SHIFT |
+           (uint64_t)dst << ROW_DST_SHIFT;
+}
+
 /* Writes the header of a row of row_size(key_len, value_len) bytes at `at`. */
 static inline void row_put_words(uint8_t *at, uint32_t size, uint32_t key_len, uint32_t value_len,
                                  uint32_t flags, uint32_t dst, uint64_t hash, int64_t time_ns)
 {
-    uint32_t pad = size - ROW_HEADER_SIZE - key_len - value_len;
-
-    put_u64_le(at, (uint64_t)size | (uint64_t)key_len << ROW_KEY_SHIFT |
-                       (uint64_t)(flags | pad << ROW_PAD_SHIFT) << ROW_FLAGS_SHIFT |
-                       (uint64_t)dst << ROW_DST_SHIFT);
+    put_u64_le(at, row_word0(size, key_len, value_len, flags, dst));
     put_u64_le(at + 8, hash);
     put_u64_le(at + 16, (uint64_t)time_ns);
 }
