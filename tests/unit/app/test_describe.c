@@ -43,7 +43,16 @@ static void begin(struct description *d, struct msg_app_description *msg)
     *msg = (struct msg_app_description){
         .app = {.id = 7, .name = name, .state = APP_RUNNING, .error = no_text},
         .appmaster = {0, 3, name, no_text, host, 4710, 0, running},
-        .live = {placement, 5, executors, 1, processors, 3, edges, 4, error, no_text}};
+        .live = {.placement = placement,
+                 .placement_count = 5,
+                 .executors = executors,
+                 .executors_count = 1,
+                 .processors = processors,
+                 .processors_count = 3,
+                 .edges = edges,
+                 .edges_count = 4,
+                 .last_error = error,
+                 .guarantee = no_text}};
     GP_REQUIRE_EQ(edge_json_parse(gp_str_of(plan_text), &msg->plan, NULL), 0);
     GP_REQUIRE_EQ(description_init(d, msg, NULL), 0);
 }
