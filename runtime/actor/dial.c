@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "actor/endpoint_internal.h"
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -155,6 +156,27 @@ static struct dial *dial_new(const struct dial_spec *spec)
     dial->target_incarnation = spec->target_incarnation;
     dial->once = spec->once;
     return dial;
+}
+
+int peer_set_addrs(struct peer *peer, const struct net_addr *addrs, uint32_t count)
+{
+    struct dial *dial = peer->dial;
+    struct net_addr *copy;
+
+    ASSERT(dial != NULL);
+    if (count == 0 || count > DIAL_ADDRS_MAX) {
+        return GP_EINVAL;
+    }
+    copy = calloc(count, sizeof(*copy));
+    if (copy == NULL) {
+        return GP_ENOMEM;
+    }
+    memcpy(copy, addrs, count * sizeof(*copy));
+    free(dial->addrs);
+    dial->addrs = copy;
+    dial->addrs_count = count;
+    dial->next = dial->next % count;
+    return 0;
 }
 
 int endpoint_dial(struct endpoint *ep, const struct dial_spec *spec, struct peer **ret)

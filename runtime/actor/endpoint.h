@@ -170,7 +170,15 @@ int endpoint_dial(struct endpoint *ep, const struct dial_spec *spec, struct peer
  */
 void peer_drop(struct peer *peer);
 
-/* The same, and the peer is told why: with GP_ENOTLEADER it goes to the leader. */
+/* Ends the connection of a dialled peer, which is told why: on_down follows, and the next address is
+ * tried. Nothing happens when it is not up. */
+void peer_redial(struct peer *peer, const struct gp_error *why);
+
+/* Where a dialled peer is looked for from now on, as in dial_spec; what is up stays. GP_EINVAL,
+ * GP_ENOMEM. */
+int peer_set_addrs(struct peer *peer, const struct net_addr *addrs, uint32_t count);
+
+/* As peer_drop(), and the peer is told why: with GP_ENOTLEADER it goes to the leader. */
 void peer_dismiss(struct peer *peer, const struct gp_error *why);
 
 /* Sends the struct of this type's payload table (NULL: an empty one). 0, GP_ECLOSED (not up),

@@ -347,6 +347,14 @@ void peer_dismiss(struct peer *peer, const struct gp_error *why)
     let_go(peer, why);
 }
 
+void peer_redial(struct peer *peer, const struct gp_error *why)
+{
+    ASSERT(peer->dial != NULL);
+    if (peer->is_up) {
+        peer_fail(peer, why);
+    }
+}
+
 /* ---- questions ---- */
 
 struct conn *peer_conn(struct peer *peer)

@@ -44,6 +44,8 @@ static const struct field worker_welcome_items[] = {
     COUNT(struct msg_worker_welcome, id, MUST, 0, "the worker is worker/<id> from now on"),
     TERM(struct msg_worker_welcome),
     TEXT(struct msg_worker_welcome, cluster, MUST, 64, "id of the cluster"),
+    FIELD_TEXTS(struct msg_worker_welcome, masters, MAY, MSG_MASTERS_MAX, MSG_ADDRESS_MAX,
+                "all there are now; empty: as it was told"),
 };
 const struct fields msg_worker_welcome_fields =
     FIELDS("worker_welcome", struct msg_worker_welcome, worker_welcome_items);

@@ -32,6 +32,8 @@ struct msg_worker_welcome {
     uint32_t id;
     uint64_t term; /* of this leader; older ones are refused */
     char *cluster;
+    char **masters; /* all there are now; none: as it was told */
+    uint32_t masters_count;
 };
 
 struct msg_process {

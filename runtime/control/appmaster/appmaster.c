@@ -187,9 +187,11 @@ static void on_welcome(void *user, struct peer *peer, const struct answer *answe
 {
     struct appmaster *am = user;
 
-    (void)peer;
     if (am->state != AM_REGISTERING) {
-        return; /* a master that came back: it knows us again */
+        return; /* a master that came back, or another that leads now: it knows us again */
+    }
+    if (answer->code < 0 && !peer_is_up(peer)) {
+        return; /* the next connection registers */
     }
     if (answer->code < 0) {
         am_fail(am, answer->code, "the master refused the appmaster: %s", answer->err->text);
@@ -210,8 +212,8 @@ static void on_up(void *user, struct peer *peer)
                                          .address = am->address,
                                          .pid = am->port->ops->self_pid(am->port->world)};
 
-    if (peer == am->master &&
-        peer_ask(peer, MSG_APPMASTER_REGISTER, &msg, ASK_TIMEOUT_NS, 0, on_welcome, am) < 0) {
+    if (peer == am->master && peer_ask(peer, MSG_APPMASTER_REGISTER, &msg, ASK_TIMEOUT_NS,
+                                       ASK_FOLLOW, on_welcome, am) < 0) {
         LOG_WARN(am_log(am), "appmaster.register_failed");
     }
 }

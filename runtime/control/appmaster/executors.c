@@ -144,7 +144,8 @@ void executors_request_slots(struct appmaster *am)
                                     .epoch = am->options.launch->epoch,
                                     .slots = plan_task_count(am->plan),
                                     .executors = am->welcome.executors};
-    int rc = peer_ask(am->master, MSG_SLOTS_REQUEST, &msg, 2 * ASK_TIMEOUT_NS, 0, on_granted, am);
+    int rc = peer_ask(am->master, MSG_SLOTS_REQUEST, &msg, 2 * ASK_TIMEOUT_NS, ASK_RETRY,
+                      on_granted, am);
 
     if (rc < 0) {
         am_fail(am, rc, "asking for slots: %s", error_sentence(rc));

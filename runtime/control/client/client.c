@@ -1,10 +1,11 @@
 /*
  * client.c: connections and asks; submitting is in submit.c.
  *
- * The master is dialled at the first ask and kept; asks go out with ASK_RETRY, so a connection that
- * breaks is made again and they with it, all within their time limits. But when every address was
- * tried in vain, the peer is dropped and its asks end with the reason, at once rather than at their
- * time limit: a person is waiting.
+ * The masters are dialled in turn at the first ask, and the one that leads is kept; asks go out with
+ * ASK_RETRY, so a connection that breaks is made again and they with it, to whoever leads then, all
+ * within their time limits. But when every address was tried in vain and none ever answered, the
+ * peer is dropped and its asks end with the reason, at once rather than at their time limit: a
+ * person is waiting.
  */
 #include <stdlib.h>
 
@@ -29,8 +30,9 @@ static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struc
 
 static void on_up(void *user, struct peer *peer)
 {
-    (void)user;
-    (void)peer;
+    struct client *c = user;
+
+    c->was_up = c->was_up || peer == c->master;
 }
 
 static void on_down(void *user, struct peer *peer, const struct gp_error *why)
@@ -40,19 +42,40 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
     (void)why;
 }
 
+/* One master: its error says it all. */
+static void say_what_was_tried(struct client *c)
+{
+    char list[CLIENT_MASTERS_MAX * (NET_ADDR_MAX + 2)];
+    size_t len = 0;
+
+    for (uint32_t i = 0; i < c->master_count; i++) {
+        int n =
+            str_format(list + len, sizeof list - len, "%s%s", i ? ", " : "", c->masters[i].text);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    if (c->master_count > 1) {
+        gp_error_prefix(&c->lost, "none of the %u masters answers (%s); the last", c->master_count,
+                        list);
+    }
+}
+
 static void on_unreachable(void *user, struct peer *peer, const struct gp_error *why)
 {
     struct client *c = user;
 
+    if (peer == c->master && c->was_up) {
+        return; /* they will be back, or the time limit says that they are not */
+    }
     for (uint32_t i = 0; i < CLIENT_WORKERS_MAX; i++) {
         if (c->workers[i].peer == peer) {
             c->workers[i].peer = NULL;
         }
     }
+    c->lost = *why;
     if (c->master == peer) {
         c->master = NULL;
+        say_what_was_tried(c);
     }
-    c->lost = *why;
     peer_drop(peer); /* its asks end from inside: on_answer() */
 }
 

@@ -31,6 +31,7 @@ struct client {
     struct conn_key secret;
     int64_t timeout_ns;
     struct peer *master; /* NULL: not dialled */
+    bool was_up;         /* a master answered, so there is a cluster */
     struct client_worker workers[CLIENT_WORKERS_MAX];
     struct gp_error lost; /* why a peer that was dropped could not be reached */
     struct list acts;

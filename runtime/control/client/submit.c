@@ -5,8 +5,8 @@
  *
  * The file is read whole and hashed first. Chunks go out one after the other, the next when the
  * master has the last one: a chunk is large enough that the round trip does not matter. When the
- * connection breaks in the middle, the offer is made again, once: the master has forgotten what it
- * had.
+ * connection breaks in the middle, the offer is made again, a few times: the master has forgotten what it
+ * had, and another may lead now.
  */
 #include <stdlib.h>
 
@@ -103,13 +103,20 @@ static int send_chunk(struct upload_job *job)
     return rc;
 }
 
+/* The connection broke, or the master leads no more, or it has forgotten the upload. */
+static bool is_lost(int code)
+{
+    return code == GP_ECLOSED || code == GP_EIO || code == GP_ETIMEOUT || code == GP_ENOTLEADER ||
+           code == GP_ENOENT;
+}
+
 static void on_chunk(void *user, int code, const void *msg, const struct gp_error *err)
 {
     struct upload_job *job = user;
     const struct msg_artefact_received *received = msg;
     int rc;
 
-    if ((code == GP_ECLOSED || code == GP_ENOENT) && job->offers < OFFERS_MAX) {
+    if (is_lost(code) && job->offers < OFFERS_MAX) {
         rc = offer(job);
     } else if (code < 0) {
         finish(job, code, NULL, err);

@@ -2,7 +2,8 @@
  * internal.h: the worker's own state, shared by its files and by nobody else.
  *
  *   worker_new.c  its beginning and its end
- *   worker.c      the node: connections, keys, registering, who may ask what
+ *   worker.c      the node: connections, keys, who may ask what
+ *   masters.c     registering with the leader among the masters
  *   launches.c    what is asked for and not running yet: plugins come first
  *   fetch.c       artefacts, from the master into the store
  *   children.c    processes: their start, output and end
@@ -60,6 +61,8 @@ struct worker {
     struct peer *master; /* dialled for ever */
     struct timer *register_timer;
     bool registered;
+    bool is_led_by_stale; /* whoever welcomed us leads no more */
+    uint64_t term;        /* the highest of a leader so far: older ones are not obeyed */
     struct log_limit unreachable;
     uint32_t id;
     char name[MSG_ADDRESS_MAX];
@@ -98,11 +101,20 @@ static inline const struct log *worker_log(const struct worker *w)
     return w->port->log;
 }
 
+/* ---- masters.c ---- */
+
+/* Whether a leader of this term is to be obeyed, which is remembered; else GP_ESTALE. */
+int masters_check_term(struct worker *w, uint64_t term, struct gp_error *err);
+void masters_register(void *user); /* of register_timer */
+void masters_up(struct worker *w);
+void masters_down(struct worker *w, const struct gp_error *why);
+void masters_unreachable(struct worker *w, const struct gp_error *why);
+int masters_dial(struct worker *w, const struct worker_options *options, struct gp_error *err);
+
 /* ---- worker.c ---- */
 
 /* Something that the master should know has changed. */
 void worker_changed(struct worker *w);
-void worker_register(void *user);        /* of register_timer */
 void worker_on_report_timer(void *user); /* of report_timer */
 extern const struct endpoint_events worker_events;
 

@@ -1,17 +1,14 @@
 /*
- * worker.c: the node: connections, keys, registering, and which file answers what.
+ * worker.c: the node: connections, keys, and which file answers what.
  *
  * Keys: "cluster" proves masters and clients; "app/N" proves the actors of a granted application.
- * Only the master that was dialled is obeyed. A worker registers on every new connection; when the
- * master refuses, it tries again REGISTER_AGAIN_NS later.
+ * Only the master that was dialled is obeyed, and only in its term (masters.c).
  */
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/str.h"
 #include "control/worker/internal.h"
-
-#define REGISTER_AGAIN_NS 1000000000
 
 /* ---- news for the master ---- */
 
@@ -57,59 +54,6 @@ void worker_changed(struct worker *w)
     }
 }
 
-/* ---- registering ---- */
-
-static void on_welcome(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct worker *w = user;
-    const struct msg_worker_welcome *welcome = answer->msg;
-    char name[ADDRESS_TEXT_MAX];
-
-    if (answer->code < 0) {
-        if (peer_is_up(peer)) { /* else the next connection registers */
-            LOG_WARN(worker_log(w), "worker.refused", KV_STR("error", answer->err->text));
-            timer_start(w->register_timer, REGISTER_AGAIN_NS);
-        }
-        return;
-    }
-    w->registered = true;
-    w->id = welcome->id;
-    (void)str_format(name, sizeof name, "worker/%u", w->id);
-    if (endpoint_set_name(w->ep, name) < 0 || endpoint_set_cluster(w->ep, welcome->cluster) < 0) {
-        LOG_WARN(worker_log(w), "worker.name_kept", KV_CODE("code", GP_ENOMEM));
-    }
-    LOG_INFO(worker_log(w), "worker.registered", KV_U64("worker", w->id),
-             KV_STR("cluster", welcome->cluster));
-    worker_changed(w);
-}
-
-void worker_register(void *user)
-{
-    struct worker *w = user;
-    const struct port *port = w->port;
-    struct msg_kept_grant grants[MSG_EXECUTORS_MAX];
-    struct msg_worker_register msg = {.name = w->name,
-                                      .address = w->address,
-                                      .host = w->host,
-                                      .pid = port->ops->self_pid(port->world),
-                                      .cpus = port->ops->cpu_count(port->world),
-                                      .slots = w->ledger.slots,
-                                      .version = (char *)(uintptr_t)GP_VERSION,
-                                      .grants = grants};
-
-    if (!peer_is_up(w->master)) {
-        return; /* the next connection registers */
-    }
-    for (uint32_t i = 0; i < w->ledger.count && i < ARRAY_LEN(grants); i++) {
-        const struct ledger_grant *grant = &w->ledger.grants[i];
-        grants[msg.grants_count++] =
-            (struct msg_kept_grant){grant->app, grant->epoch, grant->slots};
-    }
-    if (peer_ask(w->master, MSG_WORKER_REGISTER, &msg, ASK_TIMEOUT_NS, 0, on_welcome, w) < 0) {
-        timer_start(w->register_timer, REGISTER_AGAIN_NS);
-    }
-}
-
 /* ---- peers ---- */
 
 static void on_up(void *user, struct peer *peer)
@@ -118,7 +62,7 @@ static void on_up(void *user, struct peer *peer)
     const struct address *address = peer_address(peer);
 
     if (peer == w->master) {
-        worker_register(w);
+        masters_up(w);
     } else if (address->role == ROLE_APPMASTER) {
         struct ledger_grant *grant = ledger_find(&w->ledger, address->app);
         if (grant) {
@@ -133,11 +77,7 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
     const struct address *address = peer_address(peer);
 
     if (peer == w->master) {
-        if (w->registered) {
-            LOG_WARN(worker_log(w), "master.lost", KV_STR("why", why->text));
-        }
-        w->registered = false;
-        timer_stop(w->register_timer);
+        masters_down(w, why);
         return;
     }
     logs_peer_down(w, peer_id(peer));
@@ -149,19 +89,12 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
     }
 }
 
-/* Somebody may be waiting for this worker: says what is in its way, now and then. */
 static void on_unreachable(void *user, struct peer *peer, const struct gp_error *why)
 {
     struct worker *w = user;
-    uint64_t held_back;
 
-    if (peer == w->master &&
-        log_limit_pass(&w->unreachable, loop_now_ns(w->port->loop), &held_back)) {
-        LOG_WARN(worker_log(w), "master.unreachable", KV_STR("why", why->text),
-                 KV_STR("hint", why->code == GP_EACCES
-                                    ? "master and worker need the same cluster.secret_file"
-                                    : "it is looked for until it comes: see cluster.masters"),
-                 KV_U64("held_back", held_back));
+    if (peer == w->master) {
+        masters_unreachable(w, why);
     }
 }
 
@@ -195,8 +128,11 @@ static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struc
 static int grant_offer(struct worker *w, const struct msg_grant_offer *offer,
                        struct reply_token token, struct gp_error *err)
 {
-    int rc = ledger_offer(&w->ledger, offer->app, offer->epoch, offer->token, offer->slots, err);
+    int rc = masters_check_term(w, offer->term, err);
 
+    if (rc == 0) {
+        rc = ledger_offer(&w->ledger, offer->app, offer->epoch, offer->token, offer->slots, err);
+    }
     if (rc < 0) {
         LOG_WARN(worker_log(w), "grant.refused", KV_U64("app", offer->app),
                  KV_U64("slots", offer->slots), KV_STR("error", err->text));
@@ -208,15 +144,20 @@ static int grant_offer(struct worker *w, const struct msg_grant_offer *offer,
     return endpoint_reply(w->ep, token, NULL);
 }
 
-static void grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke)
+static int grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke,
+                        struct gp_error *err)
 {
+    if (masters_check_term(w, revoke->term, err) < 0) {
+        return GP_ESTALE;
+    }
     if (!ledger_revoke(&w->ledger, revoke->app, revoke->epoch, revoke->slots)) {
-        return;
+        return 0;
     }
     LOG_DEBUG(worker_log(w), "grant.revoked", KV_U64("app", revoke->app));
     launches_cancel(w, revoke->app, 0);
     children_stop(w, revoke->app, 0, false);
     worker_changed(w);
+    return 0;
 }
 
 static int process_stop(struct worker *w, const struct msg_process_ref *ref,
@@ -237,14 +178,17 @@ static int process_stop(struct worker *w, const struct msg_process_ref *ref,
 
 static int from_master(struct worker *w, struct incoming *in, struct gp_error *err)
 {
+    const struct msg_appmaster_launch *launch = in->msg;
+    int rc;
+
     switch (in->type) {
     case MSG_GRANT_OFFER:
         return grant_offer(w, in->msg, in->token, err);
     case MSG_GRANT_REVOKE:
-        grant_revoke(w, in->msg);
-        return 0;
+        return grant_revoke(w, in->msg, err);
     case MSG_APPMASTER_LAUNCH:
-        return launch_the_appmaster(w, in->msg, in->token, err);
+        rc = masters_check_term(w, launch->term, err);
+        return rc < 0 ? rc : launch_the_appmaster(w, in->msg, in->token, err);
     case MSG_PROCESS_STOP:
         return process_stop(w, in->msg, in->token, err);
     default:

@@ -1,7 +1,8 @@
 /*
  * worker.h: the daemon of a host, as one actor: offers slots, starts and ends processes.
  *
- * It looks for its master for ever, and may be there before it. The master offers grants, room for
+ * It looks for the leader among its masters for ever, and may be there before it; its processes go
+ * on when there is none. The master offers grants, room for
  * one application (grant.offer), which the worker books or refuses: the worker is the ledger of its
  * slots, and only granted applications have a key here. A grant lets the master start an appmaster
  * and that appmaster start executors, as child processes; the plugins they need are fetched from
@@ -13,10 +14,10 @@
  * application loses its grant, its children are asked to end, and killed STOP_TIMEOUT_NS later.
  *
  * One loop, one thread. Everything through port.
- * Events logged: worker.started, worker.registered, worker.refused, master.lost, master.unreachable,
- * grant.accepted, grant.refused, grant.revoked, artefact.fetched, artefact.fetch_failed,
- * artefact.damaged, appmaster.launched, executor.launched, process.launch_failed, process.exited,
- * process.crashed, process.killed, process.log_failed.
+ * Events logged: worker.started, worker.registered, worker.refused, master.lost, master.changed,
+ * master.stale, master.unreachable, grant.accepted, grant.refused, grant.revoked, artefact.fetched,
+ * artefact.fetch_failed, artefact.damaged, appmaster.launched, executor.launched,
+ * process.launch_failed, process.exited, process.crashed, process.killed, process.log_failed.
  */
 #ifndef CONTROL_WORKER_WORKER_H
 #define CONTROL_WORKER_WORKER_H

@@ -7,8 +7,6 @@
 #include "base/str.h"
 #include "control/worker/internal.h"
 
-#define UNREACHABLE_LOG_INTERVAL_NS 30000000000
-
 /* "127.0.0.1:3000" and "[::1]:3000" without the port; texts without one stay. */
 static void host_of(const char *address, char *out, size_t cap)
 {
@@ -56,30 +54,6 @@ static int listen_on(struct worker *w, const struct worker_options *options, str
     }
     (void)str_format(w->name, sizeof w->name, "%s", options->name ? options->name : w->address);
     return 0;
-}
-
-static int dial_masters(struct worker *w, const struct worker_options *options,
-                        struct gp_error *err)
-{
-    struct net_addr addrs[MSG_MASTERS_MAX];
-    struct dial_spec spec = {.addrs = addrs,
-                             .addrs_count = options->master_count,
-                             .target = "master",
-                             .key = HELLO_KEY_CLUSTER};
-    int rc;
-
-    if (options->master_count == 0 || options->master_count > MSG_MASTERS_MAX) {
-        return gp_error_set(err, GP_EINVAL, "%u masters; 1 to %u are possible",
-                            options->master_count, MSG_MASTERS_MAX);
-    }
-    for (uint32_t i = 0; i < options->master_count; i++) {
-        if (str_format(addrs[i].text, sizeof addrs[i].text, "%s", options->masters[i]) < 0) {
-            return gp_error_set(err, GP_EINVAL, "the address of a master is too long");
-        }
-    }
-    rc = endpoint_dial(w->ep, &spec, &w->master);
-    return rc < 0 ? gp_error_set(err, rc, "master %s: %s", options->masters[0], error_sentence(rc))
-                  : 0;
 }
 
 /* Folders: artefacts as they were; logs of an earlier life are kept aside, once. */
@@ -138,7 +112,7 @@ static int make_parts(struct worker *w, const struct worker_options *options, st
                                      .limits = options->limits,
                                      .events = &worker_events,
                                      .user = w};
-    int rc = timer_new(w->port->loop, worker_register, w, &w->register_timer);
+    int rc = timer_new(w->port->loop, masters_register, w, &w->register_timer);
 
     if (rc >= 0) {
         rc = timer_new(w->port->loop, worker_on_report_timer, w, &w->report_timer);
@@ -162,7 +136,6 @@ int worker_new(const struct worker_options *options, struct worker **ret, struct
     }
     w->port = options->port;
     w->reported_ns = loop_now_ns(w->port->loop) - REPORT_INTERVAL_NS;
-    w->unreachable.interval_ns = UNREACHABLE_LOG_INTERVAL_NS;
     list_init(&w->launches);
     list_init(&w->fetches);
     ledger_init(&w->ledger, options->slots ? options->slots : SLOTS_DEFAULT);
@@ -177,7 +150,7 @@ int worker_new(const struct worker_options *options, struct worker **ret, struct
         rc = listen_on(w, options, err);
     }
     if (rc >= 0) {
-        rc = dial_masters(w, options, err);
+        rc = masters_dial(w, options, err);
     }
     if (rc < 0) {
         worker_free(w);

@@ -63,10 +63,16 @@ static int boss_message(struct puppet *p, struct peer *peer, struct incoming *in
     const struct msg_worker_report *report = in->msg;
     struct msg_worker_welcome welcome = {.cluster = (char *)(uintptr_t) "c1"};
 
+    if (p->follows) {
+        return gp_error_set(err, GP_ENOTLEADER, "another leads");
+    }
     switch (in->type) {
     case MSG_WORKER_REGISTER:
         p->peer = peer;
-        welcome.id = ++p->registered;
+        p->came_with = reg->id;
+        p->registered++;
+        welcome.id = reg->id ? reg->id : p->registered;
+        welcome.term = p->term;
         p->kept_count = 0;
         for (uint32_t i = 0; i < reg->grants_count && i < STAGE_NEWS; i++) {
             p->kept[p->kept_count++] = reg->grants[i].slots;
@@ -152,11 +158,14 @@ static void puppet_dial(struct puppet *p, const char *address, const char *key)
 
 static int become(struct puppet *p, const char *arg, struct gp_error *err)
 {
-    const struct net_addr listen = {STAGE_MASTER};
+    struct net_addr listen = {STAGE_MASTER};
     char name[32];
     int rc = 0;
 
     if (strcmp(p->role, "boss") == 0) {
+        if (arg) {
+            (void)str_format(listen.text, sizeof listen.text, "%s", arg);
+        }
         puppet_endpoint(p, ROLE_MASTER, "master");
         GP_REQUIRE_EQ(endpoint_set_cluster(p->ep, "c1"), 0);
         rc = endpoint_listen(p->ep, &listen, NULL, err);
@@ -237,10 +246,10 @@ struct program {
 static int start_worker(struct stage *s, struct program *program, const char *name,
                         struct gp_error *err)
 {
-    const char *const masters[] = {STAGE_MASTER};
+    const char *const masters[] = {STAGE_MASTER, s->other_master};
     const struct worker_options options = {.port = program->port,
                                            .masters = masters,
-                                           .master_count = 1,
+                                           .master_count = s->other_master ? 2 : 1,
                                            .bind = "10.0.0.2:0",
                                            .name = name,
                                            .slots = s->slots,

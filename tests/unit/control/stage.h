@@ -3,7 +3,7 @@
  * the test pulls.
  *
  *     worker NAME       real (control/worker)
- *     boss              plays the master at 10.0.0.1:3000: gives ids and artefacts, notes the news
+ *     boss [ADDRESS]    plays a master, at 10.0.0.1:3000: gives ids and artefacts, notes the news
  *     client            plays gpctl
  *     appmaster JSON    as a worker starts it: comes in at that worker with its application's key
  *     executor JSON     says one line and waits for its end
@@ -65,6 +65,11 @@ struct puppet {
     uint32_t reports;
     uint32_t slots_used;
 
+    /* Of a boss. */
+    bool follows;       /* it does not lead */
+    uint64_t term;      /* of its welcome */
+    uint32_t came_with; /* id in the latest register */
+
     /* The boss's artefact. */
     const char *content;
     bool lie;         /* serve other bytes of the same length */
@@ -79,7 +84,8 @@ struct stage {
     uint32_t puppet_count;
     struct worker *worker; /* the latest, while it lives */
     struct sim_proc *worker_proc;
-    uint32_t slots; /* of workers; 0: default */
+    uint32_t slots;           /* of workers; 0: default */
+    const char *other_master; /* for workers, behind STAGE_MASTER; NULL: none */
 };
 
 void stage_begin(struct stage *s, uint64_t seed);

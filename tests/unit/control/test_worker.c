@@ -18,10 +18,12 @@ static char *text(const char *s)
 
 /* ---- what a master says ---- */
 
-static int offer(struct puppet *boss, uint32_t app, uint32_t epoch, uint32_t slots)
+static int offer_of(struct puppet *boss, uint64_t term, uint32_t app, uint32_t epoch,
+                    uint32_t slots)
 {
     char *masters[] = {text(STAGE_MASTER)};
-    const struct msg_grant_offer msg = {.app = app,
+    const struct msg_grant_offer msg = {.term = term,
+                                        .app = app,
                                         .epoch = epoch,
                                         .token = text(STAGE_TOKEN),
                                         .slots = slots,
@@ -32,10 +34,16 @@ static int offer(struct puppet *boss, uint32_t app, uint32_t epoch, uint32_t slo
     return puppet_ask(boss, MSG_GRANT_OFFER, &msg);
 }
 
-static int launch_appmaster(struct puppet *boss, uint32_t app, const char *sha256)
+static int offer(struct puppet *boss, uint32_t app, uint32_t epoch, uint32_t slots)
+{
+    return offer_of(boss, 0, app, epoch, slots);
+}
+
+static int launch_appmaster_of(struct puppet *boss, uint64_t term, uint32_t app, const char *sha256)
 {
     char *masters[] = {text(STAGE_MASTER)};
-    const struct msg_appmaster_launch msg = {.app = app,
+    const struct msg_appmaster_launch msg = {.term = term,
+                                             .app = app,
                                              .epoch = 1,
                                              .name = text("job"),
                                              .sha256 = text(sha256),
@@ -44,6 +52,11 @@ static int launch_appmaster(struct puppet *boss, uint32_t app, const char *sha25
                                              .masters_count = 1};
 
     return puppet_ask(boss, MSG_APPMASTER_LAUNCH, &msg);
+}
+
+static int launch_appmaster(struct puppet *boss, uint32_t app, const char *sha256)
+{
+    return launch_appmaster_of(boss, 0, app, sha256);
 }
 
 static struct msg_executor_launch executor(uint32_t id, uint32_t slots,
@@ -135,6 +148,117 @@ GP_TEST(worker, tells_a_new_master_what_it_keeps)
         boss = stage_find(&s, "boss");
         GP_CHECK_EQ(boss->kept_count, 1);
         GP_CHECK_EQ(boss->kept[0], 4);
+        stage_end(&s);
+    }
+}
+
+#define OTHER_MASTER "10.0.0.3:3000"
+
+/* Application 7 has an appmaster here; the other master follows. */
+static void begin_two(struct stage *s, uint64_t seed, struct puppet **ret_first,
+                      struct puppet **ret_second)
+{
+    struct puppet *appmaster;
+    char sha[65];
+
+    *s = (struct stage){.slots = 10, .other_master = OTHER_MASTER};
+    stage_begin(s, seed);
+    (void)stage_spawn(s, 2, "boss", OTHER_MASTER);
+    *ret_second = stage_find(s, "boss");
+    (*ret_second)->follows = true;
+    GP_REQUIRE_EQ(endpoint_set_leader((*ret_second)->ep, STAGE_MASTER), 0);
+    (void)stage_spawn(s, 0, "boss", NULL);
+    *ret_first = stage_find(s, "boss");
+    (*ret_first)->content = CONTENT;
+    (*ret_first)->term = 5;
+    (void)stage_spawn(s, 1, "worker", "w1");
+    STAGE_UNTIL(s, worker_is_registered(s->worker));
+    GP_REQUIRE_EQ(offer_of(*ret_first, 5, 7, 1, 6), 0);
+    GP_REQUIRE_EQ(launch_appmaster_of(*ret_first, 5, 7, stage_sha(CONTENT, sha)), 0);
+    STAGE_UNTIL(s, stage_find(s, "appmaster"));
+    appmaster = stage_find(s, "appmaster");
+    STAGE_UNTIL(s, appmaster->up);
+}
+
+/* Nothing here stops for a change of leader; and nobody gets a new number. */
+GP_TEST(worker, goes_on_while_the_leader_changes)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct stage s;
+        struct puppet *first;
+        struct puppet *second;
+
+        begin_two(&s, seed, &first, &second);
+        first->registered = 40; /* so that the numbers differ */
+        sim_kill(process_of(first));
+        STAGE_UNTIL(&s, !worker_is_registered(s.worker));
+        GP_REQUIRE_EQ(endpoint_set_leader(second->ep, ""), 0);
+        stage_run_ms(&s, 700); /* an election */
+        GP_CHECK(!worker_is_registered(s.worker));
+        GP_CHECK_EQ(worker_process_count(s.worker), 1);
+        second->follows = false;
+        second->term = 6;
+        STAGE_UNTIL(&s, worker_is_registered(s.worker));
+        GP_CHECK_EQ(second->came_with, 1);
+        GP_CHECK_EQ(second->kept_count, 1);
+        GP_CHECK_EQ(second->kept[0], 6);
+        STAGE_UNTIL(&s, second->reported == 1);
+        GP_CHECK_EQ(worker_process_count(s.worker), 1);
+        GP_CHECK(stage_find(&s, "appmaster")->up);
+        stage_end(&s);
+    }
+}
+
+/* A leader that steps down says so, and the worker moves without a pause. */
+GP_TEST(worker, goes_where_its_leader_sends_it)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct stage s;
+        struct puppet *first;
+        struct puppet *second;
+        struct gp_error why;
+
+        begin_two(&s, seed, &first, &second);
+        second->follows = false;
+        second->term = 6;
+        first->follows = true;
+        GP_REQUIRE_EQ(endpoint_set_leader(first->ep, OTHER_MASTER), 0);
+        (void)gp_error_set(&why, GP_ENOTLEADER, "another leads");
+        peer_dismiss(first->peer, &why);
+        stage_run_ms(&s, 300);
+        GP_CHECK(worker_is_registered(s.worker));
+        GP_CHECK_EQ(second->came_with, 1);
+        GP_CHECK(sim_event_count(s.sim, "master.changed") == 1);
+        stage_end(&s);
+    }
+}
+
+GP_TEST(worker, obeys_no_leader_of_an_older_term)
+{
+    const struct msg_grant_revoke revoke = {.app = 7, .epoch = 1, .term = 4};
+    char sha[65];
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct stage s;
+        struct puppet *first;
+        struct puppet *second;
+
+        begin_two(&s, seed, &first, &second);
+        GP_CHECK_EQ(offer_of(first, 4, 8, 1, 1), GP_ESTALE);
+        GP_CHECK_EQ(launch_appmaster_of(first, 4, 7, stage_sha(CONTENT, sha)), GP_ESTALE);
+        GP_REQUIRE_EQ(peer_tell(first->peer, MSG_GRANT_REVOKE, &revoke), 0);
+        GP_CHECK_EQ(offer_of(first, 5, 8, 1, 1), 0);
+        GP_CHECK_EQ(worker_process_count(s.worker), 1);
+        sim_kill(process_of(first));
+        second->follows = false;
+        second->term = 4; /* it was cut off, and takes itself for the leader */
+        stage_run_ms(&s, 3000);
+        GP_CHECK(second->registered > 0);
+        GP_CHECK(second->registered < 15);
+        GP_CHECK(!worker_is_registered(s.worker));
+        second->term = 6;
+        STAGE_UNTIL(&s, worker_is_registered(s.worker));
+        GP_CHECK_EQ(worker_process_count(s.worker), 1);
         stage_end(&s);
     }
 }
