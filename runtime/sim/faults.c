@@ -223,6 +223,11 @@ void sim_flaps_end(const struct sim_host *a, const struct sim_host *b)
     }
 }
 
+void sim_set_faults(struct sim *sim, const struct sim_faults *faults)
+{
+    sim->options.faults = *faults;
+}
+
 void sim_calm(struct sim *sim)
 {
     LIST_FOREACH (node, &sim->hosts) {

@@ -325,6 +325,16 @@ void *sim_proc_node(struct sim_proc *proc)
     return proc->program;
 }
 
+struct sim_host *sim_proc_host(const struct sim_proc *proc)
+{
+    return proc->host;
+}
+
+const char *sim_proc_name(const struct sim_proc *proc)
+{
+    return proc->name;
+}
+
 int sim_proc_ended(const struct sim_proc *proc, struct proc_exit *ret_how)
 {
     if (proc->state != SIM_PROC_DEAD) {

@@ -189,6 +189,11 @@ int sim_run_for(struct sim *sim, int64_t duration_ns, struct gp_error *err)
 
 /* ---- asking ---- */
 
+const char *sim_host_name(const struct sim_host *host)
+{
+    return host->name;
+}
+
 int64_t sim_now_ns(const struct sim *sim)
 {
     return sim->now_ns - sim->start_ns;

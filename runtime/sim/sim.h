@@ -105,6 +105,8 @@ void sim_free(struct sim *sim);
  * itself. GP_EEXIST, GP_EINVAL, GP_ENOMEM. */
 int sim_host_add(struct sim *sim, const char *address, struct sim_host **ret);
 
+const char *sim_host_name(const struct sim_host *host); /* its address */
+
 /* Puts a file on the disk, with the folders above it; replaces. */
 int sim_disk_put(struct sim_host *host, const char *path, gp_bytes bytes);
 
@@ -123,6 +125,8 @@ int sim_spawn(struct sim_host *host, const char *const *args, struct sim_proc **
 const struct port *sim_proc_port(struct sim_proc *proc);
 struct sim_proc *sim_proc_of(const struct port *port); /* the reverse */
 void *sim_proc_node(struct sim_proc *proc);            /* NULL before start and after stop */
+struct sim_host *sim_proc_host(const struct sim_proc *proc);
+const char *sim_proc_name(const struct sim_proc *proc); /* "10.0.0.1/1003:worker" */
 
 /* 0 and how it ended, or GP_EAGAIN while it lives. */
 int sim_proc_ended(const struct sim_proc *proc, struct proc_exit *ret_how);
@@ -187,6 +191,9 @@ void sim_disk_break(struct sim_host *host, bool is_broken);
 /* Flips so many bits of a file, or of one that is drawn among those below a folder; its path is
  * appended to ret_path (NULL: not). GP_ENOENT: there is no file with a byte in it. */
 int sim_disk_rot(struct sim_host *host, const char *path, uint32_t bits, struct buf *ret_path);
+
+/* Other chances of faults from now on. */
+void sim_set_faults(struct sim *sim, const struct sim_faults *faults);
 
 /* Ends all of these that last: cuts, flapping, chances of faults, frozen and slow hosts, full disks,
  * paused processes. What died stays dead. */

@@ -71,6 +71,24 @@ static const char *const must_happen[] = {
     "fault.master_gone",
     "fault.link_cut",
     "fault.executor_killed",
+    /* and those of plans */
+    "plan.executor_killed",
+    "plan.appmaster_killed",
+    "plan.worker_killed",
+    "plan.process_paused",
+    "plan.host_frozen",
+    "plan.hosts_parted",
+    "plan.host_alone",
+    "plan.link_oneway",
+    "plan.link_flapping",
+    "plan.connections_reset",
+    "plan.disk_full",
+    "plan.disk_broken",
+    "plan.disk_rotten",
+    "plan.disk_slow",
+    "plan.host_slow",
+    "plan.network_slow",
+    "plan.clock_set",
 };
 
 _Static_assert(ARRAY_LEN(must_happen) <= COVERAGE_MAX, "a count for each");

@@ -31,6 +31,7 @@ static const struct scenario {
     {"wordcount", 1, wordcount_run},
     {"mixed", 4, mixed_run},
     {"faults", 4, faults_run},
+    {"chaos", 1, chaos_run},
 };
 
 struct campaign {

@@ -2,6 +2,8 @@
  * chain: numbers -> hash -> work -> shuffle -> sink, with parameters that make it go wrong.
  *
  *     rows=N             each task of numbers emits N rows and ends; 0: never ends
+ *     pause=N            each task of numbers is silent for N us after each 16 rows; 0: never
+ *     work.crash_after=N task 0 of work traps after N rows
  *     work.fail_after=N  task 0 of work fails after N rows
  *     work.refuse=1      task 0 of work does not open
  *     broken=1           build() has a mistake to tell
@@ -11,10 +13,15 @@
 
 #include <gearpump/gearpump.h>
 
+#define PAUSE_EACH  16u
+#define PAUSE_TIMER 1u
+
 struct source {
     const struct gp_task *task;
     uint64_t rows;
+    uint64_t pause_us;
     uint64_t sent;
+    uint64_t paused; /* the number before which it was silent last */
 };
 
 static int32_t numbers_open(const struct gp_task *task, void **ret_self)
@@ -25,9 +32,10 @@ static int32_t numbers_open(const struct gp_task *task, void **ret_self)
         return gp_fail(task, "no memory");
     }
     s->task = task;
-    if (gp_config_u64(task->config, "rows", 0, &s->rows) != GP_OK) {
+    if (gp_config_u64(task->config, "rows", 0, &s->rows) != GP_OK ||
+        gp_config_u64(task->config, "pause", 0, &s->pause_us) != GP_OK) {
         free(s);
-        return gp_fail(task, "rows is not a number");
+        return gp_fail(task, "rows or pause is not a number");
     }
     *ret_self = s;
     return GP_OK;
@@ -42,6 +50,13 @@ static int32_t numbers_poll(void *self, struct gp_out *out, uint32_t budget)
         if (s->rows != 0 && s->sent == s->rows) {
             return GP_END;
         }
+        if (s->pause_us > 0 && number % PAUSE_EACH == PAUSE_EACH - 1 && s->paused != number) {
+            s->paused = number;
+            return gp_timer_set(s->task, GP_TIMER_PROCESSING, PAUSE_TIMER,
+                                gp_now_ns(s->task) + (int64_t)s->pause_us * 1000) == GP_OK
+                       ? GP_IDLE
+                       : GP_FAIL;
+        }
         if (gp_emit_keyed(out, (int64_t)number, &number, sizeof number, &number, sizeof number) !=
             GP_OK) {
             return GP_FAIL;
@@ -49,6 +64,30 @@ static int32_t numbers_poll(void *self, struct gp_out *out, uint32_t budget)
         s->sent++;
     }
     return GP_MORE;
+}
+
+/* A source that can be replayed: it goes on where its last snapshot was. */
+static int32_t numbers_snapshot(void *self, struct gp_snapshot *snapshot)
+{
+    struct source *s = self;
+
+    return snapshot->put(snapshot, GP_GROUP_NONE, GP_STR("sent"),
+                         (gp_bytes){&s->sent, sizeof s->sent});
+}
+
+static int32_t numbers_restore(void *self, struct gp_restore *restore)
+{
+    struct source *s = self;
+    struct gp_entry_view entry;
+    int32_t rc;
+
+    while ((rc = restore->next(restore, &entry)) == 1) {
+        if (entry.bytes.len != sizeof s->sent) {
+            return gp_fail(s->task, "that is not what was kept");
+        }
+        memcpy(&s->sent, entry.bytes.ptr, sizeof s->sent);
+    }
+    return rc < 0 ? GP_FAIL : GP_OK;
 }
 
 static void free_close(void *self, uint32_t ended)
@@ -63,12 +102,15 @@ static const struct gp_processor numbers = {
     .type = "numbers",
     .open = numbers_open,
     .poll = numbers_poll,
+    .snapshot = numbers_snapshot,
+    .restore = numbers_restore,
     .close = free_close,
 };
 
 struct worker {
     const struct gp_task *task;
     uint64_t fail_after;
+    uint64_t crash_after;
     uint64_t seen;
 };
 
@@ -80,9 +122,10 @@ static int32_t work_open(const struct gp_task *task, void **ret_self)
         return gp_fail(task, "this task does not want to");
     }
     w = calloc(1, sizeof *w);
-    if (!w || gp_config_u64(task->config, "fail_after", 0, &w->fail_after) != GP_OK) {
+    if (!w || gp_config_u64(task->config, "fail_after", 0, &w->fail_after) != GP_OK ||
+        gp_config_u64(task->config, "crash_after", 0, &w->crash_after) != GP_OK) {
         free(w);
-        return gp_fail(task, "no memory, or fail_after is not a number");
+        return gp_fail(task, "no memory, or a parameter is not a number");
     }
     w->task = task;
     *ret_self = w;
@@ -96,7 +139,11 @@ static int32_t work_process(void *self, uint32_t port, const struct gp_batch *in
 
     (void)port;
     GP_EACH (row, in, consumed, out) {
-        if (w->fail_after != 0 && w->task->index == 0 && ++w->seen > w->fail_after) {
+        w->seen++;
+        if (w->crash_after != 0 && w->task->index == 0 && w->seen > w->crash_after) {
+            __builtin_trap();
+        }
+        if (w->fail_after != 0 && w->task->index == 0 && w->seen > w->fail_after) {
             return gp_failf(w->task, "row %u was too much", (unsigned)w->seen);
         }
         if (gp_emit_row(out, 0, row) != GP_OK) {
@@ -148,6 +195,7 @@ static int32_t build(const struct gp_build *b)
     gp_node to = gp_add(b, "sink", &sink, 2);
 
     gp_set(b, from, "rows", gp_config_text(b->config, "rows", "0"));
+    gp_set(b, from, "pause", gp_config_text(b->config, "pause", "0"));
     gp_connect(b, from, middle, GP_HASH);
     gp_connect(b, middle, to, GP_SHUFFLE);
     if (gp_config_text(b->config, "stranger", NULL)) {

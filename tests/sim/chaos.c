@@ -1,0 +1,197 @@
+/*
+ * chaos.c: a job lives through a plan of faults of any kind (sim/fault_plan.h), drawn from the seed.
+ *
+ * At every moment the invariants hold. Once all is healed the cluster is whole again: every worker is
+ * known, the job has come to its end, and another runs to its own with every row counted once.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "invariants.h"
+#include "seeds.h"
+#include "sim/fault_plan.h"
+
+#define MS_NS        INT64_C(1000000)
+#define SECOND       (1000 * MS_NS)
+#define SINK         2u /* number of the processor in jobs/chain.c */
+#define SOURCES      2u
+#define AFTER_ROWS   1500
+#define FAULTS_COUNT 4u
+#define SPAN_MAX_MS  3000
+#define LASTS_MAX_NS (8 * SECOND)
+#define QUIET_MS     60000 /* after which a cluster is whole again */
+#define END_MS       180000
+#define SUBMITS_MAX  40u
+
+/* Until masters remember, none may be lost: its successor would begin to count anew. */
+static const uint32_t spared =
+    1u << FAULT_leader_killed | 1u << FAULT_masters_killed | 1u << FAULT_power_cut;
+
+/* Until jobs outlive the death of what runs them, only this is asked of one that was hit: that it ends,
+ * and says why when it failed. */
+static const uint32_t harmless = 1u << FAULT_clock_set | 1u << FAULT_network_slow;
+
+struct chaos {
+    struct run *run;
+    struct fault_plan plan;
+    struct invariants inv;
+    bool is_on;
+    uint32_t struck; /* bits of kinds */
+};
+
+static void before_step(struct cluster *c, void *user)
+{
+    struct chaos *chaos = user;
+
+    if (chaos->is_on) {
+        fault_plan_step(&chaos->plan, c);
+    }
+    invariants_step(&chaos->inv, c);
+}
+
+static void on_told(void *user, const struct fault *fault, const char *text)
+{
+    struct chaos *chaos = user;
+
+    (void)fault;
+    if (chaos->run->is_verbose) {
+        fprintf(stderr, "FAULT: %s\n", text);
+    }
+}
+
+static void draw_plan(struct chaos *chaos, struct cluster *c)
+{
+    struct rng *rng = &chaos->run->rng;
+    const struct fault_plan_options options = {
+        .kinds = fault_kinds_named(GP_STR("all")) & ~spared,
+        .count = 1 + (uint32_t)rng_below(rng, FAULTS_COUNT),
+        .span_ns = (1 + (int64_t)rng_below(rng, SPAN_MAX_MS)) * MS_NS,
+        .lasts_max_ns = LASTS_MAX_NS >> rng_below(rng, 4),
+        .on_told = on_told,
+        .user = chaos,
+    };
+
+    fault_plan_draw(&chaos->plan, &options, c, rng);
+    chaos->is_on = true;
+}
+
+static bool is_over(struct cluster *c)
+{
+    return fault_plan_is_over(&((struct chaos *)c->step_user)->plan);
+}
+
+static void note_struck(struct chaos *chaos)
+{
+    char name[64];
+
+    for (uint32_t i = 0; i < FAULT_KIND_COUNT; i++) {
+        if (chaos->plan.struck[i] > 0) {
+            (void)snprintf(name, sizeof name, "plan.%s", fault_name((enum fault_kind)i));
+            coverage_note(chaos->run->coverage, name);
+            chaos->struck |= 1u << i;
+        }
+    }
+}
+
+/* Asks again while there is nobody to answer. */
+static int submit(struct cluster *c, const struct cluster_job *job)
+{
+    int rc = GP_EUNREACH;
+
+    for (uint32_t i = 0; i < SUBMITS_MAX && rc < 0 && rc != GP_EEXIST; i++) {
+        rc = cluster_submit(c, job);
+        if (rc < 0) {
+            cluster_run_us(c, 500000);
+        }
+    }
+    return rc;
+}
+
+/* The end of a job, however often asking for it fails. */
+static int wait_end(struct cluster *c)
+{
+    int64_t end_ns = sim_now_ns(c->sim) + END_MS * MS_NS;
+    int rc = GP_ETIMEOUT;
+
+    while (sim_now_ns(c->sim) < end_ns && (rc = cluster_wait_end(c, END_MS)) < 0 &&
+           rc != GP_ENOENT) {
+        cluster_run_us(c, 500000);
+    }
+    return rc;
+}
+
+static void check_job(struct chaos *chaos, struct cluster *c)
+{
+    int state = wait_end(c);
+    bool is_hit = (chaos->struck & ~harmless) != 0;
+    bool is_right =
+        state == APP_FINISHED || (is_hit && ((state == APP_FAILED && c->error[0] != '\0') ||
+                                             state == GP_ENOENT /* its master forgot it */));
+
+    if (!is_right) {
+        (void)run_fail(chaos->run, "the job is %d: %s %s", state, c->error, c->err.text);
+    }
+}
+
+/* All is healed: the cluster is as it was. */
+static void check_next(struct chaos *chaos, struct cluster *c)
+{
+    static const char *const config[] = {"rows=1500", NULL};
+    const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .name = "next", .config = config};
+    int state;
+
+    if (cluster_until(c, cluster_is_whole, QUIET_MS) < 0) {
+        (void)run_fail(chaos->run, "the cluster is not whole again");
+        return;
+    }
+    if (submit(c, &job) < 0) {
+        (void)run_fail(chaos->run, "submitting failed: %s", c->err.text);
+        return;
+    }
+    state = wait_end(c);
+    if (state != APP_FINISHED) {
+        (void)run_fail(chaos->run, "the next job is %d: %s", state, c->error);
+    } else if (cluster_describe(c) < 0 ||
+               cluster_counter(c, SINK, "rows") != SOURCES * AFTER_ROWS) {
+        (void)run_fail(chaos->run, "the next job lost rows, or counted some twice");
+    }
+}
+
+static void live(struct chaos *chaos, struct cluster *c)
+{
+    char rows[32];
+    const char *const config[] = {rows, "pause=4000", NULL};
+    const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .config = config};
+
+    (void)snprintf(rows, sizeof rows, "rows=%u", 500 + (unsigned)rng_below(&chaos->run->rng, 8000));
+    if (submit(c, &job) < 0) {
+        (void)run_fail(chaos->run, "submitting failed: %s", c->err.text);
+        return;
+    }
+    draw_plan(chaos, c);
+    (void)cluster_until(c, is_over, 60000);
+    fault_plan_end(&chaos->plan, c);
+    chaos->is_on = false;
+    note_struck(chaos);
+    check_job(chaos, c);
+    if (chaos->run->wrong[0] == '\0') {
+        check_next(chaos, c);
+    }
+}
+
+void chaos_run(struct run *run)
+{
+    struct chaos chaos = {.run = run};
+    struct cluster c = {.before_step = before_step, .step_user = &chaos};
+
+    if (run_begin(run, &c) == 0) {
+        live(&chaos, &c);
+    }
+    if (chaos.inv.wrong[0] != '\0') {
+        run->wrong[0] = '\0'; /* the cause comes before what follows from it */
+        (void)run_fail(run, "broken: %s", chaos.inv.wrong);
+    }
+    (void)run_end(run, &c); /* has noted what was wrong */
+}

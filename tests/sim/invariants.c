@@ -1,0 +1,137 @@
+/* invariants.c: see invariants.h. */
+#include "invariants.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/master/internal.h"
+#include "control/worker/internal.h"
+
+#define LOOK_EACH 64u /* events */
+
+static void broken(struct invariants *inv, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void broken(struct invariants *inv, const char *format, ...)
+{
+    va_list args;
+
+    if (inv->wrong[0] == '\0') {
+        va_start(args, format);
+        (void)vsnprintf(inv->wrong, sizeof inv->wrong, format, args);
+        va_end(args);
+    }
+}
+
+/* ---- masters ---- */
+
+static bool is_live(const struct app *app)
+{
+    return app->state < APP_FINISHED;
+}
+
+/* Among the applications that run no two have one name, and no two one id. */
+static void check_names(struct invariants *inv, const struct registry *r)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        for (uint32_t k = i + 1; k < r->count; k++) {
+            const struct app *a = r->apps[i];
+            const struct app *b = r->apps[k];
+
+            if (a->id == b->id) {
+                broken(inv, "two applications have the id %u", a->id);
+            }
+            if (is_live(a) && is_live(b) && strcmp(a->spec.name, b->spec.name) == 0) {
+                broken(inv, "applications %u and %u both run as '%s'", a->id, b->id, a->spec.name);
+            }
+        }
+    }
+}
+
+static void check_master(struct invariants *inv, const struct master *m)
+{
+    check_names(inv, &m->registry);
+}
+
+/* ---- workers ---- */
+
+/* A worker gives out each of its slots once, and what runs there holds what it was granted. */
+static void check_worker(struct invariants *inv, const struct worker *w)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < w->ledger.count; i++) {
+        const struct ledger_grant *grant = &w->ledger.grants[i];
+
+        used += grant->slots;
+        for (uint32_t k = i + 1; k < w->ledger.count; k++) {
+            if (w->ledger.grants[k].app == grant->app) {
+                broken(inv, "worker %s has two grants of application %u", w->name, grant->app);
+            }
+        }
+    }
+    if (used > w->ledger.slots || used != w->ledger.used) {
+        broken(inv, "worker %s has %u slots and granted %u", w->name, w->ledger.slots, used);
+    }
+}
+
+/* Of one application no two processes of one id run on one worker. */
+static void check_children(struct invariants *inv, const struct worker *w)
+{
+    for (uint32_t i = 0; i < w->child_count; i++) {
+        for (uint32_t k = i + 1; k < w->child_count; k++) {
+            const struct child *a = w->children[i];
+            const struct child *b = w->children[k];
+
+            if (a->proc && b->proc && a->app == b->app && a->executor == b->executor &&
+                a->executor != 0) {
+                broken(inv, "worker %s runs executor %u of application %u twice", w->name,
+                       a->executor, a->app);
+            }
+        }
+    }
+}
+
+/* ---- promises ---- */
+
+void invariants_promise(struct invariants *inv, uint32_t app, uint32_t state)
+{
+    struct invariants_promise *p = NULL;
+
+    for (uint32_t i = 0; i < inv->promise_count && !p; i++) {
+        p = inv->promises[i].app == app ? &inv->promises[i] : NULL;
+    }
+    if (!p && inv->promise_count < INVARIANTS_PROMISES) {
+        p = &inv->promises[inv->promise_count++];
+    }
+    if (p) {
+        *p = (struct invariants_promise){.app = app, .least_state = state};
+    }
+}
+
+/* ---- looking ---- */
+
+void invariants_check(struct invariants *inv, const struct cluster *c)
+{
+    inv->looks++;
+    for (uint32_t i = 0; i < c->master_count; i++) {
+        if (c->masters[i].master) {
+            check_master(inv, c->masters[i].master);
+        }
+    }
+    for (uint32_t i = 0; i < c->worker_count; i++) {
+        if (c->workers[i].worker) {
+            check_worker(inv, c->workers[i].worker);
+            check_children(inv, c->workers[i].worker);
+        }
+    }
+}
+
+void invariants_step(struct invariants *inv, const struct cluster *c)
+{
+    if (sim_events(c->sim) >= inv->next_event) {
+        inv->next_event = sim_events(c->sim) + LOOK_EACH;
+        invariants_check(inv, c);
+    }
+}

@@ -1,0 +1,38 @@
+/*
+ * invariants.h: what must hold at every moment in every cluster, whatever goes wrong: looked up in the
+ * states of its nodes, past all messages. Asked between any two steps; most of what it asks is looked
+ * at now and then only, for it takes longer than a step.
+ */
+#ifndef TESTS_SIM_INVARIANTS_H
+#define TESTS_SIM_INVARIANTS_H
+
+#include "sim/cluster.h"
+
+#define INVARIANTS_PROMISES 16u
+
+/* What a client was told, which must be true for ever. */
+struct invariants_promise {
+    uint32_t app;
+    uint32_t least_state; /* APP_SUBMITTED: it is known; an end: it has ended so */
+};
+
+struct invariants {
+    /* read-only */
+    char wrong[512]; /* empty: nothing; else the first that was */
+    uint64_t looks;
+    /* private */
+    uint64_t next_event;
+    struct invariants_promise promises[INVARIANTS_PROMISES];
+    uint32_t promise_count;
+};
+
+/* The cluster answered that this application is there. */
+void invariants_promise(struct invariants *inv, uint32_t app, uint32_t state);
+
+/* Looks if it is time to. */
+void invariants_step(struct invariants *inv, const struct cluster *c);
+
+/* Looks now. */
+void invariants_check(struct invariants *inv, const struct cluster *c);
+
+#endif
