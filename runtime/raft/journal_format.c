@@ -167,7 +167,7 @@ static uint32_t record_header_crc(uint32_t seed, uint64_t offset, const unsigned
     return crc32c(crc32c(seed, place, sizeof place), header + 4, RECORD_DATA_SIZE);
 }
 
-int record_append(struct buf *buf, uint32_t seed, uint64_t offset, const struct record *record)
+int record_append(struct buf *buf, uint32_t seed, struct record *record)
 {
     const uint64_t size = record_bytes(record->data.len);
     const size_t padding = (size_t)(size - RECORD_HEADER_BYTES - record->data.len);
@@ -178,20 +178,21 @@ int record_append(struct buf *buf, uint32_t seed, uint64_t offset, const struct 
     if (rc < 0) {
         return rc;
     }
-    ASSERT(record->data.len <= JOURNAL_ENTRY_MAX && offset % RECORD_ALIGN == 0);
+    ASSERT(record->data.len <= JOURNAL_ENTRY_MAX && record->offset % RECORD_ALIGN == 0);
     header = space;
     if (record->data.len > 0) {
         memcpy(header + RECORD_HEADER_BYTES, record->data.ptr, record->data.len);
     }
     memset(header + RECORD_HEADER_BYTES + record->data.len, 0, padding);
-    put_u32_le(header + 4, crc32c(0, header + RECORD_HEADER_BYTES, record->data.len + padding));
+    record->data_crc = crc32c(0, header + RECORD_HEADER_BYTES, record->data.len + padding);
+    put_u32_le(header + 4, record->data_crc);
     put_u32_le(header + 8, (uint32_t)record->data.len);
     put_u16_le(header + 12, (uint16_t)record->kind);
     put_u16_le(header + 14, record->type);
     put_u64_le(header + 16, record->index);
     put_u64_le(header + 24, record->term);
     put_u64_le(header + 32, record->synced);
-    put_u32_le(header, record_header_crc(seed, offset, header));
+    put_u32_le(header, record_header_crc(seed, record->offset, header));
     buf_commit(buf, (size_t)size);
     return 0;
 }
@@ -212,6 +213,7 @@ static int header_decode(gp_bytes file, uint32_t seed, uint64_t offset, struct r
     *ret = (struct record){.kind = (enum record_kind)kind,
                            .type = get_u16_le(header + 14),
                            .data_crc = get_u32_le(header + 4),
+                           .offset = offset,
                            .index = get_u64_le(header + 16),
                            .term = get_u64_le(header + 24),
                            .synced = get_u64_le(header + 32),
@@ -251,8 +253,7 @@ uint64_t record_synced_behind(gp_bytes file, uint32_t seed, uint64_t offset)
     uint64_t synced = 0;
     struct record record;
 
-    for (; offset <= file.len && file.len - offset >= RECORD_HEADER_BYTES;
-         offset += RECORD_ALIGN) {
+    for (; offset <= file.len && file.len - offset >= RECORD_HEADER_BYTES; offset += RECORD_ALIGN) {
         if (header_decode(file, seed, offset, &record) == 0 && record.synced > synced) {
             synced = record.synced;
         }

@@ -107,7 +107,8 @@ enum record_kind {
 struct record {
     enum record_kind kind;
     uint16_t type;
-    uint32_t data_crc; /* made by record_append() */
+    uint32_t data_crc; /* set by record_append() */
+    uint64_t offset;   /* in the file */
     uint64_t index;
     uint64_t term;
     uint64_t synced;
@@ -120,8 +121,8 @@ static inline uint64_t record_bytes(size_t data_len)
     return RECORD_HEADER_BYTES + (((uint64_t)data_len + 7) & ~UINT64_C(7));
 }
 
-/* Appends a record that will stand at offset. GP_ENOMEM, GP_ETOOBIG. */
-int record_append(struct buf *buf, uint32_t seed, uint64_t offset, const struct record *record);
+/* Appends a record that will stand at its offset. GP_ENOMEM, GP_ETOOBIG. */
+int record_append(struct buf *buf, uint32_t seed, struct record *record);
 
 /* The record at offset of a file; ret->data lies in it. */
 int record_decode(gp_bytes file, uint32_t seed, uint64_t offset, struct record *ret);
