@@ -32,16 +32,13 @@ struct loader {
 /* ---- mistakes ---- */
 
 /* "file:line:col: ", or the origin of an override, in front; the hint behind, in parentheses. */
-static void note(struct loader *l, const struct value *where, const char *origin,
-                 const struct gp_error *mistake)
+static void remark(struct loader *l, const struct value *where, const char *origin,
+                   const struct gp_error *mistake)
 {
     struct buf *out = l->mistakes;
     uint32_t line = where ? value_line(where) : 0;
     int rc = 0;
 
-    if (++l->mistake_count > CONFIG_MISTAKES_MAX) {
-        return;
-    }
     if (origin) {
         rc = buf_append_fmt(out, "%s: ", origin);
     } else if (line > 0) {
@@ -53,6 +50,14 @@ static void note(struct loader *l, const struct value *where, const char *origin
         rc = buf_append_fmt(out, "%s\n", mistake->text);
     }
     (void)rc; /* without memory the list is shorter; the count is right */
+}
+
+static void note(struct loader *l, const struct value *where, const char *origin,
+                 const struct gp_error *mistake)
+{
+    if (++l->mistake_count <= CONFIG_MISTAKES_MAX) {
+        remark(l, where, origin, mistake);
+    }
 }
 
 /* Takes the member that is, or has below it, the node at fault out of the tree. */
@@ -347,22 +352,60 @@ static void check_open_host(struct loader *l, const struct config *config, const
     }
 }
 
+bool config_is_same_address(const char *a, const char *b)
+{
+    gp_str host_a;
+    gp_str host_b;
+    uint32_t port_a;
+    uint32_t port_b;
+
+    return config_split_address(gp_str_of(a), &host_a, &port_a) == 0 &&
+           config_split_address(gp_str_of(b), &host_b, &port_b) == 0 && port_a == port_b &&
+           str_eq(host_a, host_b);
+}
+
+/* One of the masters: whether it is an address, and not that of an earlier one. */
+static int check_master(const struct config *config, uint32_t i, struct gp_error *mistake)
+{
+    char *const *masters = config->cluster.masters;
+    gp_str host;
+    uint32_t port;
+
+    if (config_split_address(gp_str_of(masters[i]), &host, &port) < 0) {
+        return gp_error_set(mistake, GP_EINVAL, "cluster.masters[%u]: \"%s\" is not host:port", i,
+                            masters[i]);
+    }
+    for (uint32_t k = 0; k < i; k++) {
+        if (config_is_same_address(masters[k], masters[i])) {
+            return gp_error_set(mistake, GP_EINVAL, "cluster.masters[%u]: %s stands there already",
+                                i, masters[i]);
+        }
+    }
+    return 0;
+}
+
 static void check_masters(struct loader *l, const struct config *config)
 {
     struct value *node = value_get(value_get(l->tree, GP_STR("cluster")), GP_STR("masters"));
+    uint32_t count = config->cluster.masters_count;
+    struct gp_error mistake = {0};
 
-    for (uint32_t i = 0; i < config->cluster.masters_count; i++) {
-        const char *address = config->cluster.masters[i];
-        struct gp_error mistake = {0};
-        gp_str host;
-        uint32_t port;
-
-        if (config_split_address(gp_str_of(address), &host, &port) == 0) {
-            continue;
+    for (uint32_t i = 0; i < count; i++) {
+        if (check_master(config, i, &mistake) < 0) {
+            note(l, node && value_kind(node) == VALUE_LIST ? value_at(node, i) : node, NULL,
+                 &mistake);
         }
-        (void)gp_error_set(&mistake, GP_EINVAL, "cluster.masters[%u]: \"%s\" is not host:port", i,
-                           address);
-        note(l, node && value_kind(node) == VALUE_LIST ? value_at(node, i) : node, NULL, &mistake);
+    }
+    if (count == 0) {
+        (void)gp_error_set(&mistake, GP_EINVAL, "cluster.masters: at least one is needed");
+        note(l, node, NULL, &mistake);
+    } else if (count % 2 == 0 && l->mistake_count == 0) {
+        (void)gp_error_set(&mistake, GP_EINVAL,
+                           "cluster.masters: warning: %u masters survive the loss of no more than "
+                           "%u would",
+                           count, count - 1);
+        gp_error_hint(&mistake, "take 1, 3 or 5");
+        remark(l, node, NULL, &mistake);
     }
 }
 

@@ -61,6 +61,11 @@ struct config_data {
     int64_t linger;
 };
 
+struct config_recovery {
+    uint32_t restarts;
+    int64_t window;
+};
+
 struct config_timeouts {
     int64_t start;
 };
@@ -77,6 +82,7 @@ struct config {
     struct config_limits limits;
     struct config_data data;
     struct config_timeouts timeouts;
+    struct config_recovery recovery;
 };
 
 extern const struct fields config_fields;
@@ -98,7 +104,8 @@ struct config_sources {
 
 /*
  * Loads and checks. All mistakes are appended to `mistakes`, a line each:
- * "gearpump.yaml:3:5: log: unknown name "levl" (did you mean level?)".
+ * "gearpump.yaml:3:5: log: unknown name "levl" (did you mean level?)". On success it holds what is
+ * allowed and looks wrong, in the same form.
  * 0; GP_EINVAL (mistakes, also counted in err); GP_ENOENT, GP_EACCES, GP_EIO: the file; GP_ENOMEM.
  * On success config_deinit() frees *ret.
  */
@@ -117,6 +124,9 @@ void config_print_reference(FILE *to);
 
 /* Whether a host ("127.0.0.2", "localhost", "::1") is reached from this machine alone. */
 bool config_host_is_loopback(gp_str host);
+
+/* Whether two "host:port" are the same text, but for brackets. */
+bool config_is_same_address(const char *a, const char *b);
 
 /* Splits "host:port" or "[::1]:port"; host without brackets. GP_EINVAL. */
 int config_split_address(gp_str address, gp_str *ret_host, uint32_t *ret_port);

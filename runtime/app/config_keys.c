@@ -14,7 +14,7 @@
 
 #define ADDRESS_MAX 136
 #define PATH_LEN    512
-#define MASTERS_MAX 9
+#define MASTERS_MAX 5
 
 #define KEY_(type, member, kind_, ctype, default_, doc_, ...)                                      \
     FIELD_(type, member, kind_, ctype, FIELD_OPTIONAL, .otherwise = (default_), .doc = (doc_),     \
@@ -40,9 +40,10 @@
 
 static const struct field cluster_items[] = {
     KEY_TEXTS(struct config_cluster, masters, MASTERS_MAX, ADDRESS_MAX, "127.0.0.1:3000",
-              "Where the masters listen, each host:port. Workers and gpctl try them in turn; a "
-              "master that is started without --port takes the port that stands here beside its "
-              "own host."),
+              "Where the masters listen, each host:port: 1, or 3 or 5 that survive the loss of "
+              "1 or 2. The same on each daemon. Workers and gpctl try them in turn until one says "
+              "which leads; a master finds itself here by its host (advertise or bind) and port, "
+              "and without --port takes the port that stands beside its host."),
     KEY_TEXT(
         struct config_cluster, secret_file, PATH_LEN, "",
         "The file with the secret that daemons and clients of one cluster share, 32 to 256 bytes, "
@@ -56,6 +57,16 @@ static const struct field cluster_items[] = {
         "slow ones. The same on each daemon."),
 };
 static const struct fields cluster_fields = FIELDS("cluster", struct config_cluster, cluster_items);
+
+static const struct field recovery_items[] = {
+    KEY_COUNT(struct config_recovery, restarts, 1, 10000, "10",
+              "How many restarts of its executors, tasks and appmaster an application may need "
+              "within recovery.window before it counts as broken and fails."),
+    KEY_DURATION(struct config_recovery, window, S, 3600 * S, "1m",
+                 "In this time all restarts are forgotten, evenly."),
+};
+static const struct fields recovery_fields =
+    FIELDS("recovery", struct config_recovery, recovery_items);
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
@@ -146,5 +157,6 @@ static const struct field config_items[] = {
     FIELD_OBJECT(struct config, data, &data_fields,
                  "The data plane. An application may change each for itself: --set data.linger=0."),
     FIELD_OBJECT(struct config, timeouts, &timeouts_fields, "How long one waits for another."),
+    FIELD_OBJECT(struct config, recovery, &recovery_fields, "What is repaired, and how often."),
 };
 const struct fields config_fields = FIELDS("configuration", struct config, config_items);

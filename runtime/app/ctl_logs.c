@@ -180,8 +180,8 @@ static void read_more(struct source *s)
                                .max = PIECE_BYTES,
                                .wait_ms = r->follow ? FOLLOW_WAIT_MS : 0};
     struct gp_error err;
-    int rc = client_ask_worker(r->ctl->client, s->address, MSG_LOG_READ, &ask,
-                               FOLLOW_WAIT_MS * NS_PER_MS + ASK_NS, on_text, s);
+    int rc = client_ask_at(r->ctl->client, s->address, MSG_LOG_READ, &ask,
+                           FOLLOW_WAIT_MS * NS_PER_MS + ASK_NS, on_text, s);
 
     if (rc < 0) {
         (void)gp_error_set(&err, rc, "%s: %s", s->address, error_sentence(rc));

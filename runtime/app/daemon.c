@@ -47,6 +47,30 @@ static int join_address(const char *host, uint32_t tcp_port, char out[NET_ADDR_M
     return rc < 0 ? gp_error_set(err, GP_EINVAL, "bind: %s is too long", host) : 0;
 }
 
+int daemon_check_master(const struct config *config, uint32_t tcp_port, struct gp_error *err)
+{
+    char own[NET_ADDR_MAX];
+    char list[ERROR_TEXT_MAX / 2] = "";
+    int rc = join_address(reached_by(config), tcp_port, own, err);
+
+    if (rc < 0 || config->cluster.masters_count == 1) {
+        return rc;
+    }
+    for (uint32_t i = 0; i < config->cluster.masters_count; i++) {
+        size_t len = strlen(list);
+
+        if (config_is_same_address(config->cluster.masters[i], own)) {
+            return 0;
+        }
+        (void)str_format(list + len, sizeof list - len, "%s%s", i > 0 ? ", " : "",
+                         config->cluster.masters[i]);
+    }
+    rc = gp_error_set(err, GP_EINVAL, "this would be %s, which is not in cluster.masters: %s", own,
+                      list);
+    gp_error_hint(err, "--host and --port (or advertise) as one of them says");
+    return rc;
+}
+
 /* What is set below data: and not as this build has it anyway, for the applications. */
 static int data_settings(const struct config *config, struct value **ret)
 {

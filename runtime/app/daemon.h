@@ -33,6 +33,12 @@ int daemon_worker(const struct daemon_place *place, const char *master, struct w
 struct endpoint_limits daemon_limits(const struct config *config);
 
 /*
+ * Whether a master with this port is one of cluster.masters, if there are several; else GP_EINVAL
+ * with what it would be and a hint. One alone may be anywhere: it is the cluster.
+ */
+int daemon_check_master(const struct config *config, uint32_t tcp_port, struct gp_error *err);
+
+/*
  * The port of a master that was told none: what cluster.masters says beside the host that others
  * reach it by, else CONFIG_PORT.
  */

@@ -120,9 +120,16 @@ static const struct command_spec commands[] = {
      .operands_max = 1,
      .run = ctl_logs},
     {.name = "masters",
-     .operands = "",
-     .summary = "the masters of the cluster",
-     .examples = "  $ gpctl masters\n",
+     .operands = "[add|remove HOST:PORT]",
+     .summary = "the masters of the cluster: which leads, how they are",
+     .details =
+         "Each is asked by itself. LAG is how many entries of the log it is behind the leader. A "
+         "master that is\nto be added must be running; one at a time, and none whose loss would "
+         "leave no majority, can be\nremoved.",
+     .examples = "  $ gpctl masters\n  $ gpctl masters -o json\n"
+                 "  $ gpctl masters remove 10.0.0.3:3000\n"
+                 "  $ gpctl masters add 10.0.0.4:3000\n",
+     .operands_max = 2,
      .run = ctl_masters},
     {.name = "workers",
      .operands = "",

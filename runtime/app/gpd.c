@@ -74,6 +74,9 @@ static const struct command_spec commands[] = {
     {.name = "master",
      .operands = "",
      .summary = "the registry and scheduler of a cluster",
+     .details = "Of 3 or 5 that cluster.masters lists on each host, one leads; what they were told "
+                "is kept while\nmost of them live. Each finds itself in the list by its host and "
+                "port.",
      .examples = "  $ gpd master --config /etc/gearpump/gearpump.yaml\n"
                  "  $ gpd master --host 127.0.0.2 --port 3000\n",
      .options = master_options,
@@ -178,6 +181,7 @@ static int check_config(const struct command_spec *spec, const struct options *o
     (void)spec;
     (void)context;
     if (rc == 0) {
+        (void)fprintf(stderr, "%.*s", STR_ARG(buf_str(&mistakes))); /* warnings */
         (void)printf("%s: OK\n", from.path);
         config_deinit(&config);
     } else if (rc == GP_EINVAL) {

@@ -211,6 +211,9 @@ static int master_begin(struct gpd *g, struct data_dir *dir, const struct option
     if (rc == 0) {
         rc = read_port(options, daemon_master_port(&g->config), &tcp_port, err);
     }
+    if (rc == 0) {
+        rc = daemon_check_master(&g->config, tcp_port, err);
+    }
     if (rc == 0 && g->config.cluster.masters_count > 1) {
         rc = gp_error_set(err, GP_EUNSUPPORTED,
                           "cluster.masters lists %u; this version runs one master, which cannot be "

@@ -27,6 +27,7 @@ static const struct fields master_info_fields =
 
 static const struct field cluster_info_items[] = {
     TEXT(struct msg_cluster_info, cluster, MUST, 64, "id of the cluster"),
+    TEXT(struct msg_cluster_info, address, MAY, MSG_ADDRESS_MAX, "of the one that answers"),
     TEXT(struct msg_cluster_info, version, MUST, 64, "of the master's program"),
     FIELD_LIST(struct msg_cluster_info, masters, MUST, MSG_MASTERS_MAX, &master_info_fields,
                "all masters of the configuration"),

@@ -68,6 +68,7 @@ struct msg_master_info {
 
 struct msg_cluster_info {
     char *cluster;
+    char *address; /* of the one that answers */
     char *version;
     struct msg_master_info *masters;
     uint32_t masters_count;

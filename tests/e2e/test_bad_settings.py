@@ -15,6 +15,8 @@ BAD = [
     ("worker:\n  slots: -1\n", 2, None, "slots"),
     ("worker: 7\n", 1, None, "worker"),
     ("cluster:\n  masters: {a: b}\n", 2, None, "masters"),
+    ('cluster:\n  masters: ["a:1", "b:1", "a:1"]\n', 2, 27, "a:1 stands there already"),
+    ("cluster:\n  masters: []\n", 2, None, "at least one"),
     ("data:\n  linger: 5 parsecs\n", 2, None, "linger"),
     ("data:\n  edge: carrier_pigeon\n", 2, None, "edge"),
     ("limits:\n  upload_bytes: 1KiB\n", 2, None, "upload_bytes"),
@@ -39,6 +41,10 @@ class CheckConfig(harness.Case):
                 result = self.gpd("check-config", file)
                 self.assertIn(result.code, (harness.FAILED, harness.USAGE), str(result))
                 self.assert_refused(result, result.code, place, said)
+
+    def test_an_even_number_of_masters_is_a_warning(self):
+        result = self.ok(self.gpd("check-config", self.file("two.yaml", 'cluster:\n  masters: ["a:1", "b:1"]\n')))
+        self.assertRegex(result.err, r"two\.yaml:2:3: .*warning: 2 masters")
 
     def test_all_mistakes_at_once(self):
         file = self.file("bad.yaml", "log:\n  levl: info\nworker:\n  slots: 0\nsurplus: 1\n")

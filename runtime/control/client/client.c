@@ -66,9 +66,9 @@ static void on_unreachable(void *user, struct peer *peer, const struct gp_error 
     if (peer == c->master && c->was_up) {
         return; /* they will be back, or the time limit says that they are not */
     }
-    for (uint32_t i = 0; i < CLIENT_WORKERS_MAX; i++) {
-        if (c->workers[i].peer == peer) {
-            c->workers[i].peer = NULL;
+    for (uint32_t i = 0; i < CLIENT_DAEMONS_MAX; i++) {
+        if (c->daemons[i].peer == peer) {
+            c->daemons[i].peer = NULL;
         }
     }
     c->lost = *why;
@@ -243,18 +243,18 @@ int client_ask_bytes(struct client *c, uint16_t type, gp_bytes bytes, client_fn 
                        peer_ask_bytes(c->master, type, bytes, c->timeout_ns, 0, on_answer, act));
 }
 
-static int reach_worker(struct client *c, const char *address, struct peer **ret)
+static int reach_daemon(struct client *c, const char *address, struct peer **ret)
 {
-    struct client_worker *free_place = NULL;
+    struct client_daemon *free_place = NULL;
     struct net_addr addr;
     struct dial_spec spec = {.addrs = &addr, .addrs_count = 1, .key = HELLO_KEY_CLUSTER};
     int rc;
 
-    for (uint32_t i = 0; i < CLIENT_WORKERS_MAX; i++) {
-        if (!c->workers[i].peer) {
-            free_place = &c->workers[i];
-        } else if (strcmp(c->workers[i].address, address) == 0) {
-            *ret = c->workers[i].peer;
+    for (uint32_t i = 0; i < CLIENT_DAEMONS_MAX; i++) {
+        if (!c->daemons[i].peer) {
+            free_place = &c->daemons[i];
+        } else if (strcmp(c->daemons[i].address, address) == 0) {
+            *ret = c->daemons[i].peer;
             return 0;
         }
     }
@@ -272,12 +272,12 @@ static int reach_worker(struct client *c, const char *address, struct peer **ret
     return rc;
 }
 
-int client_ask_worker(struct client *c, const char *address, uint16_t type, const void *msg,
-                      int64_t timeout_ns, client_fn fn, void *user)
+int client_ask_at(struct client *c, const char *address, uint16_t type, const void *msg,
+                  int64_t timeout_ns, client_fn fn, void *user)
 {
     struct client_act *act;
     struct peer *peer;
-    int rc = reach_worker(c, address, &peer);
+    int rc = reach_daemon(c, address, &peer);
 
     if (rc >= 0) {
         rc = act_new(c, fn, user, &act);

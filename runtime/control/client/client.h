@@ -43,9 +43,9 @@ int client_ask(struct client *c, uint16_t type, const void *msg, client_fn fn, v
 int client_ask_for(struct client *c, uint16_t type, const void *msg, int64_t timeout_ns,
                    client_fn fn, void *user);
 
-/* Asks a worker at its address: for logs. */
-int client_ask_worker(struct client *c, const char *address, uint16_t type, const void *msg,
-                      int64_t timeout_ns, client_fn fn, void *user);
+/* Asks the daemon at this address, worker or master, and no other: for logs, or how it is. */
+int client_ask_at(struct client *c, const char *address, uint16_t type, const void *msg,
+                  int64_t timeout_ns, client_fn fn, void *user);
 
 /* ---- submit ---- */
 

@@ -6,7 +6,7 @@
 #include "control/client/client.h"
 
 #define CLIENT_MASTERS_MAX 9u
-#define CLIENT_WORKERS_MAX 64u /* connections to workers, for logs */
+#define CLIENT_DAEMONS_MAX 64u /* connections to daemons by their address */
 
 /* An ask that waits for its answer. */
 struct client_act {
@@ -16,7 +16,7 @@ struct client_act {
     struct list_node link;
 };
 
-struct client_worker {
+struct client_daemon {
     char address[NET_ADDR_MAX];
     struct peer *peer; /* NULL: free */
 };
@@ -32,7 +32,7 @@ struct client {
     int64_t timeout_ns;
     struct peer *master; /* NULL: not dialled */
     bool was_up;         /* a master answered, so there is a cluster */
-    struct client_worker workers[CLIENT_WORKERS_MAX];
+    struct client_daemon daemons[CLIENT_DAEMONS_MAX];
     struct gp_error lost; /* why a peer that was dropped could not be reached */
     struct list acts;
     struct upload_job *upload; /* the submit under way, or NULL */

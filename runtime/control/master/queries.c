@@ -26,6 +26,7 @@ int queries_cluster_info(struct master *m, struct reply_token token)
 {
     struct msg_master_info self = {.address = m->address, .role = MASTER_LEADER, .term = 1};
     struct msg_cluster_info info = {.cluster = m->cluster,
+                                    .address = m->address,
                                     .version = (char *)(uintptr_t)GP_VERSION,
                                     .masters = &self,
                                     .masters_count = 1};

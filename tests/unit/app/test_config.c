@@ -119,6 +119,29 @@ GP_TEST(config, the_shipped_file_is_the_reference_and_loads_to_the_defaults)
     buf_deinit(&mistakes);
 }
 
+GP_TEST(config, names_masters_that_cannot_be)
+{
+    check_mistakes("cluster:\n  masters:\n    - 10.0.0.1:3000\n    - 10.0.0.2:3000\n"
+                   "    - 10.0.0.1:3000\n",
+                   "5:7: cluster.masters[2]: 10.0.0.1:3000 stands there already\n");
+    check_mistakes("cluster:\n  masters: []\n", "2:3: cluster.masters: at least one is needed\n");
+}
+
+/* Two are no better than one, and lost sooner; it is not forbidden. */
+GP_TEST(config, warns_of_an_even_number_of_masters)
+{
+    struct config config;
+    struct buf mistakes = {0};
+
+    GP_REQUIRE_EQ(load_text("cluster:\n  masters: [a:1, b:1]\n", &config, &mistakes), 0);
+    GP_CHECK(strstr(buf_c(&mistakes), ":2:3: cluster.masters: warning: 2 masters") != NULL);
+    config_deinit(&config);
+    GP_REQUIRE_EQ(load_text("cluster:\n  masters: [a:1, b:1, a:2]\n", &config, &mistakes), 0);
+    GP_CHECK_EQ(buf_len(&mistakes), 0);
+    config_deinit(&config);
+    buf_deinit(&mistakes);
+}
+
 GP_TEST(config, a_file_changes_what_it_names)
 {
     struct config config;

@@ -34,6 +34,36 @@ GP_TEST(daemon, a_master_takes_the_port_that_the_cluster_knows_it_by)
     GP_CHECK_EQ(port_for("127.0.0.3", "", "127.0.0.1:4000"), CONFIG_PORT);
 }
 
+static int check_one(const char *bind, const char *advertise, uint32_t tcp_port,
+                     const char *masters, struct gp_error *err)
+{
+    const struct config_override overrides[] = {{"bind", bind, ""},
+                                                {"advertise", advertise, ""},
+                                                {"cluster.masters", masters, ""},
+                                                {"insecure", "true", ""}};
+    struct config config;
+    int rc;
+
+    load(overrides, 4, &config);
+    rc = daemon_check_master(&config, tcp_port, err);
+    config_deinit(&config);
+    return rc;
+}
+
+GP_TEST(daemon, a_master_is_one_of_those_that_are_listed)
+{
+    struct gp_error err = {0};
+
+    GP_CHECK_EQ(check_one("127.0.0.2", "", 4000, "127.0.0.1:4000,127.0.0.2:4000,a:1", &err), 0);
+    GP_CHECK_EQ(check_one("0.0.0.0", "host-b", 6000, "a:6000,host-b:6000,c:6000", &err), 0);
+    GP_CHECK_EQ(check_one("::1", "", 6000, "a:6000,[::1]:6000,c:6000", &err), 0);
+    GP_CHECK_EQ(check_one("127.0.0.9", "", 7, "127.0.0.1:4000", &err), 0); /* alone */
+    GP_CHECK_EQ(check_one("127.0.0.2", "", 4001, "127.0.0.1:4001,127.0.0.2:4000,a:1", &err),
+                GP_EINVAL);
+    GP_CHECK_STR_EQ(err.text, "this would be 127.0.0.2:4001, which is not in cluster.masters: "
+                              "127.0.0.1:4001, 127.0.0.2:4000, a:1");
+}
+
 GP_TEST(daemon, limits_are_those_of_the_configuration)
 {
     const struct config_override overrides[] = {{"limits.connections", "77", ""},
