@@ -1,0 +1,176 @@
+"""Several masters: one leads, any minority may die at any moment, and nothing that runs notices."""
+
+import os
+import signal
+import sys
+import time
+
+import harness
+import system
+
+# Three processes each need a free port that is known before any of them starts.
+ELECTION_S = 10.0 * harness.SLOWNESS
+SUBMIT_S = 3.0 * harness.SLOWNESS  # from the death of a leader to an accepted submit
+
+
+class Masters(harness.Case):
+    def group(self, count=3, workers=2):
+        """`count` masters that have found each other, and workers that have found their leader."""
+        self.addresses = []
+        while len(self.addresses) < count:
+            address = f"127.0.0.1:{system.free_port()}"
+            if address not in self.addresses:
+                self.addresses.append(address)
+        self.env["GEARPUMP_MASTERS"] = ",".join(self.addresses)
+        self.masters = [self.start_master(i) for i in range(count)]
+        for master in self.masters:
+            self.skip_if_alone(master)
+            master.ready()
+        self.cluster = harness.Cluster(self, self.masters[0], ",".join(self.addresses))
+        self.wait_for_leader()
+        self.workers = [self.start("worker", "--data", self.path(f"worker-{i}")) for i in range(workers)]
+        for worker in self.workers:
+            worker.ready()
+        return self.cluster
+
+    def start_master(self, i):
+        host, _, port = self.addresses[i].rpartition(":")
+        return self.start("master", "--host", host, "--port", port, "--data", self.path(f"master-{i}"))
+
+    def skip_if_alone(self, master):
+        system.wait_until(lambda: os.path.exists(master.ready_file) or master.process.poll() is not None,
+                          "a master is ready or gives up", harness.READY_S)
+        if "this version runs one master" in master.err:
+            for each in self.masters:
+                each.wait()
+            self.daemons.clear()
+            self.skipTest("gpd master runs alone in this build")
+
+    def table(self, cluster=None):
+        """{address: entry} as `gpctl masters` shows it; {} when none answers."""
+        result = (cluster or self.cluster).gpctl("-o", "json", "masters")
+        return {m["address"]: m for m in result.json["masters"]} if result.code == harness.OK else {}
+
+    def roles(self, cluster=None):
+        return [self.table(cluster).get(a, {}).get("role") for a in self.addresses]
+
+    def wait_for_leader(self):
+        """The number of the one that leads."""
+        system.wait_until(lambda: self.roles().count("leader") == 1, "one master leads", ELECTION_S, pause_s=0.05)
+        return self.roles().index("leader")
+
+    def wait_for_roles(self, **counts):
+        system.wait_until(lambda: all(self.roles().count(r) == n for r, n in counts.items()), f"masters: {counts}",
+                          ELECTION_S, pause_s=0.05)
+
+    def kill(self, daemon):
+        self.killed_hard = True
+        daemon.stop(signal.SIGKILL)
+
+    def running(self):
+        """A job that runs, and the processes that it must keep."""
+        app = self.cluster.submit(self.plugin("ticker"), "--executors", "2")
+        self.cluster.wait_for_state(app, "running")
+        return app, self.processes()
+
+    def processes(self):
+        return sorted(p.pid for role in ("appmaster", "executor") for p in self.cluster.children(role))
+
+    def assert_undisturbed(self, app, processes):
+        self.assertEqual(processes, self.processes())
+        self.assertEqual("running", self.cluster.state(app))
+
+    def test_one_leads_and_each_answers(self):
+        self.group()
+        self.wait_for_roles(leader=1, follower=2)
+        leader = self.addresses[self.wait_for_leader()]
+        for address in self.addresses:
+            one = harness.Cluster(self, None, address)
+            table = self.table(one)
+            self.assertEqual("leader", table[leader]["role"], table)
+            self.assertEqual(2, len(one.json("workers")["workers"]))
+            self.count_words(one, None, "--executors", "2")
+        system.wait_until(lambda: all(m["lag"] == 0 for m in self.table().values()), "nobody is behind", ELECTION_S)
+
+    def test_a_killed_leader_is_replaced(self):
+        self.group()
+        app, processes = self.running()
+        old = self.wait_for_leader()
+        self.kill(self.masters[old])
+        begin_s = time.monotonic()
+        self.cluster.submit(self.plugin("ticker"), "--name", "another", "--executors", "1")
+        took_s = time.monotonic() - begin_s
+        print(f"submit accepted {1000 * took_s:.0f} ms after the leader was killed", file=sys.stderr)
+        self.assertLess(took_s, SUBMIT_S)
+        self.wait_for_roles(leader=1, follower=1, unreachable=1)
+        self.assertEqual("unreachable", self.roles()[old])
+        self.cluster.wait_for_state("another", "running")
+        self.assertEqual("running", self.cluster.state(app))
+        self.assertTrue(set(processes) <= set(self.processes()), "something was restarted")
+        self.assertEqual([1, 2], sorted(w["id"] for w in self.cluster.json("workers")["workers"]))
+        self.masters[old] = self.start_master(old)
+        self.wait_for_roles(leader=1, follower=2)
+        self.assertTrue(set(processes) <= set(self.processes()), "something was restarted")
+
+    def test_a_frozen_leader_is_replaced_and_follows_when_it_wakes(self):
+        self.group()
+        app, processes = self.running()
+        old = self.wait_for_leader()
+        os.kill(self.masters[old].pid, signal.SIGSTOP)
+        try:
+            self.cluster.submit(self.plugin("ticker"), "--name", "another", "--executors", "1", timeout=harness.JOB_S)
+            self.assertEqual("unreachable", self.roles()[old])
+        finally:
+            os.kill(self.masters[old].pid, signal.SIGCONT)
+        self.wait_for_roles(leader=1, follower=2)
+        self.assertNotEqual(old, self.wait_for_leader())
+        self.cluster.wait_for_state("another", "running")
+        self.assertEqual("running", self.cluster.state(app))
+        self.assertTrue(set(processes) <= set(self.processes()), "something was restarted")
+
+    def test_a_minority_accepts_nothing_and_says_so(self):
+        self.group()
+        app, processes = self.running()
+        leader = self.wait_for_leader()
+        dead = [(leader + 1) % 3, leader]
+        for i in dead:
+            self.kill(self.masters[i])
+        result = self.cluster.gpctl("submit", self.plugin("ticker"), "--name", "another", timeout=harness.JOB_S)
+        self.assertIn(result.code, (harness.UNREACHABLE, harness.TIMEOUT), str(result))
+        self.assertEqual(processes, self.processes())
+        self.assertEqual(2, self.roles().count("unreachable"))
+        for i in dead:
+            self.masters[i] = self.start_master(i)
+        self.wait_for_roles(leader=1, follower=2)
+        names = [a["name"] for a in self.cluster.json("list", "-a")["applications"]]
+        self.assertNotIn("another", names)
+        self.assert_undisturbed(app, processes)
+
+    def test_all_masters_killed_lose_nothing(self):
+        self.group()
+        done = self.count_words(self.cluster)["id"]
+        app, processes = self.running()
+        before = self.cluster.json("list", "-a")["applications"]
+        for master in self.masters:
+            self.kill(master)
+        self.assertEqual(harness.UNREACHABLE, self.cluster.gpctl("list").code)
+        self.assertEqual(processes, self.processes())
+        self.masters = [self.start_master(i) for i in range(3)]
+        self.wait_for_roles(leader=1, follower=2)
+        after = {a["id"]: a for a in self.cluster.json("list", "-a")["applications"]}
+        self.assertEqual([a["id"] for a in before], sorted(after))
+        self.assertEqual("finished", after[done]["state"])
+        system.wait_until(lambda: len(self.cluster.json("workers")["workers"]) == 2, "the workers are back",
+                          harness.READY_S, pause_s=0.05)
+        self.assert_undisturbed(app, processes)
+        self.assertGreater(self.cluster.submit(self.plugin("ticker"), "--name", "next", "--executors", "1"), app)
+
+    def test_a_master_that_is_not_listed(self):
+        self.group(workers=0)
+        result = self.gpd("master", "--host", "127.0.0.1", "--port", str(system.free_port()), "--data",
+                          self.path("stranger"))
+        self.assert_refused(result, harness.USAGE, "this would be 127.0.0.1:", "not in cluster.masters")
+
+
+if __name__ == "__main__":
+    harness.main()
