@@ -98,7 +98,7 @@ static int send_ask(struct ask *ask)
 
     if (rc == 0) {
         ask->is_sent = true;
-        if (!ask->may_follow) {
+        if (!ask->may_follow && !ask->may_retry) {
             buf_deinit(&ask->payload);
         }
     }
@@ -155,7 +155,8 @@ static struct ask *ask_new(struct peer *peer, uint16_t type, int64_t timeout_ns,
     ask->correlation = ++peer->ep->next_correlation;
     ask->deadline_ns = loop_now_ns(peer->ep->loop) + timeout_ns;
     ask->may_retry = (flags & ASK_RETRY) != 0 && peer->dial != NULL && !peer->dial->is_over;
-    ask->may_follow = flags != 0 && peer->dial != NULL && !peer->dial->once;
+    ask->may_follow =
+        flags != 0 && (flags & ASK_HERE) == 0 && peer->dial != NULL && !peer->dial->once;
     ask->fn = fn;
     ask->user = user;
     return ask;

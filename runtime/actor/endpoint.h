@@ -190,6 +190,7 @@ int peer_tell_bytes(struct peer *peer, uint16_t type, gp_bytes bytes);
 /* Both of a dialled peer. */
 #define ASK_RETRY  1u /* wait for it, and send again after a loss, or to the leader */
 #define ASK_FOLLOW 2u /* send again while there is no leader; ends with the connection */
+#define ASK_HERE   4u /* with ASK_RETRY: ask this one, whoever leads */
 
 /*
  * Asks; fn is called exactly once, from the loop, unless the endpoint is freed first. timeout_ns >

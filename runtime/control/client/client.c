@@ -285,5 +285,6 @@ int client_ask_at(struct client *c, const char *address, uint16_t type, const vo
     if (rc < 0) {
         return rc;
     }
-    return act_started(act, peer_ask(peer, type, msg, timeout_ns, ASK_RETRY, on_answer, act));
+    return act_started(act,
+                       peer_ask(peer, type, msg, timeout_ns, ASK_RETRY | ASK_HERE, on_answer, act));
 }

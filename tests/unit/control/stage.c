@@ -56,6 +56,36 @@ static int serve_artefact(struct puppet *p, const struct incoming *in, struct gp
     return rc;
 }
 
+/* Takes any upload, and calls every application 7. */
+static int serve_client(struct puppet *p, const struct incoming *in)
+{
+    const struct msg_app_submit *submit = in->msg;
+    const struct msg_artefact_place place = {.upload = 1};
+    const struct msg_app_submitted submitted = {.id = 7};
+    const struct msg_app_summary summary = {.id = 7};
+    struct msg_artefact_received received;
+    struct artefact_chunk chunk;
+
+    switch (in->type) {
+    case MSG_ARTEFACT_OFFER:
+        p->offers++;
+        p->uploaded = 0;
+        return endpoint_reply(p->ep, in->token, &place);
+    case MSG_ARTEFACT_CHUNK:
+        GP_REQUIRE_EQ(artefact_chunk_decode(in->bytes, &chunk), 0);
+        GP_CHECK_EQ(chunk.offset, p->uploaded);
+        p->uploaded += chunk.bytes.len;
+        received.received = p->uploaded;
+        return endpoint_reply(p->ep, in->token, &received);
+    case MSG_APP_SUBMIT:
+        p->submits++;
+        (void)str_format(p->request_id, sizeof p->request_id, "%s", submit->request_id);
+        return endpoint_reply(p->ep, in->token, &submitted);
+    default:
+        return endpoint_reply(p->ep, in->token, &summary);
+    }
+}
+
 static int boss_message(struct puppet *p, struct peer *peer, struct incoming *in,
                         struct gp_error *err)
 {
@@ -85,6 +115,11 @@ static int boss_message(struct puppet *p, struct peer *peer, struct incoming *in
         return 0;
     case MSG_ARTEFACT_GET:
         return serve_artefact(p, in, err);
+    case MSG_ARTEFACT_OFFER:
+    case MSG_ARTEFACT_CHUNK:
+    case MSG_APP_SUBMIT:
+    case MSG_APP_KILL:
+        return serve_client(p, in);
     default:
         return GP_EUNSUPPORTED;
     }
@@ -169,6 +204,8 @@ static int become(struct puppet *p, const char *arg, struct gp_error *err)
         puppet_endpoint(p, ROLE_MASTER, "master");
         GP_REQUIRE_EQ(endpoint_set_cluster(p->ep, "c1"), 0);
         rc = endpoint_listen(p->ep, &listen, NULL, err);
+    } else if (strcmp(p->role, "person") == 0) {
+        rc = 0;
     } else if (strcmp(p->role, "client") == 0) {
         puppet_endpoint(p, ROLE_CLIENT, "client");
         puppet_dial(p, arg, HELLO_KEY_CLUSTER);
@@ -273,6 +310,7 @@ static int start_puppet(struct stage *s, struct program *program, const char *co
     p->port = program->port;
     p->role = strcmp(args[0], "boss") == 0        ? "boss"
               : strcmp(args[0], "client") == 0    ? "client"
+              : strcmp(args[0], "person") == 0    ? "person"
               : strcmp(args[0], "appmaster") == 0 ? "appmaster"
                                                   : "executor";
     program->puppet = p;

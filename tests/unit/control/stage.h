@@ -5,6 +5,7 @@
  *     worker NAME       real (control/worker)
  *     boss [ADDRESS]    plays a master, at 10.0.0.1:3000: gives ids and artefacts, notes the news
  *     client            plays gpctl
+ *     person            has nothing but a port, on which the test starts what it likes
  *     appmaster JSON    as a worker starts it: comes in at that worker with its application's key
  *     executor JSON     says one line and waits for its end
  */
@@ -69,6 +70,10 @@ struct puppet {
     bool follows;       /* it does not lead */
     uint64_t term;      /* of its welcome */
     uint32_t came_with; /* id in the latest register */
+    uint32_t offers;    /* of an upload */
+    uint64_t uploaded;  /* bytes of the latest one */
+    uint32_t submits;
+    char request_id[MSG_REQUEST_ID_MAX + 1]; /* of the latest submit */
 
     /* The boss's artefact. */
     const char *content;
