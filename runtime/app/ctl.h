@@ -99,6 +99,7 @@ void ctl_say(const struct ctl *ctl, const char *fmt, ...) __attribute__((format(
 
 CTL_COMMAND(ctl_submit);
 CTL_COMMAND(ctl_run);
+CTL_COMMAND(ctl_simulate);
 CTL_COMMAND(ctl_list);
 CTL_COMMAND(ctl_describe);
 CTL_COMMAND(ctl_kill);

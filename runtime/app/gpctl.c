@@ -46,6 +46,23 @@ static const struct option_spec run_options[] = {
     {0},
 };
 
+static const struct option_spec simulate_options[] = {
+    {"seed", 0, "N", "what happens is drawn from it; the same seed does the same (1)",
+     OPTION_VALUE},
+    {"faults", 0, "KIND[,..]",
+     "of these: kill, pause, partition, disk, slow, clock, all, none (kill,partition,disk,slow)",
+     OPTION_VALUE},
+    {"fault-count", 0, "N", "how many (one for each two seconds)", OPTION_VALUE},
+    {"duration", 0, "TIME", "simulated time of the job, as 30s; then all is healed (10s)",
+     OPTION_VALUE},
+    {"workers", 0, "N", "workers of the cluster, each on a host of its own (3)", OPTION_VALUE},
+    {"masters", 0, "N", "masters of the cluster (1)", OPTION_VALUE},
+    {"lanes", 0, "N", "threads of each executor (2)", OPTION_VALUE},
+    {"executors", 0, "N", "processes that host its tasks (one per worker)", OPTION_VALUE},
+    JOB_OPTIONS,
+    {0},
+};
+
 static const struct option_spec list_options[] = {
     {"all", 'a', NULL, "those that ended, too", OPTION_FLAG},
     {0},
@@ -89,6 +106,29 @@ static const struct command_spec commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_run},
+    {.name = "simulate",
+     .operands = "APP.so",
+     .summary = "run an application on a simulated cluster with faults",
+     .details =
+         "Masters, workers and executors are the real ones; hosts, disks, network and clocks are "
+         "simulated, and\ngo wrong as --seed has it: processes are killed, links cut, disks full, "
+         "torn or slow. Printed are a\ntimeline in simulated time and what became of the job once "
+         "all was healed. The same seed, file and\nflags do the same again; the trace at the end "
+         "proves it.\n\n"
+         "The application is real code in a process of its own: its crash, or a call that does not "
+         "return, is a\nfinding (exit code 8, as for a job that fails or stalls). What it reads "
+         "and writes through libc is\nreal as well, and so is the time it asks libc for; threads "
+         "of "
+         "its own are not simulated.",
+     .examples = "  $ gpctl simulate app.so --seed 7\n"
+                 "  $ gpctl simulate build/examples/sol.so --set seconds=5 --faults kill,pause "
+                 "--duration 20s\n"
+                 "  $ for seed in $(seq 100); do gpctl simulate app.so --seed $seed >/dev/null || "
+                 "echo $seed; done\n",
+     .options = simulate_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_simulate},
     {.name = "list",
      .operands = "",
      .summary = "applications that run",

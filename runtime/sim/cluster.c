@@ -471,6 +471,7 @@ int cluster_begin(struct cluster *c, uint64_t seed)
                                   .on_line = c->on_line,
                                   .line_ctx = c->line_ctx,
                                   .log_level = c->log_level,
+                                  .on_note = c->on_note,
                                   .faults = c->faults};
 
     list_init(&c->programs);
@@ -536,7 +537,7 @@ static void forget(struct cluster *c)
 {
     sim_free(c->sim);
     free(c->workers);
-    fields_deinit(&msg_app_live_fields, &c->live);
+    fields_deinit(&msg_app_description_fields, &c->described);
     fields_deinit(&msg_worker_page_fields, &c->workers_page);
     *c = (struct cluster){0};
 }

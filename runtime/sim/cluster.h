@@ -80,6 +80,7 @@ struct cluster {
     enum log_level log_level;
     int64_t time_max_ns; /* 0: 1200 s */
     uint64_t event_max;  /* 0: 5 million */
+    void (*on_note)(const struct crash_note *note); /* of sim_options */
     /* Between any two steps while something is waited for. NULL: nobody looks. */
     void (*before_step)(struct cluster *c, void *step_user);
     void *step_user;
@@ -111,7 +112,7 @@ struct cluster {
     uint64_t version;
     char name[64];
     char error[2048];
-    struct msg_app_live live;            /* owned; of the latest describe */
+    struct msg_app_description described; /* owned; the latest */
     struct msg_worker_page workers_page; /* owned */
 };
 
@@ -120,6 +121,7 @@ struct cluster_job {
     const char *plugin;             /* a real file */
     const char *name;               /* NULL: as the plugin is called */
     uint32_t padding_bytes;         /* behind it, so that uploading takes longer */
+    const struct msg_app_submit *spec; /* all of the rest, if it is set */
     uint32_t executors;             /* 0: any */
     const char *const *config;      /* "key=value", NULL-terminated; may be NULL */
     const char *const *parallelism; /* "processor=N", the same */
@@ -183,7 +185,7 @@ int cluster_wait_end(struct cluster *c, int64_t limit_ms);
 /* Waits until c->app runs; 0, or the state it ended in. */
 int cluster_wait_running(struct cluster *c);
 int cluster_kill(struct cluster *c);
-int cluster_describe(struct cluster *c); /* into c->summary and c->live */
+int cluster_describe(struct cluster *c); /* into c->summary and c->described */
 int cluster_list_workers(struct cluster *c);
 
 /* Of the latest describe: what a processor, by its number in the plan, did; NULL: not known. */

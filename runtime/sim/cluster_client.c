@@ -80,7 +80,7 @@ static void on_described(void *user, int code, const void *msg, const struct gp_
     note_answer(c, code, err);
     if (code >= 0) {
         note_summary(c, &d->app);
-        note_copy(&msg_app_live_fields, &d->live, &c->live);
+        note_copy(&msg_app_description_fields, d, &c->described);
     }
 }
 
@@ -192,7 +192,11 @@ void cluster_submit_begin(struct cluster *c, const struct cluster_job *job)
     struct gp_error err = {0};
 
     put_job(c, job);
-    fill_spec(&c->submission, job, &submit.spec);
+    if (job->spec) {
+        submit.spec = *job->spec;
+    } else {
+        fill_spec(&c->submission, job, &submit.spec);
+    }
     wake(c);
     begin(c, client_submit(c->client, &submit, &err));
 }
@@ -280,9 +284,9 @@ int cluster_list_workers(struct cluster *c)
 
 const struct msg_processor_stats *cluster_stats(const struct cluster *c, uint32_t processor)
 {
-    for (uint32_t i = 0; i < c->live.processors_count; i++) {
-        if (c->live.processors[i].processor == processor) {
-            return &c->live.processors[i];
+    for (uint32_t i = 0; i < c->described.live.processors_count; i++) {
+        if (c->described.live.processors[i].processor == processor) {
+            return &c->described.live.processors[i];
         }
     }
     return NULL;

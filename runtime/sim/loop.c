@@ -83,6 +83,18 @@ void sim_loop_kick(struct sim_loop *l)
     sim_events_arm(&l->sim->events, &l->step, at_ns);
 }
 
+/* Says whose user code runs from now on. */
+static void tell_note(struct sim *sim)
+{
+    const struct sim_loop *l = sim->current;
+
+    if (sim->options.on_note != NULL) {
+        sim->options.on_note(l == NULL           ? NULL
+                             : l->runner != NULL ? sim_runner_note(l->runner)
+                                                 : &l->proc->note);
+    }
+}
+
 struct sim_loop *sim_loop_enter(struct sim_loop *l)
 {
     struct sim_loop *before = l->sim->current;
@@ -90,6 +102,7 @@ struct sim_loop *sim_loop_enter(struct sim_loop *l)
 
     l->now_ns = l->now_ns > now_ns ? l->now_ns : now_ns;
     l->sim->current = l;
+    tell_note(l->sim);
     return before;
 }
 
@@ -97,6 +110,7 @@ void sim_loop_leave(struct sim_loop *l, struct sim_loop *before)
 {
     ASSERT(l->sim->current == l);
     l->sim->current = before;
+    tell_note(l->sim);
 }
 
 static void on_step(struct sim_event *event)

@@ -216,6 +216,7 @@ static void port_init(struct sim_proc *proc)
         .loop = &proc->loop.base,
         .log = &proc->log,
         .env = (const char *const *)proc->env,
+        .crash_note = &proc->note,
     };
 }
 

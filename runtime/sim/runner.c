@@ -51,6 +51,11 @@ const char *sim_runner_name(const struct runner *runner)
     return runner->name;
 }
 
+const struct crash_note *sim_runner_note(const struct runner *runner)
+{
+    return runner->spec.crash_note;
+}
+
 const char *sim_runner_state(const struct runner *runner)
 {
     return phase_names[runner->phase];

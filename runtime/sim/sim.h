@@ -81,6 +81,10 @@ struct sim_options {
     /* edge's as well; NULL: port_json_parse answers GP_EUNSUPPORTED */
     int (*json_parse)(gp_str text, struct value **ret, struct gp_error *err);
 
+    /* Told which note says what user code is being run, whenever that changes: for whoever catches
+     * crashes of it. NULL: nobody does. */
+    void (*on_note)(const struct crash_note *note);
+
     /* What was done so far, one line each, for people: events if trace_events, and log lines of
      * log_level and above. */
     void (*on_line)(void *ctx, gp_str line);

@@ -116,6 +116,7 @@ struct sim_proc {
     char **args;
     char **env; /* NULL: none */
     struct port port;
+    struct crash_note note; /* of the main loop */
     struct log log;
     struct rng rng; /* of port_random */
     struct sim_loop loop;
@@ -239,6 +240,7 @@ int sim_runner_start(void *world, struct loop *starter, const struct runner_spec
                      struct runner **ret, struct gp_error *err);
 void sim_runner_free(struct runner *runner);
 const char *sim_runner_name(const struct runner *runner);
+const struct crash_note *sim_runner_note(const struct runner *runner);
 const char *sim_runner_state(const struct runner *runner);
 
 /* One step of a runner; whether it wants another. */

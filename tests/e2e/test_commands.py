@@ -15,7 +15,7 @@ APPLICATION = {"id", "name", "state", "executors", "tasks", "submitted_ms", "sta
 WORKER = {"id", "name", "address", "host", "pid", "slots", "slots_used", "executors", "cpus", "up_ms"}
 EDGE = {"from", "from_port", "to", "to_port", "partitioner", "kinds", "messages", "bytes", "rate"}
 EXECUTOR = {"id", "worker", "host", "pid", "lanes", "tasks", "state"}
-COMMANDS = ["submit", "run", "list", "describe", "kill", "logs", "masters", "workers", "inspect", "version"]
+COMMANDS = ["submit", "run", "simulate", "list", "describe", "kill", "logs", "masters", "workers", "inspect", "version"]
 ROLES = ["local", "master", "worker", "check-config", "version"]
 
 

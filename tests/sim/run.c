@@ -42,8 +42,8 @@ static void explain(struct run *run, struct cluster *c)
     if (!run->is_verbose || cluster_describe(c) < 0) {
         return;
     }
-    for (uint32_t i = 0; i < c->live.processors_count; i++) {
-        const struct msg_processor_stats *p = &c->live.processors[i];
+    for (uint32_t i = 0; i < c->described.live.processors_count; i++) {
+        const struct msg_processor_stats *p = &c->described.live.processors[i];
 
         fprintf(stderr, "processor %u: %u tasks run, %u ended, %" PRIu64 " in, %" PRIu64 " out\n",
                 p->processor, p->tasks_running, p->tasks_ended, p->in, p->out);

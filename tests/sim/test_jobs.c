@@ -59,10 +59,10 @@ GP_TEST(jobs, runs_a_job_to_its_end)
         GP_REQUIRE_EQ(cluster_describe(&c), 0);
         GP_CHECK_EQ(cluster_counter(&c, 2, "rows"), 2 * ROWS);
         GP_CHECK_EQ(cluster_counter(&c, 2, "sum"), (int64_t)ROWS * (ROWS - 1));
-        GP_REQUIRE_EQ(c.live.processors_count, 3);
-        GP_CHECK_EQ(c.live.processors[0].out, 2 * ROWS);
-        GP_CHECK_EQ(c.live.processors[1].in, 2 * ROWS);
-        GP_CHECK_EQ(c.live.processors[2].in, 2 * ROWS);
+        GP_REQUIRE_EQ(c.described.live.processors_count, 3);
+        GP_CHECK_EQ(c.described.live.processors[0].out, 2 * ROWS);
+        GP_CHECK_EQ(c.described.live.processors[1].in, 2 * ROWS);
+        GP_CHECK_EQ(c.described.live.processors[2].in, 2 * ROWS);
         check_quiet(&c);
         end(&c);
     }
@@ -91,21 +91,21 @@ GP_TEST(jobs, describes_a_job_that_runs)
     GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
     run_ms(&c, 2500);
     GP_REQUIRE_EQ(cluster_describe(&c), 0);
-    GP_CHECK_EQ(c.live.executors_count, CLUSTER_WORKERS);
-    for (uint32_t i = 0; i < c.live.executors_count; i++) {
-        GP_CHECK_EQ(c.live.executors[i].lanes, 2);
-        GP_CHECK(c.live.executors[i].pid > 0);
-        GP_CHECK_STR_EQ(c.live.executors[i].state, "running");
+    GP_CHECK_EQ(c.described.live.executors_count, CLUSTER_WORKERS);
+    for (uint32_t i = 0; i < c.described.live.executors_count; i++) {
+        GP_CHECK_EQ(c.described.live.executors[i].lanes, 2);
+        GP_CHECK(c.described.live.executors[i].pid > 0);
+        GP_CHECK_STR_EQ(c.described.live.executors[i].state, "running");
     }
-    for (uint32_t i = 0; i < c.live.placement_count; i++) {
-        tasks += c.live.placement[i].count;
+    for (uint32_t i = 0; i < c.described.live.placement_count; i++) {
+        tasks += c.described.live.placement[i].count;
     }
     GP_CHECK_EQ(tasks, 8);
-    for (uint32_t i = 0; i < c.live.edges_count; i++) {
-        rate = rate || c.live.edges[i].rate > 0;
+    for (uint32_t i = 0; i < c.described.live.edges_count; i++) {
+        rate = rate || c.described.live.edges[i].rate > 0;
     }
     GP_CHECK(rate);
-    GP_CHECK(c.live.processors[2].in > 0);
+    GP_CHECK(c.described.live.processors[2].in > 0);
     end(&c);
 }
 
