@@ -183,6 +183,8 @@ static const struct field app_live_items[] = {
                "the latest, oldest first"),
     FIELD_U64(struct msg_app_live, lost, MAY,
               "messages in flight to or from what died, that nobody will see"),
+    FIELD_U64(struct msg_app_live, in_doubt, MAY,
+              "messages sent to what died, of which nobody knows whether they were consumed"),
     FIELD_BOOL(struct msg_app_live, is_lost_at_least, MAY, "not all of them could be counted"),
     COUNT(struct msg_app_live, restarts, MAY, 0, "that count against the budget just now"),
     COUNT(struct msg_app_live, restarts_max, MAY, 0, "the budget: with more it fails"),

@@ -13,23 +13,23 @@
 #define REPORT_TIMEOUT_NS 5000000000 /* for the master to hear how it ended */
 #define RATE_INTERVAL_NS  1000000000
 
-static const char *const state_names[] = {"registering", "loading",  "building",  "resolving",
-                                          "planned",     "slots",    "launching", "assigning",
-                                          "running",     "stopping", "reporting", "ended"};
+static const char *const state_names[] = {"registering", "loading",   "building",   "resolving",
+                                          "planned",     "starting",  "recovering", "running",
+                                          "stopping",    "reporting", "ended"};
 
 #define TO(state) (1u << (state))
+#define END       (TO(AM_STOPPING) | TO(AM_ENDED))
 
 static const uint32_t moves[] = {
-    [AM_REGISTERING] = TO(AM_LOADING) | TO(AM_STOPPING),
-    [AM_LOADING] = TO(AM_BUILDING) | TO(AM_STOPPING),
-    [AM_BUILDING] = TO(AM_RESOLVING) | TO(AM_STOPPING),
-    [AM_RESOLVING] = TO(AM_PLANNED) | TO(AM_STOPPING),
-    [AM_PLANNED] = TO(AM_SLOTS) | TO(AM_STOPPING),
-    [AM_SLOTS] = TO(AM_LAUNCHING) | TO(AM_STOPPING),
-    [AM_LAUNCHING] = TO(AM_ASSIGNING) | TO(AM_STOPPING),
-    [AM_ASSIGNING] = TO(AM_RUNNING) | TO(AM_STOPPING),
-    [AM_RUNNING] = TO(AM_STOPPING),
-    [AM_STOPPING] = TO(AM_REPORTING),
+    [AM_REGISTERING] = TO(AM_LOADING) | TO(AM_STARTING) | TO(AM_RECOVERING) | END,
+    [AM_LOADING] = TO(AM_BUILDING) | END,
+    [AM_BUILDING] = TO(AM_RESOLVING) | END,
+    [AM_RESOLVING] = TO(AM_PLANNED) | END,
+    [AM_PLANNED] = TO(AM_STARTING) | END,
+    [AM_STARTING] = TO(AM_RUNNING) | END,
+    [AM_RECOVERING] = TO(AM_RUNNING) | END,
+    [AM_RUNNING] = TO(AM_RECOVERING) | END,
+    [AM_STOPPING] = TO(AM_REPORTING) | TO(AM_ENDED),
     [AM_REPORTING] = TO(AM_ENDED),
     [AM_ENDED] = 0,
 };
@@ -44,12 +44,19 @@ static void on_state_answer(void *user, struct peer *peer, const struct answer *
     if (answer->code < 0) {
         LOG_WARN(am_log(am), "appmaster.state_refused", KV_STR("error", answer->err->text));
     }
+    if (answer->code == GP_ESTALE) {
+        am_stale(am);
+    }
 }
 
 static void on_end_answer(void *user, struct peer *peer, const struct answer *answer)
 {
+    struct appmaster *am = user;
+
     on_state_answer(user, peer, answer);
-    am_move(user, AM_ENDED);
+    if (am->state != AM_ENDED) {
+        am_move(am, AM_ENDED);
+    }
 }
 
 static void tell_state(struct appmaster *am, uint32_t state)
@@ -58,7 +65,7 @@ static void tell_state(struct appmaster *am, uint32_t state)
                                 .epoch = am->options.launch->epoch,
                                 .state = state,
                                 .error = am->failure.text,
-                                .executors = am->executor_count,
+                                .executors = record_living(&am->record),
                                 .tasks = am->plan ? plan_task_count(am->plan) : 0};
     bool is_end = app_state_is_end(state);
     int rc = is_end ? stats_live(am, &msg.live) : 0;
@@ -81,6 +88,30 @@ static void on_rate_timer(void *user)
     timer_start(am->rate_timer, RATE_INTERVAL_NS);
 }
 
+/* The plan is there: rates can be measured. Without memory there are none. */
+static void begin_counting(struct appmaster *am)
+{
+    if (am->edge_rates) {
+        return;
+    }
+    am->edge_rates = calloc(am->plan->edge_count + 1, sizeof *am->edge_rates);
+    am->edge_past = calloc((size_t)am->plan->edge_count * EDGE_KINDS + 1, sizeof *am->edge_past);
+    am->rated_ns = am_now_ns(am);
+    if (am->edge_rates && am->edge_past) {
+        timer_start(am->rate_timer, RATE_INTERVAL_NS);
+    }
+}
+
+static void stop_timers(struct appmaster *am)
+{
+    timer_stop(am->rate_timer);
+    timer_stop(am->step_timer);
+    timer_stop(am->record_timer);
+    timer_stop(am->slots_timer);
+    timer_stop(am->failed_timer);
+    timer_stop(am->deadline);
+}
+
 void am_move(struct appmaster *am, enum am_state state)
 {
     ASSERT(moves[am->state] & TO(state));
@@ -91,8 +122,6 @@ void am_move(struct appmaster *am, enum am_state state)
     case AM_REGISTERING:
     case AM_BUILDING:
     case AM_RESOLVING:
-    case AM_LAUNCHING:
-    case AM_ASSIGNING:
         break; /* begun by those who moved here */
     case AM_LOADING:
         planning_load(am);
@@ -100,17 +129,21 @@ void am_move(struct appmaster *am, enum am_state state)
     case AM_PLANNED:
         planning_put(am);
         break;
-    case AM_SLOTS:
-        executors_request_slots(am);
+    case AM_STARTING:
+        begin_counting(am);
+        recovery_changed(am);
+        break;
+    case AM_RECOVERING:
+        timer_stop(am->deadline);
+        begin_counting(am);
+        tell_state(am, APP_RECOVERING);
         break;
     case AM_RUNNING:
         timer_stop(am->deadline);
-        am->rated_ns = loop_now_ns(am->port->loop);
-        timer_start(am->rate_timer, RATE_INTERVAL_NS);
         tell_state(am, APP_RUNNING);
         break;
     case AM_STOPPING:
-        timer_stop(am->rate_timer);
+        stop_timers(am);
         timer_start(am->deadline, am->options.stop_timeout_ns);
         executors_stop(am); /* may move on at once */
         break;
@@ -122,6 +155,7 @@ void am_move(struct appmaster *am, enum am_state state)
         tell_state(am, am->end);
         break;
     case AM_ENDED:
+        stop_timers(am);
         if (am->stop_asked) {
             (void)endpoint_reply(am->ep, am->stop_token, NULL); /* the master may be gone */
         }
@@ -139,6 +173,16 @@ void am_fail_err(struct appmaster *am, const struct gp_error *err)
     am->failure.code = err->code < 0 ? err->code : GP_EINTERNAL;
     am->end = APP_FAILED;
     am_move(am, AM_STOPPING);
+}
+
+void am_stale(struct appmaster *am)
+{
+    if (am->state == AM_ENDED) {
+        return;
+    }
+    LOG_WARN(am_log(am), "appmaster.stale", KV_U64("epoch", am_epoch(am)));
+    am->is_stale = true;
+    am_move(am, AM_ENDED);
 }
 
 void am_fail(struct appmaster *am, int code, const char *fmt, ...)
@@ -166,7 +210,7 @@ static void on_deadline(void *user)
         return;
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        ready += am->executors[i].state != EXECUTOR_LAUNCHING;
+        ready += am->executors[i]->state != EXECUTOR_LAUNCHING;
     }
     am_fail(am, GP_ETIMEOUT, "it did not start in time: still %s, %u of %u executors registered",
             state_names[am->state], ready, am->executor_count);
@@ -176,9 +220,11 @@ static void on_done_timer(void *user)
 {
     struct appmaster *am = user;
 
-    LOG_INFO(am_log(am), "appmaster.ended", KV_STR("state", app_state_names[am->end]));
-    am->options.on_done(am->options.user,
-                        am->end == APP_FAILED ? APPMASTER_EXIT_FAILED : APPMASTER_EXIT_OK);
+    LOG_INFO(am_log(am), "appmaster.ended",
+             KV_STR("state", am->is_stale ? "stale" : app_state_names[am->end]));
+    am->options.on_done(am->options.user, am->is_stale            ? APPMASTER_EXIT_STALE
+                                          : am->end == APP_FAILED ? APPMASTER_EXIT_FAILED
+                                                                  : APPMASTER_EXIT_OK);
 }
 
 /* ---- connections ---- */
@@ -187,8 +233,13 @@ static void on_welcome(void *user, struct peer *peer, const struct answer *answe
 {
     struct appmaster *am = user;
 
+    if (answer->code == GP_ESTALE) {
+        am_stale(am);
+        return;
+    }
     if (am->state != AM_REGISTERING) {
-        return; /* a master that came back, or another that leads now: it knows us again */
+        recovery_changed(am); /* a master that came back, or another that leads now, knows us */
+        return;
     }
     if (answer->code < 0 && !peer_is_up(peer)) {
         return; /* the next connection registers */
@@ -201,7 +252,11 @@ static void on_welcome(void *user, struct peer *peer, const struct answer *answe
     *(struct msg_appmaster_welcome *)answer->msg = (struct msg_appmaster_welcome){0};
     LOG_INFO(am_log(am), "appmaster.registered", KV_U64("app", am->options.launch->app),
              KV_STR("name", am->welcome.name));
-    am_move(am, AM_LOADING);
+    if (am->welcome.plan) {
+        planning_resume(am);
+    } else {
+        am_move(am, AM_LOADING);
+    }
 }
 
 static void on_up(void *user, struct peer *peer)
@@ -222,8 +277,8 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
 {
     struct appmaster *am = user;
 
-    if (peer != am->master && peer != am->home) {
-        (void)executors_peer_down(am, peer, why);
+    if (peer != am->master) {
+        executors_peer_down(am, peer, why);
     }
 }
 
@@ -258,6 +313,9 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
         return executors_register(am, peer, in->msg, in->token, err);
     case MSG_EXECUTOR_REPORT:
         executors_report(am, peer, in->msg);
+        return 0;
+    case MSG_EXECUTOR_STATES:
+        executors_states(am, peer, in->msg);
         return 0;
     case MSG_EXECUTOR_FAILED:
         executors_failed(am, peer, in->msg);
@@ -327,6 +385,37 @@ static int dial(struct appmaster *am, char *const *addresses, uint32_t count, co
     return endpoint_dial(am->ep, &spec, ret);
 }
 
+/* A second connection to the same worker would take the place of the first. */
+struct am_worker *am_worker_of(struct appmaster *am, const char *address)
+{
+    struct am_worker **grown;
+    struct am_worker *w;
+    char *addresses[] = {(char *)(uintptr_t)address};
+    int rc = 0;
+
+    for (uint32_t i = 0; i < am->worker_count; i++) {
+        if (strcmp(am->workers[i]->address, address) == 0) {
+            return am->workers[i];
+        }
+    }
+    w = calloc(1, sizeof *w);
+    grown = realloc(am->workers, (am->worker_count + 1) * sizeof(struct am_worker *));
+    am->workers = grown ? grown : am->workers;
+    if (w) {
+        (void)str_format(w->address, sizeof w->address, "%s", address);
+        w->peer = am->home;
+        if (strcmp(address, am->options.launch->worker) != 0) {
+            rc = dial(am, addresses, 1, NULL, &w->peer);
+        }
+    }
+    if (!w || !grown || rc < 0) {
+        free(w);
+        return NULL;
+    }
+    am->workers[am->worker_count++] = w;
+    return w;
+}
+
 int appmaster_new(const struct appmaster_options *options, struct appmaster **ret,
                   struct gp_error *err)
 {
@@ -350,12 +439,19 @@ int appmaster_new(const struct appmaster_options *options, struct appmaster **re
         options->stop_timeout_ns ? options->stop_timeout_ns : STOP_TIMEOUT_NS / 2;
     am->port = options->port;
     am->end = APP_FINISHED;
+    record_init(&am->record);
+    budget_init(&am->budget, options->restarts, options->restart_window_ns, 0,
+                loop_now_ns(options->port->loop));
     (void)str_format(am->key, sizeof am->key, "app/%u", launch->app);
     config.name = am->key;
     rc = strlen(options->token) <= CONN_SECRET_MAX ? 0 : GP_EINVAL;
     rc = rc < 0 ? rc : timer_new(am->port->loop, on_deadline, am, &am->deadline);
     rc = rc < 0 ? rc : timer_new(am->port->loop, on_done_timer, am, &am->done_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, on_rate_timer, am, &am->rate_timer);
+    rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_step, am, &am->step_timer);
+    rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_put_again, am, &am->record_timer);
+    rc = rc < 0 ? rc : timer_new(am->port->loop, launching_again, am, &am->slots_timer);
+    rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_restart_tasks, am, &am->failed_timer);
     rc = rc < 0 ? rc : endpoint_new(&config, &am->ep);
     if (rc < 0) {
         (void)gp_error_set(err, rc, "starting an appmaster: %s", error_sentence(rc));
@@ -388,7 +484,15 @@ void appmaster_free(struct appmaster *am)
     timer_free(am->deadline);
     timer_free(am->done_timer);
     timer_free(am->rate_timer);
+    timer_free(am->step_timer);
+    timer_free(am->record_timer);
+    timer_free(am->slots_timer);
+    timer_free(am->failed_timer);
     executors_deinit(am);
+    for (uint32_t i = 0; i < am->worker_count; i++) {
+        free(am->workers[i]);
+    }
+    free(am->workers);
     planning_deinit(am);
     free(am);
 }

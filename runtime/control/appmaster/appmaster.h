@@ -1,11 +1,12 @@
 /*
  * appmaster.h: what owns one application, as one actor: its plan, its processes, its end.
  *
- *     REGISTERING ─▶ LOADING ─▶ BUILDING ─▶ RESOLVING ─▶ PLANNED ─┐
- *          └────────── the plan of an earlier epoch ──────────────┴▶ SLOTS
- *     SLOTS ─▶ LAUNCHING ─▶ ASSIGNING ─▶ RUNNING ─▶ STOPPING ─▶ REPORTING ─▶ ENDED
+ *     REGISTERING ─▶ LOADING ─▶ BUILDING ─▶ RESOLVING ─▶ PLANNED ─▶ STARTING ─▶ RUNNING ◀─▶ RECOVERING
+ *          └──────── what an earlier epoch left ──────────────────────▶ STARTING or RECOVERING
+ *     RUNNING or RECOVERING ─▶ STOPPING ─▶ REPORTING ─▶ ENDED
  *
- *     any state up to RUNNING may move to STOPPING: a failure, app.stop, the deadline of the start
+ *     any state may move to STOPPING: a failure, app.stop, the deadline of the start; and to ENDED,
+ *     when a later epoch has begun
  *
  *   REGISTERING  asks a master what it is to do
  *   LOADING      reads the application's shared object and compares its note with its symbol
@@ -13,20 +14,22 @@
  *   RESOLVING    one by one: asks the master for a plugin that the graph names, has the worker
  *                fetch it, loads it
  *   PLANNED      gives the plan to the master, to be kept
- *   SLOTS        asks for slots; answered with one grant for each executor
- *   LAUNCHING    has the workers start executors; waits until each has registered
- *   ASSIGNING    tells every executor the plan and the placement; they open their tasks
- *   RUNNING      adds up reports; waits until all are done, or one fails
+ *   STARTING     asks for slots, has the workers start executors, tells all of them who runs what
+ *   RUNNING      adds up reports; waits until all tasks have ended
+ *   RECOVERING   something died: its tasks begin anew on another executor, the others go on
  *   STOPPING     asks executors to close their tasks and end, then makes them
  *   REPORTING    tells the master how it ended, with the last counts
  *
- * Fails when: the plugin cannot be loaded, the graph has mistakes, slots are short, an executor
- * cannot be started, a task fails, an executor dies; the text that says so goes to the master. A
- * master that is lost is looked for while the application goes on.
+ * Fails when: the plugin cannot be loaded, the graph has mistakes, slots are short at the start, a task
+ * does not open the first time, parts of it die more often than the budget allows; the text that
+ * says so goes to the master. A master that is lost is looked for while the application goes on. An
+ * appmaster that dies is followed by the next epoch, which gets plan and placement from the master,
+ * builds nothing, and takes over the executors that live.
  *
  * One loop, one thread. User code runs here only in LOADING, BUILDING and RESOLVING.
  * Events logged: appmaster.registered, appmaster.state, appmaster.plan_made,
- * appmaster.executor_up, appmaster.executor_lost, appmaster.failed, appmaster.ended.
+ * appmaster.executor_up, appmaster.executor_lost, appmaster.record_not_kept, appmaster.stale,
+ * app.recovering, app.recovered, app.waits_for_slots, appmaster.failed, appmaster.ended.
  */
 #ifndef CONTROL_APPMASTER_APPMASTER_H
 #define CONTROL_APPMASTER_APPMASTER_H
@@ -40,6 +43,7 @@ struct appmaster;
 /* What `gpd appmaster` exits with. */
 #define APPMASTER_EXIT_OK     0 /* finished, or stopped when asked */
 #define APPMASTER_EXIT_FAILED 1 /* the application failed; the master knows why */
+#define APPMASTER_EXIT_STALE  4 /* a later one has taken over */
 
 struct appmaster_options {
     const struct port *port;               /* borrowed, outlives the appmaster, as the next two */
@@ -47,6 +51,8 @@ struct appmaster_options {
     const char *token;                     /* of the application: port_env(LAUNCH_TOKEN_ENV) */
     int64_t start_timeout_ns;              /* 0: START_TIMEOUT_NS */
     int64_t stop_timeout_ns;               /* 0: half of STOP_TIMEOUT_NS */
+    uint32_t restarts;                     /* of parts of it, in ... ; 0: budget.h */
+    int64_t restart_window_ns;             /* ... this time; 0: budget.h */
     struct endpoint_limits limits;
     /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
      */

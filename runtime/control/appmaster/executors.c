@@ -1,12 +1,10 @@
 /*
- * executors.c: the processes of the application.
+ * executors.c: the processes of the application: what they say, how they are lost and stopped.
  *
- * An executor goes LAUNCHING -> REGISTERED -> READY -> RUNNING -> DONE, all of them together: the
- * next step begins when the last has taken this one. Any may be GONE at any time, which fails the
- * application (recovery will replace it instead).
- *
- * A process that dies breaks its connection at once, and its worker tells how it died a moment
- * later: the application waits that moment, so that the reason has a name.
+ * A process that dies breaks its connection at once, and its worker tells how it died a moment later:
+ * the application waits that moment, so that the reason has a name, and so that a connection that only
+ * broke costs nothing: an executor that lives registers again at once. Silence has been waited for
+ * already. What is held to be dead is killed through its worker, and refused when it comes again.
  */
 #include <stdlib.h>
 
@@ -14,291 +12,371 @@
 #include "base/str.h"
 #include "control/appmaster/internal.h"
 
-#define ASSIGN_TIMEOUT_NS 60000000000 /* user code opens files and the like */
-#define EXIT_WAIT_NS      2000000000  /* from a lost connection to the worker's word */
-
-static bool all_in(const struct appmaster *am, enum executor_state state)
-{
-    for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (am->executors[i].state < state || am->executors[i].state == EXECUTOR_GONE) {
-            return false;
-        }
-    }
-    return true;
-}
+#define EXIT_WAIT_NS    1000000000  /* from a lost connection to a new one or the worker's word */
+#define KILL_TIMEOUT_NS 30000000000 /* for a worker that cannot be reached now */
+#define FAILURE_NS      3000000000  /* for executors to find a new appmaster, by default */
 
 static struct am_executor *find_peer(struct appmaster *am, const struct peer *peer)
 {
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (am->executors[i].peer == peer) {
-            return &am->executors[i];
+        if (am->executors[i]->peer == peer) {
+            return am->executors[i];
         }
     }
     return NULL;
 }
 
-/* ---- SLOTS, LAUNCHING ---- */
+struct am_executor *executors_find(const struct appmaster *am, uint32_t id)
+{
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        if (am->executors[i]->id == id) {
+            return am->executors[i];
+        }
+    }
+    return NULL;
+}
 
-static void on_launched(void *user, struct peer *peer, const struct answer *answer)
+/* ---- life ---- */
+
+static void executor_free(struct am_executor *e)
+{
+    if (!e) {
+        return;
+    }
+    timer_free(e->timer);
+    fields_deinit(&msg_executor_register_fields, &e->info);
+    fields_deinit(&msg_executor_report_fields, &e->report);
+    free(e->worker_name);
+    free(e->worker_address);
+    free(e->host);
+    free(e);
+}
+
+/* Whom it waited for did not come. */
+static void on_timer(void *user)
+{
+    struct am_executor *e = user;
+    char who[WORDS_MAX];
+    char text[2 * WORDS_MAX];
+
+    if (e->am->state >= AM_STOPPING) {
+        return;
+    }
+    if (e->state == EXECUTOR_GONE) {
+        e->is_settled = true;
+        recovery_changed(e->am);
+        return;
+    }
+    words_executor(e, who, sizeof who);
+    (void)str_format(text, sizeof text, "%s %s", who,
+                     e->is_restored                   ? "did not come to its new appmaster"
+                     : e->state == EXECUTOR_LAUNCHING ? "did not register in time"
+                                                      : "was lost");
+    executors_lost(e, "lost", text);
+}
+
+struct am_executor *executors_add(struct appmaster *am, const struct record_executor *from)
+{
+    struct am_executor **grown =
+        realloc(am->executors, (am->executor_count + 1) * sizeof(struct am_executor *));
+    struct am_executor *e = calloc(1, sizeof *e);
+    int64_t failure_ns = am->options.limits.failure_timeout_ns;
+
+    if (grown) {
+        am->executors = grown;
+    }
+    if (!grown || !e || timer_new(am->port->loop, on_timer, e, &e->timer) < 0) {
+        free(e);
+        return NULL;
+    }
+    e->am = am;
+    e->id = from->id;
+    e->worker = from->worker;
+    e->slots = from->slots;
+    e->pid = from->pid;
+    e->worker_name = str_dup(gp_str_of(from->name));
+    e->worker_address = str_dup(gp_str_of(from->address));
+    e->host = str_dup(gp_str_of(from->host));
+    if (!e->worker_name || !e->worker_address || !e->host) {
+        executor_free(e);
+        return NULL;
+    }
+    if (am->state == AM_REGISTERING) { /* from an earlier epoch */
+        e->is_restored = true;
+        e->host_worker = am_worker_of(am, e->worker_address);
+        timer_start(e->timer, failure_ns > 0 ? failure_ns : FAILURE_NS);
+    }
+    am->executors[am->executor_count++] = e;
+    return e;
+}
+
+void executors_sweep(struct appmaster *am)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        struct am_executor *e = am->executors[i];
+        if (e->state == EXECUTOR_GONE && e->is_settled && e->is_released && e->asks == 0 &&
+            !record_find(&am->record, e->id)) {
+            executor_free(e);
+        } else {
+            am->executors[kept++] = e;
+        }
+    }
+    am->executor_count = kept;
+}
+
+/* ---- losses ---- */
+
+static void on_killed(void *user, struct peer *peer, const struct answer *answer)
 {
     struct am_executor *e = user;
 
     (void)peer;
-    if (answer->code < 0) {
-        am_fail(e->am, answer->code, "executor %u could not be started on worker %u (%s): %s",
-                e->id, e->grant->worker, e->grant->name, answer->err->text);
-        return;
-    }
-    e->pid = ((const struct msg_launched *)answer->msg)->pid;
+    (void)answer; /* process.exited says that it has ended */
+    e->asks--;
 }
 
-/* For each executor, so that every task whose calls may block has a lane of its own. */
-static uint32_t blocking_lanes(const struct appmaster *am)
+static void kill_process(struct am_executor *e)
 {
-    uint32_t tasks = placement_blocking_tasks(am->plan);
-    uint32_t lanes = (tasks + am->executor_count - 1) / am->executor_count;
+    struct msg_process_ref msg = {.app = e->am->options.launch->app,
+                                  .executor = e->id,
+                                  .epoch = am_epoch(e->am),
+                                  .at_once = true};
 
-    return lanes < MSG_LANES_MAX / 2 ? lanes : MSG_LANES_MAX / 2; /* beyond, they share */
+    if (e->host_worker && peer_ask(e->host_worker->peer, MSG_PROCESS_STOP, &msg, KILL_TIMEOUT_NS,
+                                   ASK_RETRY, on_killed, e) >= 0) {
+        e->asks++;
+    }
 }
 
-static int launch(struct am_executor *e)
+void executors_lost(struct am_executor *e, const char *how, const char *text)
 {
     struct appmaster *am = e->am;
-    struct msg_plugin_file plugins[PLAN_PLUGINS_MAX];
-    struct msg_executor_launch msg = {.app = am->options.launch->app,
-                                      .epoch = am->options.launch->epoch,
-                                      .executor = e->id,
-                                      .slots = e->grant->slots,
-                                      .blocking = blocking_lanes(am),
-                                      .appmaster = am->address,
-                                      .plugins = plugins,
-                                      .plugins_count = am->plan->plugin_count};
-    struct net_addr addr;
-    struct dial_spec spec = {.addrs = &addr, .addrs_count = 1, .key = am->key};
-    int rc;
+    bool was_running = e->state == EXECUTOR_RUNNING || e->state == EXECUTOR_DONE || e->is_restored;
+    bool is_free = was_running && am->state == AM_RECOVERING; /* what dies together costs once */
+    bool is_launched = e->is_asked || e->is_restored || e->state > EXECUTOR_LAUNCHING;
 
-    for (uint32_t i = 0; i < am->plan->plugin_count; i++) {
-        const struct plan_plugin *plugin = &am->plan->plugins[i];
-        plugins[i] = (struct msg_plugin_file){plugin->name, plugin->sha256, MSG_NO_TEXT};
+    ASSERT(e->state != EXECUTOR_GONE);
+    LOG_WARN(am_log(am), "appmaster.executor_lost", KV_U64("executor", e->id), KV_STR("why", text));
+    e->state = EXECUTOR_GONE;
+    e->how = how;
+    e->is_settled = e->is_settled || !is_launched;
+    if (e->peer) {
+        struct peer *peer = e->peer;
+        e->peer = NULL;
+        peer_drop(peer);
     }
-    if (strcmp(e->grant->address, am->options.launch->worker) == 0) {
-        e->worker = am->home; /* a second connection would take the place of the first */
-        rc = 0;
+    if (!e->is_settled) {
+        kill_process(e);
+        timer_start(e->timer, EXIT_WAIT_NS);
+    }
+    stats_keep(am, &e->report);
+    record_bury(&am->record, e->id);
+    if (recovery_trouble(am, is_free, text) && !is_free &&
+        budget_used(&am->budget, am_now_ns(am)) > 2) {
+        am->replace_ns = am_now_ns(am) + budget_wait_ns(&am->budget, am_now_ns(am));
+    }
+}
+
+/* Its connection is gone; why is not known yet. */
+static void disconnected(struct am_executor *e, const struct gp_error *why)
+{
+    char who[WORDS_MAX];
+    char text[2 * WORDS_MAX];
+
+    e->peer = NULL;
+    if (why->code == GP_ETIMEOUT || (e->host_worker && !peer_is_up(e->host_worker->peer))) {
+        words_executor(e, who, sizeof who);
+        (void)str_format(text, sizeof text, "%s was lost: %s", who, why->text);
+        executors_lost(e, "lost", text);
+        return;
+    }
+    timer_start(e->timer, EXIT_WAIT_NS);
+}
+
+static void stopped(struct am_executor *e);
+
+static void worker_down(struct appmaster *am, const struct peer *peer, const struct gp_error *why)
+{
+    char who[WORDS_MAX];
+    char text[2 * WORDS_MAX];
+
+    for (uint32_t i = 0; i < am->executor_count && am->state < AM_STOPPING; i++) {
+        struct am_executor *e = am->executors[i];
+        if (!e->host_worker || e->host_worker->peer != peer || e->is_restored) {
+            continue;
+        }
+        if (e->state == EXECUTOR_GONE) {
+            e->is_settled = true; /* it will not say more */
+            recovery_changed(am);
+        } else if (!e->peer && e->is_asked) {
+            words_executor(e, who, sizeof who);
+            (void)str_format(text, sizeof text, "%s was lost with its worker: %s", who, why->text);
+            e->is_settled = true;
+            executors_lost(e, "lost", text);
+        }
+    }
+}
+
+void executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why)
+{
+    struct am_executor *e = find_peer(am, peer);
+
+    if (!e) {
+        worker_down(am, peer, why);
+    } else if (am->state >= AM_STOPPING) {
+        e->peer = NULL;
+        stopped(e); /* it was told to go */
     } else {
-        (void)str_format(addr.text, sizeof addr.text, "%s", e->grant->address);
-        rc = endpoint_dial(am->ep, &spec, &e->worker);
+        disconnected(e, why);
     }
-    if (rc >= 0) {
-        rc = peer_ask(e->worker, MSG_EXECUTOR_LAUNCH, &msg, am->options.start_timeout_ns, ASK_RETRY,
-                      on_launched, e);
-    }
-    return rc;
 }
 
-static void launch_all(struct appmaster *am)
+void executors_exited(struct appmaster *am, const struct msg_process_exited *msg)
 {
-    am->executors = calloc(am->granted.grants_count, sizeof *am->executors);
-    am->edge_rates = calloc(am->plan->edge_count + 1, sizeof *am->edge_rates);
-    if (!am->executors || !am->edge_rates) {
-        am_fail(am, GP_ENOMEM, "launching executors: out of memory");
+    struct am_executor *e = executors_find(am, msg->executor);
+    char who[WORDS_MAX];
+    char text[2 * WORDS_MAX];
+
+    if (!e) {
         return;
     }
-    am->executor_count = am->granted.grants_count;
-    for (uint32_t i = 0; i < am->executor_count; i++) {
-        am->executors[i] =
-            (struct am_executor){.am = am, .id = i + 1, .grant = &am->granted.grants[i]};
-    }
-    for (uint32_t i = 0; i < am->executor_count && am->state == AM_LAUNCHING; i++) {
-        int rc = launch(&am->executors[i]);
-        if (rc < 0) {
-            am_fail(am, rc, "executor %u could not be started: %s", i + 1, error_sentence(rc));
-        }
-    }
-}
-
-static void on_granted(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct appmaster *am = user;
-
-    (void)peer;
-    if (am->state != AM_SLOTS) {
+    e->is_settled = true;
+    if (am->state >= AM_STOPPING) {
+        stopped(e);
         return;
     }
-    if (answer->code < 0) {
-        am_fail_err(am, answer->err);
+    if (e->state == EXECUTOR_GONE) {
+        recovery_changed(am); /* its slots are free */
         return;
     }
-    am->granted = *(struct msg_slots_granted *)answer->msg;
-    *(struct msg_slots_granted *)answer->msg = (struct msg_slots_granted){0};
-    if (am->granted.grants_count == 0) {
-        am_fail(am, GP_EPROTO, "the master granted nothing");
-        return;
+    words_executor(e, who, sizeof who);
+    if (msg->signal != 0) {
+        (void)str_format(text, sizeof text, "%s crashed: %s", who,
+                         msg->crash[0] ? msg->crash : "killed by a signal");
+    } else {
+        (void)str_format(text, sizeof text, "%s ended with exit code %lld", who,
+                         (long long)msg->code);
     }
-    am_move(am, AM_LAUNCHING);
-    launch_all(am);
+    executors_lost(e, msg->signal != 0 ? "crashed" : "ended", text);
 }
 
-void executors_request_slots(struct appmaster *am)
+/* ---- registering ---- */
+
+/* What it says of itself must fit what is known of it. */
+static int register_check(struct appmaster *am, const struct msg_executor_register *msg,
+                          struct am_executor **ret, struct gp_error *err)
 {
-    struct msg_slots_request msg = {.app = am->options.launch->app,
-                                    .epoch = am->options.launch->epoch,
-                                    .slots = plan_task_count(am->plan),
-                                    .executors = am->welcome.executors};
-    int rc = peer_ask(am->master, MSG_SLOTS_REQUEST, &msg, 2 * ASK_TIMEOUT_NS, ASK_RETRY,
-                      on_granted, am);
+    struct am_executor *e = executors_find(am, msg->executor);
+    const struct record_executor *known = record_find(&am->record, msg->executor);
 
-    if (rc < 0) {
-        am_fail(am, rc, "asking for slots: %s", error_sentence(rc));
+    if (msg->app != am->options.launch->app || msg->lanes_count <= msg->blocking) {
+        return gp_error_set(err, GP_EPROTO, "no executor %u is expected here", msg->executor);
     }
-}
-
-/* ---- ASSIGNING ---- */
-
-static void start_all(struct appmaster *am)
-{
-    for (uint32_t i = 0; i < am->executor_count; i++) {
-        struct am_executor *e = &am->executors[i];
-        int rc = e->peer ? peer_tell(e->peer, MSG_EXECUTOR_START, NULL) : GP_ECLOSED;
-        if (rc < 0) {
-            am_fail(am, rc, "executor %u could not be told to start: %s", e->id,
-                    error_sentence(rc));
-            return;
-        }
-        e->state = EXECUTOR_RUNNING;
+    if (msg->epoch > am_epoch(am)) {
+        return gp_error_set(err, GP_ESTALE, "epoch %u is over", am_epoch(am));
     }
-    am_move(am, AM_RUNNING);
-}
-
-static void on_assigned(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct am_executor *e = user;
-    struct appmaster *am = e->am;
-
-    (void)peer;
-    if (am->state != AM_ASSIGNING) {
-        return;
+    if (!e || !known || e->state == EXECUTOR_GONE) {
+        return gp_error_set(err, GP_ESTALE, "executor %u was given up", msg->executor);
     }
-    if (answer->code == GP_ECLOSED || answer->code == GP_ECANCELED) {
-        return; /* on_down deals with it */
+    if (known->incarnation != 0 && known->incarnation != msg->incarnation) {
+        return gp_error_set(err, GP_ESTALE, "executor %u is another process", msg->executor);
     }
-    if (answer->code < 0) {
-        am_fail_err(am, answer->err);
-        return;
+    if (am->state >= AM_STOPPING) {
+        return gp_error_set(err, GP_ESTATE, "the application ends");
     }
-    e->state = EXECUTOR_READY;
-    if (all_in(am, EXECUTOR_READY)) {
-        start_all(am);
-    }
-}
-
-static int place(struct appmaster *am)
-{
-    struct placement_host *hosts = calloc(am->executor_count, sizeof *hosts);
-    int rc = hosts ? 0 : GP_ENOMEM;
-
-    for (uint32_t i = 0; rc >= 0 && i < am->executor_count; i++) {
-        const struct msg_executor_register *info = &am->executors[i].info;
-
-        hosts[i] = (struct placement_host){.executor = am->executors[i].id,
-                                           .lanes = info->lanes_count - info->blocking,
-                                           .blocking = info->blocking};
-    }
-    if (rc >= 0) {
-        rc = placement_make(am->plan, hosts, am->executor_count, &am->placement);
-    }
-    free(hosts);
-    return rc;
-}
-
-/* The ranges and siblings of the message borrow from the appmaster. */
-static int assignment(struct appmaster *am, struct msg_executor_assign *ret)
-{
-    struct msg_executor_assign msg = {.epoch = am->options.launch->epoch, .generation = 1};
-    int rc = plan_encode(am->plan, &msg.plan);
-
-    msg.placement = calloc(am->placement.count, sizeof *msg.placement);
-    msg.executors = calloc(am->executor_count, sizeof *msg.executors);
-    msg.plugins = calloc(am->plan->plugin_count, sizeof *msg.plugins);
-    *ret = msg;
-    if (rc < 0 || !msg.placement || !msg.executors || !msg.plugins) {
-        return rc < 0 ? rc : GP_ENOMEM;
-    }
-    for (uint32_t i = 0; i < am->placement.count; i++) {
-        const struct placement_range *r = &am->placement.ranges[i];
-        ret->placement[i] = (struct msg_placed){r->processor, r->first, r->count,
-                                                r->executor,  r->lane,  (uint64_t)msg.epoch << 32};
-    }
-    for (uint32_t i = 0; i < am->executor_count; i++) {
-        const struct am_executor *e = &am->executors[i];
-        ret->executors[i] = (struct msg_sibling){e->id, e->info.host, e->info.incarnation,
-                                                 e->info.lanes, e->info.lanes_count};
-    }
-    for (uint32_t i = 0; i < am->plan->plugin_count; i++) {
-        ret->plugins[i] = (struct msg_plugin_file){am->plan->plugins[i].name,
-                                                   am->plan->plugins[i].sha256, MSG_NO_TEXT};
-    }
-    ret->placement_count = am->placement.count;
-    ret->executors_count = am->executor_count;
-    ret->plugins_count = am->plan->plugin_count;
+    *ret = e;
     return 0;
 }
 
-static void assign_all(struct appmaster *am)
+/* The first time: it is given the tasks it came for. */
+static int join(struct am_executor *e)
 {
-    struct msg_executor_assign msg = {0};
-    int rc = place(am);
+    struct appmaster *am = e->am;
+    struct record_executor *known = record_find(&am->record, e->id);
+    char text[WORDS_MAX];
+    uint32_t dead = known->replaces;
+    int rc;
 
-    if (rc >= 0) {
-        rc = assignment(am, &msg);
+    record_join(&am->record, e->id, &e->info);
+    if (am->record.ranges_count == 0) {
+        return 0; /* all are placed at once */
     }
-    for (uint32_t i = 0; rc >= 0 && i < am->executor_count; i++) {
-        struct am_executor *e = &am->executors[i];
-        rc = e->peer ? peer_ask(e->peer, MSG_EXECUTOR_ASSIGN, &msg, ASSIGN_TIMEOUT_NS, 0,
-                                on_assigned, e)
-                     : GP_ECLOSED;
-    }
-    value_free(msg.plan);
-    free(msg.placement);
-    free(msg.executors);
-    free(msg.plugins);
+    rc = record_give(&am->record, am->plan, e->id, am_epoch(am));
     if (rc < 0) {
-        am_fail(am, rc, "assigning tasks: %s", error_sentence(rc));
+        return rc;
+    }
+    e->placed = am->record.generation;
+    (void)str_format(text, sizeof text,
+                     "the tasks of executor %u begin anew on executor %u (worker %s)", dead, e->id,
+                     e->worker_name);
+    for (uint32_t i = 0; i < am->record.ranges_count; i++) {
+        const struct record_range *r = &am->record.ranges[i];
+        if (r->executor == e->id) {
+            words_loss(am, r->processor, r->first, r->count, text, sizeof text);
+        }
+    }
+    record_event_more(&am->record, text, -1);
+    return 0;
+}
+
+/* It was there before: on an earlier connection, or with an earlier appmaster. */
+static void rejoin(struct am_executor *e)
+{
+    e->told = 0;
+    e->taken = 0;
+    e->session = 0;
+    if (e->placed == 0 && e->am->record.ranges_count > 0) {
+        e->placed = 1;
+    }
+    if (e->info.started) {
+        e->state = e->state == EXECUTOR_DONE ? EXECUTOR_DONE : EXECUTOR_RUNNING;
+    } else {
+        e->state = e->info.generation > 0 ? EXECUTOR_READY : EXECUTOR_REGISTERED;
     }
 }
 
 int executors_register(struct appmaster *am, struct peer *peer, struct msg_executor_register *msg,
                        struct reply_token token, struct gp_error *err)
 {
-    struct am_executor *e;
-    int rc;
+    struct am_executor *e = NULL;
+    bool is_first;
+    int rc = register_check(am, msg, &e, err);
 
-    if (msg->executor == 0 || msg->executor > am->executor_count ||
-        msg->lanes_count <= msg->blocking) {
-        return gp_error_set(err, GP_EPROTO, "no executor %u is expected here", msg->executor);
+    if (rc < 0) {
+        if (msg->epoch > am_epoch(am)) {
+            am_stale(am);
+        }
+        return rc;
     }
-    if (msg->epoch != am->options.launch->epoch) {
-        return gp_error_set(err, GP_ESTALE, "epoch %u is over", msg->epoch);
-    }
-    e = &am->executors[msg->executor - 1];
-    if (am->state != AM_LAUNCHING || e->state != EXECUTOR_LAUNCHING) {
-        return gp_error_set(err, GP_ESTATE, "executor %u registered already, or too late", e->id);
-    }
+    is_first = record_find(&am->record, e->id)->incarnation == 0;
+    fields_deinit(&msg_executor_register_fields, &e->info);
     e->info = *msg;
     *msg = (struct msg_executor_register){0};
     e->peer = peer;
     e->pid = e->info.pid;
-    e->state = EXECUTOR_REGISTERED;
+    e->is_asked = true;
+    e->is_restored = false;
+    timer_stop(e->timer);
     LOG_INFO(am_log(am), "appmaster.executor_up", KV_U64("executor", e->id), KV_I64("pid", e->pid),
              KV_U64("lanes", e->info.lanes_count));
     rc = endpoint_reply(am->ep, token, NULL);
-    if (all_in(am, EXECUTOR_REGISTERED)) {
-        am_move(am, AM_ASSIGNING);
-        assign_all(am);
+    if (is_first) {
+        int joined;
+        e->state = EXECUTOR_REGISTERED;
+        joined = join(e);
+        if (joined < 0) {
+            am_fail(am, joined, "placing the tasks of an executor: %s", error_sentence(joined));
+        }
+    } else {
+        rejoin(e);
     }
+    recovery_changed(am);
     return rc;
 }
 
-/* ---- RUNNING ---- */
+/* ---- news ---- */
 
 void executors_report(struct appmaster *am, struct peer *peer, struct msg_executor_report *msg)
 {
@@ -311,93 +389,138 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
     }
 }
 
+static uint32_t state_at(const struct appmaster *am, uint32_t processor, uint32_t task)
+{
+    uint32_t low = 0;
+    uint32_t high = am->states_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct msg_task_state *s = &am->states[middle];
+        if (s->processor < processor || (s->processor == processor && s->task < task)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+const struct msg_task_state *executors_state_of(const struct appmaster *am, uint32_t processor,
+                                                uint32_t task)
+{
+    uint32_t at = state_at(am, processor, task);
+
+    return at < am->states_count && am->states[at].processor == processor &&
+                   am->states[at].task == task
+               ? &am->states[at]
+               : NULL;
+}
+
+/* The text moves. Without room or memory the source would begin anew. */
+static void keep_state(struct appmaster *am, struct msg_task_state *from)
+{
+    uint32_t at = state_at(am, from->processor, from->task);
+
+    if (!executors_state_of(am, from->processor, from->task)) {
+        struct msg_task_state *grown =
+            am->states_count < MSG_STATES_MAX
+                ? realloc(am->states, (am->states_count + 1) * sizeof *grown)
+                : NULL;
+        if (!grown) {
+            return;
+        }
+        am->states = grown;
+        memmove(&grown[at + 1], &grown[at], (am->states_count - at) * sizeof *grown);
+        grown[at] = (struct msg_task_state){.processor = from->processor, .task = from->task};
+        am->states_count++;
+    }
+    free(am->states[at].state);
+    am->states[at].state = from->state;
+    from->state = NULL;
+}
+
+void executors_states(struct appmaster *am, struct peer *peer, struct msg_executor_states *msg)
+{
+    struct am_executor *e = find_peer(am, peer);
+    const struct record_range *range;
+
+    if (!e || e->state == EXECUTOR_GONE || !am->plan) {
+        return;
+    }
+    for (uint32_t i = 0; i < msg->states_count; i++) {
+        range = record_range_of(&am->record, msg->states[i].processor, msg->states[i].task);
+        if (range && range->executor == e->id) {
+            keep_state(am, &msg->states[i]);
+        }
+    }
+    for (uint32_t i = 0; i < msg->ended_count; i++) {
+        const struct msg_task_range *t = &msg->ended[i];
+        if (t->processor < am->plan->processor_count && t->count > 0 &&
+            t->first < am->plan->processors[t->processor].parallelism &&
+            t->count <= am->plan->processors[t->processor].parallelism - t->first) {
+            (void)record_end(&am->record, t->processor, t->first,
+                             t->count); /* it would run again */
+        }
+    }
+    recovery_changed(am);
+}
+
+/* It waits for its next session: which comes in a moment, together with those of others that fail until
+ * then, at the price of one. */
+static void restart_later(struct am_executor *e, const struct msg_executor_failed *msg,
+                          const char *text)
+{
+    struct appmaster *am = e->am;
+    bool is_free = am->failed_count > 0;
+
+    for (uint32_t i = 0; i < am->failed_count; i++) {
+        if (am->failed[i].processor == msg->processor && am->failed[i].task == msg->task) {
+            return;
+        }
+    }
+    if (am->failed_count == FAILED_TASKS_MAX) {
+        executors_lost(e, "failed", text);
+        return;
+    }
+    am->failed[am->failed_count++] = (struct am_failed_task){msg->processor, msg->task};
+    if (recovery_trouble(am, is_free, text) && !is_free) {
+        timer_start(am->failed_timer, budget_wait_ns(&am->budget, am_now_ns(am)));
+    }
+}
+
 void executors_failed(struct appmaster *am, struct peer *peer,
                       const struct msg_executor_failed *msg)
 {
-    const struct am_executor *e = find_peer(am, peer);
+    struct am_executor *e = find_peer(am, peer);
+    const struct record_range *range = record_range_of(&am->record, msg->processor, msg->task);
+    char text[MSG_ERROR_MAX];
 
-    if (!e) {
+    if (!e || am->state >= AM_STOPPING) {
         return;
     }
-    if (am->plan && msg->processor < am->plan->processor_count) {
-        am_fail(am, GP_EUSER, "processor '%s', task %u on executor %u, in its %s(): %s",
-                am->plan->processors[msg->processor].name, msg->task, e->id, msg->function,
-                msg->text);
-    } else {
-        am_fail(am, GP_EUSER, "executor %u: %s", e->id, msg->text);
+    if (!am->plan || msg->processor >= am->plan->processor_count) {
+        (void)str_format(text, sizeof text, "executor %u: %s", e->id, msg->text);
+        executors_lost(e, "failed", text);
+        return;
     }
+    if (!range || range->executor != e->id ||
+        (msg->session != 0 && msg->session != range->session)) {
+        return; /* of an earlier life of that task */
+    }
+    (void)str_format(text, sizeof text, "processor '%s', task %u on executor %u, in its %s(): %s",
+                     am->plan->processors[msg->processor].name, msg->task, e->id, msg->function,
+                     msg->text);
+    restart_later(e, msg, text);
 }
 
 void executors_done(struct appmaster *am, struct peer *peer)
 {
     struct am_executor *e = find_peer(am, peer);
 
-    if (!e || e->state != EXECUTOR_RUNNING) {
-        return;
-    }
-    e->state = EXECUTOR_DONE;
-    if (am->state == AM_RUNNING && all_in(am, EXECUTOR_DONE)) {
-        am_move(am, AM_STOPPING);
-    }
-}
-
-/* ---- losses ---- */
-
-static void stopped(struct am_executor *e);
-
-static void on_exit_wait(void *user)
-{
-    struct am_executor *e = user;
-
-    am_fail(e->am, GP_ECLOSED, "executor %u on worker %u (%s) was lost", e->id, e->grant->worker,
-            e->grant->name);
-}
-
-static void lost(struct am_executor *e, const struct gp_error *why)
-{
-    e->peer = NULL;
-    if (e->am->state >= AM_STOPPING) {
-        stopped(e); /* it was told to go */
-        return;
-    }
-    LOG_WARN(am_log(e->am), "appmaster.executor_lost", KV_U64("executor", e->id),
-             KV_STR("why", why->text));
-    e->state = EXECUTOR_GONE;
-    if (!e->exit_timer && timer_new(e->am->port->loop, on_exit_wait, e, &e->exit_timer) < 0) {
-        on_exit_wait(e);
-        return;
-    }
-    timer_start(e->exit_timer, EXIT_WAIT_NS);
-}
-
-bool executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why)
-{
-    struct am_executor *e = find_peer(am, peer);
-
-    if (e) {
-        lost(e, why);
-    }
-    return e != NULL;
-}
-
-void executors_exited(struct appmaster *am, const struct msg_process_exited *msg)
-{
-    struct am_executor *e;
-
-    if (msg->executor == 0 || msg->executor > am->executor_count ||
-        msg->epoch != am->options.launch->epoch) {
-        return;
-    }
-    e = &am->executors[msg->executor - 1];
-    if (am->state >= AM_STOPPING) {
-        stopped(e);
-    } else if (msg->signal != 0) {
-        am_fail(am, GP_EUSER, "executor %u (pid %lld on worker %s) crashed: %s", e->id,
-                (long long)e->pid, e->grant->name,
-                msg->crash[0] ? msg->crash : "killed by a signal");
-    } else {
-        am_fail(am, GP_EUSER, "executor %u (pid %lld on worker %s) ended with exit code %lld",
-                e->id, (long long)e->pid, e->grant->name, (long long)msg->code);
+    if (e && e->state == EXECUTOR_RUNNING) {
+        e->state = EXECUTOR_DONE;
+        recovery_changed(am);
     }
 }
 
@@ -412,7 +535,7 @@ static void stopped(struct am_executor *e)
         return;
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (!am->executors[i].stopped) {
+        if (!am->executors[i]->stopped) {
             return;
         }
     }
@@ -421,22 +544,26 @@ static void stopped(struct am_executor *e)
 
 static void on_stopped(void *user, struct peer *peer, const struct answer *answer)
 {
+    struct am_executor *e = user;
+
     (void)peer;
     (void)answer; /* it closed its tasks, or it is not there any more */
-    stopped(user);
+    e->asks--;
+    stopped(e);
 }
 
 /* Has the worker end the process, however far it came. */
 static void stop_process(struct am_executor *e)
 {
-    struct msg_process_ref msg = {.app = e->am->options.launch->app,
-                                  .executor = e->id,
-                                  .epoch = e->am->options.launch->epoch};
+    struct msg_process_ref msg = {
+        .app = e->am->options.launch->app, .executor = e->id, .epoch = am_epoch(e->am)};
 
-    if (!e->worker ||
-        peer_ask(e->worker, MSG_PROCESS_STOP, &msg, ASK_TIMEOUT_NS, 0, on_stopped, e) < 0) {
+    if (!e->host_worker || peer_ask(e->host_worker->peer, MSG_PROCESS_STOP, &msg, ASK_TIMEOUT_NS, 0,
+                                    on_stopped, e) < 0) {
         e->stopped = true; /* what cannot be reached is ended by the master, with the application */
+        return;
     }
+    e->asks++;
 }
 
 void executors_stop(struct appmaster *am)
@@ -444,14 +571,16 @@ void executors_stop(struct appmaster *am)
     bool waiting = false;
 
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        struct am_executor *e = &am->executors[i];
-        timer_free(e->exit_timer);
-        e->exit_timer = NULL;
+        struct am_executor *e = am->executors[i];
+        timer_stop(e->timer);
+        e->stopped = e->stopped || e->state == EXECUTOR_GONE;
         if (e->stopped) {
             continue;
         }
-        if (!e->peer || peer_ask(e->peer, MSG_EXECUTOR_STOP, NULL, am->options.stop_timeout_ns, 0,
-                                 on_stopped, e) < 0) {
+        if (e->peer && peer_ask(e->peer, MSG_EXECUTOR_STOP, NULL, am->options.stop_timeout_ns, 0,
+                                on_stopped, e) >= 0) {
+            e->asks++;
+        } else {
             stop_process(e);
         }
         waiting = waiting || !e->stopped;
@@ -464,8 +593,8 @@ void executors_stop(struct appmaster *am)
 void executors_stop_hard(struct appmaster *am)
 {
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (!am->executors[i].stopped) {
-            stop_process(&am->executors[i]);
+        if (!am->executors[i]->stopped) {
+            stop_process(am->executors[i]);
         }
     }
     am_move(am, AM_REPORTING); /* the end of the application ends what is left */
@@ -474,11 +603,14 @@ void executors_stop_hard(struct appmaster *am)
 void executors_deinit(struct appmaster *am)
 {
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        timer_free(am->executors[i].exit_timer);
-        fields_deinit(&msg_executor_register_fields, &am->executors[i].info);
-        fields_deinit(&msg_executor_report_fields, &am->executors[i].report);
+        executor_free(am->executors[i]);
+    }
+    for (uint32_t i = 0; i < am->states_count; i++) {
+        free(am->states[i].state);
     }
     free(am->executors);
+    free(am->states);
     free(am->edge_rates);
-    fields_deinit(&msg_slots_granted_fields, &am->granted);
+    free(am->edge_past);
+    record_deinit(&am->record);
 }

@@ -3,8 +3,14 @@
  *
  *   appmaster.c   the node and its drawing: which state follows which, and what each waits for
  *   planning.c    LOADING, BUILDING, RESOLVING, PLANNED: from a shared object to a plan
- *   executors.c   SLOTS, LAUNCHING, ASSIGNING, RUNNING, STOPPING: its processes
+ *   recovery.c    STARTING, RUNNING, RECOVERING: from what is to what should be, step by step
+ *   launching.c   slots for executors, and their launch
+ *   assign.c      what executors are told: assignments and updates
+ *   executors.c   what executors say; how they are lost and stopped
+ *   record.c ...  what should be (pure)
+ *   budget.c      how often parts may be restarted (pure)
  *   stats.c       reports added up, for describe
+ *   words.c       sentences about what happened
  */
 #ifndef CONTROL_APPMASTER_INTERNAL_H
 #define CONTROL_APPMASTER_INTERNAL_H
@@ -13,9 +19,12 @@
 
 #include "base/log.h"
 #include "control/appmaster/appmaster.h"
+#include "control/appmaster/budget.h"
+#include "control/appmaster/record.h"
 #include "graph/build.h"
-#include "graph/placement.h"
 #include "graph/plugin_load.h"
+
+#define FAILED_TASKS_MAX 256u /* that wait for their restart at once */
 
 enum am_state {
     AM_REGISTERING,
@@ -23,9 +32,8 @@ enum am_state {
     AM_BUILDING,
     AM_RESOLVING,
     AM_PLANNED,
-    AM_SLOTS,
-    AM_LAUNCHING,
-    AM_ASSIGNING,
+    AM_STARTING,
+    AM_RECOVERING,
     AM_RUNNING,
     AM_STOPPING,
     AM_REPORTING,
@@ -41,19 +49,56 @@ enum executor_state {
     EXECUTOR_GONE,
 };
 
-/* One executor: the one process of the application on one worker. */
+/* A worker that runs executors of ours. */
+struct am_worker {
+    char address[NET_ADDR_MAX];
+    struct peer *peer; /* dialled for ever; freed with the endpoint */
+};
+
+/*
+ * One executor: a process of the application.
+ *
+ *   LAUNCHING ─▶ REGISTERED ─▶ READY ─▶ RUNNING ─▶ DONE      any ─▶ GONE
+ *
+ * A broken connection alone does not make it GONE: for a moment (`timer`) it may come again, or its
+ * worker may say how it ended. One that is GONE stays until its slots are given back and nobody
+ * answers for it any more.
+ */
 struct am_executor {
     struct appmaster *am;
-    uint32_t id; /* from 1; index + 1 */
+    uint32_t id; /* in am->record too, unless GONE */
     enum executor_state state;
-    const struct msg_grant *grant;
-    struct peer *worker; /* dialled */
-    struct peer *peer;   /* itself; NULL: not there */
+    uint32_t worker;
+    uint32_t slots;
+    char *worker_name;
+    char *worker_address;
+    char *host;
+    struct am_worker *host_worker; /* NULL: not dialled yet */
+    struct peer *peer;             /* itself; NULL: not there */
     int64_t pid;
     struct msg_executor_register info; /* owned, from REGISTERED on */
     struct msg_executor_report report; /* owned: the last one */
-    bool stopped;                      /* answered executor.stop, or needs not */
-    struct timer *exit_timer;          /* it was lost; its worker will say how */
+    struct timer
+        *timer;        /* LAUNCHING: to come; without a peer: to come again; GONE: its worker's word
+                          */
+    uint64_t placed;   /* generation in which its tasks came to it; 0: not yet */
+    uint64_t assigned; /* generation of its assignment */
+    uint64_t told;     /* latest generation that it was told, ... */
+    uint64_t taken;    /* ... and that it says is true */
+    uint64_t session;  /* the highest it was told of */
+    uint32_t asks;     /* open ones, whose answers come here */
+    bool is_asked;     /* to be launched */
+    bool is_restored;  /* known from the record only, until it registers again */
+    bool is_settled;   /* GONE: its process has ended, or nobody can tell */
+    bool is_released;  /* GONE: its slots are given back */
+    const char *how;   /* GONE: "crashed", "lost" */
+    bool stopped;      /* answered executor.stop, or needs not */
+};
+
+/* A task that failed and waits for its next session. */
+struct am_failed_task {
+    uint32_t processor;
+    uint32_t task;
 };
 
 /* A total and how fast it grows. */
@@ -74,6 +119,7 @@ struct appmaster {
     struct timer *deadline;
     struct timer *done_timer;
     struct timer *rate_timer;
+    struct timer *step_timer; /* something changed: see recovery_step() */
 
     struct msg_appmaster_welcome welcome;
     struct gp_host host;
@@ -84,16 +130,40 @@ struct appmaster {
     uint32_t plugin_count;   /* loaded */
     struct gp_error missing; /* plugins that could not be had, for the list of mistakes */
     struct plan *plan;
-    struct placement placement;
 
-    struct msg_slots_granted granted;
-    struct am_executor *executors;
+    struct record record; /* what should be */
+    uint64_t record_sent; /* version that the master is asked to keep; 0: none under way */
+    uint64_t record_kept; /* version that it keeps */
+    struct timer *record_timer;
+
+    struct am_executor **executors; /* that are, ascending by id */
     uint32_t executor_count;
-    struct am_rate *edge_rates; /* [plan edge] */
+    struct am_worker **workers;
+    uint32_t worker_count;
+
+    bool slots_asked;
+    bool slots_waiting; /* slots_timer runs */
+    uint32_t slots_for; /* the dead executor; 0: the first time */
+    uint32_t slots_refused;
+    struct timer *slots_timer;
+
+    struct budget budget;
+    int64_t trouble_ns; /* when RECOVERING began */
+    int64_t replace_ns; /* no replacement before that */
+    struct gp_error first_reason;
+    struct am_failed_task failed[FAILED_TASKS_MAX];
+    uint32_t failed_count;
+    struct timer *failed_timer;
+    struct msg_task_state *states; /* of sources, sorted by processor and task */
+    uint32_t states_count;
+
+    struct am_rate *edge_rates;       /* [plan edge] */
+    struct msg_edge_stats *edge_past; /* [plan edge * EDGE_KINDS]: of executors that are gone */
     int64_t rated_ns;
 
     uint32_t end;            /* enum app_state it ends with */
     struct gp_error failure; /* code < 0: it failed */
+    bool is_stale;           /* a later epoch has begun: nothing here counts any more */
     bool stop_asked;
     struct reply_token stop_token;
 };
@@ -101,6 +171,16 @@ struct appmaster {
 static inline const struct log *am_log(const struct appmaster *am)
 {
     return am->port->log;
+}
+
+static inline int64_t am_now_ns(const struct appmaster *am)
+{
+    return loop_now_ns(am->port->loop);
+}
+
+static inline uint32_t am_epoch(const struct appmaster *am)
+{
+    return am->options.launch->epoch;
 }
 
 /* ---- appmaster.c ---- */
@@ -111,28 +191,73 @@ void am_move(struct appmaster *am, enum am_state state);
 void am_fail(struct appmaster *am, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void am_fail_err(struct appmaster *am, const struct gp_error *err);
+/* A later appmaster has taken over: ends this one, and touches nothing that is the other's. */
+void am_stale(struct appmaster *am);
+/* A dialled peer, one for each address. NULL without memory. */
+struct am_worker *am_worker_of(struct appmaster *am, const char *address);
 
 /* ---- planning.c: each is entered with its state; moves on or fails ---- */
 
 void planning_load(struct appmaster *am);
 void planning_put(struct appmaster *am);
+/* The plan came with the welcome: nothing is built again. */
+void planning_resume(struct appmaster *am);
 void planning_deinit(struct appmaster *am);
+
+/* ---- recovery.c ---- */
+
+/* What is or what should be has changed: a step is taken soon. */
+void recovery_changed(struct appmaster *am);
+void recovery_step(void *user);          /* of step_timer */
+void recovery_put_again(void *user);     /* of record_timer */
+void recovery_restart_tasks(void *user); /* of failed_timer */
+/* Something died. Costs one restart (unless is_free), and says so; false: there were too many, and
+ * the application has failed. */
+bool recovery_trouble(struct appmaster *am, bool is_free, const char *text);
+/* Goes on from the record of an earlier epoch. */
+void recovery_resume(struct appmaster *am);
+
+/* ---- launching.c ---- */
+
+void launching_step(struct appmaster *am);
+void launching_again(void *user); /* of slots_timer */
+/* Starts the process of one that is LAUNCHING. */
+void launching_start(struct am_executor *e);
+/* Gives back the slots of one that is GONE. */
+void launching_release(struct am_executor *e);
+
+/* ---- assign.c ---- */
+
+/* Tells executors what they do not know yet, and starts those that may run. */
+void assign_step(struct appmaster *am);
 
 /* ---- executors.c ---- */
 
-void executors_request_slots(struct appmaster *am);
+/* One of the record gets its other half. NULL without memory. */
+struct am_executor *executors_add(struct appmaster *am, const struct record_executor *from);
+struct am_executor *executors_find(const struct appmaster *am, uint32_t id);
+/* It is dead, or held to be: its process is made to end, its tasks wait for others. */
+void executors_lost(struct am_executor *e, const char *how, const char *text);
+/* All its tasks have ended. */
+bool executors_is_done(const struct am_executor *e);
+/* Forgets those that are GONE and settled. */
+void executors_sweep(struct appmaster *am);
 int executors_register(struct appmaster *am, struct peer *peer, struct msg_executor_register *msg,
                        struct reply_token token, struct gp_error *err);
 void executors_report(struct appmaster *am, struct peer *peer, struct msg_executor_report *msg);
+void executors_states(struct appmaster *am, struct peer *peer, struct msg_executor_states *msg);
 void executors_failed(struct appmaster *am, struct peer *peer,
                       const struct msg_executor_failed *msg);
 void executors_done(struct appmaster *am, struct peer *peer);
 void executors_exited(struct appmaster *am, const struct msg_process_exited *msg);
-/* True when the peer was an executor or a worker of one. */
-bool executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why);
+void executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why);
 void executors_stop(struct appmaster *am);
 void executors_stop_hard(struct appmaster *am);
 void executors_deinit(struct appmaster *am);
+
+/* The latest that a source said of itself; NULL: nothing. */
+const struct msg_task_state *executors_state_of(const struct appmaster *am, uint32_t processor,
+                                                uint32_t task);
 
 /* ---- stats.c ---- */
 
@@ -140,5 +265,18 @@ void executors_deinit(struct appmaster *am);
 int stats_live(struct appmaster *am, struct msg_app_live *ret);
 /* Once a second. */
 void stats_rate(struct appmaster *am);
+/* Keeps what an executor that is gone had counted. */
+void stats_keep(struct appmaster *am, struct msg_executor_report *report); /* emptied */
+
+/* ---- words.c ---- */
+
+#define WORDS_MAX 1024u
+
+/* "executor 2 (pid 7 on worker w1)" */
+void words_executor(const struct am_executor *e, char *text, size_t cap);
+/* What these tasks lose by beginning anew: "task 2 of 'count' lost its state: it has no snapshot";
+ * "" if nothing. Appends, as far as it fits. */
+void words_loss(const struct appmaster *am, uint32_t processor, uint32_t first, uint32_t count,
+                char *text, size_t cap);
 
 #endif

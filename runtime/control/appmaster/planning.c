@@ -269,7 +269,21 @@ void planning_load(struct appmaster *am)
     resolve_next(am);
 }
 
-/* ---- PLANNED ---- */
+/* ---- PLANNED, or planned in an earlier epoch ---- */
+
+void planning_resume(struct appmaster *am)
+{
+    struct gp_error err = {0};
+
+    if (plan_decode(am->welcome.plan, &am->plan, &err) < 0) {
+        gp_error_prefix(&err, "the plan that the master kept");
+        am_fail_err(am, &err);
+    } else if (am->welcome.placement) {
+        recovery_resume(am);
+    } else {
+        am_move(am, AM_STARTING); /* it came no further than this */
+    }
+}
 
 static void on_plan_kept(void *user, struct peer *peer, const struct answer *answer)
 {
@@ -283,7 +297,7 @@ static void on_plan_kept(void *user, struct peer *peer, const struct answer *ans
         am_fail(am, answer->code, "the master did not keep the plan: %s", answer->err->text);
         return;
     }
-    am_move(am, AM_SLOTS);
+    am_move(am, AM_STARTING);
 }
 
 void planning_put(struct appmaster *am)
@@ -304,7 +318,6 @@ void planning_deinit(struct appmaster *am)
 {
     build_free(am->build);
     plan_free(am->plan);
-    placement_deinit(&am->placement);
     for (uint32_t i = am->plugin_count; i > 0; i--) {
         plugin_unload(am->port, &am->plugins[i - 1]);
     }

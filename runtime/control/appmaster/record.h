@@ -61,6 +61,7 @@ struct record {
     /* The owner's, kept here for the next epoch. */
     uint32_t restarts; /* used of the budget */
     uint64_t lost;
+    uint64_t in_doubt;
     bool is_lost_at_least;
 };
 
@@ -116,6 +117,13 @@ int record_event(struct record *r, int64_t time_ms, const char *text);
 /* The latest event that has not ended gets more text (NULL: none), and with took_ms >= 0 it and all
  * before it have ended. */
 void record_event_more(struct record *r, const char *text, int64_t took_ms);
+
+/* A new epoch: everybody must hear from it. */
+static inline void record_renew(struct record *r)
+{
+    r->version++;
+    r->generation++;
+}
 
 /* The owner changed something of its own, to be kept. */
 static inline void record_touch(struct record *r)

@@ -64,6 +64,7 @@ static const struct field record_items[] = {
                "what dead executors had counted"),
     COUNT(PART, restarts, MAY, 0, "used of the budget"),
     FIELD_U64(PART, lost, MAY, "messages"),
+    FIELD_U64(PART, in_doubt, MAY, "messages that perhaps were"),
     FIELD_BOOL(PART, is_lost_at_least, MAY, "not all could be counted"),
 };
 static const struct fields record_fields = FIELDS("placement", PART, record_items);

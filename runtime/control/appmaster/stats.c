@@ -3,64 +3,31 @@
  *
  * Reports are totals since the start, one aggregate for each processor and each (edge, kind):
  * adding the last ones of all executors gives the application's. Indices in them come from
- * processes that run user code: those out of range are left out.
+ * processes that run user code: those out of range are left out. What an executor had counted when it
+ * was lost stays in the sums.
  */
 #include <stdlib.h>
 
 #include "base/str.h"
 #include "control/appmaster/internal.h"
 
-#define EDGE_KINDS 4u
-
-static const char guarantee[] = "While all processes live, nothing is lost, doubled or reordered "
-                                "per key. When one dies, the application fails; messages in "
-                                "flight are lost, and what sinks have completed stays.";
+static const char guarantee[] =
+    "While all processes live, nothing is lost, doubled or reordered per key. When one dies, its "
+    "tasks begin anew and all others go on: messages in flight to or from them are lost, and so is "
+    "what stateful processors had kept; a source that can be restored goes on where it last said "
+    "it "
+    "was, at most a second back, so what it emitted since comes twice. What sinks have completed "
+    "stays.";
 
 static const char *const state_names[] = {"launching", "registered", "ready",
                                           "running",   "done",       "gone"};
 
-static int add_counter(struct msg_processor_stats *to, const struct msg_counter *counter)
-{
-    struct msg_counter *grown;
-
-    for (uint32_t i = 0; i < to->counters_count; i++) {
-        if (strcmp(to->counters[i].name, counter->name) == 0) {
-            to->counters[i].value += counter->value;
-            return 0;
-        }
-    }
-    if (to->counters_count == MSG_COUNTERS_MAX) {
-        return 0;
-    }
-    grown = realloc(to->counters, (to->counters_count + 1) * sizeof *grown);
-    if (!grown) {
-        return GP_ENOMEM;
-    }
-    to->counters = grown;
-    grown[to->counters_count] =
-        (struct msg_counter){str_dup(gp_str_of(counter->name)), counter->value};
-    if (!grown[to->counters_count].name) {
-        return GP_ENOMEM;
-    }
-    to->counters_count++;
-    return 0;
-}
-
 static int add_processor(struct msg_processor_stats *to, const struct msg_processor_stats *from)
 {
-    int rc = 0;
-
     to->tasks_running += from->tasks_running;
     to->tasks_ended += from->tasks_ended;
-    to->in += from->in;
-    to->out += from->out;
-    to->rejected += from->rejected;
-    to->late += from->late;
     to->watermark = from->watermark < to->watermark ? from->watermark : to->watermark;
-    for (uint32_t i = 0; i < from->counters_count && rc >= 0; i++) {
-        rc = add_counter(to, &from->counters[i]);
-    }
-    return rc;
+    return record_add_counts(to, from);
 }
 
 static int add_processors(const struct appmaster *am, struct msg_app_live *live)
@@ -75,9 +42,12 @@ static int add_processors(const struct appmaster *am, struct msg_app_live *live)
     live->processors_count = count;
     for (uint32_t p = 0; p < count; p++) {
         live->processors[p] = (struct msg_processor_stats){.processor = p, .watermark = INT64_MAX};
+        if (p < am->record.past_count && rc >= 0) {
+            rc = record_add_counts(&live->processors[p], &am->record.past[p]);
+        }
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        const struct msg_executor_report *report = &am->executors[i].report;
+        const struct msg_executor_report *report = &am->executors[i]->report;
         for (uint32_t k = 0; k < report->processors_count && rc >= 0; k++) {
             if (report->processors[k].processor < count) {
                 rc = add_processor(&live->processors[report->processors[k].processor],
@@ -88,6 +58,19 @@ static int add_processors(const struct appmaster *am, struct msg_app_live *live)
     return rc;
 }
 
+/* sums: [edge * EDGE_KINDS + kind] */
+static void add_edge_counts(struct msg_edge_stats *sums, uint32_t count,
+                            const struct msg_executor_report *report)
+{
+    for (uint32_t i = 0; i < report->edges_count; i++) {
+        const struct msg_edge_stats *e = &report->edges[i];
+        if (e->edge < count && e->kind < EDGE_KINDS) {
+            sums[e->edge * EDGE_KINDS + e->kind].messages += e->messages;
+            sums[e->edge * EDGE_KINDS + e->kind].bytes += e->bytes;
+        }
+    }
+}
+
 static int add_edges(const struct appmaster *am, struct msg_app_live *live)
 {
     uint32_t count = am->plan->edge_count;
@@ -96,15 +79,11 @@ static int add_edges(const struct appmaster *am, struct msg_app_live *live)
     if (!sums) {
         return GP_ENOMEM;
     }
+    if (am->edge_past) {
+        memcpy(sums, am->edge_past, (size_t)count * EDGE_KINDS * sizeof *sums);
+    }
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        const struct msg_executor_report *report = &am->executors[i].report;
-        for (uint32_t k = 0; k < report->edges_count; k++) {
-            const struct msg_edge_stats *e = &report->edges[k];
-            if (e->edge < count && e->kind < EDGE_KINDS) {
-                sums[e->edge * EDGE_KINDS + e->kind].messages += e->messages;
-                sums[e->edge * EDGE_KINDS + e->kind].bytes += e->bytes;
-            }
-        }
+        add_edge_counts(sums, count, &am->executors[i]->report);
     }
     live->edges = sums;
     for (uint32_t i = 0; i < count * EDGE_KINDS; i++) {
@@ -121,6 +100,23 @@ static int add_edges(const struct appmaster *am, struct msg_app_live *live)
     return 0;
 }
 
+static const char *state_name(const struct am_executor *e)
+{
+    if (e->state == EXECUTOR_GONE) {
+        return e->how;
+    }
+    if (e->is_restored) {
+        return "awaited";
+    }
+    return e->state > EXECUTOR_LAUNCHING && !e->peer ? "disconnected" : state_names[e->state];
+}
+
+/* Its tasks have nobody else yet. */
+static bool is_missed(const struct appmaster *am, const struct am_executor *e)
+{
+    return record_find(&am->record, e->id) != NULL;
+}
+
 static int add_executors(const struct appmaster *am, struct msg_app_live *live)
 {
     live->executors = calloc(am->executor_count + 1, sizeof *live->executors);
@@ -128,16 +124,20 @@ static int add_executors(const struct appmaster *am, struct msg_app_live *live)
         return GP_ENOMEM;
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        const struct am_executor *e = &am->executors[i];
-        struct msg_executor_info *info = &live->executors[live->executors_count++];
+        const struct am_executor *e = am->executors[i];
+        struct msg_executor_info *info = &live->executors[live->executors_count];
+        if (e->state == EXECUTOR_GONE && !is_missed(am, e)) {
+            continue; /* others have its tasks */
+        }
+        live->executors_count++;
         *info = (struct msg_executor_info){.id = e->id,
-                                           .worker = e->grant->worker,
-                                           .worker_name = str_dup(gp_str_of(e->grant->name)),
-                                           .worker_address = str_dup(gp_str_of(e->grant->address)),
-                                           .host = str_dup(gp_str_of(e->grant->host)),
+                                           .worker = e->worker,
+                                           .worker_name = str_dup(gp_str_of(e->worker_name)),
+                                           .worker_address = str_dup(gp_str_of(e->worker_address)),
+                                           .host = str_dup(gp_str_of(e->host)),
                                            .pid = e->pid,
                                            .lanes = e->info.lanes_count,
-                                           .state = str_dup(gp_str_of(state_names[e->state]))};
+                                           .state = str_dup(gp_str_of(state_name(e)))};
         if (!info->worker_name || !info->worker_address || !info->host || !info->state) {
             return GP_ENOMEM;
         }
@@ -147,16 +147,47 @@ static int add_executors(const struct appmaster *am, struct msg_app_live *live)
 
 static int add_placement(const struct appmaster *am, struct msg_app_live *live)
 {
-    live->placement = calloc(am->placement.count + 1, sizeof *live->placement);
+    live->placement = calloc(am->record.ranges_count + 1, sizeof *live->placement);
     if (!live->placement) {
         return GP_ENOMEM;
     }
-    for (uint32_t i = 0; i < am->placement.count; i++) {
-        const struct placement_range *r = &am->placement.ranges[i];
+    for (uint32_t i = 0; i < am->record.ranges_count; i++) {
+        const struct record_range *r = &am->record.ranges[i];
         live->placement[live->placement_count++] =
             (struct msg_range){r->processor, r->first, r->count, r->executor, r->lane};
     }
     return 0;
+}
+
+static int add_events(const struct appmaster *am, struct msg_app_live *live)
+{
+    live->events = calloc(am->record.events_count + 1, sizeof *live->events);
+    if (!live->events) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < am->record.events_count; i++) {
+        const struct msg_app_event *from = &am->record.events[i];
+        live->events[live->events_count++] =
+            (struct msg_app_event){from->time_ms, str_dup(gp_str_of(from->text)), from->took_ms};
+        if (!live->events[i].text) {
+            return GP_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static void add_losses(const struct appmaster *am, struct msg_app_live *live)
+{
+    live->lost = am->record.lost;
+    live->in_doubt = am->record.in_doubt;
+    live->is_lost_at_least = am->record.is_lost_at_least;
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        live->lost += am->executors[i]->report.lost;
+        live->in_doubt += am->executors[i]->report.in_doubt;
+    }
+    live->restarts = budget_used(&am->budget, am_now_ns(am));
+    live->restarts_max = am->budget.restarts;
+    live->restart_window_ms = am->budget.window_ns / 1000000;
 }
 
 int stats_live(struct appmaster *am, struct msg_app_live *ret)
@@ -165,6 +196,8 @@ int stats_live(struct appmaster *am, struct msg_app_live *ret)
                                 .guarantee = str_dup(gp_str_of(guarantee))};
     int rc = live.last_error && live.guarantee ? 0 : GP_ENOMEM;
 
+    add_losses(am, &live);
+    rc = rc < 0 ? rc : add_events(am, &live);
     if (rc >= 0 && am->plan) {
         rc = add_processors(am, &live);
         rc = rc < 0 || !am->edge_rates ? rc : add_edges(am, &live);
@@ -179,6 +212,22 @@ int stats_live(struct appmaster *am, struct msg_app_live *ret)
     return 0;
 }
 
+void stats_keep(struct appmaster *am, struct msg_executor_report *report)
+{
+    if (am->plan) { /* without memory some of it is forgotten */
+        (void)record_add_past(&am->record, report, am->plan->processor_count);
+    }
+    if (am->edge_past) {
+        add_edge_counts(am->edge_past, am->plan->edge_count, report);
+    }
+    am->record.lost += report->lost;
+    am->record.in_doubt += report->in_doubt;
+    am->record.is_lost_at_least = true; /* what it had not sent yet, nobody knows */
+    record_touch(&am->record);
+    fields_deinit(&msg_executor_report_fields, report);
+    *report = (struct msg_executor_report){0};
+}
+
 void stats_rate(struct appmaster *am)
 {
     int64_t now_ns = loop_now_ns(am->port->loop);
@@ -191,8 +240,11 @@ void stats_rate(struct appmaster *am)
     for (uint32_t edge = 0; edge < am->plan->edge_count; edge++) {
         struct am_rate *rate = &am->edge_rates[edge];
         uint64_t total = 0;
+        for (uint32_t kind = 0; kind < EDGE_KINDS; kind++) {
+            total += am->edge_past[edge * EDGE_KINDS + kind].messages;
+        }
         for (uint32_t i = 0; i < am->executor_count; i++) {
-            const struct msg_executor_report *report = &am->executors[i].report;
+            const struct msg_executor_report *report = &am->executors[i]->report;
             for (uint32_t k = 0; k < report->edges_count; k++) {
                 total += report->edges[k].edge == edge ? report->edges[k].messages : 0;
             }

@@ -1,0 +1,290 @@
+/*
+ * assign.c: what executors are told: assignments (the new ones) and updates (those that run).
+ *
+ * Both say the same: who runs which task in which session, and where the others are. An executor that
+ * runs hears it first and answers when it is so; a new one gets executor.start only when all the
+ * others know of it, so that nothing can come to it, or from it, that is not expected.
+ */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/str.h"
+#include "control/appmaster/internal.h"
+
+#define ASSIGN_TIMEOUT_NS 60000000000 /* user code opens files and the like */
+
+/* The common parts of both messages. Texts and lists inside borrow from the appmaster. */
+struct news {
+    struct msg_placed *placement;
+    struct msg_sibling *siblings;
+    uint32_t siblings_count;
+    struct msg_task_state *states;
+    uint32_t states_count;
+    struct msg_plugin_file *plugins;
+};
+
+static void news_free(struct news *n)
+{
+    free(n->placement);
+    free(n->siblings);
+    free(n->states);
+    free(n->plugins);
+}
+
+/* It has tasks, so the others must know where it is. */
+static bool is_announced(const struct am_executor *e)
+{
+    return e->state != EXECUTOR_GONE && e->info.lanes_count > 0 && e->placed != 0;
+}
+
+/* What the tasks of this executor begin with whose session it does not know yet. */
+static int gather_states(const struct am_executor *e, struct news *n)
+{
+    const struct appmaster *am = e->am;
+
+    if (am->states_count == 0) {
+        return 0;
+    }
+    n->states = calloc(am->states_count, sizeof *n->states);
+    if (!n->states) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < am->states_count; i++) {
+        const struct msg_task_state *s = &am->states[i];
+        const struct record_range *range = record_range_of(&am->record, s->processor, s->task);
+        if (range && range->executor == e->id && range->session > e->session) {
+            n->states[n->states_count++] = *s;
+        }
+    }
+    return 0;
+}
+
+static int news_make(const struct am_executor *e, struct news *ret)
+{
+    const struct appmaster *am = e->am;
+    struct news n = {0};
+    int rc;
+
+    n.placement = calloc(am->record.ranges_count + 1, sizeof *n.placement);
+    n.siblings = calloc(am->executor_count + 1, sizeof *n.siblings);
+    n.plugins = calloc(am->plan->plugin_count + 1, sizeof *n.plugins);
+    rc = n.placement && n.siblings && n.plugins ? gather_states(e, &n) : GP_ENOMEM;
+    if (rc < 0) {
+        news_free(&n);
+        return rc;
+    }
+    for (uint32_t i = 0; i < am->record.ranges_count; i++) {
+        const struct record_range *r = &am->record.ranges[i];
+        n.placement[i] =
+            (struct msg_placed){r->processor, r->first, r->count, r->executor, r->lane, r->session};
+    }
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        const struct am_executor *s = am->executors[i];
+        if (is_announced(s)) {
+            n.siblings[n.siblings_count++] = (struct msg_sibling){
+                s->id, s->info.host, s->info.incarnation, s->info.lanes, s->info.lanes_count};
+        }
+    }
+    for (uint32_t i = 0; i < am->plan->plugin_count; i++) {
+        n.plugins[i] = (struct msg_plugin_file){am->plan->plugins[i].name,
+                                                am->plan->plugins[i].sha256, MSG_NO_TEXT};
+    }
+    *ret = n;
+    return 0;
+}
+
+static uint64_t session_max(const struct record *r)
+{
+    uint64_t max = 0;
+
+    for (uint32_t i = 0; i < r->ranges_count; i++) {
+        max = r->ranges[i].session > max ? r->ranges[i].session : max;
+    }
+    return max;
+}
+
+/* ---- assignments ---- */
+
+static void refused(struct am_executor *e, const struct gp_error *err, const char *what)
+{
+    struct appmaster *am = e->am;
+    char text[WORDS_MAX];
+
+    if (err->code == GP_ECLOSED || err->code == GP_ECANCELED || e->state == EXECUTOR_GONE ||
+        am->state >= AM_STOPPING) {
+        return; /* the end of its connection deals with it */
+    }
+    if (am->state == AM_STARTING) {
+        am_fail_err(am, err); /* a task that does not even open the first time never will */
+        return;
+    }
+    if (err->code == GP_EUNSUPPORTED) {
+        am_fail(am, GP_EUNSUPPORTED, "%s; the other executors cannot go on without it",
+                am->record.events[am->record.events_count - 1].text);
+        return;
+    }
+    (void)str_format(text, sizeof text, "executor %u %s: %s", e->id, what, err->text);
+    executors_lost(e, "failed", text);
+}
+
+static void on_assigned(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct am_executor *e = user;
+
+    e->asks--;
+    if (answer->code < 0) {
+        refused(e, answer->err, "could not take its tasks");
+    } else if (e->state == EXECUTOR_REGISTERED && peer == e->peer) {
+        e->state = EXECUTOR_READY;
+        e->taken = e->assigned;
+        recovery_changed(e->am);
+    }
+}
+
+static int assign(struct am_executor *e)
+{
+    struct appmaster *am = e->am;
+    struct msg_executor_assign msg = {.epoch = am_epoch(am), .generation = am->record.generation};
+    struct news n;
+    int rc = news_make(e, &n);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = plan_encode(am->plan, &msg.plan);
+    msg.placement = n.placement;
+    msg.placement_count = am->record.ranges_count;
+    msg.executors = n.siblings;
+    msg.executors_count = n.siblings_count;
+    msg.plugins = n.plugins;
+    msg.plugins_count = am->plan->plugin_count;
+    msg.states = n.states;
+    msg.states_count = n.states_count;
+    msg.ended = am->record.ended;
+    msg.ended_count = am->record.ended_count;
+    if (rc >= 0) {
+        rc = peer_ask(e->peer, MSG_EXECUTOR_ASSIGN, &msg, ASSIGN_TIMEOUT_NS, 0, on_assigned, e);
+    }
+    if (rc == GP_ETOOBIG && msg.states_count > 0) {
+        msg.states_count = 0; /* sources begin anew: better than not at all */
+        rc = peer_ask(e->peer, MSG_EXECUTOR_ASSIGN, &msg, ASSIGN_TIMEOUT_NS, 0, on_assigned, e);
+    }
+    e->assigned = msg.generation;
+    value_free(msg.plan);
+    news_free(&n);
+    return rc;
+}
+
+/* ---- updates ---- */
+
+static void on_updated(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct am_executor *e = user;
+    const struct msg_executor_updated *updated = answer->msg;
+
+    e->asks--;
+    if (answer->code < 0) {
+        refused(e, answer->err, "could not take an update");
+    } else if (peer == e->peer && updated->generation > e->taken) {
+        e->taken = updated->generation;
+        recovery_changed(e->am);
+    }
+}
+
+static int update(struct am_executor *e)
+{
+    struct appmaster *am = e->am;
+    struct msg_executor_update msg = {.epoch = am_epoch(am), .generation = am->record.generation};
+    struct news n;
+    int rc = news_make(e, &n);
+
+    if (rc < 0) {
+        return rc;
+    }
+    msg.placement = n.placement;
+    msg.placement_count = am->record.ranges_count;
+    msg.executors = n.siblings;
+    msg.executors_count = n.siblings_count;
+    msg.states = n.states;
+    msg.states_count = n.states_count;
+    rc = peer_ask(e->peer, MSG_EXECUTOR_UPDATE, &msg, ASSIGN_TIMEOUT_NS, 0, on_updated, e);
+    if (rc == GP_ETOOBIG && msg.states_count > 0) {
+        msg.states_count = 0;
+        rc = peer_ask(e->peer, MSG_EXECUTOR_UPDATE, &msg, ASSIGN_TIMEOUT_NS, 0, on_updated, e);
+    }
+    news_free(&n);
+    return rc;
+}
+
+/* ---- the step ---- */
+
+static void tell(struct am_executor *e)
+{
+    struct appmaster *am = e->am;
+    char text[WORDS_MAX];
+    int rc;
+
+    if (!e->peer || e->state == EXECUTOR_GONE || e->placed == 0 ||
+        e->told >= am->record.generation || (e->told != 0 && e->state == EXECUTOR_REGISTERED)) {
+        return; /* one that opens its tasks is told more when it has done so */
+    }
+    rc = e->state == EXECUTOR_REGISTERED ? assign(e) : update(e);
+    if (rc == GP_ECLOSED || rc == GP_EAGAIN) {
+        return; /* on_down is on its way, or it reads too slowly: silence will end that */
+    }
+    if (rc < 0) {
+        (void)str_format(text, sizeof text, "executor %u could not be told its tasks: %s", e->id,
+                         error_sentence(rc));
+        am_fail(am, rc, "%s", text);
+        return;
+    }
+    e->asks++;
+    e->told = am->record.generation;
+    e->session = session_max(&am->record);
+}
+
+/* All others know of its tasks, and those that are new can receive. */
+static bool may_start(const struct am_executor *e)
+{
+    const struct appmaster *am = e->am;
+
+    if (e->state != EXECUTOR_READY || !e->peer) {
+        return false;
+    }
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        const struct am_executor *other = am->executors[i];
+        if (is_announced(other) && other->placed <= e->placed && other->taken < e->placed) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool all_known(const struct appmaster *am)
+{
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        if (am->executors[i]->is_restored && am->executors[i]->state != EXECUTOR_GONE) {
+            return false; /* to leave it out would be to say that it is dead */
+        }
+    }
+    return true;
+}
+
+void assign_step(struct appmaster *am)
+{
+    for (uint32_t i = 0; i < am->executor_count && am->state < AM_STOPPING; i++) {
+        struct am_executor *e = am->executors[i];
+        if (e->state == EXECUTOR_LAUNCHING && !e->is_asked && !e->is_restored) {
+            launching_start(e);
+        }
+    }
+    for (uint32_t i = 0; i < am->executor_count && am->state < AM_STOPPING && all_known(am); i++) {
+        tell(am->executors[i]);
+    }
+    for (uint32_t i = 0; i < am->executor_count && am->state < AM_STOPPING; i++) {
+        struct am_executor *e = am->executors[i];
+        if (may_start(e) && peer_tell(e->peer, MSG_EXECUTOR_START, NULL) >= 0) {
+            e->state = EXECUTOR_RUNNING;
+        }
+    }
+}
