@@ -159,7 +159,7 @@ static void on_record(void *user, const struct value *record)
 
 static bool is_good(const struct simulation_end *end)
 {
-    return end->has_result && end->exit_code == EXIT_STATUS_OK;
+    return end->has_result && end->how.exit_code == EXIT_STATUS_OK;
 }
 
 /* What is to be said of a child that did not get as far as a result; "" when it did. */
@@ -174,20 +174,21 @@ static void say_end(const struct simulation_end *end, char *text, size_t cap)
     if (end->crash.found) {
         crash_text(&end->crash, crash, sizeof crash);
     }
-    if (end->is_stuck) {
+    if (end->how.is_stuck) {
         (void)str_format(text, cap, "user code does not return%s%s", crash[0] ? ": " : "", crash);
-    } else if (end->signal != 0) {
-        (void)str_format(text, cap, "it crashed: %s%s", crash[0] ? crash : strsignal(end->signal),
+    } else if (end->how.signal != 0) {
+        (void)str_format(text, cap, "it crashed: %s%s",
+                         crash[0] ? crash : strsignal(end->how.signal),
                          end->crash.function[0] ? "" : ", outside of user code");
     } else {
         (void)str_format(text, cap, "the process ended by itself, with exit code %d",
-                         end->exit_code);
+                         end->how.exit_code);
     }
 }
 
 static const char *verdict_of(const struct simulation_end *end)
 {
-    return end->is_stuck ? "stuck" : end->signal != 0 ? "crashed" : "exited";
+    return end->how.is_stuck ? "stuck" : end->how.signal != 0 ? "crashed" : "exited";
 }
 
 static struct value *whole_tree(struct simulate *s, const struct simulation_end *end)
@@ -201,7 +202,7 @@ static struct value *whole_tree(struct simulate *s, const struct simulation_end 
         tree_text(&t, "verdict", verdict_of(end));
         tree_text(&t, "reason", text);
         tree_u64(&t, "seed", s->options.seed);
-        tree_i64(&t, "signal", end->signal);
+        tree_i64(&t, "signal", end->how.signal);
         tree_text(&t, "plugin", end->crash.plugin);
         tree_text(&t, "processor", end->crash.processor);
         tree_text(&t, "function", end->crash.function);

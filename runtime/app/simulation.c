@@ -37,6 +37,7 @@
 struct simulation {
     const struct simulation_options *options;
     FILE *records;
+    _Atomic uint64_t *counter;
     struct cluster cluster;
     struct fault_plan plan;
     bool has_faults; /* the plan is on */
@@ -144,7 +145,7 @@ static void before_step(struct cluster *c, void *user)
     if (s->has_faults) {
         fault_plan_step(&s->plan, c);
     }
-    atomic_fetch_add_explicit(s->options->counter, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(s->counter, 1, memory_order_relaxed);
 }
 
 /* ---- the cluster ---- */
@@ -436,7 +437,8 @@ static struct value *result_tree(struct simulation *s, enum simulation_verdict v
     return tree_end(&t);
 }
 
-enum simulation_verdict simulation_run(const struct simulation_options *options, FILE *records)
+enum simulation_verdict simulation_run(const struct simulation_options *options, FILE *records,
+                                       _Atomic uint64_t *counter)
 {
     struct simulation *s = calloc(1, sizeof *s); /* large */
     enum simulation_verdict verdict;
@@ -445,6 +447,7 @@ enum simulation_verdict simulation_run(const struct simulation_options *options,
     ASSERT(s);
     s->options = options;
     s->records = records;
+    s->counter = counter;
     verdict = live(s);
     tree_begin(&t);
     tree_take(&t, "result", result_tree(s, verdict));

@@ -34,8 +34,7 @@ struct simulation_options {
     uint32_t faults; /* bits of enum fault_kind */
     uint32_t fault_count;
     int64_t duration_ns;
-    bool is_verbose;           /* every log line is a record */
-    _Atomic uint64_t *counter; /* moves with every event, for who watches */
+    bool is_verbose; /* every log line is a record */
 };
 
 /* How it came out; the names are those of the result. */
@@ -56,7 +55,8 @@ enum simulation_verdict {
 /* Whether this verdict is a good one. */
 bool simulation_is_good(enum simulation_verdict verdict);
 
-/* Runs it to its end. Lack of memory is an assertion. */
-enum simulation_verdict simulation_run(const struct simulation_options *options, FILE *records);
+/* Runs it to its end; the counter moves with every step. Lack of memory is an assertion. */
+enum simulation_verdict simulation_run(const struct simulation_options *options, FILE *records,
+                                       _Atomic uint64_t *counter);
 
 #endif

@@ -78,8 +78,8 @@ struct cluster {
     void (*on_line)(void *line_ctx, gp_str line); /* of sim_options, with the next two */
     void *line_ctx;
     enum log_level log_level;
-    int64_t time_max_ns; /* 0: 1200 s */
-    uint64_t event_max;  /* 0: 5 million */
+    int64_t time_max_ns;                            /* 0: 1200 s */
+    uint64_t event_max;                             /* 0: 5 million */
     void (*on_note)(const struct crash_note *note); /* of sim_options */
     /* Between any two steps while something is waited for. NULL: nobody looks. */
     void (*before_step)(struct cluster *c, void *step_user);
@@ -113,18 +113,18 @@ struct cluster {
     char name[64];
     char error[2048];
     struct msg_app_description described; /* owned; the latest */
-    struct msg_worker_page workers_page; /* owned */
+    struct msg_worker_page workers_page;  /* owned */
 };
 
 /* What to submit. */
 struct cluster_job {
-    const char *plugin;             /* a real file */
-    const char *name;               /* NULL: as the plugin is called */
-    uint32_t padding_bytes;         /* behind it, so that uploading takes longer */
+    const char *plugin;                /* a real file */
+    const char *name;                  /* NULL: as the plugin is called */
+    uint32_t padding_bytes;            /* behind it, so that uploading takes longer */
     const struct msg_app_submit *spec; /* all of the rest, if it is set */
-    uint32_t executors;             /* 0: any */
-    const char *const *config;      /* "key=value", NULL-terminated; may be NULL */
-    const char *const *parallelism; /* "processor=N", the same */
+    uint32_t executors;                /* 0: any */
+    const char *const *config;         /* "key=value", NULL-terminated; may be NULL */
+    const char *const *parallelism;    /* "processor=N", the same */
 };
 
 /* ---- life (cluster.c) ---- */
