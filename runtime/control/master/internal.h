@@ -1,11 +1,18 @@
 /*
  * internal.h: the master's own state, shared by its files and by nobody else.
  *
- *   master.c    the node: connections, keys, who may ask what
- *   uploads.c   artefacts coming in and going out
- *   apps.c      life of applications: submit, launch, end
- *   slots.c     slots for their executors
- *   queries.c   what clients ask to see
+ *   master.c     the node: connections, keys, who may ask what
+ *   proposals.c  how the registry changes
+ *   apps.c       what clients and appmasters want of applications
+ *   places.c     where appmasters are, and their next lives
+ *   uploads.c    artefacts coming in and going out
+ *   registrations.c  workers that come
+ *   slots.c      slots for executors
+ *   queries.c    what clients ask to see
+ *
+ * The registry is changed by proposals alone: a handler checks, proposes and goes on when its
+ * command was applied, or not. In between everything may have changed: a continuation looks up anew
+ * what it works on.
  */
 #ifndef CONTROL_MASTER_INTERNAL_H
 #define CONTROL_MASTER_INTERNAL_H
@@ -15,17 +22,25 @@
 #include "control/artefacts.h"
 #include "control/master/master.h"
 #include "control/master/registry.h"
+#include "control/master/restarts.h"
 #include "control/master/workers.h"
+
+/* See the drawing in places.c. */
+enum place_phase { PLACE_WAITING, PLACE_STARTING, PLACE_UP, PLACE_LOST, PLACE_PAUSED };
 
 /* The soft side of a live application: where its appmaster is. */
 struct app_place {
     struct master *master;
     uint32_t app; /* 0: this place is free */
-    uint32_t worker;
-    uint64_t peer; /* of the appmaster; 0: not registered */
+    uint32_t phase;
+    uint32_t worker; /* with a slot for the appmaster; 0: none */
+    uint64_t peer;   /* of the appmaster; 0: not connected */
     int64_t pid;
-    bool stopping;          /* somebody killed it */
-    struct timer *deadline; /* to register, or to stop */
+    char address[MSG_ADDRESS_MAX + 1]; /* of the appmaster, as it registered */
+    bool is_noted;                     /* it is said that the application waits */
+    bool is_stopping;                  /* it was asked to stop */
+    bool is_ending;                    /* its end is proposed */
+    struct timer *timer;               /* deadline or pause: as the phase says */
 };
 
 /* A client that waits for a change, or for the end of a kill. */
@@ -58,6 +73,7 @@ struct master {
     char **plugin_dirs;
     uint32_t plugin_dir_count;
     int64_t start_timeout_ns;
+    struct restarts restarts;
     struct artefacts artefacts;
     struct registry registry;
     struct workers workers;
@@ -68,6 +84,9 @@ struct master {
     struct upload uploads[UPLOADS_MAX];
     uint64_t next_upload;
     struct list pending;
+    struct list proposals;
+    uint64_t next_serial;
+    struct timer *proposal_timer;
 };
 
 static inline const struct log *master_log(const struct master *m)
@@ -81,6 +100,31 @@ int64_t master_wall_ms(const struct master *m);
  * pending_free() comes first. NULL without memory. */
 void *pending_new(struct master *m, size_t size);
 void pending_free(void *pending); /* NULL is fine */
+
+/* ---- proposals.c ---- */
+
+/* How a proposal ended. */
+struct outcome {
+    int code;                   /* 0, or negative: what registry_apply() said, or it did not come so
+                                   far: GP_ENOTLEADER, GP_ECANCELED (it may be applied later) ... */
+    const struct gp_error *err; /* when negative */
+    struct app *app;            /* the command was about, if it is known and the code is 0 */
+    uint32_t worker;            /* WORKER: the new id */
+};
+typedef void (*proposed_fn)(struct master *m, void *user, const struct outcome *outcome);
+
+/* Proposes a command, its time and number filled in. fn comes once, from the loop, unless a negative
+ * code is returned: GP_ENOMEM, GP_EFULL, GP_ETOOBIG, GP_ENOTLEADER, GP_EIO. It comes not at all when
+ * the master is freed before. */
+int master_propose(struct master *m, const struct command *command, proposed_fn fn, void *user,
+                   struct gp_error *err);
+
+/* The same for a handler whose answer is an empty reply, once the command is applied. */
+int master_propose_for(struct master *m, const struct command *command, struct reply_token token,
+                       struct gp_error *err);
+
+void proposals_deinit(struct master *m);
+void on_proposal_timer(void *user);
 
 /* ---- uploads.c ---- */
 
@@ -98,33 +142,57 @@ int uploads_inspect(struct master *m, gp_str sha, struct gp_note *ret_note, stru
 
 /* ---- apps.c ---- */
 
-int apps_submit(struct master *m, struct msg_app_submit *submit, struct msg_app_submitted *ret,
+/* Takes what it keeps of submit. */
+int apps_submit(struct master *m, struct msg_app_submit *submit, struct reply_token token,
                 struct gp_error *err);
 int apps_kill(struct master *m, const struct msg_app_ref *ref, struct reply_token token,
               struct gp_error *err);
 int apps_register(struct master *m, struct peer *peer, const struct msg_appmaster_register *msg,
                   struct reply_token token, struct gp_error *err);
 int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put *msg,
-                  struct gp_error *err);
+                  struct reply_token token, struct gp_error *err);
 int apps_placement_put(struct master *m, struct peer *peer, const struct msg_placement_put *msg,
-                       struct gp_error *err);
+                       struct reply_token token, struct gp_error *err);
 int apps_state(struct master *m, struct peer *peer, const struct msg_app_state *msg,
-               struct gp_error *err);
-void apps_process_exited(struct master *m, const struct msg_process_exited *msg);
-void apps_peer_down(struct master *m, uint64_t peer, const struct gp_error *why);
-void apps_worker_down(struct master *m, uint32_t worker, const char *name);
-struct app_place *apps_place(struct master *m, uint32_t app);
-/* The application that this peer is the appmaster of, or NULL. */
-struct app *apps_of_peer(struct master *m, struct peer *peer);
-void apps_deinit(struct master *m);
+               struct reply_token token, struct gp_error *err);
+/* An executor looks for its appmaster. */
+int apps_where(struct master *m, struct peer *peer, const struct msg_app_where *msg,
+               struct reply_token token, struct gp_error *err);
 
 /* The application of this peer, if the message is about it and of its present appmaster. GP_EACCES,
  * GP_ESTALE, GP_ESTATE. */
 int apps_speaker(struct master *m, struct peer *peer, uint32_t id, uint32_t epoch,
                  struct app **ret_app, struct app_place **ret_place, struct gp_error *err);
+
+/* ---- places.c ---- */
+
+struct app_place *apps_place(struct master *m, uint32_t app); /* NULL: it has none */
+/* A place for an application that has none; it waits for a worker. GP_EFULL, GP_ENOMEM. */
+int places_open(struct master *m, uint32_t app, struct app_place **ret);
+/* Has appmasters started that wait for a worker. To be called when there may be room. */
+void places_seek(struct master *m);
+/* The appmaster is here. */
+void places_registered(struct app_place *place, uint64_t peer,
+                       const struct msg_appmaster_register *msg);
+/* Has the application end, as somebody killed it. */
+void places_stop(struct app_place *place);
+/* A command was applied that ended it: gives all back. */
+void places_ended(struct master *m, struct app *app);
+/* A worker reports its processes. */
+void places_report(struct master *m, uint32_t worker, const struct msg_worker_report *report);
+void places_process_exited(struct master *m, const struct msg_process_exited *msg);
+void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *why);
+void places_worker_down(struct master *m, uint32_t worker, const char *name);
+void places_deinit(struct master *m);
 /* Offers slots to a worker; fn gets its answer. */
-int apps_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
-               uint32_t slots, answer_fn fn, void *user);
+int places_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
+                 uint32_t slots, answer_fn fn, void *user);
+
+/* ---- registrations.c ---- */
+
+/* Takes what it keeps of msg. */
+int registrations_add(struct master *m, struct peer *peer, struct msg_worker_register *msg,
+                      struct reply_token token, struct gp_error *err);
 
 /* ---- slots.c ---- */
 
@@ -133,6 +201,9 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
 void slots_release(struct master *m, struct peer *peer, const struct msg_slots_release *msg);
 /* A worker came again with grants of before: books them, or has it end what is over. */
 void slots_keep(struct master *m, const struct worker_entry *entry);
+/* Tells a worker that so many slots (0: all) are no longer the application's. NULL is fine. */
+void slots_revoke(struct master *m, const struct worker_entry *entry, uint32_t app, uint32_t epoch,
+                  uint32_t slots);
 
 /* ---- queries.c ---- */
 

@@ -57,7 +57,7 @@ static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struc
         app = registry_find(&m->registry, (uint32_t)id);
         if (app && !app_state_is_end(app->state)) {
             ret->len = strlen(app->token);
-            memcpy(ret->bytes, app->token, ret->len);
+            memcpy(ret->bytes, app->token, ret->len); /* the codec bounds it */
             return 0;
         }
     }
@@ -77,38 +77,14 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
     struct worker_entry *entry = workers_find_peer(&m->workers, id);
 
     uploads_peer_down(m, id);
-    apps_peer_down(m, id, why);
+    places_peer_down(m, id, why);
     if (entry) {
         uint32_t worker = entry->id;
         LOG_WARN(master_log(m), "worker.lost", KV_U64("worker", worker),
                  KV_STR("name", entry->info.name), KV_STR("why", why->text));
-        apps_worker_down(m, worker, entry->info.name);
+        places_worker_down(m, worker, entry->info.name);
         workers_remove(&m->workers, entry);
     }
-}
-
-static int worker_register(struct master *m, struct peer *peer, struct msg_worker_register *msg,
-                           struct reply_token token, struct gp_error *err)
-{
-    struct worker_entry *entry = workers_find_peer(&m->workers, peer_id(peer));
-    struct msg_worker_welcome welcome = {.cluster = m->cluster};
-    int rc;
-
-    if (entry) {
-        return gp_error_set(err, GP_ESTATE, "this connection registered as worker %u already",
-                            entry->id);
-    }
-    rc = workers_add(&m->workers, peer_id(peer), msg, loop_now_ns(m->port->loop), &entry);
-    if (rc < 0) {
-        return gp_error_set(err, rc, "registering a worker: %s", error_sentence(rc));
-    }
-    welcome.id = entry->id;
-    LOG_INFO(master_log(m), "worker.registered", KV_U64("worker", entry->id),
-             KV_STR("name", entry->info.name), KV_STR("address", entry->info.address),
-             KV_U64("slots", entry->info.slots));
-    rc = endpoint_reply(m->ep, token, &welcome);
-    slots_keep(m, entry);
-    return rc;
 }
 
 static int from_worker(struct master *m, struct peer *peer, struct incoming *in,
@@ -119,15 +95,16 @@ static int from_worker(struct master *m, struct peer *peer, struct incoming *in,
 
     switch (in->type) {
     case MSG_WORKER_REGISTER:
-        return worker_register(m, peer, in->msg, in->token, err);
+        return registrations_add(m, peer, in->msg, in->token, err);
     case MSG_WORKER_REPORT:
         report = in->msg;
         if (entry) {
             entry->processes = report->executors_count;
+            places_report(m, entry->id, report);
         }
         return 0;
     case MSG_PROCESS_EXITED:
-        apps_process_exited(m, in->msg);
+        places_process_exited(m, in->msg);
         return 0;
     default:
         return GP_EUNSUPPORTED;
@@ -151,19 +128,16 @@ static int from_appmaster(struct master *m, struct peer *peer, struct incoming *
         fields_deinit(&msg_plugin_resolved_fields, &resolved);
         return rc;
     case MSG_PLAN_PUT:
-        rc = apps_plan_put(m, peer, in->msg, err);
-        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
+        return apps_plan_put(m, peer, in->msg, in->token, err);
     case MSG_PLACEMENT_PUT:
-        rc = apps_placement_put(m, peer, in->msg, err);
-        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
+        return apps_placement_put(m, peer, in->msg, in->token, err);
     case MSG_SLOTS_REQUEST:
         return slots_request(m, peer, in->msg, in->token, err);
     case MSG_SLOTS_RELEASE:
         slots_release(m, peer, in->msg);
         return 0;
     case MSG_APP_STATE:
-        rc = apps_state(m, peer, in->msg, err);
-        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
+        return apps_state(m, peer, in->msg, in->token, err);
     default:
         return GP_EUNSUPPORTED;
     }
@@ -186,7 +160,6 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
 {
     struct msg_artefact_place place = {0};
     struct msg_artefact_received received = {0};
-    struct msg_app_submitted submitted = {0};
     int rc;
 
     switch (in->type) {
@@ -209,8 +182,7 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
         rc = uploads_chunk(m, peer, in->bytes, &received, err);
         return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &received);
     case MSG_APP_SUBMIT:
-        rc = apps_submit(m, in->msg, &submitted, err);
-        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &submitted);
+        return apps_submit(m, in->msg, in->token, err);
     default:
         return GP_EUNSUPPORTED;
     }
@@ -228,6 +200,9 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
         return from_worker(m, peer, in, err);
     case ROLE_APPMASTER:
         return from_appmaster(m, peer, in, err);
+    case ROLE_EXECUTOR:
+        return in->type == MSG_APP_WHERE ? apps_where(m, peer, in->msg, in->token, err)
+                                         : GP_EUNSUPPORTED;
     default:
         return from_client(m, peer, in, err);
     }
@@ -324,12 +299,18 @@ int master_new(const struct master_options *options, struct master **ret, struct
         return gp_error_set(err, rc, "starting a master");
     }
     list_init(&m->pending);
+    list_init(&m->proposals);
     if (options->secret.len > sizeof m->secret.bytes) {
         rc = gp_error_set(err, GP_EINVAL, "the cluster's secret is longer than %zu bytes",
                           sizeof m->secret.bytes);
         goto cleanup;
     }
     m->port = options->port;
+    m->restarts = (struct restarts){
+        .max = options->restarts ? options->restarts : RESTARTS_DEFAULT,
+        .window_ms = options->restarts_window_ns ? options->restarts_window_ns / 1000000
+                                                 : RESTARTS_WINDOW_MS,
+    };
     m->start_timeout_ns = options->start_timeout_ns ? options->start_timeout_ns : START_TIMEOUT_NS;
     memcpy(m->secret.bytes, options->secret.ptr, options->secret.len);
     m->secret.len = options->secret.len;
@@ -348,6 +329,9 @@ int master_new(const struct master_options *options, struct master **ret, struct
     rc = copy_plugin_dirs(m, options);
     if (rc >= 0) {
         rc = timer_new(m->port->loop, on_waiter_timer, m, &m->waiter_timer);
+    }
+    if (rc >= 0) {
+        rc = timer_new(m->port->loop, on_proposal_timer, m, &m->proposal_timer);
     }
     if (rc >= 0) {
         rc = endpoint_new(&config, &m->ep);
@@ -378,7 +362,9 @@ void master_free(struct master *m)
     while (list_first(&m->pending)) {
         pending_free(LIST_ENTRY(list_first(&m->pending), struct pending, node));
     }
-    apps_deinit(m);
+    places_deinit(m);
+    proposals_deinit(m);
+    timer_free(m->proposal_timer);
     for (uint32_t i = 0; i < UPLOADS_MAX; i++) {
         artefact_drop(&m->uploads[i].in);
     }

@@ -32,8 +32,10 @@ struct master_options {
     gp_bytes secret;                /* key "cluster"; copied */
     const char *const *plugin_dirs; /* where plugins named in graphs are looked for */
     uint32_t plugin_dir_count;
-    uint64_t upload_max;      /* bytes; 0: ARTEFACT_SIZE_MAX_BYTES */
-    int64_t start_timeout_ns; /* 0: START_TIMEOUT_NS */
+    uint64_t upload_max;        /* bytes; 0: ARTEFACT_SIZE_MAX_BYTES */
+    int64_t start_timeout_ns;   /* 0: START_TIMEOUT_NS */
+    uint32_t restarts;          /* of an application in a window; 0: 10 */
+    int64_t restarts_window_ns; /* 0: 60 s */
     struct endpoint_limits limits;
 };
 

@@ -100,8 +100,7 @@ static void describe_answer(struct master *m, struct app *app, struct reply_toke
                             const struct msg_app_live *live)
 {
     const struct app_place *place = apps_place(m, app->id);
-    const struct worker_entry *entry =
-        workers_find(&m->workers, place ? place->worker : app->last_worker);
+    const struct worker_entry *entry = workers_find(&m->workers, app->worker);
     struct msg_app_description d = {.plan = app->plan};
     struct msg_app_live last = {0};
 
@@ -115,7 +114,7 @@ static void describe_answer(struct master *m, struct app *app, struct reply_toke
         d.appmaster.worker_name = entry->info.name;
         d.appmaster.worker_address = entry->info.address;
         d.appmaster.host = entry->info.host;
-        d.appmaster.pid = place ? place->pid : app->last_pid;
+        d.appmaster.pid = place ? place->pid : app->pid;
     }
     if (live) {
         d.live = *live;

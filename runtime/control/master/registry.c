@@ -6,24 +6,26 @@
 #include "base/assert.h"
 #include "base/str.h"
 #include "control/limits.h"
+#include "control/master/registry_codec.h"
 
 void registry_init(struct registry *r, uint64_t seed)
 {
-    *r = (struct registry){.next_id = 1};
+    *r = (struct registry){.next_id = 1, .next_worker = 1};
     map_str_init(&r->requests, REQUESTS_MAX, seed, MAP_KEYS_BORROWED);
 }
 
-static void app_free(struct app *app)
+void app_free(struct app *app)
 {
     if (!app) {
         return;
     }
-    fields_deinit(&msg_app_submit_fields, &app->spec);
     value_free(app->plan);
     value_free(app->placement);
     value_free(app->live);
-    free(app->error);
-    secret_wipe(app->token, sizeof app->token);
+    if (app->token) {
+        secret_wipe(app->token, strlen(app->token));
+    }
+    fields_deinit(&app_fields, app);
     free(app);
 }
 
@@ -82,6 +84,18 @@ static struct app *find_name(const struct registry *r, gp_str name)
     return found;
 }
 
+struct app *registry_live(const struct registry *r, gp_str name)
+{
+    struct app *app = find_name(r, name);
+
+    return app && !app_state_is_end(app->state) ? app : NULL;
+}
+
+struct app *registry_request(const struct registry *r, const char *request_id)
+{
+    return request_id[0] ? map_str_get(&r->requests, gp_str_of(request_id)) : NULL;
+}
+
 static int not_found(const struct registry *r, const char *ref, struct gp_error *err)
 {
     gp_str names[APPS_LIVE_MAX + APPS_ENDED_MAX];
@@ -115,8 +129,8 @@ int registry_lookup(const struct registry *r, const char *ref, struct app **ret_
     return 0;
 }
 
-/* Forgets the application that ended first, but for one that is in use. */
-static void forget_one(struct registry *r, const struct app *keep)
+/* Forgets the application that ended first, but for one that is in use. False: there is none. */
+static bool forget_one(struct registry *r, const struct app *keep)
 {
     uint32_t oldest = r->count;
 
@@ -129,13 +143,52 @@ static void forget_one(struct registry *r, const struct app *keep)
     }
     if (oldest < r->count) {
         struct app *app = r->apps[oldest];
+
+        r->bytes -= app->bytes;
         (void)map_str_remove(&r->requests, gp_str_of(app->spec.request_id));
         memmove(&r->apps[oldest], &r->apps[oldest + 1],
                 (r->count - oldest - 1) * sizeof(struct app *));
         r->count--;
         r->ended--;
         app_free(app);
+        return true;
     }
+    return false;
+}
+
+/* Snapshots are bounded, so what stands in them is: ended applications make room. */
+static int make_room(struct registry *r, uint64_t more, const struct app *keep,
+                     struct gp_error *err)
+{
+    while (r->bytes + more > REGISTRY_BYTES_MAX) {
+        if (!forget_one(r, keep)) {
+            return gp_error_set(err, GP_EFULL, "the applications of this cluster take %llu bytes",
+                                (unsigned long long)r->bytes);
+        }
+    }
+    return 0;
+}
+
+int registry_add_take(struct registry *r, struct app *app)
+{
+    struct app **apps;
+
+    ASSERT(r->count == 0 || r->apps[r->count - 1]->id < app->id);
+    apps = realloc(r->apps, (r->count + 1) * sizeof(struct app *));
+    if (!apps) {
+        return GP_ENOMEM;
+    }
+    r->apps = apps;
+    if (app->spec.request_id[0]) {
+        int rc = map_str_add(&r->requests, gp_str_of(app->spec.request_id), app);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    r->apps[r->count++] = app;
+    r->ended += app_state_is_end(app->state);
+    r->bytes += app->bytes;
+    return 0;
 }
 
 static bool name_is_valid(const char *name)
@@ -167,8 +220,8 @@ static int submit_check(const struct registry *r, const struct msg_app_submit *s
         gp_error_hint(err, "choose one with --name");
         return GP_EINVAL;
     }
-    same = find_name(r, gp_str_of(submit->name));
-    if (same && !app_state_is_end(same->state)) {
+    same = registry_live(r, gp_str_of(submit->name));
+    if (same) {
         (void)gp_error_set(err, GP_EEXIST, "an application '%s' is %s already: number %u",
                            submit->name, app_state_names[same->state], same->id);
         gp_error_hint(err, "gpctl kill %u, or choose another name with --name", same->id);
@@ -181,47 +234,41 @@ static int submit_check(const struct registry *r, const struct msg_app_submit *s
     return 0;
 }
 
+/* The same request came before, or this is a new application. */
 static int apply_submit(struct registry *r, const struct command *command, struct app **ret_app,
                         struct gp_error *err)
 {
     struct msg_app_submit *submit = command->submit;
-    struct app *app = NULL;
-    struct app **apps;
+    struct app *app;
     int rc;
 
-    if (submit->request_id[0]) {
-        *ret_app = map_str_get(&r->requests, gp_str_of(submit->request_id));
-        if (*ret_app) {
-            return 0;
-        }
+    *ret_app = registry_request(r, submit->request_id);
+    if (*ret_app) {
+        return 0;
     }
     rc = submit_check(r, submit, err);
-    if (rc < 0) {
-        return rc;
+    if (rc >= 0) {
+        rc = make_room(r, command->bytes, NULL, err);
     }
-    apps = realloc(r->apps, (r->count + 1) * sizeof(struct app *));
-    app = calloc(1, sizeof *app);
-    if (apps) {
-        r->apps = apps;
+    app = rc < 0 ? NULL : calloc(1, sizeof *app);
+    if (!app) {
+        return rc < 0 ? rc : gp_error_set(err, GP_ENOMEM, "submitting");
     }
-    if (!apps || !app || !(app->error = str_dup(GP_STR("")))) {
-        app_free(app);
-        return gp_error_set(err, GP_ENOMEM, "submitting");
-    }
-    if (submit->request_id[0]) {
-        rc = map_str_add(&r->requests, gp_str_of(submit->request_id), app);
-        if (rc < 0) {
-            app_free(app);
-            return gp_error_set(err, rc, "remembering the request");
-        }
-    }
-    app->id = r->next_id++;
+    app->id = r->next_id;
     app->version = 1;
     app->submitted_ms = command->wall_ms;
-    (void)str_format(app->token, sizeof app->token, "%s", command->token);
+    app->bytes = command->bytes;
+    app->error = str_dup(GP_STR(""));
+    app->token = str_dup(gp_str_of(command->token));
     app->spec = *submit; /* its texts move, and with them the key of requests */
+    rc = app->error && app->token ? registry_add_take(r, app) : GP_ENOMEM;
+    if (rc < 0) {
+        app->spec = (struct msg_app_submit){0};
+        app_free(app);
+        return gp_error_set(err, rc, "submitting: %s", error_sentence(rc));
+    }
     *submit = (struct msg_app_submit){0};
-    r->apps[r->count++] = app;
+    r->next_id++;
     *ret_app = app;
     return 0;
 }
@@ -231,26 +278,50 @@ static bool may_move(uint32_t from, uint32_t to)
     if (app_state_is_end(from)) {
         return false;
     }
-    if (app_state_is_end(to)) {
-        return to != APP_FINISHED || from == APP_RUNNING || from == APP_RECOVERING;
+    if (to == APP_FINISHED) {
+        return from == APP_RUNNING || from == APP_RECOVERING;
     }
     return to >= from || (from == APP_RECOVERING && to == APP_RUNNING);
+}
+
+static void end_app(struct registry *r, struct app *app, const struct command *command,
+                    struct value *live)
+{
+    app->finished_ms = command->wall_ms;
+    app->pid = command->pid;
+    value_free(app->placement); /* nobody goes on from it */
+    app->placement = NULL;
+    app->bytes -= app->placement_bytes;
+    r->bytes -= app->placement_bytes;
+    app->placement_bytes = 0;
+    app->live = live;
+    if (live) {
+        app->bytes += command->bytes;
+        r->bytes += command->bytes;
+    }
+    r->ended++;
 }
 
 static int apply_state(struct registry *r, struct app *app, const struct command *command,
                        struct gp_error *err)
 {
+    const struct value *last = app_state_is_end(command->state) ? command->tree : NULL;
+    struct value *live = NULL;
     char *error = NULL;
 
     if (!may_move(app->state, command->state)) {
         return gp_error_set(err, GP_ESTATE, "application %u is %s and cannot become %s", app->id,
                             app_state_names[app->state], app_state_names[command->state]);
     }
-    if (command->error) {
-        error = str_dup(gp_str_of(command->error));
-        if (!error) {
-            return gp_error_set(err, GP_ENOMEM, "remembering an error");
-        }
+    if (last && make_room(r, command->bytes, app, NULL) < 0) {
+        last = NULL; /* nice to have */
+    }
+    if ((command->error && !(error = str_dup(gp_str_of(command->error)))) ||
+        (last && !(live = value_dup(last)))) {
+        free(error);
+        return gp_error_set(err, GP_ENOMEM, "changing the state of an application");
+    }
+    if (error) {
         free(app->error);
         app->error = error;
     }
@@ -261,63 +332,110 @@ static int apply_state(struct registry *r, struct app *app, const struct command
     app->executors = command->executors ? command->executors : app->executors;
     app->tasks = command->tasks ? command->tasks : app->tasks;
     if (app_state_is_end(app->state)) {
-        app->finished_ms = command->wall_ms;
-        app->live = command->live ? value_dup(command->live) : NULL; /* nice to have: no error */
-        r->ended++;
+        end_app(r, app, command, live);
     }
     return 0;
 }
 
-/* A tree that is kept as it came. */
-static int apply_tree(struct value **kept, const struct value *tree, const char *what,
-                      struct gp_error *err)
+/* A plan or placement instead of the one before. */
+static int replace_tree(struct registry *r, struct app *app, const struct command *command,
+                        struct value **tree, uint64_t *bytes, struct gp_error *err)
 {
-    struct value *copy = value_dup(tree);
+    struct value *copy;
+    int rc;
 
-    if (!copy) {
-        return gp_error_set(err, GP_ENOMEM, "keeping the %s", what);
+    if (app_state_is_end(app->state)) {
+        return gp_error_set(err, GP_ESTATE, "application %u is %s", app->id,
+                            app_state_names[app->state]);
     }
-    value_free(*kept);
-    *kept = copy;
+    rc = command->bytes > *bytes ? make_room(r, command->bytes - *bytes, app, err) : 0;
+    if (rc < 0) {
+        return rc;
+    }
+    copy = value_dup(command->tree);
+    if (!copy) {
+        return gp_error_set(err, GP_ENOMEM, "keeping what an appmaster wrote down");
+    }
+    value_free(*tree);
+    *tree = copy;
+    app->bytes = app->bytes - *bytes + command->bytes;
+    r->bytes = r->bytes - *bytes + command->bytes;
+    *bytes = command->bytes;
     return 0;
+}
+
+static int apply_epoch(struct app *app, const struct command *command, struct gp_error *err)
+{
+    char *error = str_dup(gp_str_of(command->error ? command->error : ""));
+
+    if (app_state_is_end(app->state)) {
+        free(error);
+        return gp_error_set(err, GP_ESTATE, "application %u is %s", app->id,
+                            app_state_names[app->state]);
+    }
+    if (!error) {
+        return gp_error_set(err, GP_ENOMEM, "beginning an epoch");
+    }
+    free(app->error);
+    app->error = error;
+    app->epoch++;
+    app->worker = command->worker;
+    app->spent = command->spent;
+    app->spent_ms = command->wall_ms;
+    app->state = app->started_ms ? APP_RECOVERING : APP_STARTING;
+    return 0;
+}
+
+static int apply_to(struct registry *r, struct app *app, const struct command *command,
+                    struct gp_error *err)
+{
+    if (command->op != COMMAND_KILL && command->epoch != app->epoch) {
+        return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
+                            command->epoch, app->id, app->epoch);
+    }
+    switch (command->op) {
+    case COMMAND_EPOCH:
+        return apply_epoch(app, command, err);
+    case COMMAND_PLAN:
+        return replace_tree(r, app, command, &app->plan, &app->plan_bytes, err);
+    case COMMAND_PLACEMENT:
+        return replace_tree(r, app, command, &app->placement, &app->placement_bytes, err);
+    case COMMAND_STATE:
+        return apply_state(r, app, command, err);
+    case COMMAND_KILL:
+        app->is_stopping = true;
+        return 0;
+    default:
+        return gp_error_set(err, GP_EUNSUPPORTED, "no command %u", command->op);
+    }
 }
 
 int registry_apply(struct registry *r, const struct command *command, struct app **ret_app,
                    struct gp_error *err)
 {
     struct app *app;
-    int rc = 0;
+    int rc;
 
+    *ret_app = NULL;
     if (command->op == COMMAND_SUBMIT) {
         return apply_submit(r, command, ret_app, err);
+    }
+    if (command->op == COMMAND_WORKER) {
+        r->next_worker++;
+        return 0;
     }
     app = registry_find(r, command->app);
     if (!app) {
         return gp_error_set(err, GP_ENOENT, "no application %u", command->app);
     }
-    switch (command->op) {
-    case COMMAND_EPOCH:
-        app->epoch++;
-        break;
-    case COMMAND_PLAN:
-        rc = apply_tree(&app->plan, command->plan, "plan", err);
-        break;
-    case COMMAND_PLACEMENT:
-        rc = apply_tree(&app->placement, command->placement, "placement", err);
-        break;
-    case COMMAND_STATE:
-        rc = apply_state(r, app, command, err);
-        break;
-    case COMMAND_SUBMIT:
-        UNREACHABLE();
-    }
+    rc = apply_to(r, app, command, err);
     if (rc < 0) {
         return rc;
     }
     app->version++;
     *ret_app = app;
     if (r->ended > APPS_ENDED_MAX) {
-        forget_one(r, app);
+        (void)forget_one(r, app); /* all but this one may go */
     }
     return 0;
 }

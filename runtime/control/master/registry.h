@@ -6,8 +6,10 @@
  * numbers come with the command. Everything else a master knows (workers, slots, who is connected)
  * is soft and rebuilt.
  *
- *     SUBMITTED -> STARTING -> RUNNING -> FINISHED      any but the three ends -> FAILED, KILLED
- *                                |^ RECOVERING -> FINISHED
+ *     SUBMITTED -> STARTING -> RUNNING <-> RECOVERING     the latter two -> FINISHED
+ *                                                         any but the three ends -> FAILED, KILLED
+ *
+ * A new life of the appmaster of a RUNNING application makes it RECOVERING.
  */
 #ifndef CONTROL_MASTER_REGISTRY_H
 #define CONTROL_MASTER_REGISTRY_H
@@ -15,7 +17,8 @@
 #include "base/map.h"
 #include "wire/messages.h"
 
-#define REGISTRY_TOKEN_SIZE 65u /* 64 hex digits and the zero */
+#define REGISTRY_TOKEN_SIZE 65u           /* 64 hex digits and the zero */
+#define REGISTRY_BYTES_MAX  (48ull << 20) /* of all applications, as commands brought them */
 
 struct app {
     /* read-only */
@@ -27,16 +30,21 @@ struct app {
     int64_t started_ms;
     int64_t finished_ms;
     struct msg_app_submit spec; /* as submitted; its name is filled in */
-    char token[REGISTRY_TOKEN_SIZE];
-    struct value *plan;      /* NULL until made */
-    struct value *placement; /* who runs what, as its appmaster wrote it; NULL until put */
-    struct value *live;      /* what its appmaster said of it at its end; NULL before */
-    char *error;             /* "" unless it failed */
+    char *token;                /* the key app/N */
+    struct value *plan;         /* NULL until made */
+    struct value *placement;    /* what its appmaster needs to go on; NULL until put */
+    struct value *live;         /* what its appmaster said of it at its end; NULL before */
+    char *error;                /* why it failed or waits, or "" */
     uint32_t executors;
     uint32_t tasks;
-    /* Where its appmaster ended, for its log; the master's own, no command sets it. */
-    uint32_t last_worker;
-    int64_t last_pid;
+    uint32_t worker;  /* where its present (or last) appmaster was put; 0: nowhere yet */
+    int64_t pid;      /* of its last appmaster, known at the end */
+    bool is_stopping; /* somebody killed it */
+    uint32_t spent;   /* thousandths of restarts, as of spent_ms: see restarts.h */
+    int64_t spent_ms;
+    uint64_t bytes; /* of the commands that made spec, plan, placement and live */
+    uint64_t plan_bytes;
+    uint64_t placement_bytes;
 };
 
 struct registry {
@@ -44,6 +52,8 @@ struct registry {
     struct app **apps; /* by id, ascending */
     uint32_t count;
     uint32_t ended; /* of these */
+    uint32_t next_worker;
+    uint64_t bytes; /* of all applications */
     /* private */
     uint32_t next_id;
     struct map_str requests; /* request id -> app */
@@ -51,41 +61,56 @@ struct registry {
 
 enum command_op {
     COMMAND_SUBMIT,    /* submit, token */
-    COMMAND_EPOCH,     /* a new life of its appmaster begins */
-    COMMAND_PLAN,      /* plan */
-    COMMAND_PLACEMENT, /* placement */
-    COMMAND_STATE,     /* state, error, executors, tasks, live */
+    COMMAND_EPOCH,     /* a new life of its appmaster begins: worker, spent */
+    COMMAND_PLAN,      /* tree */
+    COMMAND_STATE,     /* state, error, executors, tasks, pid, tree */
+    COMMAND_PLACEMENT, /* tree */
+    COMMAND_KILL,      /* it is to end */
+    COMMAND_WORKER,    /* a worker gets an id: registry.next_worker before */
 };
 
 struct command {
-    enum command_op op;
+    uint32_t op; /* enum command_op */
     int64_t wall_ms;
-    uint32_t app;                  /* all but SUBMIT */
+    uint64_t proposer; /* who proposed it, and which of its proposals it is */
+    uint64_t serial;
+    uint32_t app;                  /* all but SUBMIT and WORKER, as epoch */
+    uint32_t epoch;                /* of the application as the proposer knew it; not for KILL */
     struct msg_app_submit *submit; /* its content is taken when the command succeeds */
     const char *token;
-    const struct value *plan;      /* copied */
-    const struct value *placement; /* copied */
-    const struct value *live;      /* with an end; copied; may be NULL */
+    const struct value *tree; /* copied. PLAN, PLACEMENT; STATE: live, at an end; may be NULL */
     uint32_t state;
     const char *error; /* NULL: as it was */
     uint32_t executors;
     uint32_t tasks;
+    uint32_t worker;
+    uint32_t spent;
+    int64_t pid;
+    uint64_t bytes; /* of its encoding */
 };
 
 void registry_init(struct registry *r, uint64_t seed);
 void registry_deinit(struct registry *r);
 
 /*
- * Applies one command; *ret_app is the application it was about.
+ * Applies one command; *ret_app is the application it was about, NULL for WORKER.
  * SUBMIT: a repeated request id gives the application made the first time, and 0. GP_EEXIST: an
- * application of that name is live. GP_EFULL: too many are live. Others: GP_ENOENT; GP_ESTATE: not
- * a move that the drawing allows. Nothing changes on error.
+ * application of that name is live. GP_EFULL: too many are live, or they are too big. Others:
+ * GP_ENOENT; GP_ESTALE: of another life of its appmaster; GP_ESTATE: not a move that the drawing
+ * allows. Nothing changes on error. GP_ENOMEM says nothing about the command: whoever gets it must
+ * build the registry anew, or it differs from the others.
  */
 int registry_apply(struct registry *r, const struct command *command, struct app **ret_app,
                    struct gp_error *err);
 
 /* NULL: there is none. */
 struct app *registry_find(const struct registry *r, uint32_t id);
+
+/* The live one of that name, or NULL. */
+struct app *registry_live(const struct registry *r, gp_str name);
+
+/* The one that was submitted by this request, or NULL. */
+struct app *registry_request(const struct registry *r, const char *request_id);
 
 /* By id in decimal or by name; of those of one name a live one, else the youngest. GP_ENOENT with
  * the nearest name. */

@@ -32,8 +32,8 @@ struct granting {
     struct granting_part parts[];
 };
 
-static void tell_revoke(struct master *m, const struct worker_entry *entry, uint32_t app,
-                        uint32_t epoch, uint32_t slots)
+void slots_revoke(struct master *m, const struct worker_entry *entry, uint32_t app, uint32_t epoch,
+                  uint32_t slots)
 {
     struct peer *peer = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
     struct msg_grant_revoke revoke = {.app = app, .epoch = epoch, .slots = slots};
@@ -52,7 +52,7 @@ static void granting_undo(const struct granting *g)
         const struct granting_part *part = &g->parts[i];
         workers_release(&m->workers, g->app, part->worker, part->slots);
         if (part->accepted) {
-            tell_revoke(m, workers_find(&m->workers, part->worker), g->app, g->epoch, part->slots);
+            slots_revoke(m, workers_find(&m->workers, part->worker), g->app, g->epoch, part->slots);
         }
     }
 }
@@ -120,7 +120,7 @@ static int grant_parts(struct master *m, const struct app *app, struct granting 
             return GP_ENOMEM;
         }
         g->waiting++;
-        if (apps_offer(m, app, entry, g->parts[i].slots, on_grant_answer, &g->parts[i]) < 0) {
+        if (places_offer(m, app, entry, g->parts[i].slots, on_grant_answer, &g->parts[i]) < 0) {
             g->waiting--;
             g->count = i + 1;
             return GP_EUNREACH;
@@ -192,10 +192,11 @@ void slots_release(struct master *m, struct peer *peer, const struct msg_slots_r
         const struct msg_grant *grant = &msg->grants[i];
         workers_release(&m->workers, app->id, grant->worker, grant->slots);
         if (grant->slots > 0) { /* to a worker, 0 stands for all */
-            tell_revoke(m, workers_find(&m->workers, grant->worker), app->id, app->epoch,
-                        grant->slots);
+            slots_revoke(m, workers_find(&m->workers, grant->worker), app->id, app->epoch,
+                         grant->slots);
         }
     }
+    places_seek(m);
 }
 
 void slots_keep(struct master *m, const struct worker_entry *entry)
@@ -203,10 +204,11 @@ void slots_keep(struct master *m, const struct worker_entry *entry)
     for (uint32_t i = 0; i < entry->info.grants_count; i++) {
         const struct msg_kept_grant *grant = &entry->info.grants[i];
         const struct app *app = registry_find(&m->registry, grant->app);
-        bool live = app && !app_state_is_end(app->state) && app->epoch == grant->epoch;
+        /* Executors outlive the appmaster that began them: older epochs are fine. */
+        bool live = app && !app_state_is_end(app->state) && grant->epoch <= app->epoch;
         if (!live || grant->slots == 0 ||
             workers_grant(&m->workers, grant->app, entry->id, grant->slots) < 0) {
-            tell_revoke(m, entry, grant->app, grant->epoch, 0);
+            slots_revoke(m, entry, grant->app, grant->epoch, 0);
         }
     }
 }

@@ -7,7 +7,7 @@
 
 void workers_init(struct workers *w)
 {
-    *w = (struct workers){.next_id = 1};
+    *w = (struct workers){0};
 }
 
 static void entry_free(struct worker_entry *entry)
@@ -25,10 +25,11 @@ void workers_deinit(struct workers *w)
     *w = (struct workers){0};
 }
 
-int workers_add(struct workers *w, uint64_t peer, struct msg_worker_register *info, int64_t now_ns,
-                struct worker_entry **ret)
+int workers_add(struct workers *w, uint32_t id, uint64_t peer, struct msg_worker_register *info,
+                int64_t now_ns, struct worker_entry **ret)
 {
     struct worker_entry *entry;
+    uint32_t at = w->count;
 
     if (w->count == WORKERS_MAX) {
         return GP_EFULL;
@@ -37,10 +38,14 @@ int workers_add(struct workers *w, uint64_t peer, struct msg_worker_register *in
     if (!entry) {
         return GP_ENOMEM;
     }
-    *entry = (struct worker_entry){
-        .id = w->next_id++, .peer = peer, .info = *info, .up_since_ns = now_ns};
+    *entry = (struct worker_entry){.id = id, .peer = peer, .info = *info, .up_since_ns = now_ns};
     *info = (struct msg_worker_register){0};
-    w->entries[w->count++] = entry;
+    while (at > 0 && w->entries[at - 1]->id > id) {
+        w->entries[at] = w->entries[at - 1];
+        at--;
+    }
+    w->entries[at] = entry;
+    w->count++;
     *ret = entry;
     return 0;
 }

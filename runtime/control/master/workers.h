@@ -30,7 +30,6 @@ struct grant {
 struct workers {
     struct worker_entry *entries[WORKERS_MAX]; /* by id, ascending */
     uint32_t count;
-    uint32_t next_id;
     struct grant *grants;
     uint32_t grant_count;
     uint32_t grant_capacity;
@@ -39,9 +38,9 @@ struct workers {
 void workers_init(struct workers *w);
 void workers_deinit(struct workers *w);
 
-/* Takes the content of info. GP_EFULL, GP_ENOMEM. */
-int workers_add(struct workers *w, uint64_t peer, struct msg_worker_register *info, int64_t now_ns,
-                struct worker_entry **ret);
+/* Takes the content of info. The id is nobody's. GP_EFULL, GP_ENOMEM. */
+int workers_add(struct workers *w, uint32_t id, uint64_t peer, struct msg_worker_register *info,
+                int64_t now_ns, struct worker_entry **ret);
 
 /* Forgets the worker and its grants. */
 void workers_remove(struct workers *w, struct worker_entry *entry);

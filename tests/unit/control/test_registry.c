@@ -170,7 +170,7 @@ GP_TEST(registry, keeps_the_plan_and_counts_lives)
     struct registry r;
     struct app *a;
     struct value *plan = value_new_object();
-    struct command command = {.op = COMMAND_PLAN, .app = 1, .plan = plan};
+    struct command command = {.op = COMMAND_PLAN, .app = 1, .tree = plan};
 
     registry_init(&r, 1);
     GP_REQUIRE_EQ(submit(&r, "job", "", &a, NULL), 0);

@@ -1,0 +1,502 @@
+/*
+ * places.c: where appmasters are, and their next lives.
+ *
+ *     WAITING ──a worker has room──▶ STARTING ──registers──▶ UP ──connection lost──▶ LOST
+ *        ▲                              │                     │   ◀────registers─────  │
+ *        │                    refused, exited, late        exited             exited, late
+ *        └───────────── PAUSED ◀────────┴─────────────────────┴────────────────────────┘
+ *
+ * Every live application has a place. STARTING begins with a slot on a worker and a new epoch, which
+ * is replicated before the worker is asked for anything: no two lives of an appmaster have the same
+ * epoch. What ends a life draws from the application's budget (restarts.h); when that is spent, or
+ * when the first life ended before there was a plan to go on from, the application has failed.
+ * Executors run on all the while: their slots are other slots.
+ *
+ * The end is a command (end()), and once it is applied, places_ended(): slots, place, log.
+ */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/str.h"
+#include "control/master/internal.h"
+
+#define NS_PER_MS    1000000
+#define TRY_AGAIN_NS 1000000000
+#define COME_BACK_NS ASK_TIMEOUT_NS /* for an appmaster whose connection broke */
+
+struct app_place *apps_place(struct master *m, uint32_t app)
+{
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        if (m->places[i].app == app) {
+            return &m->places[i];
+        }
+    }
+    return NULL;
+}
+
+static void place_free(struct app_place *place)
+{
+    timer_free(place->timer);
+    *place = (struct app_place){0};
+}
+
+void places_deinit(struct master *m)
+{
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        place_free(&m->places[i]);
+    }
+}
+
+/* ---- the end ---- */
+
+static void on_end(struct master *m, void *user, const struct outcome *outcome)
+{
+    struct app_place *place = apps_place(m, (uint32_t)(uintptr_t)user);
+
+    if (place && outcome->code < 0) { /* it goes on as if its appmaster were lost */
+        place->is_ending = false;
+        place->phase = PLACE_LOST;
+        timer_start(place->timer, TRY_AGAIN_NS);
+    }
+}
+
+static void end(struct app_place *place, uint32_t state, const char *error)
+{
+    struct master *m = place->master;
+    const struct app *app = registry_find(&m->registry, place->app);
+    struct command command = {.op = COMMAND_STATE,
+                              .app = app->id,
+                              .epoch = app->epoch,
+                              .state = state,
+                              .error = error,
+                              .pid = place->pid};
+
+    if (place->is_ending) {
+        return;
+    }
+    place->is_ending = true;
+    if (master_propose(m, &command, on_end, (void *)(uintptr_t)app->id, NULL) < 0) {
+        place->is_ending = false;
+        timer_start(place->timer, TRY_AGAIN_NS);
+    }
+}
+
+void places_ended(struct master *m, struct app *app)
+{
+    struct app_place *place = apps_place(m, app->id);
+
+    if (!place) {
+        return;
+    }
+    for (uint32_t i = 0; i < m->workers.grant_count; i++) {
+        if (m->workers.grants[i].app == app->id) {
+            slots_revoke(m, workers_find(&m->workers, m->workers.grants[i].worker), app->id,
+                         app->epoch, 0);
+        }
+    }
+    workers_release_app(&m->workers, app->id);
+    place_free(place);
+    if (app->state == APP_FAILED) {
+        LOG_WARN(master_log(m), "app.failed", KV_U64("app", app->id),
+                 KV_STR("name", app->spec.name), KV_STR("error", app->error));
+    } else {
+        LOG_INFO(master_log(m), app->state == APP_KILLED ? "app.killed" : "app.finished",
+                 KV_U64("app", app->id), KV_STR("name", app->spec.name));
+    }
+    places_seek(m);
+}
+
+/* ---- a life is over ---- */
+
+static void give_slot_back(struct app_place *place, const struct app *app)
+{
+    struct master *m = place->master;
+
+    if (place->worker != 0) {
+        workers_release(&m->workers, app->id, place->worker, 1);
+        slots_revoke(m, workers_find(&m->workers, place->worker), app->id, app->epoch, 1);
+    }
+    place->worker = 0;
+    place->peer = 0;
+    place->pid = 0;
+    place->address[0] = '\0';
+}
+
+/* Its appmaster is no more. may_rebuild: also when there is no plan yet, as it is not the
+ * application's fault. */
+static void lost(struct app_place *place, const char *why, bool may_rebuild)
+{
+    struct master *m = place->master;
+    const struct app *app = registry_find(&m->registry, place->app);
+    uint32_t left = restarts_left(&m->restarts, app->spent, master_wall_ms(m) - app->spent_ms);
+    char text[ERROR_TEXT_MAX];
+
+    if (place->is_ending) {
+        return;
+    }
+    LOG_WARN(master_log(m), "appmaster.lost", KV_U64("app", app->id), KV_U64("epoch", app->epoch),
+             KV_STR("why", why));
+    if (app->is_stopping) {
+        end(place, APP_KILLED, NULL);
+    } else if (!app->plan && !may_rebuild) {
+        end(place, APP_FAILED, why);
+    } else if (!restarts_may(&m->restarts, left)) {
+        (void)str_format(text, sizeof text, "%s, after %u restarts in the last %lld s", why,
+                         left / RESTARTS_ONE, (long long)(m->restarts.window_ms / 1000));
+        end(place, APP_FAILED, text);
+    } else {
+        give_slot_back(place, app);
+        place->phase = PLACE_PAUSED;
+        timer_start(place->timer, restarts_pause_ms(left) * NS_PER_MS);
+    }
+}
+
+static void on_timer(void *user)
+{
+    struct app_place *place = user;
+    struct master *m = place->master;
+    const struct app *app = registry_find(&m->registry, place->app);
+
+    if (app->is_stopping) {
+        end(place, APP_KILLED, NULL);
+        return;
+    }
+    switch (place->phase) {
+    case PLACE_STARTING:
+        lost(place, "its appmaster did not register in time", false);
+        break;
+    case PLACE_LOST:
+        lost(place, "its appmaster was lost", true);
+        break;
+    case PLACE_PAUSED:
+    case PLACE_WAITING:
+        place->phase = PLACE_WAITING;
+        places_seek(m);
+        break;
+    default:
+        break;
+    }
+}
+
+int places_open(struct master *m, uint32_t app, struct app_place **ret)
+{
+    struct app_place *place = apps_place(m, 0);
+    int rc;
+
+    if (!place) {
+        return GP_EFULL;
+    }
+    rc = timer_new(m->port->loop, on_timer, place, &place->timer);
+    if (rc < 0) {
+        return rc;
+    }
+    place->master = m;
+    place->app = app;
+    place->phase = PLACE_WAITING;
+    *ret = place;
+    return 0;
+}
+
+/* ---- a new life ---- */
+
+struct launching {
+    struct pending pending;
+    uint32_t app;
+    uint32_t epoch;
+    uint32_t worker;
+};
+
+/* The place, if this is still the life that was launched. */
+static struct app_place *launching_place(const struct launching *l)
+{
+    struct master *m = l->pending.master;
+    const struct app *app = registry_find(&m->registry, l->app);
+    struct app_place *place = apps_place(m, l->app);
+
+    return app && place && app->epoch == l->epoch && place->worker == l->worker ? place : NULL;
+}
+
+/* Whether the reason lies with the worker or the way there: another one may do. */
+static bool is_worker_at_fault(int code)
+{
+    return code == GP_EFULL || code == GP_ECLOSED || code == GP_EUNREACH || code == GP_ETIMEOUT ||
+           code == GP_ECANCELED || code == GP_EAGAIN;
+}
+
+static void on_launched(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct launching *l = user;
+    struct app_place *place = launching_place(l);
+    char text[ERROR_TEXT_MAX];
+
+    (void)peer;
+    if (place && answer->code < 0) {
+        (void)str_format(text, sizeof text, "its appmaster could not be started on worker %u: %s",
+                         l->worker, answer->err->text);
+        lost(place, text, is_worker_at_fault(answer->code));
+    } else if (place) {
+        place->pid = ((const struct msg_launched *)answer->msg)->pid;
+    }
+    pending_free(l);
+}
+
+static void on_offered(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct launching *l = user;
+    struct master *m = l->pending.master;
+    struct app_place *place = launching_place(l);
+    const struct app *app = registry_find(&m->registry, l->app);
+    char *masters[] = {m->address};
+    struct msg_appmaster_launch launch;
+
+    if (!place || answer->code < 0) {
+        on_launched(user, peer, answer);
+        return;
+    }
+    launch = (struct msg_appmaster_launch){.app = app->id,
+                                           .epoch = app->epoch,
+                                           .name = app->spec.name,
+                                           .sha256 = app->spec.sha256,
+                                           .token = app->token,
+                                           .masters = masters,
+                                           .masters_count = 1};
+    if (peer_ask(peer, MSG_APPMASTER_LAUNCH, &launch, START_TIMEOUT_NS, 0, on_launched, l) < 0) {
+        pending_free(l);
+        lost(place, "the worker of its appmaster was lost", true);
+    }
+}
+
+int places_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
+                 uint32_t slots, answer_fn fn, void *user)
+{
+    struct peer *peer = endpoint_peer(m->ep, entry->peer);
+    char *masters[] = {m->address};
+    struct msg_grant_offer grant = {.app = app->id,
+                                    .epoch = app->epoch,
+                                    .token = app->token,
+                                    .slots = slots,
+                                    .sha256 = app->spec.sha256,
+                                    .masters = masters,
+                                    .masters_count = 1};
+
+    return peer ? peer_ask(peer, MSG_GRANT_OFFER, &grant, ASK_TIMEOUT_NS, 0, fn, user) : GP_ECLOSED;
+}
+
+/* Asks the worker that was picked; the epoch is ours. */
+static void launch(struct app_place *place, const struct app *app)
+{
+    struct master *m = place->master;
+    const struct worker_entry *entry = workers_find(&m->workers, place->worker);
+    struct launching *l = entry ? pending_new(m, sizeof *l) : NULL;
+
+    if (l) {
+        l->app = app->id;
+        l->epoch = app->epoch;
+        l->worker = entry->id;
+    }
+    if (!l || places_offer(m, app, entry, 1, on_offered, l) < 0) {
+        pending_free(l);
+        lost(place, "the worker of its appmaster was lost", true);
+    }
+}
+
+static void on_epoch(struct master *m, void *user, const struct outcome *outcome)
+{
+    struct app_place *place = apps_place(m, (uint32_t)(uintptr_t)user);
+    const struct app *app = place ? registry_find(&m->registry, place->app) : NULL;
+
+    if (!place || place->phase != PLACE_STARTING) {
+        return;
+    }
+    if (outcome->code < 0) {
+        give_slot_back(place, app);
+        place->phase = PLACE_PAUSED;
+        timer_start(place->timer, TRY_AGAIN_NS);
+        return;
+    }
+    LOG_INFO(master_log(m), "appmaster.placed", KV_U64("app", app->id), KV_U64("epoch", app->epoch),
+             KV_U64("worker", place->worker));
+    launch(place, app);
+}
+
+static int begin_epoch(struct app_place *place, const struct app *app, uint32_t worker)
+{
+    struct master *m = place->master;
+    uint32_t left = restarts_left(&m->restarts, app->spent, master_wall_ms(m) - app->spent_ms);
+    struct command command = {.op = COMMAND_EPOCH,
+                              .app = app->id,
+                              .epoch = app->epoch,
+                              .worker = worker,
+                              .spent = app->epoch == 0 ? 0 : left + RESTARTS_ONE};
+    int rc = workers_grant(&m->workers, app->id, worker, 1);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = master_propose(m, &command, on_epoch, (void *)(uintptr_t)app->id, NULL);
+    if (rc < 0) {
+        workers_release(&m->workers, app->id, worker, 1);
+        return rc;
+    }
+    place->worker = worker;
+    place->phase = PLACE_STARTING;
+    place->is_noted = false;
+    timer_start(place->timer, m->start_timeout_ns);
+    return 0;
+}
+
+static void on_noted(struct master *m, void *user, const struct outcome *outcome)
+{
+    (void)m; /* only for people */
+    (void)user;
+    (void)outcome;
+}
+
+/* Says in the registry why nothing happens. */
+static void note_waiting(struct app_place *place, const struct app *app)
+{
+    struct master *m = place->master;
+    char text[128];
+    struct command command = {.op = COMMAND_STATE,
+                              .app = app->id,
+                              .epoch = app->epoch,
+                              .state = app->state,
+                              .error = text};
+
+    if (place->is_noted) {
+        return;
+    }
+    place->is_noted = true;
+    (void)str_format(text, sizeof text,
+                     "it waits: no worker has a free slot for the appmaster (%u worker%s)",
+                     m->workers.count, m->workers.count == 1 ? "" : "s");
+    LOG_INFO(master_log(m), "app.waiting", KV_U64("app", app->id), KV_STR("why", text));
+    (void)master_propose(m, &command, on_noted, NULL, NULL); /* only for people */
+}
+
+void places_seek(struct master *m)
+{
+    struct scheduler_worker list[WORKERS_MAX];
+
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        struct app_place *place = &m->places[i];
+        const struct scheduler_worker *pick;
+        const struct app *app;
+
+        if (place->app == 0 || place->phase != PLACE_WAITING || place->is_ending) {
+            continue;
+        }
+        app = registry_find(&m->registry, place->app);
+        pick = scheduler_pick(list, workers_offer(&m->workers, list));
+        if (!pick) {
+            note_waiting(place, app);
+        } else if (begin_epoch(place, app, pick->id) < 0) {
+            timer_start(place->timer, TRY_AGAIN_NS);
+        }
+    }
+}
+
+void places_registered(struct app_place *place, uint64_t peer,
+                       const struct msg_appmaster_register *msg)
+{
+    place->peer = peer;
+    place->pid = msg->pid;
+    place->phase = PLACE_UP;
+    (void)str_format(place->address, sizeof place->address, "%s", msg->address);
+    if (!place->is_stopping) {
+        timer_stop(place->timer);
+    }
+}
+
+/* ---- news ---- */
+
+void places_process_exited(struct master *m, const struct msg_process_exited *msg)
+{
+    const struct app *app = registry_find(&m->registry, msg->app);
+    struct app_place *place = apps_place(m, msg->app);
+    char text[ERROR_TEXT_MAX];
+
+    if (!app || !place || msg->executor != 0 || msg->epoch != app->epoch ||
+        place->phase == PLACE_WAITING || place->phase == PLACE_PAUSED) {
+        return; /* executors are their appmaster's business */
+    }
+    if (msg->signal != 0) {
+        (void)str_format(text, sizeof text, "its appmaster crashed: %s",
+                         msg->crash[0] ? msg->crash : "killed by a signal");
+    } else {
+        (void)str_format(text, sizeof text, "its appmaster ended with exit code %lld",
+                         (long long)msg->code);
+    }
+    lost(place, text, false);
+}
+
+void places_report(struct master *m, uint32_t worker, const struct msg_worker_report *report)
+{
+    for (uint32_t i = 0; i < report->executors_count; i++) {
+        const struct msg_process *process = &report->executors[i];
+        struct app_place *place = process->executor == 0 ? apps_place(m, process->app) : NULL;
+
+        if (place && place->worker == worker) {
+            place->pid = process->pid;
+        }
+    }
+}
+
+/* The appmaster's connection broke: if its process is gone the worker says how; if not, it has some
+ * time to come back. */
+void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *why)
+{
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        struct app_place *place = &m->places[i];
+        if (place->app == 0 || place->peer != peer) {
+            continue;
+        }
+        LOG_WARN(master_log(m), "appmaster.silent", KV_U64("app", place->app),
+                 KV_STR("why", why->text));
+        place->peer = 0;
+        place->phase = PLACE_LOST;
+        if (!place->is_stopping) {
+            timer_start(place->timer, COME_BACK_NS);
+        }
+    }
+}
+
+void places_worker_down(struct master *m, uint32_t worker, const char *name)
+{
+    char text[ERROR_TEXT_MAX];
+
+    (void)str_format(text, sizeof text, "worker %u (%s), which ran its appmaster, was lost", worker,
+                     name);
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        struct app_place *place = &m->places[i];
+        if (place->app != 0 && place->worker == worker) {
+            lost(place, text, true);
+        }
+    }
+}
+
+/* ---- kill ---- */
+
+static void on_stop_answer(void *user, struct peer *peer, const struct answer *answer)
+{
+    (void)user;
+    (void)peer;
+    (void)answer; /* app.state or the timer ends it */
+}
+
+void places_stop(struct app_place *place)
+{
+    struct peer *peer = place->peer ? endpoint_peer(place->master->ep, place->peer) : NULL;
+
+    if (place->phase == PLACE_WAITING || place->phase == PLACE_PAUSED) {
+        end(place, APP_KILLED, NULL);
+        return;
+    }
+    if (!place->is_stopping) {
+        place->is_stopping = true;
+        timer_start(place->timer, STOP_TIMEOUT_NS);
+    }
+    if (peer) {
+        (void)peer_ask(peer, MSG_APP_STOP, NULL, STOP_TIMEOUT_NS, 0, on_stop_answer, NULL);
+    }
+}
