@@ -258,18 +258,6 @@ int apps_placement_put(struct master *m, struct peer *peer, const struct msg_pla
     return rc < 0 ? rc : master_propose_for(m, &command, token, err);
 }
 
-int apps_placement_put(struct master *m, struct peer *peer, const struct msg_placement_put *msg,
-                       struct gp_error *err)
-{
-    struct command command = {
-        .op = COMMAND_PLACEMENT, .app = msg->app, .placement = msg->placement};
-    struct app_place *place;
-    struct app *app;
-    int rc = apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, err);
-
-    return rc < 0 ? rc : apply(m, &command, &app, err);
-}
-
 /* ---- news ---- */
 
 static int propose_end(struct master *m, const struct app *app, const struct app_place *place,

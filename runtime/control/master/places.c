@@ -9,7 +9,7 @@
  * Every live application has a place. STARTING begins with a slot on a worker and a new epoch, which
  * is replicated before the worker is asked for anything: no two lives of an appmaster have the same
  * epoch. What ends a life draws from the application's budget (restarts.h); when that is spent, or
- * when the first life ended before there was a plan to go on from, the application has failed.
+ * when a life ended before it wrote down anything to go on from, the application has failed.
  * Executors run on all the while: their slots are other slots.
  *
  * The end is a command (end()), and once it is applied, places_ended(): slots, place, log.
@@ -122,12 +122,13 @@ static void give_slot_back(struct app_place *place, const struct app *app)
     place->address[0] = '\0';
 }
 
-/* Its appmaster is no more. may_rebuild: also when there is no plan yet, as it is not the
+/* Its appmaster is no more. may_rebuild: also when it had made no plan yet, as it is not the
  * application's fault. */
 static void lost(struct app_place *place, const char *why, bool may_rebuild)
 {
     struct master *m = place->master;
     const struct app *app = registry_find(&m->registry, place->app);
+    bool may_go_on = app->placement || (may_rebuild && !app->plan);
     uint32_t left = restarts_left(&m->restarts, app->spent, master_wall_ms(m) - app->spent_ms);
     char text[ERROR_TEXT_MAX];
 
@@ -138,7 +139,7 @@ static void lost(struct app_place *place, const char *why, bool may_rebuild)
              KV_STR("why", why));
     if (app->is_stopping) {
         end(place, APP_KILLED, NULL);
-    } else if (!app->plan && !may_rebuild) {
+    } else if (!may_go_on) {
         end(place, APP_FAILED, why);
     } else if (!restarts_may(&m->restarts, left)) {
         (void)str_format(text, sizeof text, "%s, after %u restarts in the last %lld s", why,
