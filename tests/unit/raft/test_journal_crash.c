@@ -102,21 +102,21 @@ static bool end_at(uint64_t seed, uint64_t n, uint64_t tear, int code, bool is_s
 }
 
 /* A crash while recovering from a crash, again and again. */
-static bool recover_from_crashes(uint64_t seed, uint64_t n, uint64_t *ret_deepest)
+static bool recover_from_crashes(uint64_t seed, uint64_t n, uint64_t tear, uint64_t *ret_deepest)
 {
     struct story s;
     struct gp_error err = {0};
     bool is_through;
     const char *how;
 
-    story_begin(&s, seed, n);
+    story_begin(&s, seed, tear * 1000003 + n);
     frail_arm(&s.f, n, FRAIL_CRASH, false);
     story_run(&s, ACTS);
     is_through = !s.f.has_failed;
     for (uint64_t k = 1;; k++) {
         journal_close(s.j);
         s.j = NULL;
-        frail_restart(&s.f, k % 3 != 0);
+        frail_restart(&s.f, rng_chance(&s.f.rng, 0.5));
         frail_arm(&s.f, k, FRAIL_CRASH, false);
         if (model_open(&s.f, &s.j, &err) == 0 && !s.f.has_failed) {
             *ret_deepest = k > *ret_deepest ? k : *ret_deepest;
@@ -162,8 +162,10 @@ GP_TEST(journal_crash, loses_nothing_while_recovering)
 {
     uint64_t deepest = 0;
 
-    for (uint64_t seed = 11; seed <= 14; seed++) {
-        for (uint64_t n = 1; recover_from_crashes(seed, n, &deepest); n++) {
+    for (uint64_t n = 1, more = 1; more > 0; n++) {
+        more = 0;
+        for (uint64_t tear = 0; tear < 16; tear++) {
+            more += recover_from_crashes(11 + tear % 2, n, tear, &deepest);
         }
     }
     GP_CHECK(deepest > 10);
