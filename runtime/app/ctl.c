@@ -216,6 +216,7 @@ static const char *usual_hint(const struct ctl *ctl, int code)
     case GP_ENOENT:
         return ctl->client ? "gpctl list -a" : "gpctl help";
     case GP_ETIMEOUT:
+    case GP_ENOTLEADER:
         return "gpctl masters";
     default:
         return "gpctl help";

@@ -1,4 +1,7 @@
-/* follow.c: see follow.h. Waiting is a long poll, repeated; a change is known at once. */
+/*
+ * follow.c: see follow.h. Waiting is a long poll, repeated; a change is known at once. The masters
+ * may be away meanwhile, all of them or their leader: the job runs on, so we wait on, for a while.
+ */
 #include "app/follow.h"
 
 #include <stdlib.h>
@@ -9,10 +12,11 @@
 #include "base/str.h"
 #include "base/units.h"
 
-#define POLL_MS       INT64_C(20000)
-#define POLL_SLACK_NS INT64_C(10000000000) /* for the answer to a poll */
-#define NS_PER_MS     INT64_C(1000000)
-#define ID_TEXT_MAX   16
+#define POLL_MS        INT64_C(20000)
+#define POLL_SLACK_NS  INT64_C(10000000000) /* for the answer to a poll */
+#define POLLS_LOST_MAX 2                    /* in a row: a minute without an answer */
+#define NS_PER_MS      INT64_C(1000000)
+#define ID_TEXT_MAX    16
 
 struct following {
     uint64_t version;
@@ -34,6 +38,7 @@ int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_e
     struct loop *loop = edge_port(ctl->world)->loop;
     struct following f = {.state = APP_SUBMITTED};
     char id_text[ID_TEXT_MAX];
+    int lost = 0;
     int rc = 0;
 
     (void)str_format(id_text, sizeof id_text, "%u", id);
@@ -50,6 +55,8 @@ int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_e
         }
         rc = ctl_ask_for(ctl, MSG_APP_WAIT, &ask, POLL_MS * NS_PER_MS + POLL_SLACK_NS, on_change,
                          &f, err);
+        lost = rc == GP_ETIMEOUT || rc == GP_ENOTLEADER ? lost + 1 : 0;
+        rc = lost > 0 && lost <= POLLS_LOST_MAX ? 0 : rc;
     }
     return rc;
 }
