@@ -10,8 +10,7 @@
 #include "base/str.h"
 #include "control/appmaster/internal.h"
 
-#define REPORT_TIMEOUT_NS 5000000000 /* for the master to hear how it ended */
-#define RATE_INTERVAL_NS  1000000000
+#define RATE_INTERVAL_NS 1000000000
 
 static const char *const state_names[] = {"registering", "loading",   "building",   "resolving",
                                           "planned",     "starting",  "recovering", "running",
@@ -33,52 +32,6 @@ static const uint32_t moves[] = {
     [AM_REPORTING] = TO(AM_ENDED),
     [AM_ENDED] = 0,
 };
-
-/* ---- telling the master ---- */
-
-static void on_state_answer(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct appmaster *am = user;
-
-    (void)peer;
-    if (answer->code < 0) {
-        LOG_WARN(am_log(am), "appmaster.state_refused", KV_STR("error", answer->err->text));
-    }
-    if (answer->code == GP_ESTALE) {
-        am_stale(am);
-    }
-}
-
-static void on_end_answer(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct appmaster *am = user;
-
-    on_state_answer(user, peer, answer);
-    if (am->state != AM_ENDED) {
-        am_move(am, AM_ENDED);
-    }
-}
-
-static void tell_state(struct appmaster *am, uint32_t state)
-{
-    struct msg_app_state msg = {.app = am->options.launch->app,
-                                .epoch = am->options.launch->epoch,
-                                .state = state,
-                                .error = am->failure.text,
-                                .executors = record_living(&am->record),
-                                .tasks = am->plan ? plan_task_count(am->plan) : 0};
-    bool is_end = app_state_is_end(state);
-    int rc = is_end ? stats_live(am, &msg.live) : 0;
-
-    if (rc >= 0) {
-        rc = peer_ask(am->master, MSG_APP_STATE, &msg, REPORT_TIMEOUT_NS, ASK_RETRY,
-                      is_end ? on_end_answer : on_state_answer, am);
-    }
-    fields_deinit(&msg_app_live_fields, &msg.live);
-    if (rc < 0 && is_end) {
-        am_move(am, AM_ENDED); /* the master hears of the exit from our worker */
-    }
-}
 
 static void on_rate_timer(void *user)
 {
@@ -136,11 +89,11 @@ void am_move(struct appmaster *am, enum am_state state)
     case AM_RECOVERING:
         timer_stop(am->deadline);
         begin_counting(am);
-        tell_state(am, APP_RECOVERING);
+        leader_tell(am);
         break;
     case AM_RUNNING:
         timer_stop(am->deadline);
-        tell_state(am, APP_RUNNING);
+        leader_tell(am);
         break;
     case AM_STOPPING:
         stop_timers(am);
@@ -152,7 +105,7 @@ void am_move(struct appmaster *am, enum am_state state)
         if (am->failure.code < 0) {
             LOG_WARN(am_log(am), "appmaster.failed", KV_STR("error", am->failure.text));
         }
-        tell_state(am, am->end);
+        leader_tell(am);
         break;
     case AM_ENDED:
         stop_timers(am);
@@ -229,47 +182,12 @@ static void on_done_timer(void *user)
 
 /* ---- connections ---- */
 
-static void on_welcome(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct appmaster *am = user;
-
-    if (answer->code == GP_ESTALE) {
-        am_stale(am);
-        return;
-    }
-    if (am->state != AM_REGISTERING) {
-        recovery_changed(am); /* a master that came back, or another that leads now, knows us */
-        return;
-    }
-    if (answer->code < 0 && !peer_is_up(peer)) {
-        return; /* the next connection registers */
-    }
-    if (answer->code < 0) {
-        am_fail(am, answer->code, "the master refused the appmaster: %s", answer->err->text);
-        return;
-    }
-    am->welcome = *(struct msg_appmaster_welcome *)answer->msg;
-    *(struct msg_appmaster_welcome *)answer->msg = (struct msg_appmaster_welcome){0};
-    LOG_INFO(am_log(am), "appmaster.registered", KV_U64("app", am->options.launch->app),
-             KV_STR("name", am->welcome.name));
-    if (am->welcome.plan) {
-        planning_resume(am);
-    } else {
-        am_move(am, AM_LOADING);
-    }
-}
-
 static void on_up(void *user, struct peer *peer)
 {
     struct appmaster *am = user;
-    struct msg_appmaster_register msg = {.app = am->options.launch->app,
-                                         .epoch = am->options.launch->epoch,
-                                         .address = am->address,
-                                         .pid = am->port->ops->self_pid(am->port->world)};
 
-    if (peer == am->master && peer_ask(peer, MSG_APPMASTER_REGISTER, &msg, ASK_TIMEOUT_NS,
-                                       ASK_FOLLOW, on_welcome, am) < 0) {
-        LOG_WARN(am_log(am), "appmaster.register_failed");
+    if (peer == am->master) {
+        leader_register(am);
     }
 }
 
@@ -294,6 +212,14 @@ static int on_query(struct appmaster *am, struct reply_token token, struct gp_er
     return rc < 0 ? gp_error_set(err, rc, "describing: %s", error_sentence(rc)) : 0;
 }
 
+static void stop(struct appmaster *am)
+{
+    if (am->state < AM_STOPPING) {
+        am->end = APP_KILLED;
+        am_move(am, AM_STOPPING);
+    }
+}
+
 static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
 {
     struct appmaster *am = user;
@@ -302,7 +228,7 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
     case MSG_APP_STOP:
         am->stop_token = in->token;
         am->stop_asked = true;
-        appmaster_stop(am);
+        stop(am);
         return 0;
     case MSG_APP_QUERY:
         return on_query(am, in->token, err);
@@ -499,8 +425,9 @@ void appmaster_free(struct appmaster *am)
 
 void appmaster_stop(struct appmaster *am)
 {
-    if (am->state < AM_STOPPING) {
-        am->end = APP_KILLED;
-        am_move(am, AM_STOPPING);
+    if (am->state == AM_REPORTING && am->report_lost) {
+        am_move(am, AM_ENDED); /* there is no master to tell, and we are not to wait for one */
+    } else {
+        stop(am);
     }
 }

@@ -4,6 +4,7 @@
  *   appmaster.c   the node and its drawing: which state follows which, and what each waits for
  *   planning.c    LOADING, BUILDING, RESOLVING, PLANNED: from a shared object to a plan
  *   recovery.c    STARTING, RUNNING, RECOVERING: from what is to what should be, step by step
+ *   leader.c      what the master that leads is told
  *   launching.c   slots for executors, and their launch
  *   assign.c      what executors are told: assignments and updates
  *   executors.c   what executors say; how they are lost and stopped
@@ -164,6 +165,8 @@ struct appmaster {
     uint32_t end;            /* enum app_state it ends with */
     struct gp_error failure; /* code < 0: it failed */
     bool is_stale;           /* a later epoch has begun: nothing here counts any more */
+    uint32_t telling;        /* states that the leader has not answered yet */
+    bool report_lost;        /* its end could not be told in time, and is told again */
     bool stop_asked;
     struct reply_token stop_token;
 };
@@ -195,6 +198,13 @@ void am_fail_err(struct appmaster *am, const struct gp_error *err);
 void am_stale(struct appmaster *am);
 /* A dialled peer, one for each address. NULL without memory. */
 struct am_worker *am_worker_of(struct appmaster *am, const char *address);
+
+/* ---- leader.c ---- */
+
+/* On a new connection to the master that leads. */
+void leader_register(struct appmaster *am);
+/* Tells it the state that the application is in now: recovering, running, or its end. */
+void leader_tell(struct appmaster *am);
 
 /* ---- planning.c: each is entered with its state; moves on or fails ---- */
 

@@ -145,7 +145,8 @@ static void resolve_next(struct appmaster *am)
         return;
     }
     msg.name = (char *)(uintptr_t)build_plugin_name(am->build, next);
-    rc = peer_ask(am->master, MSG_PLUGIN_RESOLVE, &msg, ASK_TIMEOUT_NS, ASK_RETRY, on_resolved, am);
+    rc = peer_ask(am->master, MSG_PLUGIN_RESOLVE, &msg, am->options.start_timeout_ns, ASK_RETRY,
+                  on_resolved, am);
     if (rc < 0) {
         am_fail(am, rc, "plugin '%s' could not be resolved: %s", msg.name, error_sentence(rc));
     }
@@ -306,7 +307,8 @@ void planning_put(struct appmaster *am)
     int rc = plan_encode(am->plan, &msg.plan);
 
     if (rc >= 0) {
-        rc = peer_ask(am->master, MSG_PLAN_PUT, &msg, ASK_TIMEOUT_NS, ASK_RETRY, on_plan_kept, am);
+        rc = peer_ask(am->master, MSG_PLAN_PUT, &msg, am->options.start_timeout_ns, ASK_RETRY,
+                      on_plan_kept, am);
     }
     value_free(msg.plan);
     if (rc < 0) {
