@@ -199,8 +199,8 @@ static int copy_doubtful(struct journal *j, const struct log_file *f, struct gp_
 {
     struct log_header header = {.next = log_next(j), .before = f->synced};
     struct state_file state = state_next(j);
-    struct record *records;
-    size_t count;
+    struct record *records = NULL;
+    size_t count = 0;
     int rc = collect_doubtful(j, f, &records, &count, err);
 
     if (rc < 0) {
