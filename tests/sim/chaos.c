@@ -23,6 +23,7 @@
 #define LASTS_MAX_NS (8 * SECOND)
 #define QUIET_MS     60000 /* after which a cluster is whole again */
 #define END_MS       180000
+#define SLOTS_ENOUGH 20u /* of each worker: for two jobs, and one worker less */
 #define SUBMITS_MAX  40u
 
 /* Until masters remember, none may be lost: its successor would begin to count anew. */
@@ -35,6 +36,8 @@ static const uint32_t harmless = 1u << FAULT_clock_set | 1u << FAULT_network_slo
 
 struct chaos {
     struct run *run;
+    uint32_t job;   /* that lives through it */
+    uint32_t rival; /* another beside it; 0: none */
     struct fault_plan plan;
     struct invariants inv;
     bool is_on;
@@ -122,16 +125,19 @@ static int wait_end(struct cluster *c)
     return rc;
 }
 
-static void check_job(struct chaos *chaos, struct cluster *c)
+/* may_fail: and says why. */
+static void check_job(struct chaos *chaos, struct cluster *c, uint32_t app, bool may_fail)
 {
-    int state = wait_end(c);
-    bool is_hit = (chaos->struck & ~harmless) != 0;
-    bool is_right =
-        state == APP_FINISHED || (is_hit && ((state == APP_FAILED && c->error[0] != '\0') ||
-                                             state == GP_ENOENT /* its master forgot it */));
+    int state;
 
-    if (!is_right) {
-        (void)run_fail(chaos->run, "the job is %d: %s %s", state, c->error, c->err.text);
+    c->app = app;
+    c->version = 0;
+    state = wait_end(c);
+    if (state != APP_FINISHED && !(may_fail && state == APP_FAILED && c->error[0] != '\0')) {
+        (void)run_fail(chaos->run, "application %u is %d: %s %s", app, state, c->error,
+                       c->err.text);
+    } else {
+        invariants_promise(&chaos->inv, app, (uint32_t)state);
     }
 }
 
@@ -150,7 +156,9 @@ static void check_next(struct chaos *chaos, struct cluster *c)
         (void)run_fail(chaos->run, "submitting failed: %s", c->err.text);
         return;
     }
+    invariants_promise(&chaos->inv, c->app, APP_SUBMITTED);
     state = wait_end(c);
+    invariants_check_promises(&chaos->inv, c);
     if (state != APP_FINISHED) {
         (void)run_fail(chaos->run, "the next job is %d: %s", state, c->error);
     } else if (cluster_describe(c) < 0 ||
@@ -159,7 +167,24 @@ static void check_next(struct chaos *chaos, struct cluster *c)
     }
 }
 
-static void live(struct chaos *chaos, struct cluster *c)
+/* A second job while the first may run, of the same name or of another; there may be no room for it. */
+static void begin_rival(struct chaos *chaos, struct cluster *c)
+{
+    static const char *const config[] = {"rows=400", "pause=2000", NULL};
+    bool is_namesake = rng_below(&chaos->run->rng, 3) == 0;
+    const struct cluster_job job = {
+        .plugin = GP_CHAIN_JOB, .name = is_namesake ? NULL : "rival", .config = config};
+    int rc = submit(c, &job);
+
+    if (rc == 0 && c->app != chaos->job) {
+        chaos->rival = c->app;
+        invariants_promise(&chaos->inv, chaos->rival, APP_SUBMITTED);
+    } else if (rc < 0 && !(rc == GP_EEXIST && is_namesake)) {
+        (void)run_fail(chaos->run, "submitting another failed: %s", c->err.text);
+    }
+}
+
+static int begin_job(struct chaos *chaos, struct cluster *c)
 {
     char rows[32];
     const char *const config[] = {rows, "pause=4000", NULL};
@@ -167,15 +192,33 @@ static void live(struct chaos *chaos, struct cluster *c)
 
     (void)snprintf(rows, sizeof rows, "rows=%u", 500 + (unsigned)rng_below(&chaos->run->rng, 8000));
     if (submit(c, &job) < 0) {
-        (void)run_fail(chaos->run, "submitting failed: %s", c->err.text);
+        return run_fail(chaos->run, "submitting failed: %s", c->err.text);
+    }
+    chaos->job = c->app;
+    invariants_promise(&chaos->inv, chaos->job, APP_SUBMITTED);
+    return 0;
+}
+
+static void live(struct chaos *chaos, struct cluster *c)
+{
+    bool may_fail;
+
+    if (begin_job(chaos, c) < 0) {
         return;
     }
     draw_plan(chaos, c);
+    if (rng_below(&chaos->run->rng, 2) == 0) {
+        begin_rival(chaos, c);
+    }
     (void)cluster_until(c, is_over, 60000);
     fault_plan_end(&chaos->plan, c);
     chaos->is_on = false;
     note_struck(chaos);
-    check_job(chaos, c);
+    may_fail = (chaos->struck & ~harmless) != 0 || c->slots < SLOTS_ENOUGH;
+    check_job(chaos, c, chaos->job, may_fail);
+    if (chaos->rival != 0) {
+        check_job(chaos, c, chaos->rival, true);
+    }
     if (chaos->run->wrong[0] == '\0') {
         check_next(chaos, c);
     }
@@ -185,6 +228,8 @@ void chaos_run(struct run *run)
 {
     struct chaos chaos = {.run = run};
     struct cluster c = {.before_step = before_step, .step_user = &chaos};
+
+    c.slots = rng_below(&run->rng, 2) == 0 ? 3 + (uint32_t)rng_below(&run->rng, 3) : SLOTS_ENOUGH;
 
     if (run_begin(run, &c) == 0) {
         live(&chaos, &c);

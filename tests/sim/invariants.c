@@ -28,7 +28,7 @@ static void broken(struct invariants *inv, const char *format, ...)
 
 static bool is_live(const struct app *app)
 {
-    return app->state < APP_FINISHED;
+    return !app_state_is_end(app->state);
 }
 
 /* Among the applications that run no two have one name, and no two one id. */
@@ -79,6 +79,15 @@ static void check_worker(struct invariants *inv, const struct worker *w)
 /* Of one application no two processes of one id run on one worker. */
 static void check_children(struct invariants *inv, const struct worker *w)
 {
+    uint32_t slots = 0;
+
+    for (uint32_t i = 0; i < w->child_count; i++) {
+        slots += w->children[i]->proc ? w->children[i]->slots : 0;
+    }
+    if (slots > w->ledger.slots) {
+        broken(inv, "processes of worker %s hold %u slots of its %u", w->name, slots,
+               w->ledger.slots);
+    }
     for (uint32_t i = 0; i < w->child_count; i++) {
         for (uint32_t k = i + 1; k < w->child_count; k++) {
             const struct child *a = w->children[i];
@@ -106,7 +115,25 @@ void invariants_promise(struct invariants *inv, uint32_t app, uint32_t state)
         p = &inv->promises[inv->promise_count++];
     }
     if (p) {
-        *p = (struct invariants_promise){.app = app, .least_state = state};
+        *p = (struct invariants_promise){.app = app, .state = state};
+    }
+}
+
+void invariants_check_promises(struct invariants *inv, const struct cluster *c)
+{
+    uint32_t leader = cluster_leader(c);
+    const struct master *m = leader < CLUSTER_MASTERS_MAX ? c->masters[leader].master : NULL;
+
+    for (uint32_t i = 0; m && i < inv->promise_count; i++) {
+        const struct invariants_promise *p = &inv->promises[i];
+        const struct app *app = registry_find(&m->registry, p->app);
+
+        if (!app) {
+            broken(inv, "application %u was acknowledged and is not known", p->app);
+        } else if (app_state_is_end(p->state) && app->state != p->state) {
+            broken(inv, "application %u had ended as %s and now is %s", p->app,
+                   app_state_names[p->state], app_state_names[app->state]);
+        }
     }
 }
 

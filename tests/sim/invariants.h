@@ -13,7 +13,7 @@
 /* What a client was told, which must be true for ever. */
 struct invariants_promise {
     uint32_t app;
-    uint32_t least_state; /* APP_SUBMITTED: it is known; an end: it has ended so */
+    uint32_t state; /* an end: it has ended so; else: it is known */
 };
 
 struct invariants {
@@ -26,8 +26,11 @@ struct invariants {
     uint32_t promise_count;
 };
 
-/* The cluster answered that this application is there. */
+/* The cluster answered that this application is there, and maybe how it ended. */
 void invariants_promise(struct invariants *inv, uint32_t app, uint32_t state);
+
+/* The cluster is whole: whoever leads knows all that was ever answered. */
+void invariants_check_promises(struct invariants *inv, const struct cluster *c);
 
 /* Looks if it is time to. */
 void invariants_step(struct invariants *inv, const struct cluster *c);
