@@ -110,6 +110,8 @@ int daemon_master(const struct daemon_place *place, const char *const *plugin_di
                                      .plugin_dirs = dirs,
                                      .upload_max = config->limits.upload_bytes,
                                      .start_timeout_ns = config->timeouts.start,
+                                     .restarts = config->recovery.restarts,
+                                     .restarts_window_ns = config->recovery.window,
                                      .limits = daemon_limits(config)};
     int rc = join_address(config->bind, place->tcp_port, bind, err);
 
