@@ -89,6 +89,13 @@ void state_file_encode(const struct state_file *state, unsigned char ret[STATE_B
     (void)seal(ret, STATE_BYTES);
 }
 
+static bool is_state_possible(const struct state_file *s)
+{
+    return s->member != 0 && s->serial < NUMBER_MAX && s->snapshot < NUMBER_MAX && s->first > 0 &&
+           s->first < NUMBER_MAX && s->log_begin > 0 && s->log_begin <= NUMBER_MAX &&
+           s->log_end >= s->log_begin - 1 && s->log_end < NUMBER_MAX;
+}
+
 int state_file_decode(gp_bytes bytes, struct state_file *ret)
 {
     struct state_file state;
@@ -111,8 +118,7 @@ int state_file_decode(gp_bytes bytes, struct state_file *ret)
     group = reader_take(&r, sizeof state.group);
     reader_skip(&r, STATE_ZEROS);
     ASSERT(reader_finish(&r) == 0);
-    if (state.member == 0 || state.log_begin == 0 || state.log_end < state.log_begin - 1 ||
-        state.log_end == UINT64_MAX || state.first == 0 || group[sizeof state.group - 1] != 0) {
+    if (!is_state_possible(&state) || group[sizeof state.group - 1] != 0) {
         return GP_EPROTO;
     }
     memcpy(state.group, group, sizeof state.group);
@@ -149,7 +155,8 @@ int log_header_decode(gp_bytes file, struct log_header *ret, uint32_t *ret_seed)
     header.number = reader_u64(&r);
     header.next = reader_u64(&r);
     header.before = reader_u64(&r);
-    if (header.next == 0 || (header.before != 0 && header.before < LOG_HEADER_BYTES)) {
+    if (header.next == 0 || header.next >= NUMBER_MAX ||
+        (header.before != 0 && header.before < LOG_HEADER_BYTES)) {
         return GP_EPROTO;
     }
     *ret = header;

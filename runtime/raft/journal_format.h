@@ -2,7 +2,8 @@
  * journal_format.h: the bytes of a journal's files, and nothing else: pure, any thread, nothing
  * allocated but by the buf that is given. Private to raft (and its tests).
  *
- * Numbers are little-endian. A decoder takes bytes of any content, of exactly the given length, and
+ * Numbers are little-endian. Indexes, numbers of files and the serial are below NUMBER_MAX, so that
+ * they can be counted up for ever. A decoder takes bytes of any content, of exactly the given length, and
  * answers 0, GP_ECHECKSUM, GP_EPROTO (too short, or a field that cannot be) or GP_EUNSUPPORTED (a later
  * version); the checksum is looked at first.
  *
@@ -66,6 +67,7 @@
 
 #include "raft/journal.h"
 
+#define NUMBER_MAX            (UINT64_C(1) << 62)
 #define STATE_BYTES           256u
 #define LOG_HEADER_BYTES      48u
 #define RECORD_HEADER_BYTES   40u

@@ -86,7 +86,7 @@ int log_follow(const struct record *record, uint64_t *next)
 {
     switch (record->kind) {
     case RECORD_ENTRY:
-        if (record->index != *next || *next == UINT64_MAX) {
+        if (record->index != *next || *next >= NUMBER_MAX) {
             return GP_EPROTO;
         }
         *next += 1;
@@ -318,7 +318,7 @@ int journal_append(struct journal *j, const struct journal_entry *entries, uint3
     if (rc < 0 || count == 0) {
         return rc;
     }
-    rc = log_reserve(j, count);
+    rc = count < NUMBER_MAX - log_next(j) ? log_reserve(j, count) : GP_EFULL;
     if (rc == 0) {
         rc = records_of(j, entries, count, &records);
     }

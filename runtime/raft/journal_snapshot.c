@@ -138,7 +138,7 @@ static int check_put(const struct journal *j, const struct journal_snapshot *sna
         return gp_error_set(err, GP_ETOOBIG, "%s: a snapshot of %zu bytes", j->folder,
                             snapshot->members.len + snapshot->data.len);
     }
-    if (index <= j->state.snapshot || index >= UINT64_MAX - 1) {
+    if (index <= j->state.snapshot || index >= NUMBER_MAX - 1) {
         return gp_error_set(err, GP_EINVAL, "%s: snapshot %" PRIu64 " is not after %" PRIu64,
                             j->folder, index, j->state.snapshot);
     }
