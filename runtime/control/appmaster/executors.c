@@ -133,8 +133,11 @@ static void on_killed(void *user, struct peer *peer, const struct answer *answer
     struct am_executor *e = user;
 
     (void)peer;
-    (void)answer; /* process.exited says that it has ended */
     e->asks--;
+    if (answer->code == GP_ENOENT && e->am->state < AM_STOPPING) {
+        e->is_settled = true; /* else process.exited says that it has ended */
+        recovery_changed(e->am);
+    }
 }
 
 static void kill_process(struct am_executor *e)

@@ -165,50 +165,76 @@ static const char *signal_name(int32_t signal, char text[16])
     return text;
 }
 
-static void tell_exit(struct child *child, const struct proc_exit *how, const char *crash)
+static void exit_message(const struct child *child, struct msg_process_exited *ret)
+{
+    *ret = (struct msg_process_exited){.app = child->app,
+                                       .executor = child->executor,
+                                       .epoch = child->epoch,
+                                       .code = child->end.code,
+                                       .signal = (uint32_t)child->end.signal,
+                                       .crash = (char *)(uintptr_t)child->crash_text};
+}
+
+/* The appmaster sees the connection close too, but not why. */
+static void tell_appmaster(const struct child *child)
 {
     struct worker *w = child->worker;
     const struct ledger_grant *grant = ledger_find(&w->ledger, child->app);
-    struct peer *appmaster = grant && child->executor != 0 && grant->appmaster
-                                 ? endpoint_peer(w->ep, grant->appmaster)
-                                 : NULL;
-    struct msg_process_exited exited = {.app = child->app,
-                                        .executor = child->executor,
-                                        .epoch = child->epoch,
-                                        .code = how->code,
-                                        .signal = (uint32_t)how->signal,
-                                        .crash = (char *)(uintptr_t)crash};
+    struct peer *appmaster =
+        grant && grant->appmaster ? endpoint_peer(w->ep, grant->appmaster) : NULL;
+    struct msg_process_exited exited;
+
+    if (child->executor == 0 || !appmaster) {
+        return;
+    }
+    exit_message(child, &exited);
+    (void)peer_tell(appmaster, MSG_PROCESS_EXITED,
+                    &exited); /* lost: it hears when it comes again */
+}
+
+static void tell_exit(struct child *child)
+{
+    struct worker *w = child->worker;
+    struct msg_process_exited exited;
 
     if (w->registered) {
+        exit_message(child, &exited);
         (void)peer_tell(w->master, MSG_PROCESS_EXITED, &exited); /* else the next report shows it */
     }
-    if (appmaster) {
-        (void)peer_tell(appmaster, MSG_PROCESS_EXITED,
-                        &exited); /* it sees the connection close too */
+    tell_appmaster(child);
+}
+
+void children_tell(struct worker *w, uint32_t app)
+{
+    for (uint32_t i = 0; i < w->child_count; i++) {
+        const struct child *child = w->children[i];
+        if (child->app == app && !child->proc) {
+            tell_appmaster(child);
+        }
     }
 }
 
 static void on_exited(void *user, const struct proc_exit *borrowed)
 {
-    const struct proc_exit end = *borrowed; /* which may go with proc_free() */
-    const struct proc_exit *how = &end;
     struct child *child = user;
+    const struct proc_exit *how = &child->end;
     struct worker *w = child->worker;
-    char crash[CRASH_TEXT_MAX] = "";
     char name[16];
 
+    child->end = *borrowed; /* which may go with proc_free() */
     take_line(child);
     if (child->has_log) {
         joblog_rest(&child->log); /* it may be kept for long */
     }
     if (how->signal != 0 && child->crash.found) {
         find_symbol(w, &child->crash);
-        crash_text(&child->crash, crash, sizeof crash);
+        crash_text(&child->crash, child->crash_text, sizeof child->crash_text);
         LOG_WARN(worker_log(w), "process.crashed", KV_U64("app", child->app),
                  KV_U64("executor", child->executor), KV_I64("pid", child->pid),
-                 KV_STR("crash", crash));
+                 KV_STR("crash", child->crash_text));
     } else if (how->signal != 0) {
-        (void)str_format(crash, sizeof crash, "%s", signal_name(how->signal, name));
+        (void)str_format(child->crash_text, sizeof child->crash_text, "%s",
+                         signal_name(how->signal, name));
     }
     LOG_INFO(worker_log(w), "process.exited", KV_U64("app", child->app),
              KV_U64("executor", child->executor), KV_I64("pid", child->pid),
@@ -218,7 +244,7 @@ static void on_exited(void *user, const struct proc_exit *borrowed)
     proc_free(w->port, child->proc);
     child->proc = NULL;
     w->live_count--;
-    tell_exit(child, how, crash);
+    tell_exit(child);
     worker_changed(w);
     forget_oldest(w);
 }
@@ -249,14 +275,18 @@ static void child_stop(struct child *child, bool at_once)
     }
 }
 
-void children_stop(struct worker *w, uint32_t app, uint32_t executor, bool at_once)
+uint32_t children_stop(struct worker *w, uint32_t app, uint32_t executor, bool at_once)
 {
+    uint32_t count = 0;
+
     for (uint32_t i = 0; i < w->child_count; i++) {
         struct child *child = w->children[i];
         if (child->proc && child->app == app && (executor == 0 || child->executor == executor)) {
             child_stop(child, at_once);
+            count++;
         }
     }
+    return count;
 }
 
 void children_deinit(struct worker *w)

@@ -43,6 +43,8 @@ struct child {
     char line[OUTPUT_LINE_MAX]; /* the one being written, as far as it fits */
     size_t line_len;
     struct crash crash;
+    struct proc_exit end; /* how it ended */
+    char crash_text[CRASH_TEXT_MAX];
     struct timer *kill_timer; /* runs from TERM to KILL */
 };
 
@@ -161,10 +163,13 @@ int child_start(struct worker *w, const struct child_spec *spec, struct child **
                 struct gp_error *err);
 /* The latest of that name, running or not; NULL. */
 struct child *child_find(const struct worker *w, uint32_t app, uint32_t executor);
+/* An appmaster has come: it hears how executors ended, perhaps while there was none. */
+void children_tell(struct worker *w, uint32_t app);
 /* Slots that running processes of an application hold. */
 uint32_t children_slots(const struct worker *w, uint32_t app);
 /* Asks to end, then kills, or kills at once; executor 0: all of the application. */
-void children_stop(struct worker *w, uint32_t app, uint32_t executor, bool at_once);
+/* How many were meant. */
+uint32_t children_stop(struct worker *w, uint32_t app, uint32_t executor, bool at_once);
 void children_deinit(struct worker *w);
 
 /* ---- logs.c ---- */

@@ -246,7 +246,7 @@ static bool is_being_started(const struct worker *w, uint32_t app, uint32_t exec
 static int check(struct worker *w, const struct wanted *what, struct reply_token token,
                  struct gp_error *err)
 {
-    const struct ledger_grant *grant = ledger_find(&w->ledger, what->app);
+    struct ledger_grant *grant = ledger_find(&w->ledger, what->app);
     const struct child *child = child_find(w, what->app, what->executor);
     uint32_t held = children_slots(w, what->app) + slots_being_started(w, what->app);
 
@@ -258,6 +258,7 @@ static int check(struct worker *w, const struct wanted *what, struct reply_token
         return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
                             what->epoch, what->app, grant->epoch);
     }
+    grant->epoch = what->epoch;
     if (child && child->proc && child->epoch == what->epoch) {
         struct msg_launched launched = {.pid = child->pid};
         (void)endpoint_reply(w->ep, token, &launched); /* who has gone asks again */

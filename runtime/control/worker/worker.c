@@ -67,6 +67,7 @@ static void on_up(void *user, struct peer *peer)
         struct ledger_grant *grant = ledger_find(&w->ledger, address->app);
         if (grant) {
             grant->appmaster = peer_id(peer);
+            children_tell(w, address->app);
         }
     }
 }
@@ -155,7 +156,7 @@ static int grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke,
     }
     LOG_DEBUG(worker_log(w), "grant.revoked", KV_U64("app", revoke->app));
     launches_cancel(w, revoke->app, 0);
-    children_stop(w, revoke->app, 0, false);
+    (void)children_stop(w, revoke->app, 0, false);
     worker_changed(w);
     return 0;
 }
@@ -163,8 +164,11 @@ static int grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke,
 static int process_stop(struct worker *w, const struct msg_process_ref *ref,
                         struct reply_token token, struct gp_error *err)
 {
-    const struct ledger_grant *grant = ledger_find(&w->ledger, ref->app);
+    struct ledger_grant *grant = ledger_find(&w->ledger, ref->app);
 
+    if (grant && ref->epoch > grant->epoch) {
+        grant->epoch = ref->epoch; /* a later appmaster: the one before is obeyed no more */
+    }
     if (grant && ref->epoch < grant->epoch) {
         return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
                             ref->epoch, ref->app, grant->epoch);
@@ -172,7 +176,9 @@ static int process_stop(struct worker *w, const struct msg_process_ref *ref,
     if (ref->executor != 0) {
         launches_cancel(w, ref->app, ref->executor);
     }
-    children_stop(w, ref->app, ref->executor, ref->at_once);
+    if (children_stop(w, ref->app, ref->executor, ref->at_once) == 0 && ref->at_once) {
+        return gp_error_set(err, GP_ENOENT, "no such process runs here");
+    }
     return endpoint_reply(w->ep, token, NULL);
 }
 

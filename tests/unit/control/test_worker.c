@@ -508,6 +508,50 @@ GP_TEST(worker, stops_one_process_when_asked)
     stage_end(&s);
 }
 
+/* Held to be dead, it is not asked; and what is not there is said not to be. */
+GP_TEST(worker, kills_a_process_at_once_when_told_so)
+{
+    struct stage s;
+    struct puppet *appmaster = begin_app(&s, 1);
+    const struct msg_process_ref ref = {.app = 7, .executor = 1, .epoch = 1, .at_once = true};
+    int64_t since_ns;
+
+    GP_REQUIRE_EQ(launch_executor(appmaster, 1, 1), 0);
+    STAGE_UNTIL(&s, stage_find(&s, "executor"));
+    stage_find(&s, "executor")->deaf = true;
+    since_ns = sim_now_ns(s.sim);
+    GP_CHECK_EQ(puppet_ask(appmaster, MSG_PROCESS_STOP, &ref), 0);
+    STAGE_UNTIL(&s, appmaster->exits == 1);
+    GP_CHECK_EQ(appmaster->exited[0].signal, 9);
+    GP_CHECK(sim_now_ns(s.sim) - since_ns < SECOND / 10);
+    GP_CHECK_EQ(puppet_ask(appmaster, MSG_PROCESS_STOP, &ref), GP_ENOENT);
+    stage_end(&s);
+}
+
+/* Who died while there was no appmaster is not waited for by the next. */
+GP_TEST(worker, tells_a_new_appmaster_how_executors_ended)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct stage s;
+        struct puppet *appmaster = begin_app(&s, seed);
+        struct puppet *boss = stage_find(&s, "boss");
+        char sha[65];
+
+        GP_REQUIRE_EQ(launch_executor(appmaster, 1, 1), 0);
+        STAGE_UNTIL(&s, stage_find(&s, "executor"));
+        sim_kill(process_of(appmaster));
+        STAGE_UNTIL(&s, boss->exits == 1);
+        sim_kill(process_of(stage_find(&s, "executor")));
+        STAGE_UNTIL(&s, boss->exits == 2);
+        GP_REQUIRE_EQ(launch_appmaster(boss, 7, stage_sha(CONTENT, sha)), 0);
+        STAGE_UNTIL(&s, stage_find(&s, "appmaster"));
+        STAGE_UNTIL(&s, stage_find(&s, "appmaster")->exits == 1);
+        GP_CHECK_EQ(stage_find(&s, "appmaster")->exited[0].executor, 1);
+        GP_CHECK_EQ(stage_find(&s, "appmaster")->exited[0].signal, 9);
+        stage_end(&s);
+    }
+}
+
 GP_TEST(worker, takes_its_children_along)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
