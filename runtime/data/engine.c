@@ -5,8 +5,6 @@
  * Invariants: lanes[i] runs on hosts[i]; a lane is freed after the threads of all lanes have ended,
  * for its batches may be anywhere; each event is told once.
  */
-#include "data/engine.h"
-
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,27 +12,7 @@
 
 #include "base/assert.h"
 #include "base/str.h"
-
-#define HOST_NAME_MAX_BYTES 256
-
-struct engine {
-    struct engine_spec spec;
-    struct doorbell *bell;
-    struct lane_host **hosts;
-    struct lane **lanes; /* [lane_count], NULL before assign */
-    uint32_t lane_count;
-    struct stream_identity identity;
-    char host[HOST_NAME_MAX_BYTES];
-    struct topology *topology;
-    struct lane_env env;
-    bool told_ready;
-    bool told_opened;
-    bool told_ended;
-    bool told_stopped;
-    bool stopping;
-    bool starting;        /* engine_start() was called */
-    uint8_t *told_failed; /* [lane_count] */
-};
+#include "data/engine_internal.h"
 
 /* Whether every host is at least in this phase. FAILED counts as gone. */
 static bool hosts_are(const struct engine *e, enum host_phase phase)
@@ -82,39 +60,55 @@ static void tell_ready(struct engine *e)
     e->spec.events->on_ready(e->spec.user, failed ? &failed->err : NULL);
 }
 
-static const struct lane_failure *first_failure(const struct engine *e)
+static void free_failures(struct lane_failure *f)
 {
-    for (uint32_t i = 0; i < e->lane_count; i++) {
-        if (atomic_load_explicit(&e->lanes[i]->failed, memory_order_acquire)) {
-            return &e->lanes[i]->failure;
-        }
+    while (f) {
+        struct lane_failure *next = f->next;
+
+        free(f);
+        f = next;
     }
-    return NULL;
 }
 
+/* When tasks do not open, one of them is told. */
 static void tell_opened(struct engine *e)
 {
+    bool failed = false;
+
     if (e->told_opened || !e->lanes || !lanes_are(e, LANE_OPENED)) {
         return;
     }
     e->told_opened = true;
-    e->spec.events->on_opened(e->spec.user, first_failure(e));
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        struct lane_failure *f =
+            lane_phase(e->lanes[i]) == LANE_OPEN_FAILED ? lane_take_failures(e->lanes[i]) : NULL;
+
+        if (f && !failed) {
+            failed = true;
+            e->spec.events->on_opened(e->spec.user, f);
+        }
+        free_failures(f);
+    }
+    if (!failed) {
+        e->spec.events->on_opened(e->spec.user, NULL);
+    }
 }
 
 static void tell_failed(struct engine *e)
 {
     for (uint32_t i = 0; e->told_opened && i < e->lane_count; i++) {
-        if (!e->told_failed[i] && lane_phase(e->lanes[i]) != LANE_OPEN_FAILED &&
-            atomic_load_explicit(&e->lanes[i]->failed, memory_order_acquire)) {
-            e->told_failed[i] = 1;
-            e->spec.events->on_failed(e->spec.user, &e->lanes[i]->failure);
+        struct lane_failure *first = lane_take_failures(e->lanes[i]);
+
+        for (struct lane_failure *f = first; f && !e->stopping; f = f->next) {
+            e->spec.events->on_failed(e->spec.user, f);
         }
+        free_failures(first);
     }
 }
 
 static void tell_ended(struct engine *e)
 {
-    if (e->told_ended || !e->starting || !lanes_are(e, LANE_ENDED) || first_failure(e)) {
+    if (e->told_ended || !e->starting || !lanes_are(e, LANE_ENDED)) {
         return;
     }
     e->told_ended = true;
@@ -131,6 +125,9 @@ static void on_bell(void *user)
     }
     if (!e->stopping) {
         tell_opened(e);
+    }
+    if (!e->stopping) {
+        engine_step_changes(e);
     }
     if (!e->stopping) {
         tell_failed(e);
@@ -190,9 +187,7 @@ int engine_new(const struct engine_spec *spec, struct engine **ret, struct gp_er
     (void)str_format(e->host, sizeof(e->host), "%s",
                      spec->host ? spec->host : ""); /* cut at worst */
     e->hosts = (struct lane_host **)calloc(spec->lanes, sizeof(*e->hosts));
-    e->told_failed = (uint8_t *)calloc(spec->lanes, 1);
-    rc = e->hosts && e->told_failed ? doorbell_new(spec->port->loop, on_bell, e, &e->bell)
-                                    : GP_ENOMEM;
+    rc = e->hosts ? doorbell_new(spec->port->loop, on_bell, e, &e->bell) : GP_ENOMEM;
     if (rc < 0) {
         engine_free(e);
         return gp_error_set(err, rc, "no memory for the lanes");
@@ -209,61 +204,17 @@ static void on_lane_notify(void *user)
     doorbell_ring(((struct engine *)user)->bell);
 }
 
-static const struct engine_sibling *find_sibling(const struct engine_job *job, uint32_t executor)
-{
-    for (uint32_t i = 0; i < job->sibling_count; i++) {
-        if (job->siblings[i].executor == executor) {
-            return &job->siblings[i];
-        }
-    }
-    return NULL;
-}
-
-/* How to reach a lane that is not reached through a ring. */
-static int find_place(const struct engine *e, const struct engine_job *job,
-                      const struct topology_lane *to, struct stream_place *ret,
-                      struct gp_error *err)
-{
-    const struct engine_sibling *s = find_sibling(job, to->executor);
-    bool same_host;
-
-    *ret = (struct stream_place){.executor = to->executor, .lane = to->lane};
-    if (to->executor == e->identity.executor) {
-        ret->incarnation = e->identity.incarnation;
-        engine_lane_addr(e, to->lane, &ret->tcp, &ret->unix_socket);
-        same_host = true;
-    } else if (s && to->lane < s->lane_count) {
-        ret->incarnation = s->incarnation;
-        ret->tcp = s->lanes[to->lane].tcp;
-        ret->unix_socket = s->lanes[to->lane].unix_socket;
-        same_host = s->host && e->host[0] && strcmp(s->host, e->host) == 0;
-    } else {
-        return gp_error_set(err, GP_EINVAL, "nobody said where lane %u of executor %u is", to->lane,
-                            to->executor);
-    }
-    if (job->options->edge_mode == EDGE_MODE_TCP || !same_host) {
-        ret->unix_socket.text[0] = '\0';
-    }
-    return 0;
-}
-
 static int connect_streams(struct engine *e, const struct engine_job *job, struct lane *lane,
-                           struct gp_error *err)
+                           const struct stream_place *places, struct gp_error *err)
 {
     for (uint32_t i = 0; i < e->topology->lane_count; i++) {
         const struct topology_lane *to = &e->topology->lanes[i];
-        struct stream_place place;
-        int rc;
 
         if (i == lane->index ||
             (to->executor == e->identity.executor && job->options->edge_mode == EDGE_MODE_AUTO)) {
             continue;
         }
-        rc = find_place(e, job, to, &place, err);
-        if (rc < 0) {
-            return rc;
-        }
-        if (lane_add_stream(lane, i, &place) < 0) {
+        if (lane_add_stream(lane, i, &places[i]) < 0) {
             return gp_error_set(err, GP_ENOMEM, "no memory for a neighbour");
         }
     }
@@ -281,7 +232,8 @@ static int connect_rings(struct engine *e, const struct engine_job *job, uint32_
     return 0;
 }
 
-static int make_lanes(struct engine *e, const struct engine_job *job, struct gp_error *err)
+static int make_lanes(struct engine *e, const struct engine_job *job,
+                      const struct stream_place *places, struct gp_error *err)
 {
     e->lanes = (struct lane **)calloc(e->lane_count, sizeof(*e->lanes));
     if (!e->lanes) {
@@ -299,7 +251,7 @@ static int make_lanes(struct engine *e, const struct engine_job *job, struct gp_
             rc = connect_rings(e, job, i, err);
         }
         if (rc == 0) {
-            rc = connect_streams(e, job, e->lanes[i], err);
+            rc = connect_streams(e, job, e->lanes[i], places, err);
         }
         if (rc < 0) {
             return rc;
@@ -321,10 +273,11 @@ static void drop_lanes(struct engine *e)
 
 int engine_assign(struct engine *e, const struct engine_job *job, struct gp_error *err)
 {
+    struct stream_place *places = NULL;
     int rc;
 
     ASSERT(e->told_ready && !e->lanes);
-    rc = topology_new(job->plan, job->placement, job->hosts, job->host_count, job->options,
+    rc = topology_new(job->plan, job->placement, job->hosts, job->host_count, job->options, NULL,
                       &e->topology, err);
     if (rc < 0) {
         return rc;
@@ -335,11 +288,17 @@ int engine_assign(struct engine *e, const struct engine_job *job, struct gp_erro
                                .partitioners = job->partitioners,
                                .partitioner_config = job->config,
                                .app_id = e->identity.app,
-                               .session = job->session,
+                               .states = job->states,
+                               .state_count = job->state_count,
+                               .ended = job->ended,
+                               .ended_count = job->ended_count,
                                .log = e->spec.log,
                                .notify = on_lane_notify,
                                .notify_user = e};
-    rc = make_lanes(e, job, err);
+    e->generation = job->generation;
+    rc = engine_find_places(e, job, e->topology, &places, err);
+    rc = rc < 0 ? rc : make_lanes(e, job, places, err);
+    free(places);
     if (rc < 0) {
         drop_lanes(e);
         return rc;
@@ -381,9 +340,9 @@ void engine_free(struct engine *e)
         lane_host_free(e->hosts[i]);
     }
     drop_lanes(e);
+    engine_free_changes(e);
     doorbell_free(e->bell);
     free(e->hosts);
-    free(e->told_failed);
     free(e);
 }
 

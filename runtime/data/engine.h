@@ -5,12 +5,13 @@
  *   engine_new ──on_ready──▶ engine_assign ──on_opened──▶ engine_start ──on_ended──▶
  *        engine_stop ──on_stopped──▶ engine_free
  *
- * on_failed may come at any time after assign; engine_stop may be called at any time, once.
+ * on_failed may come at any time after assign, for each session of a task that fails; the others go
+ * on, and engine_update() brings it its next session. engine_stop may be called at any time, once.
  * Callbacks come from the control thread's loop (port->loop), never from inside a call. Nothing
  * here is per message: lanes are told what to do by one word each, and answer with one.
  *
- * Thread: the control thread, which is no lane. Failures: what a task or link does wrong arrives in
- * on_failed; the engine itself fails only for lack of memory, threads or addresses.
+ * Thread: the control thread, which is no lane. Failures: what a task does wrong arrives in
+ * on_failed, broken links are made again; the engine itself fails only for lack of memory, threads or addresses.
  */
 #ifndef DATA_ENGINE_H
 #define DATA_ENGINE_H
@@ -32,8 +33,10 @@ struct engine_events {
     void (*on_ready)(void *user, const struct gp_error *err);
     /* Every task is open; or, with failure, one did not open. */
     void (*on_opened)(void *user, const struct lane_failure *failure);
-    /* A task failed while running. Once per lane at most. */
+    /* The session of a task failed while running. The failure is borrowed until return. */
     void (*on_failed)(void *user, const struct lane_failure *failure);
+    /* Every lane has taken the update of that generation. */
+    void (*on_updated)(void *user, uint64_t generation);
     /* Every task has ended. */
     void (*on_ended)(void *user);
     /* The threads are gone. */
@@ -67,24 +70,40 @@ struct engine_sibling {
     uint32_t lane_count;
 };
 
-/* What to run. Everything is borrowed until engine_free(), placement and hosts until return. */
+/* What to run. Everything is borrowed until engine_free(), save what says otherwise. For an update
+ * only what is borrowed until return is read. */
 struct engine_job {
+    uint64_t generation;
     const struct plan *plan;
-    const struct placement *placement;
+    const struct placement *placement; /* until return, and so on to siblings; with sessions */
     const struct placement_host *hosts;
     uint32_t host_count;
-    const struct engine_sibling *siblings; /* until return */
+    const struct engine_sibling *siblings;
     uint32_t sibling_count;
+    const struct lane_state *states; /* what own tasks begin with; of a job until on_opened */
+    uint32_t state_count;
+    const struct lane_tasks *ended; /* not run again; of a job until on_opened */
+    uint32_t ended_count;
     const struct data_options *options;
     const struct lane_processor *processors;          /* [processor] */
     const struct gp_partitioner *const *partitioners; /* [edge], or NULL */
     const struct gp_config *config;                   /* for partitioners */
-    uint64_t session;
 };
 
 int engine_new(const struct engine_spec *spec, struct engine **ret, struct gp_error *err);
 int engine_assign(struct engine *e, const struct engine_job *job, struct gp_error *err);
 void engine_start(struct engine *e);
+
+/*
+ * After assign: makes a new placement true, see lane_update.c. Own tasks stay where they are; those
+ * whose session grew are restarted. Updates are taken one after the other, each by all lanes; then
+ * on_updated. One that is not newer than all before it is nothing. 0; GP_EINVAL, GP_EFULL (too many
+ * wait), GP_ENOMEM: nothing has changed.
+ */
+int engine_update(struct engine *e, const struct engine_job *job, struct gp_error *err);
+
+/* Of the assignment or update that all lanes have. */
+uint64_t engine_generation(const struct engine *e);
 void engine_stop(struct engine *e);
 void engine_free(struct engine *e); /* after on_stopped; NULL is fine */
 

@@ -7,13 +7,14 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "data/desired.h"
 #include "data/job.h"
 #include "data/report.h"
 
 #define REPORT_INTERVAL_NS 250000000
 #define ASK_TIMEOUT_NS     10000000000
-#define LINK_GRACE_NS      1000000000
 #define DIALS_MAX          5u
+#define UPDATES_MAX        16u
 
 enum executor_state {
     EX_LISTENING,
@@ -41,6 +42,12 @@ static const uint32_t moves[] = {
     [EX_STOPPED] = 0,
 };
 
+/* An update that lanes have not taken, and who asked for it. */
+struct waiting_update {
+    uint64_t generation;
+    struct reply_token token;
+};
+
 struct executor {
     const struct port *port;
     struct executor_options options; /* its texts point into texts */
@@ -55,12 +62,12 @@ struct executor {
     struct job *job;
     struct timer *report_timer;
     struct timer *done_timer;
-    struct timer *link_timer;
-    const struct lane_failure *link_failure; /* borrowed from its lane */
-    bool link_waited;
     uint32_t dials_failed;
     struct msg_executor_report last; /* owned */
+    struct desired assigned;         /* until every task is open */
     struct reply_token assign_token; /* correlation 0: none waits */
+    struct waiting_update updates[UPDATES_MAX];
+    uint32_t update_count;
     struct reply_token stop_token;
     int32_t exit_code;
 };
@@ -85,7 +92,6 @@ static void stop(struct executor *ex, int32_t exit_code)
     move(ex, EX_STOPPING);
     ex->exit_code = exit_code;
     timer_stop(ex->report_timer);
-    timer_stop(ex->link_timer);
     engine_stop(ex->engine);
 }
 
@@ -249,40 +255,21 @@ static void on_opened(void *user, const struct lane_failure *failure)
         (void)endpoint_reply_error(ex->ep, ex->assign_token, &err);
         return; /* the appmaster says stop */
     }
+    desired_deinit(&ex->assigned);
     move(ex, EX_OPEN);
     (void)endpoint_reply(ex->ep, ex->assign_token, NULL); /* without an appmaster on_down comes */
 }
 
-static void on_failed(void *user, const struct lane_failure *failure);
-
-/* A link breaks when the process at its other end dies. Its worker knows better how that came
- * about; only if the appmaster heard of no such thing is the link itself what failed. */
-static void on_link_timer(void *user)
-{
-    struct executor *ex = user;
-
-    ex->link_waited = true;
-    if (ex->state < EX_STOPPING) {
-        on_failed(ex, ex->link_failure);
-    }
-}
-
+/* The task waits; the appmaster says what becomes of it. */
 static void on_failed(void *user, const struct lane_failure *failure)
 {
     struct executor *ex = user;
-    bool is_link = failure->processor == LANE_FAILURE_LINK;
-    struct msg_executor_failed msg = {
-        /* One that is not in the plan: no task is to blame. */
-        .processor = is_link ? job_plan(ex->job)->processor_count : failure->processor,
-        .task = is_link ? 0 : failure->task,
-        .function = (char *)(uintptr_t)(failure->function ? failure->function : "?"),
-        .text = (char *)(uintptr_t)failure->text};
+    struct msg_executor_failed msg = {.processor = failure->processor,
+                                      .task = failure->task,
+                                      .session = failure->session,
+                                      .function = (char *)(uintptr_t)failure->function,
+                                      .text = (char *)(uintptr_t)failure->text};
 
-    if (failure->processor == LANE_FAILURE_LINK && !ex->link_waited) {
-        ex->link_failure = failure;
-        timer_start(ex->link_timer, LINK_GRACE_NS);
-        return;
-    }
     LOG_WARN(ex_log(ex), "executor.task_failed",
              KV_STR("processor", processor_name(ex, failure->processor)),
              KV_U64("task", failure->task), KV_STR("function", msg.function),
@@ -318,10 +305,13 @@ static void on_stopped(void *user)
     timer_start(ex->done_timer, 0);
 }
 
+static void on_updated(void *user, uint64_t generation);
+
 static const struct engine_events engine_events = {
     .on_ready = on_ready,
     .on_opened = on_opened,
     .on_failed = on_failed,
+    .on_updated = on_updated,
     .on_ended = on_ended,
     .on_stopped = on_stopped,
 };
@@ -334,47 +324,9 @@ static void on_done_timer(void *user)
 
 /* ---- the appmaster speaks ---- */
 
-/* Where the lanes of all executors are, in one block. NULL without memory. */
-static struct engine_sibling *siblings_new(const struct msg_executor_assign *msg,
-                                           struct engine_lane_addr **ret_lanes)
-{
-    struct engine_sibling *siblings = calloc(msg->executors_count + 1u, sizeof *siblings);
-    struct engine_lane_addr *lane;
-    size_t count = 1;
-
-    for (uint32_t i = 0; i < msg->executors_count; i++) {
-        count += msg->executors[i].lanes_count;
-    }
-    *ret_lanes = calloc(count, sizeof **ret_lanes);
-    if (!siblings || !*ret_lanes) {
-        free(siblings);
-        free(*ret_lanes);
-        return NULL;
-    }
-    lane = *ret_lanes;
-    for (uint32_t i = 0; i < msg->executors_count; i++) {
-        const struct msg_sibling *from = &msg->executors[i];
-
-        siblings[i] = (struct engine_sibling){.executor = from->id,
-                                              .host = from->host,
-                                              .incarnation = from->incarnation,
-                                              .lanes = lane,
-                                              .lane_count = from->lanes_count};
-        for (uint32_t l = 0; l < from->lanes_count; l++, lane++) {
-            /* An address too long to be one is cut, and then nobody answers there. */
-            (void)str_format(lane->tcp.text, sizeof lane->tcp.text, "%s", from->lanes[l].tcp);
-            (void)str_format(lane->unix_socket.text, sizeof lane->unix_socket.text, "%s",
-                             from->lanes[l].unix_path);
-        }
-    }
-    return siblings;
-}
-
 static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *err)
 {
     const struct msg_executor_assign *msg = in->msg;
-    struct engine_sibling *siblings;
-    struct engine_lane_addr *lanes;
     struct engine_job job;
     int rc;
 
@@ -388,21 +340,74 @@ static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *
         return rc;
     }
     job_describe(ex->job, &job);
-    job.session = (uint64_t)msg->epoch << 32;
-    siblings = siblings_new(msg, &lanes);
-    if (!siblings) {
-        return gp_error_set(err, GP_ENOMEM, "no memory for the other executors");
+    rc = desired_init_assign(&ex->assigned, msg, job_plan(ex->job), err);
+    if (rc < 0) {
+        gp_error_prefix(err, "executor %u", ex->options.executor);
+        return rc;
     }
-    job.siblings = siblings;
-    job.sibling_count = msg->executors_count;
+    desired_describe(&ex->assigned, &job);
     move(ex, EX_OPENING);
     ex->assign_token = in->token;
     LOG_INFO(ex_log(ex), "executor.assigned", KV_U64("executor", ex->options.executor),
              KV_U64("processors", job_plan(ex->job)->processor_count));
-    rc = engine_assign(ex->engine, &job, err);
-    free(siblings);
-    free(lanes);
-    return rc;
+    return engine_assign(ex->engine, &job, err);
+}
+
+static void answer_update(struct executor *ex, struct reply_token token)
+{
+    const struct msg_executor_updated msg = {.generation = engine_generation(ex->engine)};
+
+    (void)endpoint_reply(ex->ep, token, &msg); /* who asked may be gone, and asks again */
+}
+
+/* Lanes have taken an update: those who asked for it, or for one before it, are answered. */
+static void on_updated(void *user, uint64_t generation)
+{
+    struct executor *ex = user;
+    uint32_t kept = 0;
+
+    LOG_INFO(ex_log(ex), "executor.updated", KV_U64("generation", generation));
+    for (uint32_t i = 0; i < ex->update_count; i++) {
+        if (ex->updates[i].generation <= generation) {
+            answer_update(ex, ex->updates[i].token);
+        } else {
+            ex->updates[kept++] = ex->updates[i];
+        }
+    }
+    ex->update_count = kept;
+}
+
+static int on_update(struct executor *ex, struct incoming *in, struct gp_error *err)
+{
+    const struct msg_executor_update *msg = in->msg;
+    struct desired desired;
+    struct engine_job job;
+    int rc;
+
+    if (ex->state < EX_OPENING || ex->state >= EX_STOPPING) {
+        return gp_error_set(err, GP_ESTATE, "executor %u has no tasks", ex->options.executor);
+    }
+    if (msg->generation <= engine_generation(ex->engine)) {
+        answer_update(ex, in->token);
+        return 0;
+    }
+    if (ex->update_count == UPDATES_MAX) {
+        return gp_error_set(err, GP_EFULL, "executor %u has %u updates to take",
+                            ex->options.executor, UPDATES_MAX);
+    }
+    job_describe(ex->job, &job);
+    rc = desired_init_update(&desired, msg, job_plan(ex->job), err);
+    if (rc == 0) {
+        desired_describe(&desired, &job);
+        rc = engine_update(ex->engine, &job, err);
+    }
+    desired_deinit(&desired);
+    if (rc < 0) {
+        gp_error_prefix(err, "executor %u", ex->options.executor);
+        return rc;
+    }
+    ex->updates[ex->update_count++] = (struct waiting_update){msg->generation, in->token};
+    return 0;
 }
 
 static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
@@ -413,6 +418,8 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
     switch (in->type) {
     case MSG_EXECUTOR_ASSIGN:
         return on_assign(ex, in, err);
+    case MSG_EXECUTOR_UPDATE:
+        return on_update(ex, in, err);
     case MSG_EXECUTOR_START:
         if (ex->state == EX_OPEN) {
             move(ex, EX_RUNNING);
@@ -577,7 +584,6 @@ int executor_new(const struct executor_options *options, struct executor **ret,
     config.name = ex->name;
     rc = rc < 0 ? rc : timer_new(ex->port->loop, on_report_timer, ex, &ex->report_timer);
     rc = rc < 0 ? rc : timer_new(ex->port->loop, on_done_timer, ex, &ex->done_timer);
-    rc = rc < 0 ? rc : timer_new(ex->port->loop, on_link_timer, ex, &ex->link_timer);
     rc = rc < 0 ? rc : endpoint_new(&config, &ex->ep);
     if (rc < 0) {
         (void)gp_error_set(err, rc, "starting an executor: %s", error_sentence(rc));
@@ -604,10 +610,10 @@ void executor_free(struct executor *ex)
     }
     endpoint_free(ex->ep);
     engine_free(ex->engine);
+    desired_deinit(&ex->assigned);
     job_free(ex->job);
     timer_free(ex->report_timer);
     timer_free(ex->done_timer);
-    timer_free(ex->link_timer);
     fields_deinit(&msg_executor_report_fields, &ex->last);
     for (uint32_t i = 0; i < ex->text_count; i++) {
         buf_deinit(&ex->texts[i]);

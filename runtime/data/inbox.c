@@ -167,6 +167,22 @@ void inbox_add_watermark(struct task *t, int64_t time_ns)
     e->u.time_ns = time_ns;
 }
 
+void inbox_repeat_watermark(struct task *t)
+{
+    struct entry *e;
+
+    if (t->watermark_ns == GP_TIME_MIN || (t->in_head && t->in_head->kind == ENTRY_WATERMARK)) {
+        return;
+    }
+    e = inbox_new_entry(t->stage->lane);
+    e->parcel = NULL;
+    e->kind = ENTRY_WATERMARK;
+    e->u.time_ns = t->watermark_ns;
+    e->next = t->in_head;
+    t->in_head = e;
+    t->in_tail = t->in_tail ? t->in_tail : e;
+}
+
 void inbox_add_end(struct task *t)
 {
     struct entry *e = inbox_new_entry(t->stage->lane);
@@ -209,6 +225,9 @@ void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes)
         return;
     }
     link->owed[t->local] = 0;
+    if (link->neighbour->kind == NEIGHBOUR_GONE) {
+        return;
+    }
     credit = (struct batch_credit){
         .edge = link->edge, .dst = t->api.index, .bytes = owed, .kind = BATCH_CREDIT_BYTES};
     if (link->neighbour->kind == NEIGHBOUR_LOCAL) {
@@ -218,13 +237,22 @@ void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes)
     }
 }
 
+void inbox_drop(struct task *t, struct inlink *link, uint32_t rows, uint32_t bytes)
+{
+    link->done += rows;
+    counter_add(&t->stage->lane->stats.rows_lost, rows);
+    inbox_owe(t, link, bytes);
+}
+
 /* The sender of this entry wrote something that is no row: nothing after it can be trusted. */
 static void fail_entry(struct entry *e, const uint8_t *at)
 {
     struct neighbour *p = e->parcel->neighbour;
 
     counter_add(&p->lane->stats.bad_batches, 1);
-    neighbour_fail(p, GP_EPROTO, "a row is malformed");
+    if (p->kind != NEIGHBOUR_GONE) {
+        neighbour_fail(p, GP_EPROTO, "a row is malformed");
+    }
     e->u.end = at;
 }
 
@@ -305,6 +333,7 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
 {
     uint32_t bytes;
 
+    e->link->done += n;
     if (UNLIKELY(e->kind == ENTRY_LARGE)) {
         inbox_owe(t, e->link, e->u.large->size);
         return true;

@@ -43,6 +43,10 @@ struct inlink {
     uint32_t *owed; /* [task of the stage] bytes consumed and not yet given back; NULL before use */
     struct large_slot *large; /* [task of the stage], NULL before use */
     uint32_t owed_max;        /* half the window */
+    /* Rows since ever, to each receiving task counted as one: */
+    uint64_t arrived;
+    uint64_t done; /* consumed or dropped */
+    uint64_t done_told;
     int64_t watermark_ns;
     bool idle;
     bool ended;
@@ -105,8 +109,14 @@ void inbox_consume(struct task *t, const struct gp_row *views, uint32_t n);
 void inbox_add_watermark(struct task *t, int64_t time_ns);
 void inbox_add_end(struct task *t);
 
+/* Puts the watermark that t has seen in front of all: its next session is to see it too. */
+void inbox_repeat_watermark(struct task *t);
+
 /* Drops the entry at the head. */
 void inbox_pop(struct task *t);
+
+/* Rows that t will not take: counted as lost, their credit goes back. */
+void inbox_drop(struct task *t, struct inlink *link, uint32_t rows, uint32_t bytes);
 
 /* Drops everything. */
 void inbox_clear(struct task *t);

@@ -19,12 +19,6 @@ static void touch(struct inlink *link)
     }
 }
 
-/* Whether a task still takes rows; what it does not take counts as consumed at once. */
-static bool takes(struct task *t)
-{
-    return t->state == TASK_RUNNING || t->state == TASK_OPEN;
-}
-
 static struct entry *new_entry(struct lane *lane, struct parcel *parcel, struct inlink *link,
                                const struct batch_element *e, enum entry_kind kind)
 {
@@ -45,8 +39,8 @@ static void deliver_range(struct lane *lane, struct parcel *parcel, struct inlin
     struct task *t = &link->stage->tasks[local];
     struct entry *entry;
 
-    if (UNLIKELY(!takes(t))) {
-        inbox_owe(t, link, e->bytes);
+    if (UNLIKELY(!task_takes(t))) {
+        inbox_drop(t, link, e->rows, e->bytes);
         return;
     }
     entry = new_entry(lane, parcel, link, e, ENTRY_RANGE);
@@ -137,6 +131,16 @@ static void deliver_sorted(struct lane *lane, struct parcel *parcel, struct inli
     }
 }
 
+/* What was just sorted out for a task that takes nothing any more. */
+static void drop_inbox(struct task *t)
+{
+    const struct entry *e = t->in_head;
+
+    e->link->done += e->rows;
+    counter_add(&t->stage->lane->stats.rows_lost, e->rows);
+    inbox_clear(t);
+}
+
 static int deliver_rows(struct lane *lane, struct parcel *parcel, struct inlink *link,
                         const struct batch_element *e, const uint8_t *base)
 {
@@ -151,8 +155,8 @@ static int deliver_rows(struct lane *lane, struct parcel *parcel, struct inlink 
         struct task *t = &link->stage->tasks[lane->sort_touched[i]];
 
         lane->sort_counts[lane->sort_touched[i]] = 0;
-        if (rows > 0 && !takes(t)) {
-            inbox_clear(t);
+        if (rows > 0 && !task_takes(t)) {
+            drop_inbox(t);
         } else {
             task_ready(t);
         }
@@ -167,10 +171,12 @@ static int accept_rows(struct lane *lane, struct parcel *parcel, struct inlink *
     int64_t local;
 
     touch(link);
+    link->arrived += e->rows;
     if (e->dst == BATCH_DST_ROWS) {
         return deliver_rows(lane, parcel, link, e, base);
     }
     if (e->dst == BATCH_DST_ALL) {
+        link->arrived += (uint64_t)e->rows * (s->task_count - 1);
         for (uint32_t i = 0; i < s->task_count; i++) {
             deliver_range(lane, parcel, link, e, i);
         }
@@ -211,7 +217,8 @@ static int accept_messages(struct lane *lane, struct parcel *parcel, const struc
         if (size == 0) {
             return GP_EPROTO;
         }
-        if (takes(t)) {
+        link->arrived++;
+        if (task_takes(t)) {
             struct entry *entry = new_entry(lane, parcel, link, e, ENTRY_MESSAGE);
 
             entry->at = at;
@@ -220,25 +227,55 @@ static int accept_messages(struct lane *lane, struct parcel *parcel, const struc
             inbox_push(t, entry);
             task_ready(t);
         } else {
-            inbox_owe(t, link, size);
+            inbox_drop(t, link, 1, size);
         }
         at += size;
     }
     return 0;
 }
 
-static bool source_is_theirs(const struct lane *lane, const struct parcel *parcel,
+/* Rows of an older session of their task: nobody sees them, but their credit goes back. */
+static int drop_stale(struct lane *lane, struct inlink *link, const struct batch_element *e)
+{
+    struct stage *s = link->stage;
+    const uint8_t *at = e->body;
+    const uint8_t *end = at + e->bytes;
+
+    touch(link);
+    counter_add(&lane->stats.stale_rows, e->rows);
+    link->arrived += e->dst == BATCH_DST_ALL ? (uint64_t)e->rows * s->task_count : e->rows;
+    if (e->dst == BATCH_DST_ALL) {
+        for (uint32_t i = 0; i < s->task_count; i++) {
+            inbox_drop(&s->tasks[i], link, e->rows, e->bytes);
+        }
+        return 0;
+    }
+    while (at < end) {
+        uint32_t size = row_check(at, (size_t)(end - at));
+        int64_t local =
+            size == 0 ? -1
+                      : local_of(lane, s,
+                                 e->dst == BATCH_DST_ROWS ? row_word_dst(get_u64_le(at)) : e->dst);
+
+        if (local < 0) {
+            return GP_EPROTO;
+        }
+        inbox_drop(&s->tasks[local], link, 1, size);
+        at += size;
+    }
+    return 0;
+}
+
+static bool source_is_theirs(const struct topology_processor *from, const struct parcel *parcel,
                              const struct batch_element *e)
 {
-    const struct plan_edge *edge = &lane->topology->plan->edges[e->edge];
-    const struct topology_processor *from = &lane->topology->processors[edge->from];
-
     return e->source < from->tasks && from->lane_of[e->source] == parcel->neighbour->index;
 }
 
 static int accept_element(struct lane *lane, struct parcel *parcel, const struct batch_element *e,
                           const uint8_t *base)
 {
+    const struct topology_processor *from;
     struct inlink *link;
 
     if (UNLIKELY((e->edge & BATCH_UNMANAGED) && e->kind == BATCH_ROWS)) {
@@ -248,7 +285,7 @@ static int accept_element(struct lane *lane, struct parcel *parcel, const struct
         return GP_EPROTO;
     }
     link = parcel->neighbour->inlinks[e->edge];
-    if (UNLIKELY(!link || link->ended)) {
+    if (UNLIKELY(!link || (link->ended && e->kind != BATCH_END))) {
         return GP_EPROTO;
     }
     switch (e->kind) {
@@ -260,23 +297,25 @@ static int accept_element(struct lane *lane, struct parcel *parcel, const struct
         stage_on_idle(link, e->kind == BATCH_IDLE);
         return 0;
     case BATCH_END:
-        stage_on_end(link);
+        if (!link->ended) { /* it is said again on each connection */
+            stage_on_end(link);
+        }
         return 0;
     case BATCH_PROBE:
         return 0;
     default:
         break;
     }
-    if (UNLIKELY(!source_is_theirs(lane, parcel, e))) {
+    from = &lane->topology->processors[lane->topology->plan->edges[e->edge].from];
+    if (UNLIKELY(!source_is_theirs(from, parcel, e))) {
         return GP_EPROTO;
-    }
-    if (UNLIKELY(e->session < lane->env->session)) {
-        counter_add(&lane->stats.stale_rows, e->rows);
-        return 0;
     }
     switch (e->kind) {
     case BATCH_ROWS:
         link->neighbour->runs_seen++;
+        if (UNLIKELY(e->session < from->session[e->source])) {
+            return drop_stale(lane, link, e);
+        }
         return accept_rows(lane, parcel, link, e, base);
     case BATCH_FRAGMENT:
         return large_on_fragment(link, e);

@@ -17,9 +17,6 @@ struct job_config {
 struct job {
     const struct port *port;
     struct plan *plan;
-    struct placement placement;
-    struct placement_host *hosts;
-    uint32_t host_count;
     struct data_options options;
     struct gp_host host;
     struct plugin *plugins;     /* [plan plugin] */
@@ -56,28 +53,6 @@ static const void *host_service(const struct gp_host *host, const char *id)
         return &service_task;
     }
     return strcmp(id, GP_SERVICE_IO) == 0 ? &service_io : NULL;
-}
-
-static int take_placement(struct job *job, const struct msg_executor_assign *msg,
-                          struct gp_error *err)
-{
-    job->placement.ranges = calloc(msg->placement_count + 1, sizeof *job->placement.ranges);
-    job->hosts = calloc(msg->executors_count + 1, sizeof *job->hosts);
-    if (!job->placement.ranges || !job->hosts) {
-        return gp_error_set(err, GP_ENOMEM, "taking an assignment");
-    }
-    for (uint32_t i = 0; i < msg->placement_count; i++) {
-        const struct msg_placed *r = &msg->placement[i];
-        job->placement.ranges[i] =
-            (struct placement_range){r->processor, r->first, r->count, r->executor, r->lane};
-    }
-    job->placement.count = msg->placement_count;
-    for (uint32_t i = 0; i < msg->executors_count; i++) {
-        job->hosts[i] = (struct placement_host){.executor = msg->executors[i].id,
-                                                .lanes = msg->executors[i].lanes_count};
-    }
-    job->host_count = msg->executors_count;
-    return placement_check(&job->placement, job->plan, err);
 }
 
 static int plugin_path(const char *artefacts, const char *sha, char *path, size_t cap)
@@ -174,7 +149,6 @@ int job_new(const struct port *port, const struct msg_executor_assign *msg, cons
                                  .version = GP_VERSION,
                                  .service = host_service};
     rc = plan_decode(msg->plan, &job->plan, err);
-    rc = rc < 0 ? rc : take_placement(job, msg, err);
     rc = rc < 0 ? rc : data_options_from_plan(job->plan, &job->options, err);
     rc = rc < 0 ? rc : load_plugins(job, artefacts, err);
     rc = rc < 0 ? rc : find_tables(job, err);
@@ -198,8 +172,6 @@ void job_free(struct job *job)
     free(job->configs);
     free(job->processors);
     free(job->partitioners);
-    free(job->hosts);
-    placement_deinit(&job->placement);
     plan_free(job->plan);
     free(job);
 }
@@ -212,9 +184,6 @@ const struct plan *job_plan(const struct job *job)
 void job_describe(const struct job *job, struct engine_job *ret)
 {
     *ret = (struct engine_job){.plan = job->plan,
-                               .placement = &job->placement,
-                               .hosts = job->hosts,
-                               .host_count = job->host_count,
                                .options = &job->options,
                                .processors = job->processors,
                                .partitioners = job->partitioners,

@@ -27,7 +27,7 @@ void job_free(struct job *job); /* NULL is fine */
 
 const struct plan *job_plan(const struct job *job);
 
-/* Borrows from the job; siblings and session are the caller's to fill. */
+/* Borrows from the job; where tasks are is the caller's to fill (data/desired.h). */
 void job_describe(const struct job *job, struct engine_job *ret);
 
 #endif

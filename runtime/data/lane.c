@@ -4,6 +4,8 @@
  */
 #include "data/lane.h"
 
+#include <stdlib.h>
+
 #include "base/str.h"
 #include "data/large.h"
 #include "data/neighbour_stream.h"
@@ -48,6 +50,13 @@ void lane_command(struct lane *lane, enum lane_command command)
     lane_wake(lane, SLEEP_DATA);
 }
 
+void lane_give_update(struct lane *lane, const struct lane_update *update)
+{
+    ASSERT(!atomic_load(&lane->update));
+    atomic_store(&lane->update, update);
+    lane_wake(lane, SLEEP_DATA);
+}
+
 void lane_task_closed(struct lane *lane)
 {
     lane->tasks_closed++;
@@ -56,22 +65,38 @@ void lane_task_closed(struct lane *lane)
     }
 }
 
-void lane_fail(struct lane *lane, uint32_t processor, uint32_t task, const char *function,
-               const char *text)
+void lane_fail(struct lane *lane, const struct task *t, const char *function, const char *text)
 {
-    struct lane_failure *f = &lane->failure;
+    struct lane_failure *f = (struct lane_failure *)malloc(sizeof(*f));
 
-    if (atomic_load_explicit(&lane->failed, memory_order_relaxed)) {
-        return;
-    }
-    f->processor = processor;
-    f->task = task;
+    /* Without the note nobody would restart it: better to end here, loudly. */
+    ASSERT(f);
+    f->processor = t->stage->processor;
+    f->task = t->api.index;
+    f->session = t->session;
     f->function = function;
     (void)str_format(f->text, sizeof(f->text), "%s", text); /* cut at worst */
-    atomic_store_explicit(&lane->failed, 1, memory_order_release);
+    f->next = atomic_load(&lane->failures);
+    while (!atomic_compare_exchange_weak(&lane->failures, &f->next, f)) {
+    }
     if (lane->env->notify) {
         lane->env->notify(lane->env->notify_user);
     }
+}
+
+struct lane_failure *lane_take_failures(struct lane *lane)
+{
+    struct lane_failure *f = atomic_exchange(&lane->failures, NULL);
+    struct lane_failure *first = NULL;
+
+    while (f) {
+        struct lane_failure *next = f->next;
+
+        f->next = first;
+        first = f;
+        f = next;
+    }
+    return first;
 }
 
 typedef int (*task_fn)(struct task *t);
@@ -104,11 +129,25 @@ static int close_one(struct task *t)
     return 0;
 }
 
+static void update(struct lane *lane, const struct lane_update *what)
+{
+    lane_take_update(lane, what);
+    atomic_store(&lane->update, NULL);
+    atomic_store_explicit(&lane->generation, what->generation, memory_order_release);
+    if (lane->env->notify) {
+        lane->env->notify(lane->env->notify_user);
+    }
+}
+
 /* RUNNER_DONE after the command to stop. */
 static enum runner_state obey(struct lane *lane)
 {
     uint32_t command = atomic_load_explicit(&lane->command, memory_order_acquire);
+    const struct lane_update *what = atomic_load_explicit(&lane->update, memory_order_acquire);
 
+    if (UNLIKELY(what != NULL) && lane_phase(lane) != LANE_NEW) {
+        update(lane, what);
+    }
     if (LIKELY(command == lane->command_done)) {
         return RUNNER_MORE;
     }
@@ -125,7 +164,9 @@ static enum runner_state obey(struct lane *lane)
     }
     if (command == LANE_START && lane_phase(lane) == LANE_OPENED) {
         /* A lane without tasks is part of an executor too, and has ended before it began. */
-        set_phase(lane, lane->tasks_total == 0 ? LANE_ENDED : LANE_RUNNING);
+        bool is_over = lane->tasks_closed == lane->tasks_total;
+
+        set_phase(lane, is_over ? LANE_ENDED : LANE_RUNNING);
         (void)for_each_task(lane, start_one); /* never fails */
     }
     return RUNNER_MORE;
@@ -329,7 +370,8 @@ static bool can_send(const struct lane *lane)
 
 static bool has_news(struct lane *lane)
 {
-    if (atomic_load(&lane->woken) || atomic_load(&lane->command) != lane->command_done) {
+    if (atomic_load(&lane->woken) || atomic_load(&lane->command) != lane->command_done ||
+        atomic_load(&lane->update)) {
         return true;
     }
     for (uint32_t i = 0; i < lane->ring_count; i++) {
@@ -370,6 +412,7 @@ int lane_init(struct lane *lane, struct loop *loop, struct stream_hub *hub)
         rc = timer_new(loop, on_linger, lane, &lane->linger_timer);
     }
     if (rc == 0) {
+        lane->hub = hub;
         hub_attach(hub, lane);
     }
     return rc;

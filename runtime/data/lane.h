@@ -36,15 +36,16 @@
  *     waits for sending, and a batch that arrived is always taken in. Nothing is held back without
  *     an end in time: rows that wait in a batch have drawn credit that somebody may wait for.
  *   - A neighbour of another process is not believed: every index and length it sends is checked,
- *     and what does not fit fails that neighbour.
+ *     and what does not fit ends that connection.
  *
  * Sleeping. `sleeping` is 0 while awake. Before it sleeps the lane stores SLEEP_DATA (wake me for
  * data), SLEEP_ANY (also for credit and batches coming home, because I wait for them) or SLEEP_ROOM
  * (also when a full ring has room again), then looks at its rings once more; a neighbour publishes,
  * then looks at the flag. All of it is sequentially consistent, so one of them sees the other.
  *
- * Control. The executor's thread writes `command`, reads `phase` and what was set before it; the
- * lane answers by moving `phase` and calling `notify`. The first failure is kept with its text.
+ * Control. The executor's thread writes `command` and `update`, reads `phase`, `generation` and what
+ * was set before them; the lane answers by moving these and calling `notify`. Failures of tasks are
+ * pushed onto a list that the executor's thread takes.
  *
  * Threads: everything is the lane's own but lane_new, lane_connect, lane_free (before its start,
  * after its end) and what is marked [any thread].
@@ -71,6 +72,7 @@
 #include "port/runner.h"
 
 struct stage;
+struct task;
 struct out_edge;
 struct lane_timers;
 struct gp_waker;
@@ -85,16 +87,33 @@ struct lane_processor {
     const struct gp_config *config;
 };
 
+/* What a task's session begins with: what snapshot() of an earlier one gave. */
+struct lane_state {
+    uint32_t processor;
+    uint32_t task;
+    gp_bytes bytes;
+};
+
+/* Tasks first .. first + count - 1 of a processor. */
+struct lane_tasks {
+    uint32_t processor;
+    uint32_t first;
+    uint32_t count;
+};
+
 /* Shared by the lanes of an executor; borrowed, outlives them. */
 struct lane_env {
-    const struct topology *topology;
+    const struct topology *topology; /* the first; see lane.topology */
+    const struct lane_state *states; /* until every lane has opened its tasks */
+    uint32_t state_count;
+    const struct lane_tasks *ended; /* ... of them those that ended in an earlier life */
+    uint32_t ended_count;
     const struct data_options *options;
     const struct lane_processor *processors; /* [processor]; those placed here are set */
     const struct gp_partitioner *const
         *partitioners; /* [edge]; custom edges that leave from here */
     const struct gp_config *partitioner_config;
     uint64_t app_id;
-    uint64_t session; /* of every task's first life, and the oldest that is believed */
     const struct log *log;
     void (*notify)(void *user); /* a phase moved or a task failed [called in the lane's thread] */
     void *notify_user;
@@ -116,7 +135,15 @@ enum lane_phase {
     LANE_CLOSED,
 };
 
-#define LANE_FAILURE_LINK UINT32_MAX
+/* What the control thread wants a lane to make true while it runs (lane_update.c). Borrowed until the
+ * lane has said that it took it; the topology until the one after it was taken. */
+struct lane_update {
+    uint64_t generation;
+    const struct topology *topology;
+    const struct stream_place *places; /* [topology lane]: those that are new are read */
+    const struct lane_state *states;
+    uint32_t state_count;
+};
 
 enum lane_sleep {
     SLEEP_AWAKE,
@@ -125,10 +152,12 @@ enum lane_sleep {
     SLEEP_ROOM,
 };
 
-/* Why a task or a link failed: the first failure of a lane. */
+/* Why the session of a task failed. */
 struct lane_failure {
-    uint32_t processor; /* LANE_FAILURE_LINK: none, the connection to lane `task` was lost */
+    struct lane_failure *next; /* in lane.failures */
+    uint32_t processor;
     uint32_t task;
+    uint64_t session;
     const char *function;
     char text[FAIL_TEXT_MAX];
 };
@@ -152,19 +181,23 @@ struct lane_stats {
     struct counter refused;     /* unmanaged messages refused for lack of credit */
     struct counter sent;        /* unmanaged messages */
     struct counter lost;        /* rows emitted on a port without edges */
+    struct counter rows_lost;   /* that nobody consumed: stale ones, of broken links, of failures */
+    struct counter rows_in_doubt; /* sent to lanes that died, not known to be consumed */
+    struct counter tasks_failed;  /* that wait for their next session now */
+    struct counter tasks_restarted;
 };
 
 struct lane {
     const struct lane_env *env;
     const struct data_options *options;
-    const struct topology *topology;
-    uint32_t index;     /* number in the topology */
-    struct loop *loop;  /* NULL before the thread runs */
-    int64_t now_ns;     /* of this turn */
-    int64_t turn_ns;    /* what the turn before took, the poll of the loop included */
-    bool worked;        /* in this turn a task consumed or emitted something */
-    bool resting;       /* this turn ends with nothing to do */
-    uint32_t small_max; /* bytes of key and value that surely fit a batch */
+    const struct topology *topology; /* as of the latest update */
+    uint32_t index;                  /* number in the topology */
+    struct loop *loop;               /* NULL before the thread runs */
+    int64_t now_ns;                  /* of this turn */
+    int64_t turn_ns;                 /* what the turn before took, the poll of the loop included */
+    bool worked;                     /* in this turn a task consumed or emitted something */
+    bool resting;                    /* this turn ends with nothing to do */
+    uint32_t small_max;              /* bytes of key and value that surely fit a batch */
 
     struct list runnable;
     struct list dirty;             /* neighbours with something to pump */
@@ -173,7 +206,10 @@ struct lane {
     struct neighbour **neighbours; /* [lane_count], NULL where there is none */
     struct neighbour *self;        /* the LOCAL one */
     struct neighbour nobody;       /* where outputs point before their first row */
-    struct neighbour **others;     /* all others, in order */
+    struct neighbour gone;         /* whom what came from retired ones belongs to */
+    struct neighbour *retired;     /* whose batches the kernel still has */
+    struct stream_hub *hub;
+    struct neighbour **others; /* all others, in order */
     uint32_t other_count;
     struct neighbour **rings; /* the RING ones, in order */
     uint32_t ring_count;
@@ -207,7 +243,7 @@ struct lane {
     bool large_granted;  /* since it was last looked at, maybe by this lane itself */
     int32_t **unmanaged; /* [processor]: accounts, see unmanaged.h */
     uint32_t tasks_total;
-    uint32_t tasks_closed;  /* ended or failed */
+    uint32_t tasks_closed;  /* ended */
     uint32_t blocked_count; /* tasks in a stage.blocked */
     bool pool_waits;        /* ... some of them for batches */
     bool holds_partial;     /* a batch is not handed over because its neighbour has enough */
@@ -217,10 +253,11 @@ struct lane {
 
     _Alignas(CACHE_LINE) _Atomic uint32_t sleeping; /* enum lane_sleep */
     _Atomic uint32_t command;                       /* enum lane_command */
+    _Atomic(const struct lane_update *) update;     /* NULL: none is to be taken */
     _Alignas(CACHE_LINE) _Atomic uint32_t phase;    /* enum lane_phase */
-    _Atomic uint32_t failed;                        /* 1: failure is set */
-    struct lane_failure failure;
-    _Atomic(struct gp_waker *) woken; /* wakers that rang, newest first */
+    _Atomic uint64_t generation;                    /* of the latest update that was taken */
+    _Atomic(struct lane_failure *) failures;        /* not told yet, newest first */
+    _Atomic(struct gp_waker *) woken;               /* wakers that rang, newest first */
     uint32_t command_done;
 };
 
@@ -252,14 +289,26 @@ bool lane_is_asleep(const struct lane *lane);
 /* Ends the sleep of another lane if it sleeps at least that deep. [any thread] */
 void lane_wake(struct lane *lane, enum lane_sleep least);
 
-/* A task that is no longer running was taken off the account. */
+/* Has the lane take an update; lane.generation says when it has. One at a time. [control thread] */
+void lane_give_update(struct lane *lane, const struct lane_update *update);
+
+/* Takes it. [lane's thread] */
+void lane_take_update(struct lane *lane, const struct lane_update *update);
+
+/* The failures since the last call, oldest first; the caller frees each. [control thread] */
+struct lane_failure *lane_take_failures(struct lane *lane);
+
+/* What a task begins with, empty when nothing; whether it ended in an earlier life. */
+gp_bytes lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task);
+bool lane_env_has_ended(const struct lane_env *env, uint32_t processor, uint32_t task);
+
+/* A task ended. */
 void lane_task_closed(struct lane *lane);
 
 /* Logs what was counted, at the lane's end. */
 void lane_log_counters(const struct lane *lane);
 
-/* Notes why something failed; the first failure is kept and told. */
-void lane_fail(struct lane *lane, uint32_t processor, uint32_t task, const char *function,
-               const char *text);
+/* Notes why a task failed, and tells. */
+void lane_fail(struct lane *lane, const struct task *t, const char *function, const char *text);
 
 #endif

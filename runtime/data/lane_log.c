@@ -27,7 +27,10 @@ static const struct {
     COUNTER("message.sent_unmanaged", sent),
     COUNTER("message.refused", refused),
     COUNTER("row.stale_dropped", stale_rows),
-    COUNTER("row.lost", lost),
+    COUNTER("row.unrouted", lost),
+    COUNTER("row.lost", rows_lost),
+    COUNTER("row.in_doubt", rows_in_doubt),
+    COUNTER("task.session_begun", tasks_restarted),
     COUNTER("lane.slept", sleeps),
 };
 

@@ -58,9 +58,12 @@ static int make_tables(struct lane *lane)
     lane->sort_touched = (uint32_t *)calloc(largest, sizeof(uint32_t));
     lane->sort_locals = (uint32_t *)calloc(BATCH_ROWS_MAX, sizeof(uint32_t));
     lane->sort_offsets = (uint16_t *)calloc(BATCH_ROWS_MAX, sizeof(uint16_t));
-    return lane->neighbours && lane->others && lane->rings && lane->stages && lane->out_edges &&
-                   lane->sort_counts && lane->sort_touched && lane->sort_locals &&
-                   lane->sort_offsets
+    lane->gone = (struct neighbour){.lane = lane, .kind = NEIGHBOUR_GONE};
+    lane->gone.inlinks = (struct inlink **)calloc(
+        (size_t)t->plan->edge_count + t->plan->processor_count, sizeof(struct inlink *));
+    return lane->neighbours && lane->others && lane->gone.inlinks && lane->rings && lane->stages &&
+                   lane->out_edges && lane->sort_counts && lane->sort_touched &&
+                   lane->sort_locals && lane->sort_offsets
                ? 0
                : GP_ENOMEM;
 }
@@ -80,6 +83,9 @@ static int build(struct lane *lane, struct gp_error *err)
     }
     if (rc == 0) {
         rc = add_neighbour(lane, lane->index, NEIGHBOUR_LOCAL, &lane->self);
+    }
+    if (rc == 0) {
+        neighbour_open_accounts(lane->self);
     }
     return rc == 0 ? 0 : gp_error_set(err, rc, "no memory for a lane");
 }
@@ -127,13 +133,29 @@ void lane_free(struct lane *lane)
         }
         neighbour_free(lane->neighbours[i]);
     }
+    while (lane->retired) {
+        struct neighbour *next = lane->retired->next_retired;
+
+        neighbour_free(lane->retired);
+        lane->retired = next;
+    }
+    for (uint32_t i = 0; lane->gone.inlinks && i < lane->topology->plan->edge_count +
+                                                       lane->topology->plan->processor_count;
+         i++) {
+        inlink_free(lane->gone.inlinks[i]);
+    }
     for (uint32_t p = 0; lane->stages && p < lane->topology->plan->processor_count; p++) {
         stage_free(lane->stages[p]);
+    }
+    for (struct lane_failure *f = lane_take_failures(lane), *next; f; f = next) {
+        next = f->next;
+        free(f);
     }
     large_deinit(lane);
     unmanaged_deinit(lane);
     inbox_deinit_pools(lane);
     batch_pool_deinit(&lane->pool);
+    free(lane->gone.inlinks);
     free(lane->neighbours);
     free(lane->others);
     free(lane->rings);
@@ -169,6 +191,7 @@ static int connect_half(struct lane *lane, struct lane *other, struct ring *from
         p->to = to;
         p->other = other;
         lane->rings[lane->ring_count++] = p;
+        neighbour_open_accounts(p);
     }
     return rc;
 }

@@ -136,9 +136,9 @@ static int request(struct large_out *out)
 }
 
 /* Begins with a message that nothing of its account is before any more. */
-static int advance(struct lane *lane, struct large_out *out)
+static int advance(struct large_out *out)
 {
-    uint32_t window = lane->topology->lanes[out->edge->lane_of[out->dst]].window_bytes;
+    uint32_t window = neighbour_of(out->edge, out->dst)->window_out;
 
     if (out->total <= window) {
         out->state = LARGE_SENDING; /* small, it merely had to wait its turn */
@@ -192,15 +192,18 @@ static int32_t put_later(struct task *t, struct out_edge *e, uint32_t dst,
     list_push_back(&lane->large_out, &out->node);
     lane->large_bytes += total;
     e->large_count++;
-    if (is_first && advance(lane, out) < 0) {
+    if (is_first && advance(out) < 0) {
         return refuse(t, "out of memory for messages");
     }
     return GP_OK;
 }
 
-static void count(struct out_edge *e, const struct neighbour *p, uint32_t dst, uint32_t bytes)
+static void count(struct out_edge *e, struct neighbour *p, uint32_t dst, uint32_t bytes)
 {
     counter_add(&p->lane->stats.large, 1);
+    if (p->sent) {
+        p->sent[e->edge]++;
+    }
     counter_add(&e->rows[p->edge_kind], 1);
     counter_add(&e->bytes[p->edge_kind], bytes);
     if (e->counts && (e->kind != PLAN_BROADCAST || dst == 0)) {
@@ -212,14 +215,13 @@ int32_t large_put(struct task *t, struct output *o, uint32_t dst, const struct g
                   uint32_t key_len, uint64_t hash)
 {
     struct out_edge *e = o->edge;
-    struct lane *lane = t->stage->lane;
     struct batch_fragment head = {.flags = m->flags & GP_MSG_KEYED,
                                   .key_len = key_len,
                                   .value_len = m->value_len,
                                   .hash = hash,
                                   .time_ns = m->time_ns};
     struct neighbour *p = neighbour_of(e, dst);
-    uint32_t window = lane->topology->lanes[e->lane_of[dst]].window_bytes;
+    uint32_t window = p->window_out;
     int32_t rc;
 
     if (p->token == o->own) {
@@ -261,7 +263,7 @@ static void finish(struct lane *lane, struct large_out *out)
     free(out);
     if (next) {
         /* Without memory for one batch there is no way to go on in order. */
-        ASSERT(advance(lane, next) == 0);
+        ASSERT(advance(next) == 0);
     }
     if (e->large_count == 0) {
         stage_task_changed(e->stage); /* a watermark or the end may have waited for it */
@@ -310,6 +312,27 @@ bool large_pump(struct lane *lane)
         }
     }
     return more && !list_is_empty(&lane->large_out);
+}
+
+void large_drop(struct neighbour *p)
+{
+    struct lane *lane = p->lane;
+
+    LIST_FOREACH_SAFE(node, &lane->large_out)
+    {
+        struct large_out *out = LIST_ENTRY(node, struct large_out, node);
+        struct out_edge *e = out->edge;
+
+        if (e->lane_of[out->dst] != p->index) {
+            continue;
+        }
+        list_remove(&out->node);
+        lane->large_bytes -= out->total;
+        if (--e->large_count == 0) {
+            stage_task_changed(e->stage);
+        }
+        free(out);
+    }
 }
 
 bool large_is_full(const struct lane *lane)

@@ -56,6 +56,9 @@ int large_on_grant(struct lane *lane, const struct neighbour *from, uint32_t edg
 /* Writes some fragments of what may be sent. True if more could be written at once. */
 bool large_pump(struct lane *lane);
 
+/* Nothing more reaches that neighbour: what was to be sent there is dropped. */
+void large_drop(struct neighbour *p);
+
 /* Whether sources should wait: too much is copied. */
 bool large_is_full(const struct lane *lane);
 
@@ -83,6 +86,9 @@ void large_view(const struct large_in *in, struct gp_row *ret_row);
 
 /* It is consumed or dropped: frees it and its room. */
 void large_release(struct task *t, struct large_in *in);
+
+/* What was asked for on a link or is half here will not come. */
+void large_forget_link(struct inlink *link);
 
 /* Frees what a link, or the stage, holds. */
 void large_free_link(struct inlink *link);

@@ -19,11 +19,6 @@ struct large_wait {
     uint32_t bytes;
 };
 
-static bool takes(const struct task *t)
-{
-    return t->state == TASK_RUNNING || t->state == TASK_OPEN;
-}
-
 static int find_local(const struct inlink *link, uint32_t dst, uint32_t *ret_local)
 {
     const struct topology_processor *p = link->stage->topology;
@@ -112,10 +107,10 @@ static int begin(struct inlink *link, uint32_t local, const struct batch_element
     struct large_slot *slot = &link->large[local];
     struct stage *s = link->stage;
     uint32_t total = f->key_len + f->value_len;
-    bool dropped = !takes(&s->tasks[local]);
+    bool dropped = !task_takes(&s->tasks[local]) || stage_is_stale(link, e);
     struct large_in *in;
 
-    if (f->offset != 0 || (total > 2 * link->owed_max + 1 && total != slot->granted)) {
+    if (f->offset != 0 || (total > link->neighbour->window_in && total != slot->granted)) {
         return GP_EPROTO; /* larger than the window and nobody asked */
     }
     in = (struct large_in *)malloc(sizeof(*in) + (dropped ? 0 : total));
@@ -137,8 +132,9 @@ static void deliver(struct inlink *link, uint32_t local, struct large_in *in)
     struct entry *entry;
 
     link->large[local].in = NULL;
-    if (in->dropped || !takes(t)) {
-        inbox_owe(t, link, in->size);
+    link->arrived++;
+    if (in->dropped || !task_takes(t)) {
+        inbox_drop(t, link, 1, in->size);
         large_release(t, in);
         return;
     }
@@ -211,6 +207,32 @@ void large_release(struct task *t, struct large_in *in)
         serve(s);
     }
     free(in);
+}
+
+void large_forget_link(struct inlink *link)
+{
+    struct stage *s = link->stage;
+
+    LIST_FOREACH_SAFE(node, &s->large_waiting)
+    {
+        struct large_wait *w = LIST_ENTRY(node, struct large_wait, node);
+
+        if (w->link == link) {
+            list_remove(&w->node);
+            free(w);
+        }
+    }
+    for (uint32_t i = 0; link->large && i < s->task_count; i++) {
+        struct large_slot *slot = &link->large[i];
+        struct large_in *in = slot->in;
+
+        s->large_reserved -= slot->granted;
+        *slot = (struct large_slot){0};
+        if (in) {
+            large_release(&s->tasks[i], in);
+        }
+    }
+    serve(s);
 }
 
 void large_free_link(struct inlink *link)

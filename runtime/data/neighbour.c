@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/str.h"
 #include "data/lane.h"
 #include "data/large.h"
 #include "data/neighbour_stream.h"
@@ -18,6 +17,7 @@
 struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbour_kind kind)
 {
     struct neighbour *p = (struct neighbour *)calloc(1, sizeof(*p));
+    size_t edges = lane->topology->plan->edge_count + 1u;
 
     if (!p) {
         return NULL;
@@ -28,11 +28,17 @@ struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbou
                                             : EDGE_TCP;
     p->lane = lane;
     p->index = index;
+    p->window_in = lane->topology->lanes[lane->index].window_bytes;
+    p->window_out = kind == NEIGHBOUR_STREAM ? 0 : lane->topology->lanes[index].window_bytes;
     list_node_init(&p->dirty);
-    p->inlinks =
-        (struct inlink **)calloc(lane->topology->plan->edge_count + 1u, sizeof(*p->inlinks));
-    if (!p->inlinks) {
-        free(p);
+    p->inlinks = (struct inlink **)calloc(edges, sizeof(*p->inlinks));
+    if (kind == NEIGHBOUR_STREAM) {
+        p->sent = (uint64_t *)calloc(3 * edges, sizeof(*p->sent));
+        p->arrived = p->sent ? p->sent + edges : NULL;
+        p->done = p->sent ? p->arrived + edges : NULL;
+    }
+    if (!p->inlinks || (kind == NEIGHBOUR_STREAM && !p->sent)) {
+        neighbour_free(p);
         return NULL;
     }
     return p;
@@ -45,6 +51,7 @@ void neighbour_free(struct neighbour *p)
     }
     neighbour_stream_free(p->stream);
     free(p->inlinks);
+    free(p->sent);
     free(p->credits);
     free(p);
 }
@@ -66,10 +73,31 @@ void neighbour_settle(struct neighbour *p)
     }
 }
 
+/* What is compared with what the neighbour says has arrived. */
+static void count_sent(struct neighbour *p)
+{
+    const struct topology *topology = p->lane->topology;
+    const struct out_edge *e = p->run_edge;
+    const uint32_t *tasks;
+    uint64_t rows = p->rows;
+
+    if (!e) {
+        p->sent[topology->plan->edge_count] += rows;
+        return;
+    }
+    if (p->head.dst == BATCH_DST_ALL) {
+        rows *= topology_tasks_on(e->to, p->index, &tasks);
+    }
+    p->sent[e->edge] += rows;
+}
+
 static void count_run(struct neighbour *p)
 {
     struct out_edge *e = p->run_edge;
 
+    if (p->sent) {
+        count_sent(p);
+    }
     if (!e) {
         counter_add(&p->lane->stats.sent, p->rows);
         return;
@@ -283,12 +311,11 @@ static int take_credit(struct neighbour *p, const struct batch_credit *c)
     if (c->dst >= e->targets || e->lane_of[c->dst] != p->index) {
         return GP_EPROTO;
     }
-    if (c->kind == BATCH_CREDIT_LARGE) {
-        return large_on_grant(lane, p, c->edge, c->dst);
+    if (c->kind != BATCH_CREDIT_BYTES) {
+        return c->kind == BATCH_CREDIT_LARGE ? large_on_grant(lane, p, c->edge, c->dst) : GP_EPROTO;
     }
     /* More than was drawn would let the account grow without bound. */
-    if ((int64_t)e->credit[c->dst] + c->bytes >
-        (int64_t)lane->topology->lanes[p->index].window_bytes) {
+    if ((int64_t)e->credit[c->dst] + c->bytes > (int64_t)p->window_out) {
         return GP_EPROTO;
     }
     out_edge_refill(e, c->dst, c->bytes);
@@ -306,25 +333,16 @@ void neighbour_take_credit(struct neighbour *p, const struct batch_credit *credi
 void neighbour_fail(struct neighbour *p, int code, const char *text)
 {
     struct lane *lane = p->lane;
-    const struct topology_lane *to = &lane->topology->lanes[p->index];
-    char whole[FAIL_TEXT_MAX];
 
     if (p->failed) {
         return;
     }
+    ASSERT(p->kind == NEIGHBOUR_STREAM);
     p->failed = true;
-    if (p->kind == NEIGHBOUR_STREAM) {
-        neighbour_stream_refuse(p, code, text);
-    }
-    if (lane_phase(lane) >= LANE_ENDED) {
-        return; /* nobody waits for it any more */
-    }
-    counter_add(&lane->stats.failed_links, 1);
-    (void)str_format(whole, sizeof(whole), "its link to lane %u of executor %u failed: %s",
-                     to->lane, to->executor, text); /* cut at worst */
-    lane_fail(lane, LANE_FAILURE_LINK, p->index, "link", whole);
-    LOG_ERROR(lane->env->log, "link.failed", KV_U64("lane", lane->index),
-              KV_U64("neighbour", p->index), KV_CODE("code", code), KV_STR("text", text));
+    LOG_WARN(lane->env->log, "link.failed", KV_U64("lane", lane->index),
+             KV_U64("executor", lane->topology->lanes[p->index].executor), KV_CODE("code", code),
+             KV_STR("text", text));
+    neighbour_stream_refuse(p, code, text); /* neighbour_stream_down() follows */
 }
 
 /* Reads in place what this lane sent to itself. */

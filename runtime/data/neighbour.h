@@ -13,8 +13,12 @@
  *
  * and back the other way come credit and, through rings, the batches themselves.
  *
+ * A neighbour in another process comes, goes and comes again (neighbour_life.c): while it is not
+ * ready all accounts into it stand at zero, so nobody emits towards it.
+ *
  * Invariants: a batch is in one place: pool, open, queue, or with the receiver (in_flight of them).
- * Batches go out in the order they were opened, numbered without gaps.
+ * Batches go out in the order they were opened, numbered without gaps. Of a neighbour that is not
+ * ready nothing is open or queued.
  *
  * Thread: the owning lane's. Failures: a ring that is full leaves the rest in the queue for the
  * next turn; a neighbour that breaks the rules is failed (neighbour_fail) and takes or gives
@@ -40,6 +44,7 @@ enum neighbour_kind {
     NEIGHBOUR_LOCAL,  /* this lane itself */
     NEIGHBOUR_RING,   /* another lane of this process */
     NEIGHBOUR_STREAM, /* a lane of another process */
+    NEIGHBOUR_GONE,   /* stands for those that are no more: rows of theirs are still read */
 };
 
 struct neighbour {
@@ -52,9 +57,13 @@ struct neighbour {
     uint32_t edge_kind; /* enum edge_kind, for counts */
 
     struct lane *lane;
-    uint32_t index; /* number of the neighbour lane */
-    bool busy;      /* the last batch left because it was full */
-    bool failed;
+    uint32_t index;      /* number of the neighbour lane */
+    bool busy;           /* the last batch left because it was full */
+    bool failed;         /* its connection is about to end: nothing of it is believed */
+    bool ready;          /* batches may go there */
+    bool was_ready;      /* ever */
+    uint32_t window_in;  /* of the accounts that it draws on */
+    uint32_t window_out; /* of the accounts into it */
     uint8_t *batch_end;
     uint8_t *run;     /* header of the open run, completed when it ends */
     uint8_t *settled; /* its bytes before this place are drawn from their account */
@@ -83,7 +92,14 @@ struct neighbour {
     int64_t held_ns;            /* RING: since when that is held back; 0: it is not */
     struct stream_link *stream; /* STREAM */
 
+    /* STREAM: rows since ever, by edge; the last place is for those outside the stream. To each
+     * receiving task counts as one. */
+    uint64_t *sent;
+    uint64_t *arrived; /* ... of them, as it said when the connection opened */
+    uint64_t *done;    /* ... consumed, as it said last */
+
     struct inlink **inlinks; /* [edge]: what comes in from there, or NULL */
+    struct neighbour *next_retired;
 };
 
 struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbour_kind kind);
@@ -118,6 +134,38 @@ bool neighbour_is_saturated(const struct neighbour *p);
 /* Remembers credit for the neighbour, to be told at the end of the turn. */
 void neighbour_add_credit(struct neighbour *p, const struct batch_credit *credit);
 
+/* ---- neighbour_life.c ---- */
+
+/* Opens every account into it, by its window; those hold what is negative now. Batches may go. */
+void neighbour_open_accounts(struct neighbour *p);
+
+/*
+ * What is on its way there will not arrive: drops it, closes the accounts, and forgets what was
+ * half received. What came stays in the inboxes.
+ */
+void neighbour_lose(struct neighbour *p);
+
+/* Says again where the stages of this lane stand in time. */
+void neighbour_say_time(struct neighbour *p);
+
+/* It is no more: counts what is in doubt, leaves what came from it to the lane's `gone`. The caller
+ * takes it out of the lane's tables. */
+void neighbour_retire(struct neighbour *p);
+
+/* Appends an opening to the credits to be told, in place of what was to be told. */
+void neighbour_tell_opening(struct neighbour *p);
+
+/* An entry of the neighbour's opening. 1 when it was the last, 0, GP_EPROTO. */
+int neighbour_take_opening(struct neighbour *p, const struct batch_credit *c);
+
+/* The rows it says are consumed. 0 or GP_EPROTO. */
+int neighbour_take_done(struct neighbour *p, const struct batch_credit *c);
+
+/* Appends what was consumed of its rows to the credits to be told. */
+void neighbour_tell_done(struct neighbour *p);
+
+/* ---- */
+
 /* Sends a batch of the neighbour's home. */
 void neighbour_add_return(struct neighbour *p, struct batch *b);
 
@@ -130,7 +178,7 @@ void neighbour_take(struct neighbour *p);
 /* The neighbour gives credit for what this lane sent. Checked: it may be from another process. */
 void neighbour_take_credit(struct neighbour *p, const struct batch_credit *credit);
 
-/* The neighbour broke the rules: drop what it sent, tell the control thread, go on without it. */
+/* The neighbour broke the rules: its connection ends, and is made anew. */
 void neighbour_fail(struct neighbour *p, int code, const char *text);
 
 /* For neighbour_ring.c and neighbour_stream.c. The oldest queued batch, or NULL. */

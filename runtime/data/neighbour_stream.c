@@ -8,8 +8,8 @@
 #include "data/lane.h"
 #include "wire/messages.h"
 
-#define DIALS_MAX         100
-#define REDIAL_NS         (50 * 1000 * 1000)
+#define REDIAL_MIN_NS     (5 * 1000 * 1000)
+#define REDIAL_MAX_NS     (1000 * 1000 * 1000)
 #define CREDITS_PER_FRAME 1000u
 
 _Static_assert(CREDITS_PER_FRAME *BATCH_CREDIT_SIZE <= BATCH_BODY_SIZE, "what a neighbour takes");
@@ -19,8 +19,9 @@ enum link_state {
     LINK_IDLE,
     LINK_DIALLING,
     LINK_WAITING,
+    LINK_OPENING, /* there is a connection; the other side's opening is awaited */
     LINK_UP,
-    LINK_DOWN,
+    LINK_ENDED,
 };
 
 struct stream_link {
@@ -29,8 +30,10 @@ struct stream_link {
     struct stream_conn *sc;
     struct timer *redial;
     enum link_state state;
-    uint32_t dials;
-    uint32_t writing; /* batches given to the connection and not back */
+    bool dials;
+    int64_t redial_ns; /* the next interval */
+    int64_t down_ns;   /* since when there is no connection; 0: there is one */
+    uint32_t writing;  /* batches given to the connection and not back */
 };
 
 int neighbour_stream_new(struct neighbour *p, const struct stream_place *place)
@@ -50,64 +53,47 @@ void neighbour_stream_free(struct stream_link *link)
     free(link);
 }
 
-static void fail(struct neighbour *p, int code, const char *text)
-{
-    p->stream->state = LINK_DOWN;
-    neighbour_fail(p, code, text);
-}
+static void write_credits(struct neighbour *p);
 
-static void dial(struct neighbour *p)
+static void redial_later(struct stream_link *link)
 {
-    struct stream_link *link = p->stream;
-    int rc;
-
-    link->dials++;
-    link->state = LINK_DIALLING;
-    rc = hub_dial(link->hub, p, &link->place, &link->sc);
-    if (rc < 0) {
-        fail(p, rc, "cannot dial");
-    }
+    link->state = LINK_WAITING;
+    timer_start(link->redial, link->redial_ns);
+    link->redial_ns = link->redial_ns * 2 < REDIAL_MAX_NS ? link->redial_ns * 2 : REDIAL_MAX_NS;
 }
 
 static void on_redial(void *user)
 {
-    dial((struct neighbour *)user);
+    struct neighbour *p = (struct neighbour *)user;
+    struct stream_link *link = p->stream;
+
+    link->state = LINK_DIALLING;
+    if (hub_dial(link->hub, p, &link->place, &link->sc) < 0) {
+        redial_later(link);
+    }
 }
 
 void neighbour_stream_begin(struct neighbour *p, struct stream_hub *hub)
 {
     struct stream_link *link = p->stream;
 
-    link->hub = hub;
-    if (link->state != LINK_IDLE || p->lane->index > p->index) {
-        return; /* up already, or the other side dials */
+    if (link->hub) {
+        return; /* begun, or dialled by the other side before */
     }
-    if (timer_new(p->lane->loop, on_redial, p, &link->redial) < 0) {
-        fail(p, GP_ENOMEM, "no memory for a timer");
+    link->hub = hub;
+    link->down_ns = p->lane->now_ns;
+    link->dials = topology_dials(p->lane->topology, p->lane->index, p->index);
+    if (!link->dials) {
         return;
     }
-    dial(p);
-}
-
-bool neighbour_stream_bind(struct neighbour *p, struct stream_conn *sc, uint64_t incarnation)
-{
-    struct stream_link *link = p->stream;
-
-    if (link->state != LINK_IDLE || p->lane->index < p->index ||
-        (link->place.incarnation != 0 && link->place.incarnation != incarnation)) {
-        return false;
+    link->redial_ns = REDIAL_MIN_NS;
+    if (timer_new(p->lane->loop, on_redial, p, &link->redial) < 0) {
+        LOG_ERROR(p->lane->env->log, "link.not_made", KV_U64("lane", p->lane->index),
+                  KV_U64("neighbour", p->index));
+        link->dials = false;
+        return;
     }
-    link->hub = sc->hub;
-    link->sc = sc;
-    return true;
-}
-
-void neighbour_stream_up(struct neighbour *p)
-{
-    p->stream->state = LINK_UP;
-    if (p->queue_head || p->credit_count > 0) {
-        neighbour_stream_pump(p);
-    }
+    on_redial(p);
 }
 
 static void drop_conn(struct stream_link *link)
@@ -118,35 +104,94 @@ static void drop_conn(struct stream_link *link)
     stream_conn_free(sc);
 }
 
+/* The connection is gone, with all that was on it. */
+static void lose(struct neighbour *p, const char *why)
+{
+    struct stream_link *link = p->stream;
+
+    drop_conn(link);
+    if (link->state == LINK_UP) {
+        counter_add(&p->lane->stats.failed_links, 1);
+        LOG_INFO(p->lane->env->log, "link.lost", KV_U64("lane", p->lane->index),
+                 KV_U64("executor", link->place.executor), KV_STR("text", why));
+        if (link->writing > 0 || p->queue_head) {
+            LOG_DEBUG(p->lane->env->log, "link.closed_mid_batch", KV_U64("lane", p->lane->index),
+                      KV_U64("neighbour", p->index), KV_U64("writing", link->writing));
+        }
+    }
+    if (link->state == LINK_UP || link->state == LINK_OPENING) {
+        neighbour_lose(p);
+        link->down_ns = p->lane->now_ns;
+    }
+    p->failed = false;
+    link->state = LINK_IDLE;
+}
+
+bool neighbour_stream_bind(struct neighbour *p, struct stream_conn *sc, uint64_t incarnation)
+{
+    struct stream_link *link = p->stream;
+
+    if (link->state == LINK_ENDED || topology_dials(p->lane->topology, p->lane->index, p->index) ||
+        (link->place.incarnation != 0 && link->place.incarnation != incarnation)) {
+        return false;
+    }
+    if (link->sc) {
+        lose(p, "it has made another connection");
+    }
+    link->hub = sc->hub;
+    link->sc = sc;
+    return true;
+}
+
+void neighbour_stream_up(struct neighbour *p)
+{
+    struct stream_link *link = p->stream;
+
+    link->state = LINK_OPENING;
+    p->next_seq = 0;
+    p->seen_seq = 0;
+    if (!link->dials) {
+        neighbour_tell_opening(p);
+        write_credits(p);
+    }
+}
+
 void neighbour_stream_down(struct neighbour *p, const struct gp_error *why)
 {
     struct stream_link *link = p->stream;
-    bool was_up = link->state == LINK_UP;
 
-    if (!was_up && link->dials < DIALS_MAX &&
-        (why->code == GP_EUNREACH || why->code == GP_ENOENT || why->code == GP_ETIMEOUT ||
-         why->code == GP_ECLOSED)) {
-        drop_conn(link);
-        link->state = LINK_WAITING;
-        timer_start(link->redial, REDIAL_NS);
-        return;
+    lose(p, why->text);
+    if (link->dials) {
+        redial_later(link);
     }
-    if (link->writing > 0 || p->queue_head) {
-        LOG_DEBUG(p->lane->env->log, "link.closed_mid_batch", KV_U64("lane", p->lane->index),
-                  KV_U64("neighbour", p->index), KV_U64("writing", link->writing));
-    }
-    fail(p, why->code, why->text);
-    drop_conn(link);
 }
 
 void neighbour_stream_end(struct neighbour *p)
 {
     struct stream_link *link = p->stream;
 
-    link->state = LINK_DOWN;
+    link->state = LINK_ENDED;
     timer_free(link->redial);
     link->redial = NULL;
     drop_conn(link);
+}
+
+void neighbour_stream_retire(struct neighbour *p)
+{
+    struct lane *lane = p->lane;
+
+    neighbour_stream_end(p);
+    if (p->stream->writing == 0) {
+        neighbour_free(p);
+        return;
+    }
+    p->next_retired = lane->retired;
+    lane->retired = p;
+}
+
+int64_t neighbour_stream_down_since(const struct neighbour *p)
+{
+    return p->stream->down_ns;
 }
 
 void neighbour_stream_refuse(struct neighbour *p, int code, const char *text)
@@ -165,6 +210,23 @@ bool neighbour_stream_is_writing(const struct stream_link *link)
     return link->state != LINK_UP || link->writing > 0;
 }
 
+/* Those whose batches are all back. */
+static void free_retired(struct lane *lane)
+{
+    struct neighbour **at = &lane->retired;
+
+    while (*at) {
+        struct neighbour *p = *at;
+
+        if (p->stream->writing > 0) {
+            at = &p->next_retired;
+            continue;
+        }
+        *at = p->next_retired;
+        neighbour_free(p);
+    }
+}
+
 static void on_written(void *user, int status)
 {
     struct batch *b = (struct batch *)user;
@@ -175,6 +237,9 @@ static void on_written(void *user, int status)
     p->stream->writing--;
     /* The kernel has copied it on this core: it is still warm. */
     batch_pool_put_near(&p->lane->pool, b);
+    if (UNLIKELY(p->lane->retired != NULL)) {
+        free_retired(p->lane);
+    }
 }
 
 static int write_batch(struct neighbour *p, struct batch *b)
@@ -197,7 +262,7 @@ static int write_batch(struct neighbour *p, struct batch *b)
     return rc;
 }
 
-static int write_credits(struct neighbour *p)
+static int write_entries(struct neighbour *p)
 {
     uint8_t payload[CREDITS_PER_FRAME * BATCH_CREDIT_SIZE];
     const struct frame_header header = {.type = MSG_CREDIT, .kind = FRAME_TELL};
@@ -217,40 +282,34 @@ static int write_credits(struct neighbour *p)
     return rc;
 }
 
-/* Nothing goes there any more; the job is about to be ended. */
-static void discard(struct neighbour *p)
+static void note_failure(struct neighbour *p, int rc)
 {
-    struct batch *b;
-
-    while ((b = neighbour_next_queued(p)) != NULL) {
-        p->in_flight--;
-        batch_pool_put_near(&p->lane->pool, b);
+    if (rc < 0 && rc != GP_ECLOSED) { /* closed: on_closed is on its way */
+        neighbour_fail(p, rc, "cannot write");
     }
-    p->credit_count = 0;
+}
+
+static void write_credits(struct neighbour *p)
+{
+    note_failure(p, write_entries(p));
 }
 
 void neighbour_stream_pump(struct neighbour *p)
 {
-    struct stream_link *link = p->stream;
     struct batch *b;
     int rc = 0;
 
-    if (p->failed || link->state == LINK_DOWN) {
-        discard(p);
-        return;
-    }
-    if (link->state != LINK_UP) {
-        return; /* neighbour_stream_up() comes back to it */
+    if (p->failed || p->stream->state != LINK_UP) {
+        return; /* credit waits for the opening, which knows better */
     }
     while (rc == 0 && (b = neighbour_next_queued(p)) != NULL) {
         rc = write_batch(p, b);
     }
     if (rc == 0 && p->credit_count > 0) {
-        rc = write_credits(p);
+        neighbour_tell_done(p);
+        rc = write_entries(p);
     }
-    if (rc < 0 && rc != GP_ECLOSED) { /* closed: on_closed is on its way */
-        neighbour_fail(p, rc, "cannot write");
-    }
+    note_failure(p, rc);
 }
 
 static void take_batch(struct neighbour *p, const struct frame_header *header, const void *payload,
@@ -260,7 +319,7 @@ static void take_batch(struct neighbour *p, const struct frame_header *header, c
     struct parcel *parcel;
     struct rbuf *kept;
 
-    if (header->sequence != p->seen_seq) {
+    if (header->sequence != p->seen_seq || p->stream->state != LINK_UP) {
         neighbour_fail(p, GP_EPROTO, "a batch is missing or came twice");
         return;
     }
@@ -279,6 +338,45 @@ static void take_batch(struct neighbour *p, const struct frame_header *header, c
     }
 }
 
+/* The opening of the other side is complete. */
+static void go_up(struct neighbour *p)
+{
+    struct stream_link *link = p->stream;
+
+    if (link->dials) {
+        neighbour_tell_opening(p);
+        write_credits(p);
+    }
+    link->state = LINK_UP;
+    link->down_ns = 0;
+    link->redial_ns = REDIAL_MIN_NS;
+    LOG_DEBUG(p->lane->env->log, "link.up", KV_U64("lane", p->lane->index),
+              KV_U64("executor", link->place.executor));
+    neighbour_say_time(p);
+    neighbour_stream_pump(p);
+}
+
+static int take_entry(struct neighbour *p, const struct batch_credit *c)
+{
+    int rc;
+
+    if (c->kind < BATCH_CREDIT_OPEN) {
+        if (p->stream->state != LINK_UP) {
+            return GP_EPROTO;
+        }
+        if (c->kind == BATCH_CREDIT_DONE) {
+            return neighbour_take_done(p, c);
+        }
+        neighbour_take_credit(p, c);
+        return 0;
+    }
+    rc = p->stream->state == LINK_OPENING ? neighbour_take_opening(p, c) : GP_EPROTO;
+    if (rc == 1) {
+        go_up(p);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 static void take_credits(struct neighbour *p, const void *payload, size_t len)
 {
     struct batch_cursor cursor = {(const uint8_t *)payload, len};
@@ -286,11 +384,10 @@ static void take_credits(struct neighbour *p, const void *payload, size_t len)
     int rc;
 
     while (!p->failed && (rc = batch_credit_next(&cursor, &credit)) != 0) {
-        if (rc < 0) {
+        if (rc < 0 || take_entry(p, &credit) < 0) {
             neighbour_fail(p, GP_EPROTO, "credit is malformed");
             return;
         }
-        neighbour_take_credit(p, &credit);
     }
 }
 

@@ -5,12 +5,14 @@
  * back to the pool when the kernel has taken it. What comes in is read in place: rows are borrowed
  * from the connection's read buffers until they are consumed.
  *
- *   IDLE ──begin──▶ DIALLING ⇄ WAITING (nobody there yet)          the lower number dials
- *     │                 └──────────────┐
- *     └──(we are dialled) bind──▶ UP ◀─┘ ──▶ DOWN
+ *   IDLE ──begin──▶ DIALLING ⇄ WAITING            the one that dials: see topology_dials()
+ *     │                 └─▶ OPENING ◀──────┐
+ *     └──(we are dialled) bind──▶ OPENING ─┴▶ UP        lost: back to WAITING or IDLE
  *
- * A link that was up and is lost stays lost: its rows are gone, so its tasks must begin anew; that
- * is told to the control thread as a failed link. Thread: the lane's.
+ * A link that is lost is made again, for ever and at growing intervals, until it is retired: whether
+ * the other end still lives is for the appmaster to say. What that costs stands in neighbour_life.c.
+ *
+ * Thread: the lane's.
  */
 #ifndef DATA_NEIGHBOUR_STREAM_H
 #define DATA_NEIGHBOUR_STREAM_H
@@ -30,7 +32,7 @@ struct stream_link;
 int neighbour_stream_new(struct neighbour *p, const struct stream_place *place);
 void neighbour_stream_free(struct stream_link *link);
 
-/* The lane runs: dials, if that is for this side to do. */
+/* The lane runs: dials, if that is for this side to do and not done yet. */
 void neighbour_stream_begin(struct neighbour *p, struct stream_hub *hub);
 
 /* A proven connection from the neighbour; false: it is not awaited. */
@@ -43,6 +45,12 @@ void neighbour_stream_frame(struct neighbour *p, const struct frame_header *head
 
 /* The lane ends: without a word. */
 void neighbour_stream_end(struct neighbour *p);
+
+/* The neighbour is no more: it is freed once the kernel has given back its batches. */
+void neighbour_stream_retire(struct neighbour *p);
+
+/* Since when there is no connection; 0: there is one. */
+int64_t neighbour_stream_down_since(const struct neighbour *p);
 
 /* The neighbour broke the rules: its connection ends. */
 void neighbour_stream_refuse(struct neighbour *p, int code, const char *text);

@@ -8,25 +8,29 @@
 #include "data/stage.h"
 #include "data/task.h"
 
-static int make_accounts(struct out_edge *e, const struct topology *topology)
+/* Closed: they are opened with the neighbours they lead to. */
+static int make_accounts(struct out_edge *e)
 {
-    e->credit = (int32_t *)malloc(e->targets * sizeof(*e->credit));
-    if (!e->credit) {
-        return GP_ENOMEM;
-    }
-    for (uint32_t i = 0; i < e->targets; i++) {
-        e->credit[i] = (int32_t)topology->lanes[e->lane_of[i]].window_bytes;
-    }
-    return 0;
+    e->credit = (int32_t *)calloc(e->targets, sizeof(*e->credit));
+    e->exhausted = e->targets;
+    return e->credit ? 0 : GP_ENOMEM;
 }
 
 static int list_lanes(struct out_edge *e, const struct topology *topology)
 {
-    e->lanes = (uint32_t *)malloc(e->to->lanes * sizeof(*e->lanes));
-    e->single = (uint8_t *)calloc(topology->lane_count, 1);
-    if (!e->lanes || !e->single) {
+    uint32_t *lanes = (uint32_t *)malloc((e->to->lanes + 1u) * sizeof(*e->lanes));
+    uint8_t *single = (uint8_t *)calloc(topology->lane_count, 1);
+
+    if (!lanes || !single) {
+        free(lanes);
+        free(single);
         return GP_ENOMEM;
     }
+    free(e->lanes);
+    free(e->single);
+    e->lanes = lanes;
+    e->single = single;
+    e->lane_count = 0;
     for (uint32_t l = 0; l < topology->lane_count; l++) {
         uint32_t tasks = e->to->offset[l + 1] - e->to->offset[l];
 
@@ -50,6 +54,9 @@ static int choose(struct out_edge *e, const struct topology *topology, uint32_t 
     for (uint32_t i = 0; i < e->targets; i++) {
         uint32_t lane = e->lane_of[i];
 
+        if (lane == TOPOLOGY_PARKED) {
+            continue;
+        }
         if (whole_executor ? topology->lanes[lane].executor == topology->lanes[self].executor
                            : lane == self) {
             e->choice[e->choice_count++] = i;
@@ -106,7 +113,7 @@ int out_edge_init(struct out_edge *e, struct stage *stage, uint32_t edge, struct
     e->choice_count = e->targets;
     e->neighbours = stage->lane->neighbours;
     e->hash_seed = topology->plan->hash_seed;
-    rc = make_accounts(e, topology);
+    rc = make_accounts(e);
     if (rc == 0) {
         rc = list_lanes(e, topology);
     }
@@ -164,8 +171,40 @@ void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes)
     }
     e->exhausted--;
     if (e->kind == PLAN_FORWARD) {
-        task_unblock(&e->stage->tasks[e->stage->topology->local_of[dst]]);
+        if (e->stage->topology->lane_of[dst] == e->stage->lane->index) {
+            task_unblock(&e->stage->tasks[e->stage->topology->local_of[dst]]);
+        }
     } else if (!list_is_empty(&e->stage->blocked)) {
         stage_unblock(e->stage);
     }
+}
+
+void out_edge_close(struct out_edge *e, uint32_t dst)
+{
+    e->exhausted += e->credit[dst] > 0;
+    e->credit[dst] = 0;
+}
+
+int out_edge_rebuild(struct out_edge *e, const struct topology *before)
+{
+    const struct lane *lane = e->stage->lane;
+    const uint32_t to = lane->topology->plan->edges[e->edge].to;
+    const uint16_t *was = before->processors[to].lane_of;
+
+    e->to = &lane->topology->processors[to];
+    e->lane_of = e->to->lane_of;
+    e->neighbours = lane->neighbours;
+    for (uint32_t i = 0; i < e->targets; i++) {
+        const struct neighbour *p =
+            e->lane_of[i] == TOPOLOGY_PARKED ? NULL : lane->neighbours[e->lane_of[i]];
+
+        if (e->lane_of[i] == was[i]) {
+            continue; /* as it was, or closed with the lane that had this number */
+        }
+        out_edge_close(e, i);
+        if (p && p->ready) {
+            out_edge_refill(e, i, p->window_out);
+        }
+    }
+    return list_lanes(e, lane->topology);
 }

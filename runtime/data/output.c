@@ -191,22 +191,34 @@ static inline int32_t put_to_task(struct task *t, struct output *o, uint32_t dst
     return write_row(p, dst, m, f->key_len, f->hash, f->size);
 }
 
-/* The next target in turn that has credit; if none has, the next in turn. */
+/* Whether its lane takes batches now. */
+static bool is_reachable(const struct out_edge *e, uint32_t dst)
+{
+    return e->lane_of[dst] != TOPOLOGY_PARKED && e->neighbours[e->lane_of[dst]]->ready;
+}
+
+/* The next target in turn that has credit; if none has, the next in turn. One is always reachable:
+ * the one that had credit when the task was called. */
 static void retarget(struct task *t, struct output *o)
 {
     struct out_edge *e = o->edge;
-    uint32_t chosen = o->next;
+    uint32_t chosen = UINT32_MAX;
     uint32_t dst;
 
     for (uint32_t i = 0; i < e->choice_count; i++) {
         uint32_t place =
             o->next + i < e->choice_count ? o->next + i : o->next + i - e->choice_count;
 
-        if (e->credit[e->choice ? e->choice[place] : place] > 0) {
+        dst = e->choice ? e->choice[place] : place;
+        if (e->credit[dst] > 0) {
             chosen = place;
             break;
         }
+        if (chosen == UINT32_MAX && is_reachable(e, dst)) {
+            chosen = place;
+        }
     }
+    ASSERT(chosen != UINT32_MAX);
     dst = e->choice ? e->choice[chosen] : chosen;
     o->next = chosen + 1 < e->choice_count ? chosen + 1 : 0;
     if (dst != o->dst || o->neighbour->lane == NULL) {

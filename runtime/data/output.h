@@ -100,6 +100,13 @@ static inline bool out_edge_is_ready(const struct out_edge *e, uint32_t index)
 /* The receiving task consumed that much: its account may be drawn on again. Unblocks who waited. */
 void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes);
 
+/* Nothing may be sent to that task for now. */
+void out_edge_close(struct out_edge *e, uint32_t dst);
+
+/* Takes over what the lane's new topology says: the accounts of tasks that are elsewhere now are
+ * closed, or open where their lane is ready. 0 or GP_ENOMEM. */
+int out_edge_rebuild(struct out_edge *e, const struct topology *before);
+
 /* One row of a run whose rows name their task. */
 static inline void out_edge_draw_row(struct out_edge *e, uint32_t dst, uint32_t bytes)
 {

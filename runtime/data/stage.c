@@ -80,20 +80,25 @@ static int make_out_edges(struct stage *s, struct gp_error *err)
     return 0;
 }
 
-static int make_inlinks(struct stage *s, struct gp_error *err)
+int stage_await_inlinks(struct stage *s)
 {
     const struct topology *topology = s->lane->topology;
+    struct inlink **inlinks;
 
+    s->inlink_max = 0;
+    s->in_parked = false;
     for (uint32_t e = 0; e < topology->plan->edge_count; e++) {
         if (topology->plan->edges[e].to == s->processor) {
-            s->inlink_max += topology->processors[topology->plan->edges[e].from].lanes;
+            const struct topology_processor *from =
+                &topology->processors[topology->plan->edges[e].from];
+
+            s->inlink_max += from->lanes;
+            s->in_parked = s->in_parked || from->parked > 0;
         }
     }
-    s->inlinks = (struct inlink **)calloc(s->inlink_max + 1u, sizeof(struct inlink *));
-    if (!s->inlinks) {
-        return gp_error_set(err, GP_ENOMEM, "no memory for the inputs of %s", s->name);
-    }
-    return 0;
+    inlinks = (struct inlink **)realloc(s->inlinks, (s->inlink_max + 1u) * sizeof(*inlinks));
+    s->inlinks = inlinks ? inlinks : s->inlinks;
+    return inlinks ? 0 : GP_ENOMEM;
 }
 
 static int make_tasks(struct stage *s, struct gp_error *err)
@@ -132,8 +137,8 @@ static int stage_build(struct stage *s, struct gp_error *err)
     if (rc == 0) {
         rc = make_out_edges(s, err);
     }
-    if (rc == 0) {
-        rc = make_inlinks(s, err);
+    if (rc == 0 && stage_await_inlinks(s) < 0) {
+        rc = gp_error_set(err, GP_ENOMEM, "no memory for the inputs of %s", s->name);
     }
     if (rc == 0) {
         rc = make_tasks(s, err);
@@ -167,7 +172,7 @@ int stage_new(struct lane *lane, uint32_t processor, struct stage **ret, struct 
     return 0;
 }
 
-static void free_inlink(struct inlink *link)
+void inlink_free(struct inlink *link)
 {
     if (link) {
         large_free_link(link);
@@ -188,10 +193,10 @@ void stage_free(struct stage *s)
         out_edge_deinit(&s->out_edges[i]);
     }
     for (uint32_t i = 0; i < s->inlink_count; i++) {
-        free_inlink(s->inlinks[i]);
+        inlink_free(s->inlinks[i]);
     }
-    for (uint32_t i = 0; s->unmanaged && i < s->lane->topology->lane_count; i++) {
-        free_inlink(s->unmanaged[i]);
+    for (uint32_t i = 0; s->unmanaged && i < s->unmanaged_count; i++) {
+        inlink_free(s->unmanaged[i]);
     }
     large_free_stage(s);
     free(s->unmanaged);
@@ -231,7 +236,7 @@ int stage_add_inlinks(struct neighbour *neighbour)
         if (!s || from->offset[neighbour->index] == from->offset[neighbour->index + 1]) {
             continue;
         }
-        link = new_inlink(s, neighbour, e, topology->lanes[lane->index].window_bytes);
+        link = new_inlink(s, neighbour, e, neighbour->window_in);
         if (!link) {
             return GP_ENOMEM;
         }
@@ -243,12 +248,22 @@ int stage_add_inlinks(struct neighbour *neighbour)
     return 0;
 }
 
+/* Room for a link by the number of each lane. */
+static void grow_unmanaged(struct stage *s)
+{
+    uint32_t count = s->lane->topology->lane_count;
+    struct inlink **links = (struct inlink **)realloc(s->unmanaged, count * sizeof(*links));
+
+    ASSERT(links);
+    memset(links + s->unmanaged_count, 0, (count - s->unmanaged_count) * sizeof(*links));
+    s->unmanaged = links;
+    s->unmanaged_count = count;
+}
+
 struct inlink *stage_unmanaged_link(struct stage *s, struct neighbour *neighbour)
 {
-    if (!s->unmanaged) {
-        s->unmanaged =
-            (struct inlink **)calloc(s->lane->topology->lane_count, sizeof(struct inlink *));
-        ASSERT(s->unmanaged);
+    if (neighbour->index >= s->unmanaged_count) {
+        grow_unmanaged(s);
     }
     if (!s->unmanaged[neighbour->index]) {
         s->unmanaged[neighbour->index] = new_inlink(s, neighbour, BATCH_UNMANAGED | s->processor,
@@ -256,6 +271,68 @@ struct inlink *stage_unmanaged_link(struct stage *s, struct neighbour *neighbour
         ASSERT(s->unmanaged[neighbour->index]);
     }
     return s->unmanaged[neighbour->index];
+}
+
+struct inlink *stage_gone_link(struct stage *s, const struct inlink *link)
+{
+    uint32_t at = link->edge & BATCH_UNMANAGED ? s->lane->topology->plan->edge_count + s->processor
+                                               : link->edge;
+    struct inlink **place = &s->lane->gone.inlinks[at];
+
+    if (!*place) {
+        *place = new_inlink(s, &s->lane->gone, link->edge, UINT32_MAX);
+        ASSERT(*place);
+        (*place)->port = link->port;
+        (*place)->owed = (uint32_t *)calloc(s->task_count, sizeof(*link->owed));
+        ASSERT((*place)->owed);
+    }
+    return *place;
+}
+
+void stage_remove_inlinks(struct stage *s, const struct neighbour *neighbour)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < s->inlink_count; i++) {
+        if (s->inlinks[i]->neighbour == neighbour) {
+            inlink_free(s->inlinks[i]);
+        } else {
+            s->inlinks[kept++] = s->inlinks[i];
+        }
+    }
+    s->inlink_count = kept;
+    if (neighbour->index < s->unmanaged_count) {
+        inlink_free(s->unmanaged[neighbour->index]);
+        s->unmanaged[neighbour->index] = NULL;
+    }
+}
+
+int stage_rebuild(struct stage *s, const struct topology *before)
+{
+    int rc = 0;
+
+    s->topology = &s->lane->topology->processors[s->processor];
+    ASSERT(topology_tasks_on(s->topology, s->lane->index, &s->task_indices) == s->task_count);
+    for (uint32_t i = 0; i < s->out_count && rc == 0; i++) {
+        rc = out_edge_rebuild(&s->out_edges[i], before);
+    }
+    for (uint32_t i = 0; i < s->task_count; i++) {
+        for (uint32_t k = 0; k < s->out_count; k++) {
+            struct output *o = &s->tasks[i].outputs[k];
+            uint32_t next = o->next;
+
+            output_init(o, &s->out_edges[k], &s->tasks[i]);
+            o->next = next % s->out_edges[k].choice_count;
+        }
+    }
+    s->inlink_ended = 0;
+    for (uint32_t i = 0; i < s->inlink_count; i++) {
+        s->inlink_ended += s->inlinks[i]->ended;
+    }
+    if (s->inlink_max > 0 || s->in_parked) {
+        stage_in_changed(s);
+    }
+    return rc;
 }
 
 void stage_unblock(struct stage *s)

@@ -36,6 +36,7 @@ struct task;
 struct out_edge;
 struct inlink;
 struct neighbour;
+struct batch_element;
 
 /* The outputs of every task of a stage: out_edges[first .. first+count) leave from this port. */
 struct stage_port {
@@ -68,7 +69,9 @@ struct stage {
     uint32_t inlink_count;
     uint32_t inlink_ended;
     uint32_t inlink_max;       /* as the topology says */
-    struct inlink **unmanaged; /* [lane_count], or NULL before use */
+    bool in_parked;            /* some of the tasks that send are on no lane: time waits for them */
+    struct inlink **unmanaged; /* [unmanaged_count] by lane, or NULL before use */
+    uint32_t unmanaged_count;
 
     struct list blocked;          /* tasks that wait for credit */
     struct list large_waiting;    /* requests of large messages to its tasks */
@@ -83,8 +86,7 @@ struct stage {
     bool in_ended; /* handed to the tasks */
     bool out_idle;
     bool out_ended;
-    uint32_t ended;  /* tasks that ended regularly */
-    uint32_t closed; /* tasks that will not run again, for whatever reason */
+    uint32_t ended; /* tasks that ended regularly */
 
     /* read by the control thread */
     struct counter in_rows;
@@ -115,11 +117,34 @@ void stage_on_watermark(struct inlink *link, int64_t time_ns);
 void stage_on_idle(struct inlink *link, bool idle);
 void stage_on_end(struct inlink *link);
 
+/* Something of the inlinks changed: they are looked at at the end of the turn. */
+void stage_in_changed(struct stage *s);
+
+/* Whether an element is of an older session of its task than the newest that is known. */
+bool stage_is_stale(const struct inlink *link, const struct batch_element *e);
+
 /* The out_ns, idle or state of a task changed. */
 void stage_task_changed(struct stage *s);
 
 /* Hands the smallest watermark of the inlinks, or their end, to the tasks. */
 void stage_advance_in(struct stage *s);
+
+/* Says to a neighbour that has just become ready where this stage stands. */
+void stage_say_time(struct stage *s, struct neighbour *p);
+
+/* A link from the neighbour is no more. Nothing refers to it. */
+void stage_remove_inlinks(struct stage *s, const struct neighbour *neighbour);
+
+/* The one that takes the place of a link whose neighbour is no more, for what came from it. */
+struct inlink *stage_gone_link(struct stage *s, const struct inlink *link);
+
+/* How many links come in by the lane's topology, and room for them. 0 or GP_ENOMEM. */
+int stage_await_inlinks(struct stage *s);
+
+/* Takes over what the lane's new topology says, once its neighbours are there. 0 or GP_ENOMEM. */
+int stage_rebuild(struct stage *s, const struct topology *before);
+
+void inlink_free(struct inlink *link);
 
 /* Tells the neighbours what became of the stage's own time. */
 void stage_advance_out(struct stage *s);

@@ -14,7 +14,7 @@
 #define MANY_TASKS       16u
 #define MANY_INTERVAL_NS (1000 * 1000)
 
-static void mark_in(struct stage *s)
+void stage_in_changed(struct stage *s)
 {
     if (!list_is_linked(&s->in_changed)) {
         list_push_back(&s->lane->in_changed, &s->in_changed);
@@ -32,7 +32,7 @@ void stage_on_watermark(struct inlink *link, int64_t time_ns)
 {
     if (time_ns > link->watermark_ns) {
         link->watermark_ns = time_ns;
-        mark_in(link->stage);
+        stage_in_changed(link->stage);
     }
 }
 
@@ -40,7 +40,7 @@ void stage_on_idle(struct inlink *link, bool idle)
 {
     if (link->idle != idle) {
         link->idle = idle;
-        mark_in(link->stage);
+        stage_in_changed(link->stage);
     }
 }
 
@@ -48,7 +48,7 @@ void stage_on_end(struct inlink *link)
 {
     link->ended = true;
     link->stage->inlink_ended++;
-    mark_in(link->stage);
+    stage_in_changed(link->stage);
 }
 
 bool stage_is_due(const struct stage *s, int64_t advanced_ns)
@@ -57,11 +57,20 @@ bool stage_is_due(const struct stage *s, int64_t advanced_ns)
            s->lane->now_ns - advanced_ns >= MANY_INTERVAL_NS;
 }
 
-/* The smallest watermark of the links that count; false when all are idle or ended. */
+bool stage_is_stale(const struct inlink *link, const struct batch_element *e)
+{
+    const struct topology *topology = link->stage->lane->topology;
+
+    return e->session <
+           topology->processors[topology->plan->edges[link->edge].from].session[e->source];
+}
+
+/* The smallest watermark of the links that count; false when all are idle or ended. What tasks that
+ * are on no lane will send is as old as it was. */
 static bool smallest_in(const struct stage *s, int64_t *ret_ns)
 {
-    int64_t smallest = GP_TIME_MAX;
-    bool active = false;
+    int64_t smallest = s->in_parked ? s->in_ns : GP_TIME_MAX;
+    bool active = s->in_parked;
 
     for (uint32_t i = 0; i < s->inlink_count; i++) {
         const struct inlink *link = s->inlinks[i];
@@ -77,21 +86,16 @@ static bool smallest_in(const struct stage *s, int64_t *ret_ns)
     return active;
 }
 
-static bool takes(const struct task *t)
-{
-    return t->state == TASK_RUNNING || t->state == TASK_OPEN;
-}
-
 static void hand_watermark(struct stage *s)
 {
     for (uint32_t i = 0; i < s->task_count; i++) {
         struct task *t = &s->tasks[i];
 
-        if (!takes(t)) {
+        if (!task_takes(t)) {
             continue;
         }
-        if (!t->in_head && !s->table.on_watermark && !timers_has_event(t) &&
-            t->pending == TASK_PENDING_NONE) {
+        if (!t->in_head && t->state != TASK_FAILED && !s->table.on_watermark &&
+            !timers_has_event(t) && t->pending == TASK_PENDING_NONE) {
             t->watermark_ns = s->in_ns; /* nobody to ask, nothing before it */
             task_pass_watermark(t, s->in_ns);
             continue;
@@ -106,7 +110,7 @@ static void hand_end(struct stage *s)
     for (uint32_t i = 0; i < s->task_count; i++) {
         struct task *t = &s->tasks[i];
 
-        if (takes(t)) {
+        if (task_takes(t)) {
             inbox_add_end(t);
             task_ready(t);
         }
@@ -118,7 +122,7 @@ void stage_advance_in(struct stage *s)
     int64_t smallest;
 
     s->in_advanced_ns = s->lane->now_ns;
-    if (s->inlink_ended == s->inlink_max) {
+    if (s->inlink_ended == s->inlink_max && !s->in_parked) {
         if (!s->in_ended) {
             s->in_ended = true;
             s->in_idle = false;
@@ -159,23 +163,54 @@ static bool smallest_out(const struct stage *s, int64_t *ret_ns)
     return active;
 }
 
-/* Tells every lane that hosts a task behind this stage. */
-static void send_time(struct stage *s, enum batch_kind kind, int64_t time_ns)
+static void put_time(const struct out_edge *e, struct neighbour *p, enum batch_kind kind,
+                     int64_t time_ns)
 {
+    const struct batch_element element = {.kind = (uint32_t)kind,
+                                          .bytes = kind == BATCH_WATERMARK ? 8 : 0,
+                                          .edge = e->edge,
+                                          .dst = BATCH_DST_ALL};
     uint8_t body[8];
 
     put_u64_le(body, (uint64_t)time_ns);
+    /* Without memory for one batch there is no way to go on in order. */
+    ASSERT(neighbour_put_element(p, &element, body) == 0);
+}
+
+/* Tells every lane that hosts a task behind this stage; one that is not ready is told when it is. */
+static void send_time(struct stage *s, enum batch_kind kind, int64_t time_ns)
+{
     for (uint32_t i = 0; i < s->out_count; i++) {
         const struct out_edge *e = &s->out_edges[i];
-        struct batch_element element = {.kind = (uint32_t)kind,
-                                        .bytes = kind == BATCH_WATERMARK ? 8 : 0,
-                                        .edge = e->edge,
-                                        .dst = BATCH_DST_ALL,
-                                        .session = s->lane->env->session};
 
         for (uint32_t l = 0; l < e->lane_count; l++) {
-            /* Without memory for one batch there is no way to go on in order. */
-            ASSERT(neighbour_put_element(s->lane->neighbours[e->lanes[l]], &element, body) == 0);
+            struct neighbour *p = s->lane->neighbours[e->lanes[l]];
+
+            if (p->ready) {
+                put_time(e, p, kind, time_ns);
+            }
+        }
+    }
+}
+
+void stage_say_time(struct stage *s, struct neighbour *p)
+{
+    for (uint32_t i = 0; i < s->out_count; i++) {
+        const struct out_edge *e = &s->out_edges[i];
+        const uint32_t *tasks;
+
+        if (topology_tasks_on(e->to, p->index, &tasks) == 0) {
+            continue;
+        }
+        if (s->out_ended) {
+            put_time(e, p, BATCH_END, 0);
+            continue;
+        }
+        if (s->out_idle || p->was_ready) {
+            put_time(e, p, s->out_idle ? BATCH_IDLE : BATCH_ACTIVE, 0);
+        }
+        if (s->out_ns > GP_TIME_MIN) {
+            put_time(e, p, BATCH_WATERMARK, s->out_ns);
         }
     }
 }
@@ -206,7 +241,7 @@ void stage_advance_out(struct stage *s)
         return;
     }
     active = smallest_out(s, &smallest);
-    if (!active != s->out_idle && s->closed < s->task_count) {
+    if (!active != s->out_idle) {
         s->out_idle = !active;
         send_time(s, active ? BATCH_ACTIVE : BATCH_IDLE, 0);
     }

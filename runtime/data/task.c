@@ -25,7 +25,7 @@ int task_init(struct task *t, struct stage *stage, uint32_t local)
     t->local = local;
     t->watermark_ns = GP_TIME_MIN;
     t->out_ns = GP_TIME_MIN;
-    t->session = lane->env->session;
+    t->session = lane->topology->processors[stage->processor].session[stage->task_indices[local]];
     list_node_init(&t->node);
     t->api = (struct gp_task){.size = (uint32_t)sizeof(t->api),
                               .index = stage->task_indices[local],
@@ -57,26 +57,64 @@ void task_deinit(struct task *t)
     free(t->outputs);
 }
 
+/* It ended in an earlier life, elsewhere. */
+static void skip(struct task *t)
+{
+    t->state = TASK_CLOSED;
+    t->stage->ended++;
+    counter_add(&t->stage->tasks_ended, 1);
+    stage_task_changed(t->stage);
+    lane_task_closed(t->stage->lane);
+}
+
+/* open, and restore after it. What failed says its name. */
+static int begin(struct task *t, gp_bytes state, const char **ret_function)
+{
+    *ret_function = "open";
+    if (call_open(t) != GP_OK) {
+        return GP_EUSER;
+    }
+    if (state.len > 0 && t->stage->table.restore) {
+        *ret_function = "restore";
+        if (call_restore(t, state) != GP_OK) {
+            call_close(t, false);
+            return GP_EUSER;
+        }
+    }
+    return 0;
+}
+
 int task_open(struct task *t)
 {
-    int32_t rc = call_open(t);
+    const struct lane_env *env = t->stage->lane->env;
+    const char *function;
 
-    if (rc == GP_OK) {
+    if (lane_env_has_ended(env, t->stage->processor, t->api.index)) {
+        skip(t);
+        return 0;
+    }
+    if (begin(t, lane_env_state(env, t->stage->processor, t->api.index), &function) == 0) {
         t->state = TASK_OPEN;
         return 0;
     }
     t->state = TASK_CLOSED;
-    task_report_failure(t, "open", t->fail_text ? t->fail_text : "gave no reason");
+    inbox_clear(t);
+    task_report_failure(t, function, t->fail_text ? t->fail_text : "gave no reason");
     return GP_EUSER;
+}
+
+static void run(struct task *t)
+{
+    t->state = TASK_RUNNING;
+    counter_add(&t->stage->running, 1);
+    t->polling = t->stage->table.poll != NULL;
+    task_ready(t);
 }
 
 void task_start(struct task *t)
 {
     if (t->state == TASK_OPEN) {
-        t->state = TASK_RUNNING;
-        counter_add(&t->stage->running, 1);
-        t->polling = t->stage->table.poll != NULL;
-        task_ready(t);
+        run(t);
     }
 }
 
@@ -189,9 +227,10 @@ void task_report_failure(struct task *t, const char *function, const char *text)
 
     LOG_ERROR(lane->env->log, "task.failed", KV_STR("processor", t->stage->name),
               KV_U64("task", t->api.index), KV_STR("function", function), KV_STR("text", text));
-    lane_fail(lane, t->stage->processor, t->api.index, function, text);
+    lane_fail(lane, t, function, text);
 }
 
+/* Off the lists. */
 static void leave(struct task *t)
 {
     if (t->place == TASK_BLOCKED) {
@@ -200,7 +239,14 @@ static void leave(struct task *t)
     list_remove(&t->node);
     t->place = TASK_NOWHERE;
     counter_set(&t->stage->running, counter_get(&t->stage->running) - 1);
-    inbox_clear(t);
+}
+
+/* User code and what it had asked for. */
+static void close_code(struct task *t, bool ended)
+{
+    call_close(t, ended);
+    service_release(t);
+    timers_free(t);
 }
 
 void task_fail(struct task *t, const char *function, const char *text)
@@ -210,17 +256,74 @@ void task_fail(struct task *t, const char *function, const char *text)
     }
     t->state = TASK_FAILED;
     leave(t);
-    t->stage->closed++;
+    counter_add(&t->stage->lane->stats.tasks_failed, 1);
     task_report_failure(t, function, text);
-    task_close(t);
-    lane_task_closed(t->stage->lane);
+    close_code(t, false);
+}
+
+/* As task_init() left it, but for its input and the time it has reached. */
+static void reset(struct task *t, uint64_t session)
+{
+    t->session = session;
+    t->pending = TASK_PENDING_NONE;
+    t->waiting = false;
+    t->polling = false;
+    t->silent = false;
+    t->idle = false;
+    t->refused = false;
+    t->emitted = false;
+    t->overdraft = 0;
+    t->reserved = NULL;
+    t->watch_paused = false;
+    t->out.full = 0;
+    if (t->fail_text) {
+        t->fail_text[0] = '\0';
+    }
+    for (uint32_t i = 0; i < t->stage->out_count; i++) {
+        output_init(&t->outputs[i], &t->stage->out_edges[i], t);
+    }
+}
+
+void task_restart(struct task *t, uint64_t session, gp_bytes state)
+{
+    struct lane *lane = t->stage->lane;
+    const char *function;
+
+    if (t->state >= TASK_ENDED) {
+        t->session = session;
+        return;
+    }
+    if (t->state == TASK_RUNNING) {
+        leave(t);
+    } else if (t->state == TASK_FAILED) {
+        counter_set(&lane->stats.tasks_failed, counter_get(&lane->stats.tasks_failed) - 1);
+    }
+    if (t->state == TASK_RUNNING || t->state == TASK_OPEN) {
+        close_code(t, false);
+    }
+    reset(t, session);
+    counter_add(&lane->stats.tasks_restarted, 1);
+    LOG_INFO(lane->env->log, "task.restarted", KV_STR("processor", t->stage->name),
+             KV_U64("task", t->api.index), KV_HEX("session", session));
+    if (begin(t, state, &function) < 0) {
+        t->state = TASK_FAILED;
+        counter_add(&lane->stats.tasks_failed, 1);
+        task_report_failure(t, function, t->fail_text ? t->fail_text : "gave no reason");
+        return;
+    }
+    inbox_repeat_watermark(t);
+    t->state = TASK_OPEN;
+    if (lane_phase(lane) >= LANE_RUNNING) {
+        run(t);
+    }
+    stage_task_changed(t->stage);
 }
 
 void task_end(struct task *t)
 {
     t->state = TASK_ENDED;
     leave(t);
-    t->stage->closed++;
+    inbox_clear(t);
     t->stage->ended++;
     counter_add(&t->stage->tasks_ended, 1);
     task_close(t);
@@ -230,17 +333,17 @@ void task_end(struct task *t)
 
 void task_close(struct task *t)
 {
-    bool ended = t->state == TASK_ENDED;
+    enum task_state was = (enum task_state)t->state;
 
-    if (t->state == TASK_NEW || t->state == TASK_CLOSED) {
+    if (was == TASK_CLOSED) {
         return;
     }
-    if (t->state == TASK_RUNNING) {
+    if (was == TASK_RUNNING) {
         leave(t);
     }
     t->state = TASK_CLOSED;
-    call_close(t, ended);
+    if (was == TASK_OPEN || was == TASK_RUNNING || was == TASK_ENDED) {
+        close_code(t, was == TASK_ENDED);
+    }
     inbox_clear(t);
-    service_release(t);
-    timers_free(t);
 }

@@ -1,9 +1,16 @@
 /*
  * task.h: one parallel instance of a processor, and the calls into its code.
  *
- *   NEW ──open──▶ OPEN ──start──▶ RUNNING ──the end──▶ ENDED ──close──▶ CLOSED
- *    │             │                 │ └─────FAIL────▶ FAILED ──close──▶ CLOSED
- *    └──refused────┴──────stop───────┴──────────────────────────close──▶ CLOSED
+ *   NEW ──open──▶ OPEN ──start──▶ RUNNING ──the end──▶ ENDED ──▶ CLOSED
+ *    │             │                │  ▲
+ *    │             │              FAIL restart
+ *    │             │                ▼  │
+ *    │             │               FAILED
+ *    └──refused────┴──────stop──────┴──────────────────────────────▶ CLOSED
+ *
+ * A FAILED task has no instance of user code; what is sent to it waits in its inbox, as far as credit
+ * goes, for its next session. Restarting one that runs is the same: its code is closed, without a
+ * chance to emit, and opened anew. What it had not consumed the next session gets.
  *
  * A RUNNING task is in one of three places: in lane.runnable, in stage.blocked (it has something to
  * do but an output has no credit), or nowhere (nothing to do, or it answered GP_AGAIN).
@@ -38,8 +45,8 @@ enum task_state {
     TASK_NEW,
     TASK_OPEN,
     TASK_RUNNING,
-    TASK_ENDED,
     TASK_FAILED,
+    TASK_ENDED,
     TASK_CLOSED,
 };
 
@@ -105,9 +112,19 @@ struct task {
 int task_init(struct task *t, struct stage *stage, uint32_t local);
 void task_deinit(struct task *t);
 
-/* Calls open. 0 or GP_EUSER. */
+/* Calls open, then restore when there is a state for it. 0 or GP_EUSER. A task that has ended in an
+ * earlier life is not opened. */
 int task_open(struct task *t);
 void task_start(struct task *t);
+
+/* A new session in place of the one that runs or failed. state is what a snapshot gave; empty: none. */
+void task_restart(struct task *t, uint64_t session, gp_bytes state);
+
+/* Whether it still takes rows; what it does not take is dropped. */
+static inline bool task_takes(const struct task *t)
+{
+    return t->state < TASK_ENDED;
+}
 
 /* There may be something to do. */
 void task_ready(struct task *t);
@@ -130,11 +147,11 @@ void task_close(struct task *t);
 /* It ended regularly. */
 void task_end(struct task *t);
 
-/* Notes why, for the control thread; the first failure of a lane is kept. */
+/* Notes why, for the control thread. */
 void task_report_failure(struct task *t, const char *function, const char *text);
 
-/* Ends the task for good: told to the control thread, its rows dropped. function names the
- * callback. */
+/* Ends its session: told to the control thread, the row at hand dropped. function names the callback.
+ */
 void task_fail(struct task *t, const char *function, const char *text);
 
 static inline struct task *task_of_api(const struct gp_task *api)

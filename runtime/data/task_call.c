@@ -13,6 +13,7 @@
 #include "data/output.h"
 #include "data/service.h"
 #include "data/stage.h"
+#include "data/state.h"
 #include "data/task.h"
 #include "data/timers.h"
 
@@ -50,6 +51,16 @@ int32_t call_open(struct task *t)
 
     note_enter(t, "open");
     rc = t->stage->table.open(&t->api, &t->self);
+    note_leave(t);
+    return rc;
+}
+
+int32_t call_restore(struct task *t, gp_bytes state)
+{
+    int32_t rc;
+
+    note_enter(t, "restore");
+    rc = state_restore(t, state);
     note_leave(t);
     return rc;
 }
@@ -139,6 +150,13 @@ static void consume(struct task *t, const struct gp_row *views, uint32_t n)
     }
 }
 
+/* The row at which a task fails would make its next session fail, too: it is given up. */
+static void give_up_row(struct task *t, const struct gp_row *row)
+{
+    inbox_consume(t, row, 1);
+    counter_add(&t->stage->lane->stats.rows_lost, 1);
+}
+
 /* What process() answered, with n of `offered` rows consumed. */
 static enum step after_process(struct task *t, int32_t rc, const struct gp_row *views, uint32_t n,
                                uint32_t offered, int64_t *budget)
@@ -159,10 +177,11 @@ static enum step after_process(struct task *t, int32_t rc, const struct gp_row *
         rejected(t);
         *budget -= 1;
         return STEP_MORE;
-    case GP_FAIL:
-        return fail(t, "process");
     default:
-        return fail_answer(t, "process", rc);
+        if (n < offered) {
+            give_up_row(t, views + n);
+        }
+        return rc == GP_FAIL ? fail(t, "process") : fail_answer(t, "process", rc);
     }
 }
 
@@ -187,6 +206,7 @@ static enum step step_rows(struct task *t, int64_t *budget)
     rc = s->table.process(t->self, port, &batch, &consumed, &t->out);
     rc = settled(t, rc);
     if (UNLIKELY(consumed > batch.count)) {
+        give_up_row(t, views);
         task_fail(t, "process", "consumed more rows than it was given");
         return STEP_WAIT;
     }

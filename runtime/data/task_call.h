@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <gearpump/types.h>
+
 struct task;
 
 enum step {
@@ -16,6 +18,7 @@ enum step {
 };
 
 int32_t call_open(struct task *t);
+int32_t call_restore(struct task *t, gp_bytes state);
 void call_close(struct task *t, bool ended);
 
 /* The next thing to do for a task whose outputs have credit. Rows done are taken off *budget. */

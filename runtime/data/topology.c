@@ -11,7 +11,7 @@
 
 #define LANE_NONE 0xffffu
 
-_Static_assert(LANES_MAX < LANE_NONE, "a lane number has 16 bits");
+_Static_assert(LANES_MAX < TOPOLOGY_PARKED, "a lane number has 16 bits");
 
 static uint32_t lanes_of_host(const struct placement *placement, const struct placement_host *host)
 {
@@ -27,16 +27,57 @@ static uint32_t lanes_of_host(const struct placement *placement, const struct pl
     return lanes;
 }
 
+static bool is_host(const struct placement_host *hosts, uint32_t host_count, uint32_t executor)
+{
+    for (uint32_t h = 0; h < host_count; h++) {
+        if (hosts[h].executor == executor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Lanes that go on keep their numbers. */
+static void keep_numbers(struct topology *t, const struct topology *before,
+                         const struct placement_host *hosts, uint32_t host_count)
+{
+    for (uint32_t l = 0; l < before->lane_count; l++) {
+        const struct topology_lane *old = &before->lanes[l];
+
+        if (is_host(hosts, host_count, old->executor)) {
+            t->lanes[l] = (struct topology_lane){.executor = old->executor, .lane = old->lane};
+        }
+    }
+    t->lane_count = before->lane_count;
+}
+
+/* The lanes of one executor, to the first free numbers. */
+static void add_lanes(struct topology *t, uint32_t executor, uint32_t lanes)
+{
+    uint32_t at = 0;
+
+    for (uint32_t l = 0; l < lanes; l++) {
+        if (topology_find_lane(t, executor, l) >= 0) {
+            continue;
+        }
+        while (at < t->lane_count && t->lanes[at].executor != 0) {
+            at++;
+        }
+        t->lane_count += at == t->lane_count;
+        t->lanes[at] = (struct topology_lane){.executor = executor, .lane = l};
+    }
+}
+
 static int number_lanes(struct topology *t, const struct placement *placement,
                         const struct placement_host *hosts, uint32_t host_count,
-                        struct gp_error *err)
+                        const struct topology *before, struct gp_error *err)
 {
-    uint64_t total = 0;
+    uint64_t total = before ? before->lane_count : 0;
 
     for (uint32_t h = 0; h < host_count; h++) {
         total += lanes_of_host(placement, &hosts[h]);
     }
-    if (total == 0 || total > LANES_MAX) {
+    if (total == 0 || total > 2 * LANES_MAX) {
         return gp_error_set(err, GP_ETOOBIG, "%llu lanes in all executors, at most %u are possible",
                             (unsigned long long)total, LANES_MAX);
     }
@@ -44,13 +85,15 @@ static int number_lanes(struct topology *t, const struct placement *placement,
     if (!t->lanes) {
         return gp_error_set(err, GP_ENOMEM, "no memory for the lanes");
     }
+    if (before) {
+        keep_numbers(t, before, hosts, host_count);
+    }
     for (uint32_t h = 0; h < host_count; h++) {
-        uint32_t lanes = lanes_of_host(placement, &hosts[h]);
-
-        for (uint32_t l = 0; l < lanes; l++) {
-            t->lanes[t->lane_count++] =
-                (struct topology_lane){.executor = hosts[h].executor, .lane = l};
-        }
+        add_lanes(t, hosts[h].executor, lanes_of_host(placement, &hosts[h]));
+    }
+    if (t->lane_count > LANES_MAX) {
+        return gp_error_set(err, GP_ETOOBIG, "%u lanes in all executors, at most %u are possible",
+                            t->lane_count, LANES_MAX);
     }
     return 0;
 }
@@ -70,9 +113,10 @@ static int processor_init(struct topology_processor *p, uint32_t tasks, uint32_t
     p->tasks = tasks;
     p->lane_of = (uint16_t *)malloc(tasks * sizeof(*p->lane_of));
     p->local_of = (uint32_t *)malloc(tasks * sizeof(*p->local_of));
+    p->session = (uint64_t *)calloc(tasks, sizeof(*p->session));
     p->by_lane = (uint32_t *)malloc(tasks * sizeof(*p->by_lane));
     p->offset = (uint32_t *)calloc(lane_count + 1u, sizeof(*p->offset));
-    if (!p->lane_of || !p->local_of || !p->by_lane || !p->offset) {
+    if (!p->lane_of || !p->local_of || !p->session || !p->by_lane || !p->offset) {
         return GP_ENOMEM;
     }
     for (uint32_t i = 0; i < tasks; i++) {
@@ -86,7 +130,7 @@ static int place_range(struct topology *t, const struct placement_range *r, stru
     struct topology_processor *p;
     int lane = topology_find_lane(t, r->executor, r->lane);
 
-    if (lane < 0 || r->processor >= t->plan->processor_count) {
+    if (r->processor >= t->plan->processor_count || r->executor == 0) {
         return gp_error_set(err, GP_EINVAL, "the placement names processor %u on executor %u",
                             r->processor, r->executor);
     }
@@ -100,8 +144,11 @@ static int place_range(struct topology *t, const struct placement_range *r, stru
             return gp_error_set(err, GP_EINVAL, "task %u of %s is placed twice", i,
                                 t->plan->processors[r->processor].name);
         }
-        p->lane_of[i] = (uint16_t)lane;
-        t->lanes[lane].tasks++;
+        p->session[i] = r->session;
+        p->lane_of[i] = lane < 0 ? TOPOLOGY_PARKED : (uint16_t)lane;
+        if (lane >= 0) {
+            t->lanes[lane].tasks++;
+        }
     }
     return 0;
 }
@@ -116,14 +163,21 @@ static int group_by_lane(struct topology *t, uint32_t processor, struct gp_error
             return gp_error_set(err, GP_EINVAL, "task %u of %s is placed nowhere", i,
                                 t->plan->processors[processor].name);
         }
-        p->local_of[i] = p->offset[p->lane_of[i] + 1u]++;
+        if (p->lane_of[i] == TOPOLOGY_PARKED) {
+            p->parked++;
+            p->local_of[i] = 0;
+        } else {
+            p->local_of[i] = p->offset[p->lane_of[i] + 1u]++;
+        }
     }
     for (uint32_t l = 0; l < t->lane_count; l++) {
         p->lanes += p->offset[l + 1] > 0;
         p->offset[l + 1] += p->offset[l];
     }
     for (uint32_t i = 0; i < p->tasks; i++) {
-        p->by_lane[p->offset[p->lane_of[i]] + p->local_of[i]] = i;
+        if (p->lane_of[i] != TOPOLOGY_PARKED) {
+            p->by_lane[p->offset[p->lane_of[i]] + p->local_of[i]] = i;
+        }
     }
     return 0;
 }
@@ -156,10 +210,11 @@ static void set_windows(struct topology *t, const struct data_options *options)
 
 static int build(struct topology *t, const struct placement *placement,
                  const struct placement_host *hosts, uint32_t host_count,
-                 const struct data_options *options, struct gp_error *err)
+                 const struct data_options *options, const struct topology *before,
+                 struct gp_error *err)
 {
     const struct plan *plan = t->plan;
-    int rc = number_lanes(t, placement, hosts, host_count, err);
+    int rc = number_lanes(t, placement, hosts, host_count, before, err);
 
     if (rc < 0) {
         return rc;
@@ -193,7 +248,8 @@ static int build(struct topology *t, const struct placement *placement,
 
 int topology_new(const struct plan *plan, const struct placement *placement,
                  const struct placement_host *hosts, uint32_t host_count,
-                 const struct data_options *options, struct topology **ret, struct gp_error *err)
+                 const struct data_options *options, const struct topology *before,
+                 struct topology **ret, struct gp_error *err)
 {
     struct topology *t = (struct topology *)calloc(1, sizeof(*t));
     int rc;
@@ -202,7 +258,7 @@ int topology_new(const struct plan *plan, const struct placement *placement,
         return gp_error_set(err, GP_ENOMEM, "no memory for the placement");
     }
     t->plan = plan;
-    rc = build(t, placement, hosts, host_count, options, err);
+    rc = build(t, placement, hosts, host_count, options, before, err);
     if (rc < 0) {
         topology_free(t);
         return rc;
@@ -219,6 +275,7 @@ void topology_free(struct topology *t)
     for (uint32_t p = 0; t->processors && p < t->plan->processor_count; p++) {
         free(t->processors[p].lane_of);
         free(t->processors[p].local_of);
+        free(t->processors[p].session);
         free(t->processors[p].by_lane);
         free(t->processors[p].offset);
     }

@@ -1,15 +1,18 @@
 /*
  * topology.h: plan and placement turned into tables that answer at once: on which lane is this
- * task, which tasks are on that lane, how large is an account into it.
+ * task, in which session, which tasks are on that lane, how large is an account into it.
  *
- * Lanes are numbered 0..L-1 over all executors, in the order of executor ids; every executor
- * computes the same numbers and the same windows from the same plan, placement and options, so
- * nothing about credit is negotiated. Made once per assignment, then only read, by all lanes of an
- * executor at once.
+ * Lanes are numbered 0..L-1 over all executors. The numbers are this executor's own: when the
+ * placement changes a topology is made from the one before, a lane that goes on keeps its number,
+ * and one that comes takes a number that is free. So what others call a lane is its executor and
+ * its index there. Tasks on executors that nobody announced are parked: on no lane for now.
+ *
+ * Made once per assignment or update, then only read, by all lanes of an executor at once.
  */
 #ifndef DATA_TOPOLOGY_H
 #define DATA_TOPOLOGY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -17,18 +20,22 @@
 #include "graph/placement.h"
 #include "graph/plan.h"
 
+#define TOPOLOGY_PARKED 0xfffeu /* in lane_of: on no lane */
+
 struct topology_lane {
-    uint32_t executor;     /* id */
+    uint32_t executor;     /* id; 0: the number is free */
     uint32_t lane;         /* index in that executor */
     uint32_t tasks;        /* on it */
-    uint32_t window_bytes; /* of each account into it */
+    uint32_t window_bytes; /* of each account into it, if it is a lane of this executor */
 };
 
 struct topology_processor {
     uint32_t tasks;
     uint32_t lanes;     /* that host at least one */
-    uint16_t *lane_of;  /* [task] */
+    uint32_t parked;    /* tasks on no lane */
+    uint16_t *lane_of;  /* [task], or TOPOLOGY_PARKED */
     uint32_t *local_of; /* [task] position among its lane's tasks of this processor */
+    uint64_t *session;  /* [task] rows of older ones are dropped */
     uint32_t *by_lane;  /* [tasks] task indices, grouped by lane, ascending within */
     uint32_t *offset;   /* [lane_count + 1] into by_lane */
 };
@@ -41,17 +48,29 @@ struct topology {
 };
 
 /*
- * hosts: the executors, ascending by id, with their ordinary lanes; a range may name further lanes
- * (those of blocking tasks). plan is borrowed, placement and hosts are read only here. 0, GP_EINVAL
- * (a task twice or nowhere, an unknown executor), GP_ETOOBIG (LANES_MAX), GP_ENOMEM.
+ * hosts: the executors, with their ordinary lanes; a range may name further lanes (those of
+ * blocking tasks). plan is borrowed, placement and hosts are read only here. before: the topology
+ * whose numbers are kept; NULL for the first. 0, GP_EINVAL (a task twice or not mentioned),
+ * GP_ETOOBIG (LANES_MAX), GP_ENOMEM.
  */
 int topology_new(const struct plan *plan, const struct placement *placement,
                  const struct placement_host *hosts, uint32_t host_count,
-                 const struct data_options *options, struct topology **ret, struct gp_error *err);
+                 const struct data_options *options, const struct topology *before,
+                 struct topology **ret, struct gp_error *err);
 void topology_free(struct topology *t);
 
 /* Number of a lane, or negative GP_ENOENT. */
 int topology_find_lane(const struct topology *t, uint32_t executor, uint32_t lane);
+
+/* Of two lanes that are to be connected, the one that dials: by executor and index, so that both
+ * sides say the same. */
+static inline bool topology_dials(const struct topology *t, uint32_t from, uint32_t to)
+{
+    const struct topology_lane *a = &t->lanes[from];
+    const struct topology_lane *b = &t->lanes[to];
+
+    return a->executor != b->executor ? a->executor < b->executor : a->lane < b->lane;
+}
 
 /* The tasks of a processor on a lane: their count, and the list of their indices. */
 static inline uint32_t topology_tasks_on(const struct topology_processor *p, uint32_t lane,

@@ -11,10 +11,25 @@
 #include "data/stage.h"
 #include "data/task.h"
 
+static struct neighbour *neighbour_of(const struct lane *lane, const struct topology_processor *to,
+                                      uint32_t dst)
+{
+    return to->lane_of[dst] == TOPOLOGY_PARKED ? NULL : lane->neighbours[to->lane_of[dst]];
+}
+
+/* What an account holds at first. */
+static int32_t full(const struct lane *lane, const struct topology_processor *to, uint32_t dst)
+{
+    const struct neighbour *p = neighbour_of(lane, to, dst);
+
+    return p && p->ready ? (int32_t)lane->options->unmanaged_window_bytes : 0;
+}
+
 /* What is left of the accounts of a processor's tasks, made on first use. */
 static int32_t *accounts_of(struct lane *lane, uint32_t processor)
 {
-    uint32_t tasks = lane->topology->processors[processor].tasks;
+    const struct topology_processor *to = &lane->topology->processors[processor];
+    uint32_t tasks = to->tasks;
 
     if (!lane->unmanaged) {
         lane->unmanaged =
@@ -24,7 +39,7 @@ static int32_t *accounts_of(struct lane *lane, uint32_t processor)
         int32_t *credit = (int32_t *)malloc(tasks * sizeof(*credit));
 
         for (uint32_t i = 0; credit && i < tasks; i++) {
-            credit[i] = (int32_t)lane->options->unmanaged_window_bytes;
+            credit[i] = full(lane, to, i);
         }
         lane->unmanaged[processor] = credit;
     }
@@ -88,16 +103,16 @@ int32_t unmanaged_send(struct task *t, gp_str name, uint32_t index, const struct
     if (index >= to->tasks) {
         return GP_FAIL;
     }
-    p = lane->neighbours[to->lane_of[index]];
+    p = neighbour_of(lane, to, index);
     credit = accounts_of(lane, (uint32_t)processor);
-    if (!p || !credit) {
+    if (!credit) {
         return GP_FAIL;
     }
     size = row_size(m->key_len, m->value_len);
     if (size + BATCH_ELEMENT_SIZE > lane->options->batch_bytes - BATCH_FRAME_HEADER_SIZE) {
         return GP_FAIL;
     }
-    if (credit[index] <= 0) {
+    if (!p || credit[index] <= 0) {
         counter_add(&lane->stats.refused, 1);
         return GP_AGAIN;
     }
@@ -125,6 +140,73 @@ int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t p
     }
     *credit += (int32_t)bytes;
     return 0;
+}
+
+/* Calls fn for the account of each task there. */
+typedef void (*account_fn)(const struct lane *lane, int32_t *credit);
+
+static void for_each_account(struct lane *lane, const struct neighbour *p, account_fn fn)
+{
+    for (uint32_t i = 0; lane->unmanaged && i < lane->topology->plan->processor_count; i++) {
+        const uint32_t *tasks;
+        uint32_t count = topology_tasks_on(&lane->topology->processors[i], p->index, &tasks);
+
+        for (uint32_t k = 0; lane->unmanaged[i] && k < count; k++) {
+            fn(lane, &lane->unmanaged[i][tasks[k]]);
+        }
+    }
+}
+
+static void open_one(const struct lane *lane, int32_t *credit)
+{
+    *credit += (int32_t)lane->options->unmanaged_window_bytes;
+}
+
+static void close_one(const struct lane *lane, int32_t *credit)
+{
+    (void)lane;
+    *credit = 0;
+}
+
+void unmanaged_open(struct lane *lane, const struct neighbour *p)
+{
+    for_each_account(lane, p, open_one);
+}
+
+void unmanaged_close(struct lane *lane, const struct neighbour *p)
+{
+    for_each_account(lane, p, close_one);
+}
+
+int unmanaged_draw(struct lane *lane, const struct neighbour *p, uint32_t processor, uint32_t dst,
+                   uint32_t bytes)
+{
+    int32_t *credit;
+
+    if (processor >= lane->topology->plan->processor_count ||
+        dst >= lane->topology->processors[processor].tasks ||
+        lane->topology->processors[processor].lane_of[dst] != p->index) {
+        return GP_EPROTO;
+    }
+    credit = accounts_of(lane, processor);
+    if (!credit || credit[dst] < INT32_MIN / 2) {
+        return GP_EPROTO;
+    }
+    credit[dst] -= (int32_t)bytes;
+    return 0;
+}
+
+void unmanaged_rebuild(struct lane *lane, const struct topology *before)
+{
+    for (uint32_t i = 0; lane->unmanaged && i < lane->topology->plan->processor_count; i++) {
+        const struct topology_processor *to = &lane->topology->processors[i];
+
+        for (uint32_t k = 0; lane->unmanaged[i] && k < to->tasks; k++) {
+            if (to->lane_of[k] != before->processors[i].lane_of[k]) {
+                lane->unmanaged[i][k] = full(lane, to, k);
+            }
+        }
+    }
 }
 
 void unmanaged_deinit(struct lane *lane)

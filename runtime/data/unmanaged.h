@@ -17,6 +17,7 @@
 struct lane;
 struct neighbour;
 struct task;
+struct topology;
 
 /* GP_OK, GP_AGAIN or GP_FAIL, as gp_task_service.send. */
 int32_t unmanaged_send(struct task *t, gp_str processor, uint32_t index, const struct gp_msg *msg);
@@ -24,6 +25,15 @@ int32_t unmanaged_send(struct task *t, gp_str processor, uint32_t index, const s
 /* Credit for such an account came from a neighbour; 0 or GP_EPROTO. */
 int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t processor,
                      uint32_t dst, uint32_t bytes);
+
+/* The accounts of the tasks there, as those of edges (neighbour_life.c). */
+void unmanaged_open(struct lane *lane, const struct neighbour *p);
+void unmanaged_close(struct lane *lane, const struct neighbour *p);
+int unmanaged_draw(struct lane *lane, const struct neighbour *p, uint32_t processor, uint32_t dst,
+                   uint32_t bytes);
+
+/* The lane's new topology: accounts of tasks that are elsewhere now. */
+void unmanaged_rebuild(struct lane *lane, const struct topology *before);
 
 void unmanaged_deinit(struct lane *lane);
 

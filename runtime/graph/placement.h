@@ -22,6 +22,7 @@ struct placement_range {
     uint32_t count;
     uint32_t executor; /* id, from 1 */
     uint32_t lane;     /* index in that executor */
+    uint64_t session;  /* of these tasks; placement_make() leaves it 0 */
 };
 
 struct placement {

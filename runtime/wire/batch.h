@@ -29,6 +29,22 @@
  *
  * And a CREDIT frame is a list of entries of four u32: edge, receiving task, bytes, kind.
  *
+ *   kind       meaning
+ *   BYTES      so many bytes of the account were consumed: they may be drawn again
+ *   LARGE      the large message asked for may come
+ *   DONE       rows of that edge consumed since ever (tasks and bytes: its low and high half)
+ *
+ * A connection between two lanes begins with an opening, first of the side that was dialled, then
+ * of the other, which has learned from it that it is awaited:
+ *
+ *   OPEN       edge: the window in bytes of each account into the lane that says so
+ *   ARRIVED    rows of that edge that came since ever, over all connections (as DONE)
+ *   PENDING    bytes of the account that came and are not consumed
+ *   READY      that is all: batches may follow
+ *
+ * From it the other side knows what was lost with the connection before, and where its accounts
+ * stand. Batches of a connection are numbered from 0.
+ *
  * Pure functions on bytes. batch_next() believes nothing: it answers GP_EPROTO for anything that is
  * not as above. Rows are checked one by one, where they are read (row_check()).
  */
@@ -70,8 +86,13 @@ enum batch_kind {
 };
 
 enum batch_credit_kind {
-    BATCH_CREDIT_BYTES = 0, /* consumed: the account may draw them again */
-    BATCH_CREDIT_LARGE = 1, /* the large message asked for may come */
+    BATCH_CREDIT_BYTES = 0,
+    BATCH_CREDIT_LARGE = 1,
+    BATCH_CREDIT_DONE = 2,
+    BATCH_CREDIT_OPEN = 3,
+    BATCH_CREDIT_ARRIVED = 4,
+    BATCH_CREDIT_PENDING = 5,
+    BATCH_CREDIT_READY = 6,
 };
 
 struct batch_element {
@@ -230,7 +251,7 @@ static inline int batch_credit_next(struct batch_cursor *cursor, struct batch_cr
     ret->dst = get_u32_le(cursor->at + 4);
     ret->bytes = get_u32_le(cursor->at + 8);
     ret->kind = get_u32_le(cursor->at + 12);
-    if (ret->kind > BATCH_CREDIT_LARGE) {
+    if (ret->kind > BATCH_CREDIT_READY) {
         return GP_EPROTO;
     }
     cursor->at += BATCH_CREDIT_SIZE;

@@ -16,7 +16,8 @@
 #include "data/output.h"
 #include "data/timers.h"
 
-#define SINKS 3u
+#define SINKS   3u
+#define SESSION (UINT64_C(1) << 32)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -164,10 +165,10 @@ static void world_begin(struct world *w)
                             .processor_count = 2,
                             .edges = w->edges,
                             .edge_count = 2};
-    w->ranges[0] = (struct placement_range){0, 0, 1, 1, 0};
-    w->ranges[1] = (struct placement_range){0, 1, 1, 2, 0};
-    w->ranges[2] = (struct placement_range){1, 0, SINKS, 2, 0};
-    w->ranges[3] = (struct placement_range){1, SINKS, 1, 1, 0};
+    w->ranges[0] = (struct placement_range){0, 0, 1, 1, 0, SESSION};
+    w->ranges[1] = (struct placement_range){0, 1, 1, 2, 0, SESSION};
+    w->ranges[2] = (struct placement_range){1, 0, SINKS, 2, 0, SESSION};
+    w->ranges[3] = (struct placement_range){1, SINKS, 1, 1, 0, SESSION};
     placement.count = 4;
     w->hosts[0] = (struct placement_host){1, 1, 0};
     w->hosts[1] = (struct placement_host){2, 1, 0};
@@ -175,19 +176,25 @@ static void world_begin(struct world *w)
     w->options.window_max_bytes = 1024;
     w->options.message_max_bytes = 65536;
     w->options.large_budget_bytes = 65536;
-    ASSERT(topology_new(&w->plan, &placement, w->hosts, 2, &w->options, &w->topology, NULL) == 0);
+    ASSERT(topology_new(&w->plan, &placement, w->hosts, 2, &w->options, NULL, &w->topology, NULL) ==
+           0);
     w->code[0].table = &source_table;
     w->code[1].table = &sink_table;
-    w->env = (struct lane_env){.topology = w->topology,
-                               .options = &w->options,
-                               .processors = w->code,
-                               .session = UINT64_C(1) << 32};
+    w->env = (struct lane_env){
+        .topology = w->topology,
+        .options = &w->options,
+        .processors = w->code,
+    };
     ASSERT(lane_new(&w->env, 1, &w->lane, NULL) == 0);
     ASSERT(lane_add_stream(w->lane, 0, &place) == 0);
     w->from = w->lane->neighbours[0];
     w->lane->note = &w->note;
     w->lane->loop = &w->loop;
     ASSERT(lane_timers_new(w->lane, &w->lane->timers) == 0);
+    ASSERT(neighbour_take_opening(
+               w->from, &(struct batch_credit){.edge = 1024, .kind = BATCH_CREDIT_OPEN}) == 0);
+    ASSERT(neighbour_take_opening(w->from, &(struct batch_credit){.kind = BATCH_CREDIT_READY}) ==
+           1);
     lane_command(w->lane, LANE_OPEN);
     (void)lane_turn(w->lane);
     lane_command(w->lane, LANE_START);
@@ -220,7 +227,15 @@ static void take_credit(struct world *w, const uint8_t *bytes, size_t len)
     struct batch_credit credit;
 
     while (batch_credit_next(&cursor, &credit) > 0) {
-        neighbour_take_credit(w->from, &credit);
+        if (credit.kind < BATCH_CREDIT_DONE) {
+            neighbour_take_credit(w->from, &credit);
+        } else if (credit.kind == BATCH_CREDIT_DONE) {
+            (void)neighbour_take_done(w->from, &credit);
+        } else if (w->from->ready) {
+            neighbour_lose(w->from); /* another connection */
+        } else if (neighbour_take_opening(w->from, &credit) < 0) {
+            neighbour_fail(w->from, GP_EPROTO, "an opening is malformed");
+        }
     }
 }
 
@@ -255,7 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         for (uint32_t i = 0; i < w.lane->out_edges[0]->targets; i++) {
             ASSERT(w.lane->out_edges[0]->credit[i] <=
-                   (int32_t)w.topology->lanes[w.lane->out_edges[0]->lane_of[i]].window_bytes);
+                   (int32_t)w.lane->neighbours[w.lane->out_edges[0]->lane_of[i]]->window_out);
         }
     }
     world_end(&w);

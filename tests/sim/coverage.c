@@ -34,14 +34,14 @@ static const char *const must_happen[] = {
     "message.sent_unmanaged",
     "message.refused",
     "row.late",
-    "row.lost", /* emitted where nobody listens */
+    "row.unrouted", /* emitted where nobody listens */
     "row.rejected",
     /* what broke, and was survived or told */
     "actor.ask_retried",
     "actor.dial_failed",
     "actor.disconnected",
     "link.closed_mid_batch",
-    "link.failed",
+    "link.lost",
     "upload.cut",
     /* the world */
     "sim.accept_backlogged",

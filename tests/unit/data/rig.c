@@ -315,6 +315,9 @@ static void make_plan(struct rig *rig)
             .executor = i + 1, .lanes = rig->lanes, .blocking = rig->blocking};
     }
     GP_REQUIRE_EQ(placement_make(plan, rig->hosts, rig->executors, &rig->placement), 0);
+    for (uint32_t i = 0; i < rig->placement.count; i++) {
+        rig->placement.ranges[i].session = UINT64_C(1) << 32;
+    }
 }
 
 /* ---- engines ---- */
@@ -346,6 +349,12 @@ static void on_failed(void *user, const struct lane_failure *failure)
     rig->failed++;
 }
 
+static void on_updated(void *user, uint64_t generation)
+{
+    (void)generation;
+    ((struct rig *)user)->updated++;
+}
+
 static void on_ended(void *user)
 {
     ((struct rig *)user)->ended++;
@@ -360,6 +369,7 @@ static const struct engine_events events = {
     .on_ready = on_ready,
     .on_opened = on_opened,
     .on_failed = on_failed,
+    .on_updated = on_updated,
     .on_ended = on_ended,
     .on_stopped = on_stopped,
 };
@@ -411,7 +421,8 @@ static void announce(struct rig *rig, uint32_t index)
 static void assign(struct rig *rig, uint32_t index)
 {
     struct gp_error err = {0};
-    const struct engine_job job = {.plan = &rig->plan,
+    const struct engine_job job = {.generation = 1,
+                                   .plan = &rig->plan,
                                    .placement = &rig->placement,
                                    .hosts = rig->hosts,
                                    .host_count = rig->executors,
@@ -419,8 +430,7 @@ static void assign(struct rig *rig, uint32_t index)
                                    .sibling_count = rig->executors,
                                    .options = &rig->options,
                                    .processors = rig->code,
-                                   .partitioners = rig->partitioners,
-                                   .session = UINT64_C(1) << 32};
+                                   .partitioners = rig->partitioners};
     int rc = engine_assign(rig->engines[index], &job, &err);
 
     if (rc < 0) {

@@ -100,6 +100,7 @@ struct rig {
     uint32_t ended;
     uint32_t stopped;
     uint32_t failed;
+    uint32_t updated;
     struct lane_failure failure;
 
     /* private */

@@ -22,7 +22,7 @@ static void check_edge(struct rig *rig, const struct lane *from, const struct ou
         const struct lane *to = lane_of(rig, e->lane_of[dst]);
         const struct inlink *link = to->neighbours[from->index]->inlinks[e->edge];
         uint32_t owed = link->owed ? link->owed[link->stage->topology->local_of[dst]] : 0;
-        int64_t window = to->topology->lanes[to->index].window_bytes;
+        int64_t window = from->neighbours[to->index]->window_out;
 
         if (e->credit[dst] + (int64_t)owed != window) {
             trial_broke(rig->user,

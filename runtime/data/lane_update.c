@@ -1,0 +1,177 @@
+/*
+ * lane_update.c: a running lane takes over a new placement.
+ *
+ * In this order, within one turn and between all callbacks of user code:
+ *   1. neighbours that are no more are retired, while the old topology still says what was theirs;
+ *   2. the new topology is the lane's;
+ *   3. new neighbours are made, with their links in;
+ *   4. stages look at their edges again: accounts of tasks that are elsewhere now are closed until
+ *      their lane is ready;
+ *   5. own tasks whose session grew are restarted;
+ *   6. new neighbours are dialled.
+ * Nothing else is touched: tasks, rows, accounts and links that the update does not concern go on.
+ *
+ * Thread: the lane's. Failures: without memory the lane cannot keep its promises, so that is an
+ * assertion, as elsewhere.
+ */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "data/lane.h"
+#include "data/neighbour_stream.h"
+#include "data/output.h"
+#include "data/stage.h"
+#include "data/task.h"
+#include "data/unmanaged.h"
+
+static bool is_shared(const struct lane *lane, const struct topology *t, uint32_t index)
+{
+    return index != lane->index && t->lanes[index].tasks > 0 && t->lanes[lane->index].tasks > 0;
+}
+
+static void forget(struct lane *lane, const struct neighbour *p)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < lane->other_count; i++) {
+        if (lane->others[i] != p) {
+            lane->others[kept++] = lane->others[i];
+        }
+    }
+    lane->other_count = kept;
+    lane->neighbours[p->index] = NULL;
+}
+
+static void retire_some(struct lane *lane, const struct topology *to)
+{
+    const struct topology *from = lane->topology;
+
+    for (uint32_t i = 0; i < from->lane_count; i++) {
+        struct neighbour *p = lane->neighbours[i];
+
+        if (!p || p->kind != NEIGHBOUR_STREAM ||
+            (to->lanes[i].executor == from->lanes[i].executor && is_shared(lane, to, i))) {
+            continue;
+        }
+        neighbour_retire(p);
+        forget(lane, p);
+        neighbour_stream_retire(p);
+    }
+}
+
+static void *grow(void *table, uint32_t from, uint32_t to)
+{
+    void **grown = (void **)realloc(table, to * sizeof(void *));
+
+    ASSERT(grown);
+    memset(grown + from, 0, (to - from) * sizeof(void *));
+    return grown;
+}
+
+static void grow_tables(struct lane *lane, uint32_t from, uint32_t to)
+{
+    if (to > from) {
+        lane->neighbours = (struct neighbour **)grow(lane->neighbours, from, to);
+        lane->others = (struct neighbour **)grow(lane->others, from, to);
+        lane->rings = (struct neighbour **)grow(lane->rings, from, to);
+    }
+}
+
+typedef void (*stage_fn)(struct stage *s, const void *arg);
+
+static void for_each_stage(struct lane *lane, stage_fn fn, const void *arg)
+{
+    for (uint32_t p = 0; p < lane->topology->plan->processor_count; p++) {
+        if (lane->stages[p]) {
+            fn(lane->stages[p], arg);
+        }
+    }
+}
+
+static void await_inlinks(struct stage *s, const void *arg)
+{
+    (void)arg;
+    ASSERT(stage_await_inlinks(s) == 0);
+}
+
+static void rebuild(struct stage *s, const void *arg)
+{
+    ASSERT(stage_rebuild(s, (const struct topology *)arg) == 0);
+}
+
+static void add_neighbours(struct lane *lane, const struct lane_update *update)
+{
+    for (uint32_t i = 0; i < lane->topology->lane_count; i++) {
+        if (!lane->neighbours[i] && is_shared(lane, lane->topology, i)) {
+            ASSERT(lane_add_stream(lane, i, &update->places[i]) == 0);
+        }
+    }
+}
+
+static gp_bytes find_state(const struct lane_state *states, uint32_t count, uint32_t processor,
+                           uint32_t task)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (states[i].processor == processor && states[i].task == task) {
+            return states[i].bytes;
+        }
+    }
+    return (gp_bytes){0};
+}
+
+static void restart_some(struct stage *s, const void *arg)
+{
+    const struct lane_update *update = (const struct lane_update *)arg;
+
+    for (uint32_t i = 0; i < s->task_count; i++) {
+        struct task *t = &s->tasks[i];
+        uint64_t session = s->topology->session[t->api.index];
+
+        if (session > t->session) {
+            task_restart(
+                t, session,
+                find_state(update->states, update->state_count, s->processor, t->api.index));
+        }
+    }
+}
+
+static void dial_new(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->other_count; i++) {
+        if (lane->others[i]->kind == NEIGHBOUR_STREAM) {
+            neighbour_stream_begin(lane->others[i], lane->hub);
+        }
+    }
+}
+
+void lane_take_update(struct lane *lane, const struct lane_update *update)
+{
+    const struct topology *before = lane->topology;
+
+    retire_some(lane, update->topology);
+    lane->topology = update->topology;
+    grow_tables(lane, before->lane_count, update->topology->lane_count);
+    for_each_stage(lane, await_inlinks, NULL);
+    add_neighbours(lane, update);
+    for_each_stage(lane, rebuild, before);
+    unmanaged_rebuild(lane, before);
+    for_each_stage(lane, restart_some, update);
+    dial_new(lane);
+}
+
+gp_bytes lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task)
+{
+    return find_state(env->states, env->state_count, processor, task);
+}
+
+bool lane_env_has_ended(const struct lane_env *env, uint32_t processor, uint32_t task)
+{
+    for (uint32_t i = 0; i < env->ended_count; i++) {
+        const struct lane_tasks *r = &env->ended[i];
+
+        if (r->processor == processor && task >= r->first && task - r->first < r->count) {
+            return true;
+        }
+    }
+    return false;
+}
