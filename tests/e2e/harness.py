@@ -314,10 +314,10 @@ class Case(unittest.TestCase):
 
     # ---- programs ----
 
-    def start(self, role, *arguments, env=None, program=None):
-        """A daemon; ready() waits until it is."""
+    def start(self, role, *arguments, env=None, program=None, prefix=()):
+        """A daemon; ready() waits until it is. prefix: a program that becomes it, as `ip netns exec`."""
         ready_file = self.path(f"ready-{len(self.daemons)}.json")
-        argv = [program or self.built("bin/gpd"), role, *arguments, "--ready-file", ready_file]
+        argv = [*prefix, program or self.built("bin/gpd"), role, *arguments, "--ready-file", ready_file]
         return Daemon(self, argv, {**self.env, **(env or {})}, ready_file)
 
     def local(self, *arguments, workers=1, env=None, program=None):

@@ -1,0 +1,163 @@
+"""Hosts that lose sight of each other: each on a network of its own, whose links are cut and healed."""
+
+import os
+import sys
+import time
+
+import harness
+import network
+import system
+
+PORT = 3000
+# A cut is found out by silence: a failure timeout of 1 s and a third of it for the last question.
+FAILURE_S = 1.0
+NOTICED_S = (4 * FAILURE_S + 4) * harness.SLOWNESS
+HEALED_S = 15.0 * harness.SLOWNESS
+
+
+class Network(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.net = network.Network("10.77.0", 6)
+
+    def _check_nothing_is_left(self):
+        """All processes end before their hosts do, and they can speak to each other until then."""
+        if not hasattr(self, "net"):
+            return  # it is skipped
+        self.net.heal()
+        try:
+            super()._check_nothing_is_left()
+        finally:
+            self.net.close()
+
+    def begin(self, masters=1, workers=2):
+        """Masters on the first hosts, workers on the next, people on the last."""
+        self.addresses = [f"{self.net.address(i)}:{PORT}" for i in range(masters)]
+        self.env["GEARPUMP_MASTERS"] = ",".join(self.addresses)
+        self.env["GEARPUMP_CLUSTER__FAILURE_TIMEOUT"] = f"{FAILURE_S:g}s"
+        self.env["GEARPUMP_INSECURE"] = "true"
+        self.masters = [self.start_on(i, "master", "--port", str(PORT)) for i in range(masters)]
+        self.skip_if_alone()
+        for master in self.masters:
+            master.ready()
+        self.workers = [self.start_on(3 + i, "worker") for i in range(workers)]
+        for worker in self.workers:
+            worker.ready()
+        return PeopleOnTheLastHost(self, self.masters[0], ",".join(self.addresses))
+
+    def start_on(self, host, role, *arguments):
+        data = self.path(f"data-{host}")
+        return self.start(role, "--host", self.net.address(host), "--data", data, *arguments,
+                          prefix=self.net.prefix(host))
+
+    def skip_if_alone(self):
+        for master in self.masters:
+            system.wait_until(lambda: os.path.exists(master.ready_file) or master.process.poll() is not None,
+                              "a master is ready or gives up", harness.READY_S)
+        if "this version runs one master" in self.masters[0].err:
+            for each in self.masters:
+                each.wait()
+            self.daemons.clear()
+            self.skipTest("gpd master runs alone in this build")
+
+    def worker_ids(self, cluster):
+        return sorted(w["id"] for w in cluster.json("workers")["workers"])
+
+    def wait_for_workers(self, cluster, ids, seconds):
+        system.wait_until(lambda: self.worker_ids(cluster) == ids, f"workers {ids}", seconds, pause_s=0.05)
+
+    def roles(self, cluster):
+        result = cluster.gpctl("-o", "json", "masters")
+        table = {m["address"]: m["role"] for m in result.json["masters"]} if result.code == harness.OK else {}
+        return [table.get(a) for a in self.addresses]
+
+    def wait_for_leader(self, cluster, but=None):
+        def check():
+            roles = self.roles(cluster)
+            leaders = [i for i, role in enumerate(roles) if role == "leader" and i != but]
+            self.leader = leaders[0] if len(leaders) == 1 else None
+            return self.leader is not None
+
+        system.wait_until(check, "one master leads", NOTICED_S, pause_s=0.05)
+        return self.leader
+
+    def test_a_worker_that_is_cut_off_is_missed_and_comes_back(self):
+        cluster = self.begin()
+        self.wait_for_workers(cluster, [1, 2], harness.READY_S)
+        for cut in (lambda: self.net.cut(0, 4), lambda: self.net.cut_one_way(0, 4),
+                    lambda: self.net.cut_one_way(4, 0)):
+            cut()
+            begin_s = time.monotonic()
+            self.wait_for_workers(cluster, [1], NOTICED_S)
+            print(f"missed after {time.monotonic() - begin_s:.1f} s", file=sys.stderr)
+            cluster.is_healthy()
+            self.net.heal()
+            self.wait_for_workers(cluster, [1, 2], HEALED_S)  # with the id that it had
+        cluster.is_healthy()
+
+    def test_a_short_cut_harms_nobody(self):
+        cluster = self.begin()
+        self.wait_for_workers(cluster, [1, 2], harness.READY_S)
+        app = cluster.submit(self.plugin("ticker"), "--executors", "2", "--set", "data.edge=tcp")
+        cluster.wait_for_state(app, "running")
+        before = sorted(p.pid for role in ("appmaster", "executor") for p in cluster.children(role))
+        for host in (3, 4):
+            self.net.isolate(host)
+            time.sleep(0.3 * FAILURE_S)
+            self.net.heal()
+        time.sleep(2 * FAILURE_S)
+        self.assertEqual(before, sorted(p.pid for role in ("appmaster", "executor") for p in cluster.children(role)))
+        self.assertEqual("running", cluster.state(app))
+
+    def check_a_leader_without_followers(self, cut):
+        cluster = self.begin(masters=3)
+        old = self.wait_for_leader(cluster)
+        app = cluster.submit(self.plugin("ticker"), "--executors", "2")
+        cluster.wait_for_state(app, "running")
+        before = sorted(p.pid for role in ("appmaster", "executor") for p in cluster.children(role))
+        cut(old)
+        begin_s = time.monotonic()
+        cluster.submit(self.plugin("ticker"), "--name", "another", "--executors", "1", timeout=harness.JOB_S)
+        print(f"submit accepted {time.monotonic() - begin_s:.1f} s after the cut", file=sys.stderr)
+        self.assertNotEqual(old, self.wait_for_leader(cluster, but=old))
+        cluster.wait_for_state("another", "running")
+        self.net.heal()
+        system.wait_until(lambda: sorted(map(str, self.roles(cluster))) == ["follower", "follower", "leader"],
+                          "one leads, two follow", HEALED_S, pause_s=0.05)
+        after = sorted(p.pid for role in ("appmaster", "executor") for p in cluster.children(role))
+        self.assertTrue(set(before) <= set(after), "something was restarted")
+        self.assertEqual("running", cluster.state(app))
+
+    def test_a_leader_that_is_alone_leads_no_more(self):
+        self.check_a_leader_without_followers(self.net.isolate)
+
+    def test_a_leader_that_hears_and_is_not_heard(self):
+        self.check_a_leader_without_followers(
+            lambda old: [self.net.cut_one_way(old, other) for other in range(3) if other != old])
+
+    def test_a_leader_that_is_heard_and_does_not_hear(self):
+        self.check_a_leader_without_followers(
+            lambda old: [self.net.cut_one_way(other, old) for other in range(3) if other != old])
+
+    def test_a_leader_that_only_its_workers_cannot_reach(self):
+        cluster = self.begin(masters=3)
+        leader = self.wait_for_leader(cluster)
+        self.wait_for_workers(cluster, [1, 2], harness.READY_S)
+        self.net.cut(leader, 3)
+        self.wait_for_workers(cluster, [2], NOTICED_S)
+        cluster.is_healthy()
+        self.net.heal()
+        self.wait_for_workers(cluster, [1, 2], HEALED_S)
+        cluster.is_healthy()
+
+
+class PeopleOnTheLastHost(harness.Cluster):
+    """gpctl runs where it reaches everybody."""
+
+    def gpctl(self, *arguments, **options):
+        argv = [*self.case.net.prefix(5), self.case.built("bin/gpctl"), "--master", self.master, *arguments]
+        return self.case.execute(argv, **options)
+
+
+if __name__ == "__main__":
+    harness.main()
