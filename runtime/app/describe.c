@@ -225,6 +225,49 @@ static struct value *tasks_list(const struct description *d)
     return list;
 }
 
+static struct value *event_tree(const struct msg_app_event *event)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_i64(&t, "time_ms", event->time_ms);
+    tree_text(&t, "text", event->text);
+    tree_i64(&t, "took_ms", event->took_ms);
+    return tree_end(&t);
+}
+
+static struct value *events_list(const struct description *d)
+{
+    struct value *list = value_new_list();
+
+    for (uint32_t i = 0; i < d->msg->live.events_count; i++) {
+        tree_push_take(&list, event_tree(&d->msg->live.events[i]));
+    }
+    return list;
+}
+
+static struct value *losses_tree(const struct msg_app_live *live)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "messages", live->lost);
+    tree_u64(&t, "in_doubt", live->in_doubt);
+    tree_bool(&t, "at_least", live->is_lost_at_least);
+    return tree_end(&t);
+}
+
+static struct value *restarts_tree(const struct msg_app_live *live)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "used", live->restarts);
+    tree_u64(&t, "max", live->restarts_max);
+    tree_i64(&t, "window_ms", live->restart_window_ms);
+    return tree_end(&t);
+}
+
 struct value *describe_tree(const struct description *d)
 {
     struct tree t;
@@ -235,6 +278,9 @@ struct value *describe_tree(const struct description *d)
     tree_take(&t, "edges", edges_list(d));
     tree_take(&t, "executors", executors_list(d));
     tree_take(&t, "tasks", tasks_list(d));
+    tree_take(&t, "events", events_list(d));
+    tree_take(&t, "lost", losses_tree(&d->msg->live));
+    tree_take(&t, "restarts", restarts_tree(&d->msg->live));
     tree_text(&t, "last_error", d->msg->live.last_error);
     tree_text(&t, "guarantee", d->msg->live.guarantee);
     return tree_end(&t);

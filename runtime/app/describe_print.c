@@ -30,6 +30,80 @@ static void print_line(FILE *to, const char *label, const char *text)
     }
 }
 
+/* "3,120": what is lost is worth every digit. */
+static const char *exact(uint64_t count, char out[UNITS_TEXT_MAX + 8])
+{
+    char digits[UNITS_TEXT_MAX];
+    size_t len;
+    char *to = out;
+
+    (void)str_format(digits, sizeof digits, "%llu", (unsigned long long)count);
+    len = strlen(digits);
+    for (size_t i = 0; i < len; i++) {
+        *to++ = digits[i];
+        if (i + 1 < len && (len - i - 1) % 3 == 0) {
+            *to++ = ',';
+        }
+    }
+    *to = '\0';
+    return out;
+}
+
+/* "at least 3,120 messages, and up to 40 on their way to what died" */
+static void print_losses(const struct msg_app_live *live, FILE *to)
+{
+    char text[256];
+    char lost[UNITS_TEXT_MAX + 8];
+    char in_doubt[UNITS_TEXT_MAX + 8];
+    int len;
+
+    if (live->lost == 0 && live->in_doubt == 0 && !live->is_lost_at_least) {
+        return;
+    }
+    len = str_format(text, sizeof text, "%s%s message%s", live->is_lost_at_least ? "at least " : "",
+                     exact(live->lost, lost), live->lost == 1 ? "" : "s");
+    if (live->in_doubt > 0 && len > 0) {
+        (void)str_format(text + len, sizeof text - (size_t)len,
+                         ", and up to %s more on their way to what died",
+                         exact(live->in_doubt, in_doubt));
+    }
+    print_line(to, "lost", text);
+}
+
+static void print_restarts(const struct msg_app_live *live, FILE *to)
+{
+    char text[128];
+    char window[UNITS_TEXT_MAX];
+
+    if (live->restarts > 0) {
+        (void)str_format(text, sizeof text, "%u of the %u that it may have in %s", live->restarts,
+                         live->restarts_max,
+                         units_duration(live->restart_window_ms * 1000000, window));
+        print_line(to, "restarts", text);
+    }
+}
+
+/* What happened, and how long it took until all was well again. */
+static void print_events(const struct msg_app_live *live, FILE *to)
+{
+    char text[MSG_ERROR_MAX];
+    char time[SHOW_TIME_MAX];
+    char took[UNITS_TEXT_MAX];
+
+    for (uint32_t i = 0; i < live->events_count; i++) {
+        const struct msg_app_event *event = &live->events[i];
+
+        if (event->took_ms < 0) {
+            (void)str_format(text, sizeof text, "%s  %s (not over yet)",
+                             show_time(event->time_ms, time), event->text);
+        } else {
+            (void)str_format(text, sizeof text, "%s  %s (took %s)", show_time(event->time_ms, time),
+                             event->text, units_duration(event->took_ms * 1000000, took));
+        }
+        print_line(to, i == 0 ? "events" : "", text);
+    }
+}
+
 static void print_head(const struct description *d, FILE *to)
 {
     const struct msg_app_summary *app = &d->msg->app;
@@ -54,6 +128,9 @@ static void print_head(const struct description *d, FILE *to)
         print_line(to, "appmaster", text);
     }
     print_line(to, "guarantee", d->msg->live.guarantee);
+    print_losses(&d->msg->live, to);
+    print_restarts(&d->msg->live, to);
+    print_events(&d->msg->live, to);
     print_line(to, "last error", *d->msg->live.last_error ? d->msg->live.last_error : "none");
 }
 

@@ -143,7 +143,7 @@ class Query(harness.Case):
         system.wait_until(lambda: sum(e["messages"] for e in self.cluster.json("describe", "ticker")["edges"]) > 5,
                           "messages are counted", 10 * harness.SLOWNESS, pause_s=0.1)
         described = self.cluster.json("describe", "ticker")
-        self.assertEqual({"application", "processors", "edges", "executors", "tasks", "last_error", "guarantee"},
+        self.assertEqual({"application", "processors", "edges", "executors", "tasks", "events", "lost", "restarts", "last_error", "guarantee"},
                          described.keys())
         self.assertEqual(APPLICATION, described["application"].keys())
         ticks, sink = described["processors"]

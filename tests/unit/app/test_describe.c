@@ -38,6 +38,10 @@ static struct msg_executor_info executors[] = {{1, 3, name, no_text, host, 4711,
 static struct msg_range placement[] = {
     {0, 0, 1, 1, 0}, {1, 0, 2, 1, 0}, {1, 2, 2, 1, 1}, {2, 0, 4, 1, 1}, {9999, 0, 1, 1, 0}};
 
+static char died[] = "executor 2 crashed: SIGSEGV";
+static char failed[] = "processor 'split', task 1: no";
+static struct msg_app_event events[] = {{1700000000000, died, 240}, {1700000001000, failed, -1}};
+
 static void begin(struct description *d, struct msg_app_description *msg)
 {
     *msg = (struct msg_app_description){
@@ -51,6 +55,14 @@ static void begin(struct description *d, struct msg_app_description *msg)
                  .processors_count = 3,
                  .edges = edges,
                  .edges_count = 4,
+                 .events = events,
+                 .events_count = 2,
+                 .lost = 3120,
+                 .in_doubt = 40,
+                 .is_lost_at_least = true,
+                 .restarts = 2,
+                 .restarts_max = 10,
+                 .restart_window_ms = 60000,
                  .last_error = error,
                  .guarantee = no_text}};
     GP_REQUIRE_EQ(edge_json_parse(gp_str_of(plan_text), &msg->plan, NULL), 0);
@@ -94,8 +106,9 @@ GP_TEST(describe, adds_up_the_ways_of_an_edge)
 
 GP_TEST(describe, has_the_members_that_programs_read)
 {
-    static const char *const members[] = {"application", "processors", "edges",    "executors",
-                                          "tasks",       "last_error", "guarantee"};
+    static const char *const members[] = {"application", "processors", "edges", "executors",
+                                          "tasks",       "events",     "lost",  "restarts",
+                                          "last_error",  "guarantee"};
     struct description *d = calloc(1, sizeof *d);
     struct msg_app_description msg;
     struct value *tree;
@@ -135,6 +148,11 @@ GP_TEST(describe, draws_the_graph_and_where_it_runs)
     GP_CHECK(strstr(text, "pointer, tcp") != NULL);
     GP_CHECK(strstr(text, "lines 0, split 0-3, count 0-3") != NULL);
     GP_CHECK(strstr(text, "4711") != NULL);
+    GP_CHECK(strstr(text, "at least 3,120 messages, and up to 40 more on their way to what died") !=
+             NULL);
+    GP_CHECK(strstr(text, "restarts    2 of the 10 that it may have in ") != NULL);
+    GP_CHECK(strstr(text, "  executor 2 crashed: SIGSEGV (took 240 ms)\n") != NULL);
+    GP_CHECK(strstr(text, "task 1: no (not over yet)\n") != NULL);
     capture_end(&c);
     end(d, &msg);
     free(d);
