@@ -114,16 +114,17 @@ void journal_sweep(struct journal *j)
 {
     const struct port *port = j->port;
     struct sweep sweep = {.j = j};
-    const char *end;
+    gp_str names;
+    gp_str name;
 
     buf_init(&sweep.names, SWEEP_NAMES_MAX);
     /* Nothing depends on it: what is left over is tried again at the next snapshot or open. */
     (void)port->fs->list(port->world, j->folder, on_name, &sweep, NULL);
-    end = buf_str(&sweep.names).ptr + buf_len(&sweep.names);
-    for (const char *name = buf_str(&sweep.names).ptr; name < end; name += strlen(name) + 1) {
+    names = buf_str(&sweep.names);
+    while (str_cut(names, '\0', &name, &names)) {
         char path[JOURNAL_PATH_MAX];
 
-        if (str_format(path, sizeof path, "%s/%s", j->folder, name) >= 0) {
+        if (str_format(path, sizeof path, "%s/%.*s", j->folder, STR_ARG(name)) >= 0) {
             (void)port->fs->remove(port->world, path, NULL);
         }
     }

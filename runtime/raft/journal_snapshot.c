@@ -38,8 +38,12 @@ static int read_snapshot(const struct journal *j, struct journal_snapshot *ret, 
         return rc == GP_ENOENT ? gp_error_set(err, GP_ESTATE, "%s: is missing", path) : rc;
     }
     bytes = buf_bytes(buf);
-    bytes = gp_bytes_of((const char *)bytes.ptr + before, bytes.len - before);
-    rc = snapshot_decode(bytes, &member, &snapshot);
+    if (bytes.len > before) {
+        bytes = gp_bytes_of((const char *)bytes.ptr + before, bytes.len - before);
+        rc = snapshot_decode(bytes, &member, &snapshot);
+    } else {
+        rc = GP_EPROTO;
+    }
     if (rc == 0 && (member != j->state.member || snapshot.index != j->state.snapshot)) {
         rc = gp_error_set(err, GP_ESTATE,
                           "%s: is snapshot-%" PRIu64 " of member %" PRIu64 ", not of %" PRIu64,
