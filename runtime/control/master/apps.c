@@ -299,7 +299,7 @@ int apps_state(struct master *m, struct peer *peer, const struct msg_app_state *
                               .executors = msg->executors,
                               .tasks = msg->tasks};
     struct app_place *place;
-    struct app *app;
+    struct app *app = NULL;
     int rc = apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, err);
 
     if (rc < 0) {
