@@ -103,7 +103,7 @@ int state_store(struct journal *j, const struct state_file *next, struct gp_erro
 /* Reads the state files and mends them. Without any, j->state.member stays 0. */
 int state_load(struct journal *j, struct gp_error *err);
 
-/* ---- journal_log.c ---- */
+/* ---- journal_entries.c ---- */
 
 static inline uint64_t log_next(const struct journal *j)
 {
@@ -122,6 +122,11 @@ int log_apply(struct journal *j, uint64_t file, const struct record *record);
 
 /* Forgets entries before index (which is at most log_next). */
 void log_drop_before(struct journal *j, uint64_t index);
+
+/* Forgets entries from index on, which is at most log_next. */
+void log_forget_from(struct journal *j, uint64_t index);
+
+/* ---- journal_log.c ---- */
 
 /*
  * Makes the log file that follows the newest, with a header (of which next and before are given) and
