@@ -30,17 +30,21 @@ void journal_path(const struct journal *j, const char *name, uint64_t number,
     ASSERT(rc >= 0);
 }
 
+struct gp_error *journal_err(struct journal *j, struct gp_error *err)
+{
+    return err != NULL ? err : &j->why;
+}
+
 int journal_break(struct journal *j, int rc, struct gp_error *err)
 {
-    ASSERT(rc < 0);
+    ASSERT(rc < 0 && err != NULL && err->code < 0);
     if (j->broken == 0) {
         j->broken = rc == GP_ENOSPC ? GP_ENOSPC : GP_EIO;
         LOG_WARN(j->port->log, "journal.broken", KV_STR("folder", j->folder), KV_CODE("code", rc),
-                 KV_STR("text", err != NULL ? err->text : ""));
+                 KV_STR("text", err->text));
     }
-    if (err != NULL) {
-        err->code = j->broken;
-    }
+    err->code = j->broken;
+    j->why = *err;
     return j->broken;
 }
 
@@ -48,7 +52,7 @@ int journal_ready(const struct journal *j, struct gp_error *err)
 {
     if (j->broken < 0) {
         return gp_error_set(err, j->broken, "%s: an earlier write failed: %s", j->folder,
-                            error_sentence(j->broken));
+                            j->why.text);
     }
     if (j->state.member == 0) {
         return gp_error_set(err, GP_ESTATE, "%s: belongs to no member yet", j->folder);
@@ -175,7 +179,13 @@ int journal_open(const struct journal_options *options, struct journal **ret, st
         str_format(j->folder, sizeof j->folder, "%s", options->folder) < 0) {
         rc = gp_error_set(err, GP_EINVAL, "%s: not a folder for a journal", options->folder);
     } else {
-        rc = load(j, err);
+        rc = load(j, journal_err(j, err));
+    }
+    if (rc == GP_ECHECKSUM || rc == GP_EPROTO || rc == GP_ESTATE) {
+        gp_error_hint(err,
+                      "if other masters are alive, move %.100s away, start this one again and "
+                      "give it its place back: gpctl masters add ADDRESS",
+                      j->folder);
     }
     if (rc < 0) {
         journal_close(j);
@@ -233,6 +243,7 @@ int journal_set_member(struct journal *j, uint64_t member, const char *group, st
     struct state_file next = j->state;
     int rc;
 
+    err = journal_err(j, err);
     if (j->broken < 0) {
         return journal_ready(j, err);
     }

@@ -50,7 +50,8 @@ struct journal {
     const struct port *port;
     char folder[JOURNAL_PATH_MAX - JOURNAL_NAME_MAX];
     uint64_t file_bytes;
-    int broken; /* 0, GP_EIO or GP_ENOSPC */
+    int broken;          /* 0, GP_EIO or GP_ENOSPC */
+    struct gp_error why; /* it broke; before, for a caller who does not want to know */
 
     struct state_file state; /* as on the disk; member 0: there is none */
     struct file *state_files[2];
@@ -78,7 +79,11 @@ struct journal {
 void journal_path(const struct journal *j, const char *name, uint64_t number,
                   char path[JOURNAL_PATH_MAX]);
 
-/* A write went wrong with rc: the journal is broken. Returns the code of it; err was set. */
+/* err, or a place that is as good: what breaks a journal is told in the log. */
+struct gp_error *journal_err(struct journal *j, struct gp_error *err);
+
+/* A write went wrong with rc: the journal is broken. Returns the code of it; err, from journal_err(),
+ * was set. */
 int journal_break(struct journal *j, int rc, struct gp_error *err);
 
 /* 0, or why no call can be served: broken, or no member. */

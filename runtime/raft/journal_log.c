@@ -199,8 +199,10 @@ int journal_append(struct journal *j, const struct journal_entry *entries, uint3
                    struct gp_error *err)
 {
     struct record *records = NULL;
-    int rc = journal_ready(j, err);
+    int rc;
 
+    err = journal_err(j, err);
+    rc = journal_ready(j, err);
     if (rc < 0 || count == 0) {
         return rc;
     }
@@ -224,8 +226,10 @@ int journal_append(struct journal *j, const struct journal_entry *entries, uint3
 int journal_truncate(struct journal *j, uint64_t index, struct gp_error *err)
 {
     struct record record = {.kind = RECORD_TRUNCATION, .index = index};
-    int rc = journal_ready(j, err);
+    int rc;
 
+    err = journal_err(j, err);
+    rc = journal_ready(j, err);
     if (rc < 0) {
         return rc;
     }

@@ -192,8 +192,10 @@ int journal_snapshot_put(struct journal *j, const struct journal_snapshot *snaps
                          uint64_t trailing, bool install, struct gp_error *err)
 {
     struct state_file next = state_next(j);
-    int rc = journal_ready(j, err);
+    int rc;
 
+    err = journal_err(j, err);
+    rc = journal_ready(j, err);
     if (rc == 0) {
         rc = check_put(j, snapshot, install, err);
     }

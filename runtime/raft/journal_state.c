@@ -250,8 +250,10 @@ uint64_t journal_vote(const struct journal *j)
 int journal_set_vote(struct journal *j, uint64_t term, uint64_t vote, struct gp_error *err)
 {
     struct state_file next = state_next(j);
-    int rc = journal_ready(j, err);
+    int rc;
 
+    err = journal_err(j, err);
+    rc = journal_ready(j, err);
     if (rc < 0) {
         return rc;
     }

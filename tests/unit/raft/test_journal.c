@@ -446,6 +446,7 @@ GP_TEST(journal, is_broken_after_a_write_that_failed)
         GP_CHECK_EQ(d.err.code, codes[i][1]);
         GP_CHECK(strstr(d.err.text, "/log-1") != NULL);
         check_broken(&d, codes[i][1]);
+        GP_CHECK(strstr(d.err.text, "/log-1") != NULL); /* later calls say the cause, too */
         desk_reopen(&d);
         GP_CHECK_EQ(journal_broken(d.j), 0);
         GP_CHECK(journal_last(d.j) >= 3);

@@ -131,6 +131,7 @@ GP_TEST(journal_disk, names_the_file_that_is_damaged)
     (void)close(fd);
     GP_CHECK_EQ(place_open(&p, &err), GP_ECHECKSUM);
     GP_CHECK(strstr(err.text, path) != NULL);
+    GP_CHECK(strstr(err.hint, p.folder) != NULL);
     place_end(&p);
 }
 
