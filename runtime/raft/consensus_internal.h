@@ -220,6 +220,9 @@ struct consensus {
     struct members_log members;
     uint64_t bytes_since_snapshot;
 
+    uint64_t leader_term; /* in which the leader that libraft names was heard */
+    int64_t leader_heard_ns;
+
     /* The message libraft is handling; from 0: none. */
     uint64_t answering;
     char answering_address[CONSENSUS_ADDRESS_MAX];
@@ -368,6 +371,14 @@ void parcels_drop(struct consensus *c); /* of those sent */
 void assembly_deinit(struct assembly *a);
 /* True when the whole is there: bytes of c->assembly. */
 bool assembly_add(struct consensus *c, const struct raft_frame *frame, const char *address);
+
+/* ---- consensus_vote.c ---- */
+
+/* Whether libraft would not vote because its own list gives us no vote. */
+bool vote_is_ours(const struct consensus *c);
+void vote_answer(struct consensus *c, const struct raft_frame *frame);
+/* Whether the log of a candidate is no older than ours. */
+bool vote_is_for_newer(const struct consensus *c, const struct raft_frame *frame);
 
 void receive(struct consensus *c, uint64_t from, const char *address, gp_bytes bytes);
 

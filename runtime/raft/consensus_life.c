@@ -57,7 +57,8 @@ uint64_t life_leader(const struct consensus *c)
     case RAFT_LEADER:
         return c->id;
     case RAFT_FOLLOWER:
-        return c->raft.follower_state.current_leader.id;
+        return c->leader_term == c->raft.current_term ? c->raft.follower_state.current_leader.id
+                                                      : 0;
     default:
         return 0;
     }
@@ -89,6 +90,7 @@ int life_start(struct consensus *c, struct gp_error *err)
     c->raft = (struct raft){0};
     c->seal = SEAL_NONE;
     c->truncate_from = 0;
+    c->leader_term = 0;
     c->bytes_since_snapshot = 0;
     c->start_code = 0;
     if (journal_snapshot_index(c->journal) == 0) {

@@ -6,8 +6,8 @@
  *
  * libraft (as Debian builds it, without assertions) believes what it is told. Beyond what wire
  * checks, it is kept from: two leaders in a term; granted votes of another term; voting twice in
- * one; lists of members that do not hold; a message from the beginning of a log that was compacted
- * since, whose entries it would append at the end; a commit index beyond what a message spans.
+ * one; lists of members that do not hold; messages that begin before what it still has of its log; a
+ * commit index beyond what a message spans.
  *
  * When entries replace others among which the members changed, libraft would look for the older list
  * in a log that may not have it any more. Then the log is cut by us and the instance starts afresh.
@@ -23,8 +23,6 @@ static bool stranger_may(const struct consensus *c, const struct raft_frame *fra
 {
     const struct raft *r = &c->raft;
     const uint64_t leader = life_leader(c);
-    const uint64_t last = log_last(&r->log);
-    const uint64_t last_term = log_term(&r->log, last);
 
     switch (frame->kind) {
     case RAFT_KIND_APPEND:
@@ -33,9 +31,7 @@ static bool stranger_may(const struct consensus *c, const struct raft_frame *fra
         return leader == 0 || leader == frame->from;
     case RAFT_KIND_VOTE:
         return leader == 0 && r->configuration.n > 0 &&
-               frame->term <= r->current_term + STRANGER_TERMS &&
-               (frame->index_term > last_term ||
-                (frame->index_term == last_term && frame->index >= last));
+               frame->term <= r->current_term + STRANGER_TERMS && vote_is_for_newer(c, frame);
     default:
         return false;
     }
@@ -87,20 +83,13 @@ static bool is_true_here(const struct consensus *c, const struct raft_frame *fra
     }
 }
 
-/* True but late, or answered with silence as well as with no. */
+/* A vote that was given already: silence says no as well. */
 static bool is_idle(const struct consensus *c, const struct raft_frame *frame)
 {
     const struct raft *r = &c->raft;
 
-    switch (frame->kind) {
-    case RAFT_KIND_APPEND:
-        return frame->index == 0 && frame->entry_count > 0 && r->log.offset > 0;
-    case RAFT_KIND_VOTE:
-        return (frame->flags & RAFT_FLAG_PRE_VOTE) == 0 && frame->term == r->current_term &&
-               r->voted_for != 0 && r->voted_for != frame->from;
-    default:
-        return false;
-    }
+    return frame->kind == RAFT_KIND_VOTE && (frame->flags & RAFT_FLAG_PRE_VOTE) == 0 &&
+           frame->term == r->current_term && r->voted_for != 0 && r->voted_for != frame->from;
 }
 
 /* ---- entries that replace others ---- */
@@ -112,7 +101,7 @@ static uint64_t conflict_of(const struct consensus *c, const struct raft_frame *
     struct reader reader = reader_of(frame->entries);
 
     if (frame->term < r->current_term ||
-        (frame->index > 0 && log_term(&r->log, frame->index) != frame->index_term)) {
+        (frame->index > r->commit_index && log_term(&r->log, frame->index) != frame->index_term)) {
         return 0;
     }
     for (uint32_t i = 0; i < frame->entry_count; i++) {
@@ -120,8 +109,8 @@ static uint64_t conflict_of(const struct consensus *c, const struct raft_frame *
         const uint64_t index = frame->index + 1 + i;
         const uint64_t ours = log_term(&r->log, index);
 
-        if (ours != 0 && ours != entry.term) {
-            return index > r->commit_index ? index : 0; /* else libraft stops, rightly */
+        if (index > r->commit_index && ours != 0 && ours != entry.term) {
+            return index;
         }
     }
     return 0;
@@ -129,33 +118,40 @@ static uint64_t conflict_of(const struct consensus *c, const struct raft_frame *
 
 /* ---- as libraft wants it ---- */
 
-static bool copy_entries(const struct raft_frame *frame, struct raft_append_entries *args)
+static bool copy_entries(const struct raft_frame *frame, uint32_t skip,
+                         struct raft_append_entries *args)
 {
+    const uint32_t count = frame->entry_count - skip;
     struct reader r = reader_of(frame->entries);
     size_t size = 8;
     size_t at = 0;
     char *batch;
 
-    if (frame->entry_count == 0) {
+    if (count == 0) {
         return true;
     }
-    args->entries = raft_calloc(frame->entry_count, sizeof(*args->entries));
     for (uint32_t i = 0; i < frame->entry_count; i++) {
-        size += ALIGN_UP(raft_frame_entry_next(&r).bytes.len, (size_t)8);
+        const size_t len = raft_frame_entry_next(&r).bytes.len;
+
+        size += i < skip ? 0 : ALIGN_UP(len, (size_t)8);
     }
+    args->entries = raft_calloc(count, sizeof(*args->entries));
     batch = raft_malloc(size);
     if (args->entries == NULL || batch == NULL) {
         raft_free(args->entries);
         raft_free(batch);
         return false;
     }
+    args->n_entries = count;
     r = reader_of(frame->entries);
-    args->n_entries = frame->entry_count;
     for (uint32_t i = 0; i < frame->entry_count; i++) {
         const struct raft_frame_entry entry = raft_frame_entry_next(&r);
 
+        if (i < skip) {
+            continue;
+        }
         memcpy(batch + at, entry.bytes.ptr, entry.bytes.len);
-        args->entries[i] = (struct raft_entry){
+        args->entries[i - skip] = (struct raft_entry){
             .term = entry.term,
             .type = entry.type,
             .buf = {.base = batch + at, .len = entry.bytes.len},
@@ -166,11 +162,18 @@ static bool copy_entries(const struct raft_frame *frame, struct raft_append_entr
     return true;
 }
 
+/*
+ * What is committed here, every leader of this term and later has as well: such entries are passed
+ * over and the message begins behind them. libraft may not have them any more, and then would refuse
+ * the message for ever, or (when it begins with the first entry) append it all at its end.
+ */
 static bool take_append(struct consensus *c, const struct raft_frame *frame,
                         struct raft_message *message)
 {
     struct raft_append_entries *args = &message->append_entries;
+    const uint64_t committed = c->raft.commit_index;
     const uint64_t spanned = frame->index + frame->entry_count;
+    uint32_t skip = 0;
 
     message->type = RAFT_IO_APPEND_ENTRIES;
     *args = (struct raft_append_entries){
@@ -179,8 +182,13 @@ static bool take_append(struct consensus *c, const struct raft_frame *frame,
         .prev_log_term = frame->index_term,
         .leader_commit = frame->committed < spanned ? frame->committed : spanned,
     };
+    if (frame->term >= c->raft.current_term && frame->index < committed) {
+        skip = spanned < committed ? frame->entry_count : (uint32_t)(committed - frame->index);
+        args->prev_log_index = committed;
+        args->prev_log_term = log_term(&c->raft.log, committed);
+    }
     c->answering_last = spanned;
-    return copy_entries(frame, args);
+    return copy_entries(frame, skip, args);
 }
 
 static bool take_install(struct consensus *c, const struct raft_frame *frame,
@@ -269,6 +277,16 @@ static bool take(struct consensus *c, const struct raft_frame *frame, struct raf
     }
 }
 
+/* libraft goes on naming the leader of an earlier term when it has voted in a new one. */
+static void note_leader(struct consensus *c, const struct raft_frame *frame)
+{
+    if ((frame->kind == RAFT_KIND_APPEND || frame->kind == RAFT_KIND_INSTALL) &&
+        frame->term == c->raft.current_term && c->raft.state == RAFT_FOLLOWER) {
+        c->leader_term = frame->term;
+        c->leader_heard_ns = life_now_ns(c);
+    }
+}
+
 static void deliver(struct consensus *c, const struct raft_frame *frame)
 {
     struct raft_message message = {.server_id = frame->from,
@@ -278,8 +296,13 @@ static void deliver(struct consensus *c, const struct raft_frame *frame)
     if (conflict != 0 && conflict <= members_log_last(&c->members)) {
         c->truncate_from = conflict;
         life_seal(c, SEAL_RESTART, 0);
-    } else if (!is_idle(c, frame) && take(c, frame, &message)) {
+    } else if (is_idle(c, frame)) {
+        return;
+    } else if (frame->kind == RAFT_KIND_VOTE && vote_is_ours(c)) {
+        vote_answer(c, frame);
+    } else if (take(c, frame, &message)) {
         c->on_recv(&c->io, &message);
+        note_leader(c, frame);
         io_drain(c); /* while it is known whom this answers */
     }
 }

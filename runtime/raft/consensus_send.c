@@ -96,6 +96,9 @@ static struct raft_frame append_result(const struct consensus *c,
     if (result->rejected == 0 && frame.index > c->answering_last) {
         frame.index = c->answering_last;
     }
+    if (result->rejected == 0 && frame.index < c->raft.commit_index) {
+        frame.index = c->raft.commit_index; /* every leader to come has that */
+    }
     return frame;
 }
 
@@ -120,6 +123,11 @@ static struct raft_frame vote_result(const struct consensus *c, const struct raf
     frame.flags = (uint16_t)((result->vote_granted ? RAFT_FLAG_GRANTED : 0) |
                              (result->pre_vote == raft_tribool_true ? RAFT_FLAG_PRE_VOTE : 0));
     frame.term = result->term;
+    /* libraft echoes the term of a pre-vote. A candidate whose log is needed but whose term is old
+     * would never learn the new one, and two such would refuse each other for ever. */
+    if (!result->vote_granted && frame.term < c->raft.current_term) {
+        frame.term = c->raft.current_term;
+    }
     return frame;
 }
 

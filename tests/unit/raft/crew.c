@@ -464,6 +464,7 @@ static void on_ended(void *user, int code)
         crew_break(crew, "a proposal ended twice", command->number);
     }
     command->code = code;
+    crew->open_count--;
     if (code == 0) {
         command->fate = CREW_ACKNOWLEDGED;
         crew->counts.acknowledged++;
@@ -496,9 +497,11 @@ int crew_propose(struct crew *crew, uint32_t number, size_t len)
     put_u64_le(bytes, crew->command_count);
     *command = (struct crew_command){.crew = crew, .number = crew->command_count++};
     crew->counts.proposed++;
+    crew->open_count++;
     rc = consensus_propose(m->c, gp_bytes_of(bytes, len), on_ended, command);
     free(bytes);
     if (rc < 0) {
+        crew->open_count--;
         command->fate = CREW_REFUSED;
         command->code = rc;
         crew->counts.refused++;
@@ -532,6 +535,11 @@ struct crew_member *crew_leader(struct crew *crew)
 bool crew_has_leader(struct crew *crew)
 {
     return crew_leader(crew) != NULL;
+}
+
+bool crew_is_answered(struct crew *crew)
+{
+    return crew->open_count == 0;
 }
 
 uint32_t crew_voters(struct crew *crew)
@@ -597,4 +605,31 @@ const char *crew_judge(struct crew *crew)
         }
     }
     return crew->broken_rule;
+}
+
+void crew_describe(struct crew *crew)
+{
+    struct consensus_member list[CONSENSUS_MEMBERS_MAX];
+
+    for (uint32_t i = 0; i < crew->count; i++) {
+        struct crew_member *m = &crew->members[i];
+        struct consensus_status s = {0};
+
+        if (m->c == NULL) {
+            (void)fprintf(stderr, "member %u is dead\n", i);
+            continue;
+        }
+        consensus_status(m->c, &s);
+        (void)fprintf(stderr,
+                      "member %u id %" PRIu64 " role %d term %" PRIu64 " leader %" PRIu64
+                      " last %" PRIu64 " committed %" PRIu64 " applied %" PRIu64 " state %" PRIu64
+                      " of %" PRIu64 ":",
+                      i, m->id, (int)s.role, s.term, s.leader, s.last, s.committed, s.applied,
+                      m->index, crew->truth_last);
+        for (uint32_t k = 0, n = consensus_members(m->c, list); k < n; k++) {
+            (void)fprintf(stderr, " %" PRIu64 "%s%s@%" PRIu64, list[k].id, list[k].votes ? "" : "-",
+                          list[k].is_heard ? "" : "?", list[k].match);
+        }
+        (void)fprintf(stderr, "\n");
+    }
 }

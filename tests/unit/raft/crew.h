@@ -96,6 +96,7 @@ struct crew {
 
     struct crew_command *commands;
     uint64_t command_count;
+    uint64_t open_count; /* of those without an end */
     /* what each index turned out to be: number of the command + 1, and the chain after it */
     uint64_t *truth;
     uint64_t *chains;
@@ -136,11 +137,17 @@ void crew_kill(struct crew *crew, uint32_t number);
 void crew_cut(struct crew *crew, uint32_t from, uint32_t to); /* one way */
 void crew_heal(struct crew *crew);
 
+/* Every proposal has ended. */
+bool crew_is_answered(struct crew *crew);
+
 /* Members of the group as its leader has them. */
 uint32_t crew_voters(struct crew *crew);
 
 /* The rules of the end; says what is broken, or NULL. */
 const char *crew_judge(struct crew *crew);
+
+/* To stderr: how each member is. */
+void crew_describe(struct crew *crew);
 
 /* Notes a broken rule. */
 void crew_break(struct crew *crew, const char *rule, uint64_t at);
