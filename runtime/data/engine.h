@@ -102,8 +102,11 @@ void engine_start(struct engine *e);
  */
 int engine_update(struct engine *e, const struct engine_job *job, struct gp_error *err);
 
-/* Of the assignment or update that all lanes have. */
+/* Of the assignment or update that all lanes have; 0 before assign. */
 uint64_t engine_generation(const struct engine *e);
+
+/* The session of a task of the plan, as of that. After assign. */
+uint64_t engine_session(const struct engine *e, uint32_t processor, uint32_t task);
 void engine_stop(struct engine *e);
 void engine_free(struct engine *e); /* after on_stopped; NULL is fine */
 

@@ -240,3 +240,8 @@ uint64_t engine_generation(const struct engine *e)
 {
     return e->generation;
 }
+
+uint64_t engine_session(const struct engine *e, uint32_t processor, uint32_t task)
+{
+    return e->topology->processors[processor].session[task];
+}

@@ -1,32 +1,10 @@
-/* executor.c: see executor.h. Callbacks of endpoint and engine store what came and move on by
- * executor_move(). */
-#include "data/executor.h"
-
+/* executor.c: see executor.h. What the appmaster wants and what the engine says. */
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "data/desired.h"
-#include "data/job.h"
-#include "data/report.h"
-
-#define REPORT_INTERVAL_NS 250000000
-#define ASK_TIMEOUT_NS     10000000000
-#define DIALS_MAX          5u
-#define UPDATES_MAX        16u
-
-enum executor_state {
-    EX_LISTENING,
-    EX_REGISTERING,
-    EX_WAITING,
-    EX_OPENING,
-    EX_OPEN,
-    EX_RUNNING,
-    EX_ENDED,
-    EX_STOPPING,
-    EX_STOPPED,
-};
+#include "data/executor_internal.h"
 
 #define TO(state) (1u << (state))
 
@@ -42,201 +20,59 @@ static const uint32_t moves[] = {
     [EX_STOPPED] = 0,
 };
 
-/* An update that lanes have not taken, and who asked for it. */
-struct waiting_update {
-    uint64_t generation;
-    struct reply_token token;
-};
-
-struct executor {
-    const struct port *port;
-    struct executor_options options; /* its texts point into texts */
-    struct buf texts[8];
-    uint32_t text_count;
-    char key[32];
-    char name[ADDRESS_TEXT_MAX];
-    enum executor_state state;
-    struct endpoint *ep;
-    struct peer *appmaster;
-    struct engine *engine;
-    struct job *job;
-    struct timer *report_timer;
-    struct timer *done_timer;
-    uint32_t dials_failed;
-    struct msg_executor_report last; /* owned */
-    struct desired assigned;         /* until every task is open */
-    struct reply_token assign_token; /* correlation 0: none waits */
-    struct waiting_update updates[UPDATES_MAX];
-    uint32_t update_count;
-    struct reply_token stop_token;
-    int32_t exit_code;
-};
-
-static const struct log *ex_log(const struct executor *ex)
-{
-    return ex->port->log;
-}
-
 static void move(struct executor *ex, enum executor_state state)
 {
     ASSERT(moves[ex->state] & TO(state));
     ex->state = state;
 }
 
-/* Ends the process in order, from any state. */
-static void stop(struct executor *ex, int32_t exit_code)
+void ex_stop(struct executor *ex, int32_t exit_code)
 {
     if (ex->state >= EX_STOPPING) {
         return;
     }
     move(ex, EX_STOPPING);
     ex->exit_code = exit_code;
-    timer_stop(ex->report_timer);
+    ex_find_stop(ex);
+    ex_tell_stop(ex);
     engine_stop(ex->engine);
-}
-
-/* ---- reports ---- */
-
-static bool same_progress(const struct msg_executor_report *a, const struct msg_executor_report *b)
-{
-    if (a->processors_count != b->processors_count) {
-        return false;
-    }
-    for (uint32_t i = 0; i < a->processors_count; i++) {
-        const struct msg_processor_stats *x = &a->processors[i];
-        const struct msg_processor_stats *y = &b->processors[i];
-        if (x->in != y->in || x->out != y->out || x->tasks_running != y->tasks_running ||
-            x->watermark != y->watermark || x->rejected != y->rejected) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void report(struct executor *ex, bool always)
-{
-    struct msg_executor_report now;
-
-    if (!ex->job || report_make(ex->engine, job_plan(ex->job), &now) < 0) {
-        return; /* without memory this one is left out */
-    }
-    if (always || !same_progress(&now, &ex->last)) {
-        (void)peer_tell(ex->appmaster, MSG_EXECUTOR_REPORT,
-                        &now); /* a lost one is replaced by the next */
-    }
-    fields_deinit(&msg_executor_report_fields, &ex->last);
-    ex->last = now;
-}
-
-static void on_report_timer(void *user)
-{
-    struct executor *ex = user;
-
-    report(ex, false);
-    timer_start(ex->report_timer, REPORT_INTERVAL_NS);
 }
 
 /* ---- the engine speaks ---- */
 
-static int lane_addresses(struct executor *ex, struct msg_lane *lanes, uint32_t count)
+void ex_registered(struct executor *ex)
 {
-    const char *host = ex->options.advertise[0] ? ex->options.advertise : ex->options.bind;
-
-    for (uint32_t i = 0; i < count; i++) {
-        struct net_addr tcp;
-        struct net_addr unix_addr;
-        char text[NET_ADDR_MAX];
-        gp_str head;
-        gp_str port;
-        engine_lane_addr(ex->engine, i, &tcp, &unix_addr);
-        (void)str_cut_last(gp_str_of(tcp.text), ':', &head, &port);
-        if (str_format(text, sizeof text, "%s:%.*s", host, STR_ARG(port)) < 0) {
-            return GP_EINVAL;
-        }
-        lanes[i].tcp = str_dup(gp_str_of(text));
-        lanes[i].unix_path = str_dup(gp_str_of(unix_addr.text));
-        if (!lanes[i].tcp || !lanes[i].unix_path) {
-            return GP_ENOMEM;
-        }
-    }
-    return 0;
-}
-
-static void on_registered(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct executor *ex = user;
-
-    (void)peer;
-    if (ex->state != EX_REGISTERING) {
-        return;
-    }
-    if (answer->code < 0) {
-        LOG_ERROR(ex_log(ex), "executor.refused", KV_STR("error", answer->err->text));
-        stop(ex, EXECUTOR_EXIT_FAILED);
-        return;
-    }
-    LOG_INFO(ex_log(ex), "executor.registered", KV_U64("executor", ex->options.executor));
     move(ex, EX_WAITING);
-}
-
-static int register_now(struct executor *ex)
-{
-    struct msg_executor_register msg = {.app = ex->options.app,
-                                        .epoch = ex->options.epoch,
-                                        .executor = ex->options.executor,
-                                        .host = (char *)(uintptr_t)ex->options.host,
-                                        .pid = ex->port->ops->self_pid(ex->port->world),
-                                        .incarnation = endpoint_incarnation(ex->ep)};
-    uint32_t count = engine_lane_count(ex->engine);
-    int rc;
-
-    msg.lanes = calloc(count, sizeof *msg.lanes);
-    if (!msg.lanes) {
-        return GP_ENOMEM;
-    }
-    msg.lanes_count = count;
-    msg.blocking = ex->options.blocking;
-    rc = lane_addresses(ex, msg.lanes, count);
-    if (rc >= 0) {
-        rc = peer_ask(ex->appmaster, MSG_EXECUTOR_REGISTER, &msg, ASK_TIMEOUT_NS, 0, on_registered,
-                      ex);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        free(msg.lanes[i].tcp);
-        free(msg.lanes[i].unix_path);
-    }
-    free(msg.lanes);
-    return rc;
 }
 
 static void on_ready(void *user, const struct gp_error *err)
 {
     struct executor *ex = user;
-    struct net_addr addr;
-    struct dial_spec spec = {.addrs = &addr, .addrs_count = 1, .target = ex->key, .key = ex->key};
-    int rc = 0;
 
     if (ex->state != EX_LISTENING) {
         return;
     }
     if (err && err->code < 0) {
         LOG_ERROR(ex_log(ex), "executor.listen_failed", KV_STR("error", err->text));
-        stop(ex, EXECUTOR_EXIT_FAILED);
+        ex_stop(ex, EXECUTOR_EXIT_FAILED);
         return;
     }
     move(ex, EX_REGISTERING);
-    (void)str_format(addr.text, sizeof addr.text, "%s", ex->options.appmaster);
-    rc = endpoint_dial(ex->ep, &spec, &ex->appmaster);
-    if (rc < 0) {
-        LOG_ERROR(ex_log(ex), "executor.dial_failed", KV_CODE("code", rc));
-        stop(ex, EXECUTOR_EXIT_FAILED);
-    }
+    ex_find_first(ex);
 }
 
 static const char *processor_name(const struct executor *ex, uint32_t processor)
 {
     const struct plan *plan = job_plan(ex->job);
     return processor < plan->processor_count ? plan->processors[processor].name : "?";
+}
+
+static void start(struct executor *ex)
+{
+    move(ex, EX_RUNNING);
+    LOG_INFO(ex_log(ex), "executor.started", KV_U64("executor", ex->options.executor));
+    ex_tell_start(ex);
+    engine_start(ex->engine);
 }
 
 static void on_opened(void *user, const struct lane_failure *failure)
@@ -247,35 +83,35 @@ static void on_opened(void *user, const struct lane_failure *failure)
     if (ex->state != EX_OPENING) {
         return;
     }
+    desired_deinit(&ex->assigned);
     if (failure) {
         (void)gp_error_set(
             &err, GP_EUSER, "processor '%s', task %u on executor %u, in its %s(): %s",
             processor_name(ex, failure->processor), failure->task, ex->options.executor,
             failure->function ? failure->function : "open", failure->text);
-        (void)endpoint_reply_error(ex->ep, ex->assign_token, &err);
+        if (endpoint_reply_error(ex->ep, ex->assign_token, &err) < 0) {
+            LOG_ERROR(ex_log(ex), "executor.open_failed", KV_STR("error", err.text));
+            ex_stop(ex, EXECUTOR_EXIT_FAILED); /* who asked is gone: its worker tells the next */
+        }
         return; /* the appmaster says stop */
     }
-    desired_deinit(&ex->assigned);
     move(ex, EX_OPEN);
-    (void)endpoint_reply(ex->ep, ex->assign_token, NULL); /* without an appmaster on_down comes */
+    (void)endpoint_reply(ex->ep, ex->assign_token, NULL); /* if that is gone, it asks again */
+    if (ex->start_wanted) {
+        start(ex);
+    }
 }
 
 /* The task waits; the appmaster says what becomes of it. */
 static void on_failed(void *user, const struct lane_failure *failure)
 {
     struct executor *ex = user;
-    struct msg_executor_failed msg = {.processor = failure->processor,
-                                      .task = failure->task,
-                                      .session = failure->session,
-                                      .function = (char *)(uintptr_t)failure->function,
-                                      .text = (char *)(uintptr_t)failure->text};
 
     LOG_WARN(ex_log(ex), "executor.task_failed",
              KV_STR("processor", processor_name(ex, failure->processor)),
-             KV_U64("task", failure->task), KV_STR("function", msg.function),
-             KV_STR("error", msg.text));
-    report(ex, true);
-    (void)peer_tell(ex->appmaster, MSG_EXECUTOR_FAILED, &msg);
+             KV_U64("task", failure->task), KV_STR("function", failure->function),
+             KV_STR("error", failure->text));
+    ex_tell_failure(ex, failure);
 }
 
 static void on_ended(void *user)
@@ -286,10 +122,9 @@ static void on_ended(void *user)
         return;
     }
     move(ex, EX_ENDED);
-    timer_stop(ex->report_timer);
+    ex_tell_stop(ex);
     LOG_INFO(ex_log(ex), "executor.ended", KV_U64("executor", ex->options.executor));
-    report(ex, true);
-    (void)peer_tell(ex->appmaster, MSG_EXECUTOR_DONE, NULL);
+    ex_tell_ended(ex);
 }
 
 static void on_stopped(void *user)
@@ -298,7 +133,7 @@ static void on_stopped(void *user)
 
     move(ex, EX_STOPPED);
     LOG_INFO(ex_log(ex), "executor.stopped", KV_U64("executor", ex->options.executor));
-    report(ex, true);
+    ex_report(ex);
     if (ex->stop_token.correlation != 0) {
         (void)endpoint_reply(ex->ep, ex->stop_token, NULL);
     }
@@ -324,12 +159,30 @@ static void on_done_timer(void *user)
 
 /* ---- the appmaster speaks ---- */
 
+/* By one who did not hear the answer. */
+static int assigned_again(struct executor *ex, struct reply_token token)
+{
+    if (ex->state == EX_OPENING) {
+        ex->assign_token = token;
+        return 0;
+    }
+    return endpoint_reply(ex->ep, token, NULL);
+}
+
 static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *err)
 {
     const struct msg_executor_assign *msg = in->msg;
     struct engine_job job;
     int rc;
 
+    rc = ex_obey(ex, msg->epoch, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (ex->state > EX_WAITING && ex->state < EX_STOPPING &&
+        msg->generation <= engine_generation(ex->engine)) {
+        return assigned_again(ex, in->token);
+    }
     if (ex->state != EX_WAITING) {
         return gp_error_set(err, GP_ESTATE, "executor %u has its tasks already",
                             ex->options.executor);
@@ -367,6 +220,7 @@ static void on_updated(void *user, uint64_t generation)
     uint32_t kept = 0;
 
     LOG_INFO(ex_log(ex), "executor.updated", KV_U64("generation", generation));
+    ex_tell_updated(ex);
     for (uint32_t i = 0; i < ex->update_count; i++) {
         if (ex->updates[i].generation <= generation) {
             answer_update(ex, ex->updates[i].token);
@@ -387,13 +241,17 @@ static int on_update(struct executor *ex, struct incoming *in, struct gp_error *
     if (ex->state < EX_OPENING || ex->state >= EX_STOPPING) {
         return gp_error_set(err, GP_ESTATE, "executor %u has no tasks", ex->options.executor);
     }
+    rc = ex_obey(ex, msg->epoch, err);
+    if (rc < 0) {
+        return rc;
+    }
     if (msg->generation <= engine_generation(ex->engine)) {
         answer_update(ex, in->token);
         return 0;
     }
-    if (ex->update_count == UPDATES_MAX) {
+    if (ex->update_count == EXECUTOR_UPDATES_MAX) {
         return gp_error_set(err, GP_EFULL, "executor %u has %u updates to take",
-                            ex->options.executor, UPDATES_MAX);
+                            ex->options.executor, EXECUTOR_UPDATES_MAX);
     }
     job_describe(ex->job, &job);
     rc = desired_init_update(&desired, msg, job_plan(ex->job), err);
@@ -422,15 +280,14 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
         return on_update(ex, in, err);
     case MSG_EXECUTOR_START:
         if (ex->state == EX_OPEN) {
-            move(ex, EX_RUNNING);
-            LOG_INFO(ex_log(ex), "executor.started", KV_U64("executor", ex->options.executor));
-            timer_start(ex->report_timer, REPORT_INTERVAL_NS);
-            engine_start(ex->engine);
+            start(ex);
+        } else if (ex->state == EX_OPENING) {
+            ex->start_wanted = true;
         }
         return 0;
     case MSG_EXECUTOR_STOP:
         ex->stop_token = in->token;
-        stop(ex, EXECUTOR_EXIT_OK);
+        ex_stop(ex, EXECUTOR_EXIT_OK);
         return 0;
     default:
         return GP_EUNSUPPORTED;
@@ -439,35 +296,17 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
 
 static void on_up(void *user, struct peer *peer)
 {
-    struct executor *ex = user;
-    int rc = peer == ex->appmaster && ex->state == EX_REGISTERING ? register_now(ex) : 0;
-
-    if (rc < 0) {
-        LOG_ERROR(ex_log(ex), "executor.register_failed", KV_CODE("code", rc));
-        stop(ex, EXECUTOR_EXIT_FAILED);
-    }
+    ex_find_up(user, peer);
 }
 
-/* Without its appmaster nobody can start, stop or replace it: until appmasters come back, it ends.
- */
 static void on_down(void *user, struct peer *peer, const struct gp_error *why)
 {
-    struct executor *ex = user;
-
-    if (peer == ex->appmaster && ex->state < EX_STOPPING) {
-        LOG_WARN(ex_log(ex), "executor.orphaned", KV_STR("why", why->text));
-        stop(ex, EXECUTOR_EXIT_ORPHANED);
-    }
+    ex_find_down(user, peer, why);
 }
 
-/* It was there a moment ago, so one refusal means little. */
 static void on_unreachable(void *user, struct peer *peer, const struct gp_error *why)
 {
-    struct executor *ex = user;
-
-    if (++ex->dials_failed == DIALS_MAX) {
-        on_down(ex, peer, why);
-    }
+    ex_find_unreachable(user, peer, why);
 }
 
 static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
@@ -582,7 +421,8 @@ int executor_new(const struct executor_options *options, struct executor **ret,
     (void)str_format(ex->name, sizeof ex->name, "app/%u/executor/%u", options->app,
                      options->executor);
     config.name = ex->name;
-    rc = rc < 0 ? rc : timer_new(ex->port->loop, on_report_timer, ex, &ex->report_timer);
+    rc = rc < 0 ? rc : ex_find_init(ex);
+    rc = rc < 0 ? rc : ex_tell_init(ex);
     rc = rc < 0 ? rc : timer_new(ex->port->loop, on_done_timer, ex, &ex->done_timer);
     rc = rc < 0 ? rc : endpoint_new(&config, &ex->ep);
     if (rc < 0) {
@@ -600,7 +440,7 @@ int executor_new(const struct executor_options *options, struct executor **ret,
 
 void executor_stop(struct executor *ex)
 {
-    stop(ex, EXECUTOR_EXIT_OK);
+    ex_stop(ex, EXECUTOR_EXIT_OK);
 }
 
 void executor_free(struct executor *ex)
@@ -612,9 +452,9 @@ void executor_free(struct executor *ex)
     engine_free(ex->engine);
     desired_deinit(&ex->assigned);
     job_free(ex->job);
-    timer_free(ex->report_timer);
+    ex_find_deinit(ex);
+    ex_tell_deinit(ex);
     timer_free(ex->done_timer);
-    fields_deinit(&msg_executor_report_fields, &ex->last);
     for (uint32_t i = 0; i < ex->text_count; i++) {
         buf_deinit(&ex->texts[i]);
     }

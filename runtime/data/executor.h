@@ -1,7 +1,7 @@
 /*
  * executor.h: one process of an application, as an actor: it listens with its lanes, registers with
  * its appmaster, runs the tasks it is given, reports, and ends when it is told to or when its
- * appmaster is gone.
+ * appmaster is gone for good.
  *
  *     LISTENING ─▶ REGISTERING ─▶ WAITING ─▶ OPENING ─▶ OPEN ─▶ RUNNING ─▶ ENDED
  *         └─────────────┴────────────┴──────────┴────────┴─────────┴─────────┴──▶ STOPPING ─▶ STOPPED
@@ -13,6 +13,11 @@
  *   OPEN         for executor.start
  *   RUNNING      reports; a failed task is told at once
  *   ENDED        every task has ended: executor.done was told; credit of others still flows
+ *
+ * From WAITING on it may lose its appmaster and come back to it, or to the next (executor_find.c),
+ * while its tasks run on. It obeys the highest epoch it has heard of, and takes executor.update
+ * between OPENING and ENDED: what is to run changed.
+ *
  *   STOPPING     lanes close what is left and end; then executor.stop is answered, if it was asked
  *
  * Fails when: lanes cannot listen, the appmaster is not there or refuses, a plugin does not load, a
@@ -20,7 +25,8 @@
  *
  * Thread: the control thread, which is no lane: user code that hangs does not stop it.
  * Events logged: executor.registered, executor.assigned, executor.started, executor.task_failed,
- * executor.ended, executor.orphaned, executor.stopped.
+ * executor.updated, executor.appmaster_lost, executor.appmaster_found, executor.ended,
+ * executor.orphaned, executor.refused, executor.stopped.
  */
 #ifndef DATA_EXECUTOR_H
 #define DATA_EXECUTOR_H
@@ -32,12 +38,12 @@ struct executor;
 
 #define EXECUTOR_EXIT_OK       0 /* stopped when asked */
 #define EXECUTOR_EXIT_FAILED   1 /* could not begin */
-#define EXECUTOR_EXIT_ORPHANED 3 /* its appmaster is gone */
+#define EXECUTOR_EXIT_ORPHANED 3 /* its application goes on without it, or not at all */
 
 struct executor_options {
     const struct port *port; /* borrowed, outlives the executor; texts below are copied */
     uint32_t app;
-    uint32_t epoch;
+    uint32_t epoch;        /* it was launched in */
     uint32_t executor;     /* id, from 1 */
     uint32_t lanes;        /* 0: one for each cpu of the host */
     uint32_t blocking;     /* lanes besides, for tasks whose calls may block */

@@ -104,6 +104,10 @@ static void report_lane(const struct engine *engine, uint32_t index,
                                 .batches_received = counter_get(&lane->stats.batches_in)};
     ret->dropped_stale += counter_get(&lane->stats.stale_rows);
     ret->link_failures += counter_get(&lane->stats.failed_links);
+    ret->lost += counter_get(&lane->stats.rows_lost);
+    ret->in_doubt += counter_get(&lane->stats.rows_in_doubt);
+    ret->restarted += (uint32_t)counter_get(&lane->stats.tasks_restarted);
+    ret->failed += (uint32_t)counter_get(&lane->stats.tasks_failed);
 }
 
 int report_make(const struct engine *engine, const struct plan *plan,

@@ -1,0 +1,120 @@
+/*
+ * executor_internal.h: shared by executor.c (what the appmaster wants), executor_find.c (the
+ * appmaster itself) and executor_tell.c (what it is told).
+ */
+#ifndef DATA_EXECUTOR_INTERNAL_H
+#define DATA_EXECUTOR_INTERNAL_H
+
+#include "data/desired.h"
+#include "data/executor.h"
+#include "data/job.h"
+
+#define EXECUTOR_UPDATES_MAX 16u
+
+enum executor_state {
+    EX_LISTENING,
+    EX_REGISTERING,
+    EX_WAITING,
+    EX_OPENING,
+    EX_OPEN,
+    EX_RUNNING,
+    EX_ENDED,
+    EX_STOPPING,
+    EX_STOPPED,
+};
+
+/* An update that lanes have not taken, and who asked for it. */
+struct waiting_update {
+    uint64_t generation;
+    struct reply_token token;
+};
+
+struct executor {
+    const struct port *port;
+    struct executor_options options; /* its texts point into texts; epoch: the highest obeyed */
+    struct buf texts[8];
+    uint32_t text_count;
+    char key[32];
+    char name[ADDRESS_TEXT_MAX];
+    enum executor_state state;
+    struct endpoint *ep;
+    struct engine *engine;
+    struct job *job;
+    struct timer *done_timer;
+
+    /* executor_find.c */
+    struct peer *appmaster; /* NULL before the first dial */
+    struct net_addr appmaster_addr;
+    uint32_t appmaster_epoch; /* of the one at that address, as it was told */
+    bool registered;          /* with that one, on its present connection */
+    struct peer *masters;     /* while the appmaster is looked for */
+    struct net_addr master_addrs[MSG_MASTERS_MAX];
+    uint32_t master_count;
+    bool asking;
+    bool alone; /* a master said that there is no appmaster */
+    int64_t ask_again_ns;
+    struct timer *ask_timer;
+    struct timer *alone_timer;
+    uint32_t dials_failed;
+
+    /* executor_tell.c */
+    struct timer *report_timer;
+    struct msg_executor_report last; /* owned */
+    struct lane_failure *failures;   /* of tasks that wait for their next session, oldest first */
+
+    struct desired assigned;         /* until every task is open */
+    struct reply_token assign_token; /* correlation 0: none waits */
+    bool start_wanted;               /* executor.start came while tasks were being opened */
+    struct waiting_update updates[EXECUTOR_UPDATES_MAX];
+    uint32_t update_count;
+    struct reply_token stop_token;
+    int32_t exit_code;
+};
+
+static inline const struct log *ex_log(const struct executor *ex)
+{
+    return ex->port->log;
+}
+
+/* Ends the process in order, from any state. */
+void ex_stop(struct executor *ex, int32_t exit_code);
+/* It is registered for the first time. */
+void ex_registered(struct executor *ex);
+
+/* ---- executor_find.c ---- */
+
+int ex_find_init(struct executor *ex);
+void ex_find_deinit(struct executor *ex);
+void ex_find_stop(struct executor *ex);
+
+/* Dials the appmaster that was named at the start. */
+void ex_find_first(struct executor *ex);
+
+/* From the endpoint. */
+void ex_find_up(struct executor *ex, struct peer *peer);
+void ex_find_down(struct executor *ex, struct peer *peer, const struct gp_error *why);
+void ex_find_unreachable(struct executor *ex, struct peer *peer, const struct gp_error *why);
+
+/* Whether an appmaster of that epoch may command here; if it is a later one than before, the earlier
+ * may not any more. GP_ESTALE. */
+int ex_obey(struct executor *ex, uint32_t epoch, struct gp_error *err);
+
+/* ---- executor_tell.c ---- */
+
+int ex_tell_init(struct executor *ex);
+void ex_tell_deinit(struct executor *ex);
+void ex_tell_start(struct executor *ex); /* reports from now on */
+void ex_tell_stop(struct executor *ex);
+
+/* Tells how things stand now. */
+void ex_report(struct executor *ex);
+void ex_tell_failure(struct executor *ex, const struct lane_failure *failure);
+void ex_tell_ended(struct executor *ex);
+
+/* Everything that a new appmaster must know, or the old one may have missed. */
+void ex_tell_all(struct executor *ex);
+
+/* An update was taken: forgets failures of sessions that are over. */
+void ex_tell_updated(struct executor *ex);
+
+#endif
