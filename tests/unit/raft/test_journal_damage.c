@@ -328,6 +328,29 @@ GP_TEST(journal_damage, files_of_another_member_are_refused)
     frail_deinit(&s.f);
 }
 
+/* One after the other may be lost, as long as there is an opening in between. */
+GP_TEST(journal_damage, a_state_file_is_mended_from_the_other)
+{
+    static struct sample s;
+    struct journal *j = NULL;
+
+    sample_make(&s, 2);
+    for (int i = 0; i < 6; i++) {
+        const char *path = i % 2 == 0 ? MODEL_FOLDER "/state-1" : MODEL_FOLDER "/state-2";
+
+        if (i % 3 == 0) {
+            frail_remove(&s.f, path);
+        } else {
+            frail_put(&s.f, path, gp_bytes_of("rubbish", i % 3 == 1 ? 7 : 0));
+        }
+        GP_REQUIRE_EQ(model_open(&s.f, &j, NULL), 0);
+        GP_CHECK(model_differs(&s.m, j) == NULL);
+        journal_close(j);
+        frail_restart(&s.f, true);
+    }
+    frail_deinit(&s.f);
+}
+
 GP_TEST(journal_damage, both_state_files_are_needed_to_lose_the_state)
 {
     struct sample s;

@@ -88,9 +88,11 @@ GP_TEST(journal_format, a_record_holds_in_its_place_only)
     struct record mark = {.kind = RECORD_MARK, .index = 1};
     struct record found;
     struct buf buf = {0};
+    char copy[RECORD_HEADER_BYTES];
 
     GP_CHECK_EQ(record_append(&buf, 1, &mark), 0);
-    GP_CHECK_EQ(buf_append_bytes(&buf, gp_bytes_of(buf_bytes(&buf).ptr, 40)), 0);
+    memcpy(copy, buf_bytes(&buf).ptr, sizeof copy);
+    GP_CHECK_EQ(buf_append(&buf, copy, sizeof copy), 0);
     GP_CHECK_EQ(record_decode(buf_bytes(&buf), 1, 0, &found), 0);
     GP_CHECK_EQ(record_decode(buf_bytes(&buf), 2, 0, &found), GP_ECHECKSUM);
     GP_CHECK_EQ(record_decode(buf_bytes(&buf), 1, 40, &found), GP_ECHECKSUM);
