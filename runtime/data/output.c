@@ -467,7 +467,7 @@ static int32_t emit_to_target(struct gp_out *out, uint32_t port, const struct gp
 {
     const struct output *o = task_of_out(out)->outputs;
     struct neighbour *p = o->neighbour;
-    uint64_t size = ALIGN_UP((uint64_t)ROW_HEADER_SIZE + m->value_len, 8u);
+    uint64_t size = ALIGN_UP(ROW_HEADER_SIZE + (uint64_t)m->value_len, UINT64_C(8));
 
     if (UNLIKELY((port | m->flags) != 0 || m->size < sizeof(*m) || !output_is_open(o, p, size))) {
         return emit_any(out, port, m);

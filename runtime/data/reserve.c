@@ -98,7 +98,7 @@ void *output_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, 
 {
     struct task *t = task_of_out(out);
     const struct output *o = t->outputs;
-    uint64_t size = ALIGN_UP((uint64_t)ROW_HEADER_SIZE + value_len, 8u);
+    uint64_t size = ALIGN_UP(ROW_HEADER_SIZE + (uint64_t)value_len, UINT64_C(8));
     uint8_t *at;
 
     if (UNLIKELY(!t->reserves_here || t->reserved || (port | m->flags) != 0 ||

@@ -218,15 +218,21 @@ enum mistake {
     COMMIT_MORE,
     EMIT_BETWEEN,
     COMMIT_AGAIN,
+    RESERVE_FAR, /* so much that its row has no size in 32 bits */
+    EMIT_FAR,
 };
 
 static int32_t mistaken(struct gp_out *out, uint32_t mistake)
 {
     const struct gp_msg msg = {.size = sizeof msg};
-    void *value = out->reserve(out, 0, &msg, 16);
+    void *value;
 
-    if (!value) {
-        return GP_FAIL;
+    if (mistake == EMIT_FAR) {
+        return gp_emit(out, 0, "x", UINT32_MAX);
+    }
+    value = out->reserve(out, 0, &msg, mistake == RESERVE_FAR ? UINT32_MAX : 16);
+    if (!value || mistake == RESERVE_FAR) {
+        return value ? GP_OK : GP_FAIL;
     }
     memset(value, 0, 16);
     switch (mistake) {
@@ -263,11 +269,11 @@ GP_TEST(reserve, mistakes_fail_the_task)
 {
     struct rig rig;
 
-    for (uint32_t mistake = RESERVE_TWICE; mistake <= COMMIT_AGAIN; mistake++) {
+    for (uint32_t mistake = RESERVE_TWICE; mistake <= EMIT_FAR; mistake++) {
         job(&rig, &wrong, PLAN_SHUFFLE, 1);
         rig.processors[0].rows_per_poll = mistake;
         (void)rig_run_simulated(&rig, 1);
         GP_CHECK_EQ(rig.failed, 1);
-        GP_CHECK(strstr(rig.failure.text, "reserv") != NULL);
+        GP_CHECK(strstr(rig.failure.text, mistake == EMIT_FAR ? "message.max" : "reserv") != NULL);
     }
 }
