@@ -523,12 +523,14 @@ static int32_t watermark(struct gp_out *out, int64_t time_ns)
 
 void output_bind(struct task *t)
 {
+    emit_fn emit = choose_emit(t->stage);
+    bool here = emit == emit_to_target; /* where reserved messages without key are built */
+
     t->out.size = (uint32_t)sizeof(t->out);
-    t->out.emit = choose_emit(t->stage);
+    t->out.emit = emit;
     t->small_max = t->stage->lane->small_max;
-    t->out.reserve = output_reserve;
-    t->out.commit = output_commit;
-    t->reserves_here = t->out.emit == emit_to_target;
+    t->out.reserve = here ? output_reserve : output_reserve_aside;
+    t->out.commit = here ? output_commit : output_commit_aside;
     t->out.watermark = watermark;
     t->out.host = t;
 }

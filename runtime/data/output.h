@@ -122,9 +122,13 @@ void out_edge_draw(struct out_edge *e, uint32_t lane, uint32_t dst, uint32_t byt
 /* The functions of gp_out. */
 void output_bind(struct task *t);
 
-/* Those of them that build a message in place (reserve.c). */
+/* Those of them that build a message in place (reserve.c): where emit is emit_to_target() in the
+ * batch itself, else always aside. */
 void *output_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, uint32_t value_len);
 int32_t output_commit(struct gp_out *out, uint32_t value_len);
+void *output_reserve_aside(struct gp_out *out, uint32_t port, const struct gp_msg *m,
+                           uint32_t value_len);
+int32_t output_commit_aside(struct gp_out *out, uint32_t value_len);
 
 /* Whether p holds the output's open run, with room for a row of `size` bytes. */
 static inline bool output_is_open(const struct output *o, const struct neighbour *p, uint64_t size)

@@ -43,9 +43,10 @@ static bool grow_scratch(struct lane *lane, uint32_t bytes)
     return true;
 }
 
-static ASIDE void *reserve_aside(struct task *t, uint32_t port, const struct gp_msg *m,
+ASIDE void *output_reserve_aside(struct gp_out *out, uint32_t port, const struct gp_msg *m,
                                  uint32_t value_len)
 {
+    struct task *t = task_of_out(out);
     struct lane *lane = t->stage->lane;
     uint64_t bytes = (uint64_t)m->key_len + value_len;
 
@@ -78,8 +79,9 @@ static ASIDE void *reserve_aside(struct task *t, uint32_t port, const struct gp_
     return t->reserved;
 }
 
-static ASIDE int32_t commit_aside(struct task *t, uint32_t value_len)
+ASIDE int32_t output_commit_aside(struct gp_out *out, uint32_t value_len)
 {
+    struct task *t = task_of_out(out);
     int32_t rc;
 
     if (!t->reserved || t->reserved != t->reserved_msg.value ||
@@ -98,14 +100,15 @@ void *output_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, 
 {
     struct task *t = task_of_out(out);
     const struct output *o = t->outputs;
+    const struct neighbour *p = o->neighbour;
     uint64_t size = ALIGN_UP(ROW_HEADER_SIZE + (uint64_t)value_len, UINT64_C(8));
     uint8_t *at;
 
-    if (UNLIKELY(!t->reserves_here || t->reserved || (port | m->flags) != 0 ||
-                 m->size < sizeof(*m) || !output_is_open(o, o->neighbour, size))) {
-        return reserve_aside(t, port, m, value_len);
+    if (UNLIKELY(t->reserved || (port | m->flags) != 0 || m->size < sizeof(*m) ||
+                 !output_is_open(o, p, size))) {
+        return output_reserve_aside(out, port, m, value_len);
     }
-    at = o->neighbour->cursor;
+    at = p->cursor;
     row_put_header(at, (uint32_t)size, 0, value_len, 0, o->dst, 0, m->time_ns);
     t->reserved = at + ROW_HEADER_SIZE;
     return t->reserved;
@@ -129,18 +132,13 @@ int32_t output_commit(struct gp_out *out, uint32_t value_len)
 {
     struct task *t = task_of_out(out);
     const struct output *o = t->outputs;
-    struct neighbour *p;
-    uint8_t *at;
+    struct neighbour *p = o->neighbour;
+    uint8_t *at = p->cursor;
     uint64_t word0;
     uint32_t size;
 
-    if (UNLIKELY(!t->reserves_here)) {
-        return commit_aside(t, value_len);
-    }
-    p = o->neighbour;
-    at = p->cursor;
     if (UNLIKELY((uintptr_t)t->reserved != (uintptr_t)at + ROW_HEADER_SIZE)) {
-        return commit_aside(t, value_len);
+        return output_commit_aside(out, value_len);
     }
     word0 = get_u64_le(at);
     size = row_word_size(word0);

@@ -103,7 +103,6 @@ struct task {
     /* reserve.c */
     uint8_t *reserved; /* where the value goes; NULL: no reservation is open */
     uint32_t reserved_port;
-    bool reserves_here;         /* rows without key may be built in the open batch */
     struct gp_msg reserved_msg; /* of one that is built aside; value NULL: none */
 
     struct gp_task api;
