@@ -59,11 +59,12 @@ static const struct field cluster_items[] = {
 static const struct fields cluster_fields = FIELDS("cluster", struct config_cluster, cluster_items);
 
 static const struct field recovery_items[] = {
-    KEY_COUNT(struct config_recovery, restarts, 1, 10000, "10",
+    KEY_COUNT(struct config_recovery, restarts, 1, 256, "10",
               "How many restarts of its executors, tasks and appmaster an application may need "
-              "within recovery.window before it counts as broken and fails."),
+              "within recovery.window before it counts as broken and fails. An application that "
+              "sets recovery.restarts itself has its own."),
     KEY_DURATION(struct config_recovery, window, S, 3600 * S, "1m",
-                 "In this time all restarts are forgotten, evenly."),
+                 "A restart counts for so long."),
 };
 static const struct fields recovery_fields =
     FIELDS("recovery", struct config_recovery, recovery_items);

@@ -1,45 +1,45 @@
 /* budget.c: see budget.h. */
 #include "control/appmaster/budget.h"
 
-#include "base/assert.h"
-
-static int64_t cost_ns(const struct budget *b)
+static void push(struct budget *b, int64_t now_ns)
 {
-    return b->window_ns / b->restarts;
-}
-
-static int64_t debt_ns(const struct budget *b, int64_t now_ns)
-{
-    int64_t paid_ns = now_ns - b->at_ns;
-
-    return paid_ns < b->debt_ns ? b->debt_ns - paid_ns : 0;
+    b->drawn_ns[b->next] = now_ns;
+    b->next = (b->next + 1) % BUDGET_RESTARTS_MAX;
+    b->count += b->count < BUDGET_RESTARTS_MAX;
 }
 
 void budget_init(struct budget *b, uint32_t restarts, int64_t window_ns, uint32_t used,
                  int64_t now_ns)
 {
     *b = (struct budget){.restarts = restarts ? restarts : BUDGET_RESTARTS_DEFAULT,
-                         .window_ns = window_ns > 0 ? window_ns : BUDGET_WINDOW_DEFAULT_NS,
-                         .at_ns = now_ns};
-    ASSERT(b->window_ns >= b->restarts);
-    b->debt_ns = cost_ns(b) * (used < b->restarts ? used : b->restarts);
-}
-
-bool budget_draw(struct budget *b, int64_t now_ns)
-{
-    int64_t after_ns = debt_ns(b, now_ns) + cost_ns(b);
-
-    if (after_ns > b->window_ns) {
-        return false;
+                         .window_ns = window_ns > 0 ? window_ns : BUDGET_WINDOW_DEFAULT_NS};
+    b->restarts = b->restarts < BUDGET_RESTARTS_MAX ? b->restarts : BUDGET_RESTARTS_MAX;
+    for (uint32_t i = 0; i < used && i < b->restarts; i++) {
+        push(b, now_ns);
     }
-    b->debt_ns = after_ns;
-    b->at_ns = now_ns;
-    return true;
 }
 
 uint32_t budget_used(const struct budget *b, int64_t now_ns)
 {
-    return (uint32_t)((debt_ns(b, now_ns) + cost_ns(b) - 1) / cost_ns(b));
+    uint32_t used = 0;
+
+    while (used < b->count) {
+        uint32_t at = (b->next + BUDGET_RESTARTS_MAX - used - 1) % BUDGET_RESTARTS_MAX;
+        if (now_ns - b->drawn_ns[at] >= b->window_ns) {
+            break; /* as all before it */
+        }
+        used++;
+    }
+    return used;
+}
+
+bool budget_draw(struct budget *b, int64_t now_ns)
+{
+    if (budget_used(b, now_ns) >= b->restarts) {
+        return false;
+    }
+    push(b, now_ns);
+    return true;
 }
 
 int64_t budget_wait_ns(const struct budget *b, int64_t now_ns)

@@ -24,14 +24,30 @@ GP_TEST(budget, forgets_with_time)
     struct budget b;
 
     budget_init(&b, 3, 60 * S, 0, 0);
-    while (budget_draw(&b, 0)) {
-    }
-    GP_CHECK(!budget_draw(&b, 20 * S - 1));
+    GP_CHECK(budget_draw(&b, 0));
     GP_CHECK(budget_draw(&b, 20 * S));
-    GP_CHECK(!budget_draw(&b, 20 * S));
-    GP_CHECK_EQ(budget_used(&b, 60 * S), 1);
-    GP_CHECK_EQ(budget_used(&b, 80 * S), 0);
+    GP_CHECK(budget_draw(&b, 40 * S));
+    GP_CHECK(!budget_draw(&b, 60 * S - 1));
+    GP_CHECK_EQ(budget_used(&b, 60 * S), 2);
+    GP_CHECK(budget_draw(&b, 60 * S));
+    GP_CHECK(!budget_draw(&b, 79 * S));
+    GP_CHECK_EQ(budget_used(&b, 80 * S), 2);
     GP_CHECK_EQ(budget_used(&b, 1000 * S), 0);
+}
+
+/* What fails again and again waits ever longer in between, and is found out all the same. */
+GP_TEST(budget, is_spent_by_what_always_fails)
+{
+    struct budget b;
+    int64_t now_ns = 0;
+
+    budget_init(&b, 0, 0, 0, 0);
+    for (uint32_t i = 0; i < BUDGET_RESTARTS_DEFAULT; i++) {
+        GP_REQUIRE(budget_draw(&b, now_ns));
+        now_ns += budget_wait_ns(&b, now_ns);
+    }
+    GP_CHECK(!budget_draw(&b, now_ns));
+    GP_CHECK(now_ns < BUDGET_WINDOW_DEFAULT_NS);
 }
 
 /* One restart every few seconds, for ever, is no reason to fail. */
