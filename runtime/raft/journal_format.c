@@ -228,7 +228,7 @@ static int header_decode(gp_bytes file, uint32_t seed, uint64_t offset, struct r
     return ret->synced <= offset ? 0 : GP_EPROTO;
 }
 
-int record_decode(gp_bytes file, uint32_t seed, uint64_t offset, struct record *ret)
+int record_read(gp_bytes file, uint32_t seed, uint64_t offset, struct record *ret)
 {
     const unsigned char *data;
     struct record record;

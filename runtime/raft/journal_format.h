@@ -127,7 +127,7 @@ static inline uint64_t record_bytes(size_t data_len)
 int record_append(struct buf *buf, uint32_t seed, struct record *record);
 
 /* The record at offset of a file; ret->data lies in it. */
-int record_decode(gp_bytes file, uint32_t seed, uint64_t offset, struct record *ret);
+int record_read(gp_bytes file, uint32_t seed, uint64_t offset, struct record *ret);
 
 /*
  * The largest `synced` in a header that holds, at offset or behind. Behind a record that does not

@@ -106,7 +106,7 @@ static int find_end(struct log_file *f)
 
     f->end = LOG_HEADER_BYTES;
     while (f->end < bytes.len) {
-        int rc = record_decode(bytes, f->seed, f->end, &record);
+        int rc = record_read(bytes, f->seed, f->end, &record);
 
         if (rc < 0) {
             return rc;
@@ -130,7 +130,7 @@ static int apply(struct journal *j, const struct log_file *f, uint64_t end, stru
     struct record record;
 
     while (at < end) {
-        int rc = record_decode(buf_bytes(&f->buf), f->seed, at, &record);
+        int rc = record_read(buf_bytes(&f->buf), f->seed, at, &record);
 
         if (rc == 0) {
             rc = log_apply(j, f->number, &record);
@@ -178,7 +178,7 @@ static int collect_doubtful(const struct journal *j, const struct log_file *f, s
     while (at < f->end) {
         struct record *record = &records[count];
 
-        rc = record_decode(buf_bytes(&f->buf), f->seed, at, record);
+        rc = record_read(buf_bytes(&f->buf), f->seed, at, record);
         if (rc == 0) {
             rc = log_follow(record, &next);
         }

@@ -3,6 +3,8 @@
  *
  *   master.c     the node: connections, keys, who may ask what
  *   proposals.c  how the registry changes
+ *   group.c      this master as a member of the group: who leads, who belongs to it
+ *   links.c      connections between masters, how a group begins
  *   apps.c       what clients and appmasters want of applications
  *   places.c     where appmasters are, and their next lives
  *   uploads.c    artefacts coming in and going out
@@ -24,6 +26,9 @@
 #include "control/master/registry.h"
 #include "control/master/restarts.h"
 #include "control/master/workers.h"
+#include "raft/consensus.h"
+
+#define LINKS_MAX 24u /* to and from other masters */
 
 /* See the drawing in places.c. */
 enum place_phase { PLACE_WAITING, PLACE_STARTING, PLACE_UP, PLACE_LOST, PLACE_PAUSED };
@@ -64,10 +69,46 @@ struct pending {
     struct master *master;
 };
 
+/* Another master that we dial. */
+struct link {
+    struct peer *peer; /* NULL: free */
+    char address[NET_ADDR_MAX];
+    bool is_newcomer; /* nobody listed it: it wants to be added */
+    bool is_heard;    /* the rest holds */
+    bool is_formed;
+    uint64_t id;
+};
+
+/* Another master that dialled us, and said hello. */
+struct caller {
+    struct peer *peer; /* NULL: free */
+    char address[NET_ADDR_MAX];
+    bool is_formed;
+    uint64_t id;
+};
+
 struct master {
     const struct port *port;
     struct endpoint *ep;
     char address[NET_ADDR_MAX];
+    char listed[NET_ADDR_MAX]; /* the same as the list of masters has it */
+    char *masters[MSG_MASTERS_MAX];
+    uint32_t masters_count;
+    char *data_dir;
+    uint64_t incarnation;
+
+    /* the group */
+    struct consensus *consensus; /* NULL: its disk could not be read again */
+    uint64_t member;             /* our id, also before we belong to a group */
+    bool leads;
+    uint64_t term; /* in which we lead */
+    bool is_torn;  /* the registry misses a command: it is read anew */
+    bool is_retired;
+    struct timer *reread_timer;
+    struct timer *retire_timer;
+    struct link links[LINKS_MAX];
+    struct caller callers[LINKS_MAX];
+
     char cluster[64];
     struct conn_key secret;
     char **plugin_dirs;
@@ -86,7 +127,6 @@ struct master {
     struct list pending;
     struct list proposals;
     uint64_t next_serial;
-    struct timer *proposal_timer;
 };
 
 static inline const struct log *master_log(const struct master *m)
@@ -123,8 +163,51 @@ int master_propose(struct master *m, const struct command *command, proposed_fn 
 int master_propose_for(struct master *m, const struct command *command, struct reply_token token,
                        struct gp_error *err);
 
+/* A committed command. GP_ENOMEM: the registry is not what it should be. */
+int proposals_apply(struct master *m, gp_bytes bytes);
 void proposals_deinit(struct master *m);
-void on_proposal_timer(void *user);
+
+/* ---- group.c ---- */
+
+int group_open(struct master *m, struct gp_error *err);
+void group_status(const struct master *m, struct consensus_status *ret);
+/* Role, leader or members may have changed. */
+void group_changed(struct master *m);
+/* Throws away what only a leader has. */
+void group_lead_end(struct master *m);
+/* GP_ENOTLEADER, and why. */
+int group_check_leads(const struct master *m, struct gp_error *err);
+bool group_is_several(const struct master *m);
+/* Where all masters listen; list points into texts. */
+uint32_t group_masters(const struct master *m, char texts[CONSENSUS_MEMBERS_MAX][NET_ADDR_MAX],
+                       char *list[CONSENSUS_MEMBERS_MAX]);
+int group_add(struct master *m, const struct msg_master_ref *ref, struct reply_token token,
+              struct gp_error *err);
+int group_remove(struct master *m, const struct msg_master_ref *ref, struct reply_token token,
+                 struct gp_error *err);
+void on_reread_timer(void *user);
+
+/* ---- links.c ---- */
+
+/* Who are we? Alone, a group begins here. */
+int links_begin(struct master *m, struct gp_error *err);
+/* Dials those that are new, drops those that are no more. */
+void links_refresh(struct master *m);
+void links_send(struct master *m, const char *address, gp_bytes bytes);
+bool links_is_up(struct master *m, const char *address);
+bool links_up(struct master *m, struct peer *peer); /* false: no master that we dialled */
+void links_down(struct master *m, struct peer *peer);
+void links_frame(struct master *m, struct peer *peer, const struct frame_header *header,
+                 const void *payload);
+int links_hello(struct master *m, struct peer *peer, const struct msg_master_hello *msg,
+                struct reply_token token, struct gp_error *err);
+int links_found(struct master *m, const struct msg_master_found *msg, struct gp_error *err);
+int links_join(struct master *m, const struct msg_master_join *msg, struct gp_error *err);
+int links_ask_to_join(struct master *m, const char *address, uint64_t id, answer_fn fn, void *user);
+/* The id of one at this address that belongs to no group; 0: not known. */
+uint64_t links_find_unformed(struct master *m, const char *address);
+/* The next one that is up; *cursor begins with 0. NULL: no more. */
+struct peer *links_peer(struct master *m, uint32_t *cursor);
 
 /* ---- uploads.c ---- */
 
@@ -183,6 +266,10 @@ void places_report(struct master *m, uint32_t worker, const struct msg_worker_re
 void places_process_exited(struct master *m, const struct msg_process_exited *msg);
 void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *why);
 void places_worker_down(struct master *m, uint32_t worker, const char *name);
+/* We lead: every live application has a place again; they are waited for. */
+void places_lead(struct master *m);
+/* We lead no more. */
+void places_dismiss(struct master *m, const struct gp_error *why);
 void places_deinit(struct master *m);
 /* Offers slots to a worker; fn gets its answer. */
 int places_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
@@ -218,6 +305,7 @@ int queries_wait(struct master *m, const struct msg_app_wait *wait, struct reply
 int waiters_add(struct master *m, const struct waiter *waiter, struct gp_error *err);
 /* Something about this application changed: answers those who wait for it. */
 void waiters_notify(struct master *m, const struct app *app);
+void waiters_dismiss(struct master *m, const struct gp_error *why);
 void on_waiter_timer(void *user);
 
 #endif

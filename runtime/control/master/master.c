@@ -66,8 +66,14 @@ static int on_key_find(void *user, gp_str key, uint32_t role, gp_str name, struc
 
 static void on_up(void *user, struct peer *peer)
 {
-    (void)user;
-    (void)peer;
+    (void)links_up(user, peer); /* others speak first */
+}
+
+static void on_frame(void *user, struct peer *peer, const struct frame_header *header,
+                     const void *payload, struct rbuf *buf)
+{
+    (void)buf;
+    links_frame(user, peer, header, payload);
 }
 
 static void on_down(void *user, struct peer *peer, const struct gp_error *why)
@@ -76,6 +82,7 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
     uint64_t id = peer_id(peer);
     struct worker_entry *entry = workers_find_peer(&m->workers, id);
 
+    links_down(m, peer);
     uploads_peer_down(m, id);
     places_peer_down(m, id, why);
     if (entry) {
@@ -181,6 +188,10 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
     case MSG_ARTEFACT_CHUNK:
         rc = uploads_chunk(m, peer, in->bytes, &received, err);
         return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &received);
+    case MSG_MASTER_ADD:
+        return group_add(m, in->msg, in->token, err);
+    case MSG_MASTER_REMOVE:
+        return group_remove(m, in->msg, in->token, err);
     case MSG_APP_SUBMIT:
         return apps_submit(m, in->msg, in->token, err);
     default:
@@ -188,14 +199,46 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
     }
 }
 
+static int from_master(struct master *m, struct peer *peer, struct incoming *in,
+                       struct gp_error *err)
+{
+    int rc;
+
+    switch (in->type) {
+    case MSG_MASTER_HELLO:
+        return links_hello(m, peer, in->msg, in->token, err);
+    case MSG_MASTER_FOUND:
+        rc = links_found(m, in->msg, err);
+        break;
+    case MSG_MASTER_JOIN:
+        rc = links_join(m, in->msg, err);
+        break;
+    default:
+        return GP_EUNSUPPORTED;
+    }
+    return rc < 0 ? rc : endpoint_reply(m->ep, in->token, NULL);
+}
+
+/* What any master answers; all else is the leader's. */
+static bool is_for_anyone(uint16_t type)
+{
+    return type == MSG_CLUSTER_INFO || type == MSG_ARTEFACT_GET || type == MSG_MASTER_HELLO ||
+           type == MSG_MASTER_FOUND || type == MSG_MASTER_JOIN;
+}
+
 static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
 {
     struct master *m = user;
 
+    if (!is_for_anyone(in->type) && group_check_leads(m, err) < 0) {
+        return GP_ENOTLEADER;
+    }
     if (in->type == MSG_ARTEFACT_GET) {
         return artefact_get(m, in, err);
     }
     switch (peer_address(peer)->role) {
+    case ROLE_MASTER:
+        return from_master(m, peer, in, err);
     case ROLE_WORKER:
         return from_worker(m, peer, in, err);
     case ROLE_APPMASTER:
@@ -212,6 +255,7 @@ static const struct endpoint_events events = {
     .on_up = on_up,
     .on_down = on_down,
     .on_message = on_message,
+    .on_frame = on_frame,
     .key_find = on_key_find,
 };
 
@@ -257,30 +301,33 @@ static int listen_on(struct master *m, const struct master_options *options, str
     return rc < 0 ? gp_error_set(err, rc, "the address for others is too long") : 0;
 }
 
-/* The cluster's id outlives this process: workers remember it, and belong to no other. */
-static int find_cluster(struct master *m, const struct master_options *options,
+/* The list as configured; alone there is none. */
+static int copy_masters(struct master *m, const struct master_options *options,
                         struct gp_error *err)
 {
-    const struct port *port = m->port;
-    char path[ARTEFACT_PATH_MAX];
-    struct buf text = {0};
-    uint8_t id[8];
-    int rc;
+    const char *listed = options->listed_as ? options->listed_as : m->address;
+    bool is_listed = false;
 
-    if (str_format(path, sizeof path, "%s/cluster", options->data_dir) < 0) {
-        return gp_error_set(err, GP_EINVAL, "the data directory's name is too long");
-    }
-    if (port->fs->exists(port->world, path) == 1) {
-        rc = port->fs->read_file(port->world, path, sizeof m->cluster - 1, &text, err);
-        (void)str_format(m->cluster, sizeof m->cluster, "%.*s", STR_ARG(str_trim(buf_str(&text))));
-        buf_deinit(&text);
-        if (rc < 0 || m->cluster[0] != '\0') {
-            return rc;
+    (void)str_format(m->listed, sizeof m->listed, "%s", listed);
+    for (uint32_t i = 0; i < options->master_count && i < MSG_MASTERS_MAX; i++) {
+        m->masters[i] = str_dup(gp_str_of(options->masters[i]));
+        if (!m->masters[i]) {
+            return gp_error_set(err, GP_ENOMEM, "starting a master");
         }
+        m->masters_count++;
+        is_listed = is_listed || strcmp(m->masters[i], listed) == 0;
     }
-    port_random(port, id, sizeof id);
-    hex_encode(id, sizeof id, m->cluster);
-    return port->fs->write_file(port->world, path, str_bytes(gp_str_of(m->cluster)), 0600, err);
+    if (m->masters_count > 1 && !is_listed) {
+        return gp_error_set(err, GP_EINVAL, "%s is not in the list of masters", listed);
+    }
+    return 0;
+}
+
+static int make_timers(struct master *m)
+{
+    int rc = timer_new(m->port->loop, on_waiter_timer, m, &m->waiter_timer);
+
+    return rc < 0 ? rc : timer_new(m->port->loop, on_reread_timer, m, &m->reread_timer);
 }
 
 int master_new(const struct master_options *options, struct master **ret, struct gp_error *err)
@@ -315,24 +362,28 @@ int master_new(const struct master_options *options, struct master **ret, struct
     memcpy(m->secret.bytes, options->secret.ptr, options->secret.len);
     m->secret.len = options->secret.len;
     port_random(m->port, &seed, sizeof seed);
+    port_random(m->port, &m->incarnation, sizeof m->incarnation);
+    m->incarnation |= 1;
     registry_init(&m->registry, seed);
     workers_init(&m->workers);
+    m->data_dir = str_dup(gp_str_of(options->data_dir));
+    rc = m->data_dir ? make_timers(m) : GP_ENOMEM;
+    if (rc < 0) {
+        (void)gp_error_set(err, rc, "starting a master");
+        goto cleanup;
+    }
     rc = artefacts_open(&m->artefacts, m->port, options->data_dir,
                         options->upload_max ? options->upload_max : ARTEFACT_SIZE_MAX_BYTES, err);
     if (rc >= 0) {
-        rc = find_cluster(m, options, err);
+        rc = group_open(m, err);
     }
     if (rc < 0) {
         goto cleanup;
     }
+    (void)str_format(m->cluster, sizeof m->cluster, "%s", consensus_group(m->consensus));
     config.cluster = m->cluster;
+    config.incarnation = m->incarnation;
     rc = copy_plugin_dirs(m, options);
-    if (rc >= 0) {
-        rc = timer_new(m->port->loop, on_waiter_timer, m, &m->waiter_timer);
-    }
-    if (rc >= 0) {
-        rc = timer_new(m->port->loop, on_proposal_timer, m, &m->proposal_timer);
-    }
     if (rc >= 0) {
         rc = endpoint_new(&config, &m->ep);
     }
@@ -341,6 +392,15 @@ int master_new(const struct master_options *options, struct master **ret, struct
         goto cleanup;
     }
     rc = listen_on(m, options, err);
+    if (rc >= 0) {
+        rc = copy_masters(m, options, err);
+    }
+    if (rc >= 0) {
+        rc = links_begin(m, err);
+    }
+    if (rc >= 0) {
+        group_changed(m);
+    }
 cleanup:
     if (rc < 0) {
         master_free(m);
@@ -357,14 +417,18 @@ void master_free(struct master *m)
     if (!m) {
         return;
     }
+    m->leads = false;
+    consensus_close(m->consensus);
+    m->consensus = NULL;
     endpoint_free(m->ep);
     timer_free(m->waiter_timer);
+    timer_free(m->reread_timer);
+    timer_free(m->retire_timer);
     while (list_first(&m->pending)) {
         pending_free(LIST_ENTRY(list_first(&m->pending), struct pending, node));
     }
     places_deinit(m);
     proposals_deinit(m);
-    timer_free(m->proposal_timer);
     for (uint32_t i = 0; i < UPLOADS_MAX; i++) {
         artefact_drop(&m->uploads[i].in);
     }
@@ -374,6 +438,10 @@ void master_free(struct master *m)
         free(m->plugin_dirs[i]);
     }
     free(m->plugin_dirs);
+    for (uint32_t i = 0; i < m->masters_count; i++) {
+        free(m->masters[i]);
+    }
+    free(m->data_dir);
     secret_wipe(&m->secret, sizeof m->secret);
     free(m);
 }
@@ -386,4 +454,9 @@ const char *master_address(const struct master *m)
 uint32_t master_worker_count(const struct master *m)
 {
     return m->workers.count;
+}
+
+bool master_leads(const struct master *m)
+{
+    return m->leads;
 }

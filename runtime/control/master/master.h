@@ -25,9 +25,12 @@
 struct master;
 
 struct master_options {
-    const struct port *port;        /* borrowed, outlives the master */
-    const char *bind;               /* "host:port"; port 0: a free one */
-    const char *advertise;          /* host for others; NULL: as bound */
+    const struct port *port;    /* borrowed, outlives the master */
+    const char *bind;           /* "host:port"; port 0: a free one */
+    const char *advertise;      /* host for others; NULL: as bound */
+    const char *const *masters; /* "host:port" of all, this one too; NULL: it is alone */
+    uint32_t master_count;
+    const char *listed_as;          /* this one in that list; NULL: as bound and advertised */
     const char *data_dir;           /* absolute; made when missing */
     gp_bytes secret;                /* key "cluster"; copied */
     const char *const *plugin_dirs; /* where plugins named in graphs are looked for */
@@ -44,6 +47,13 @@ int master_new(const struct master_options *options, struct master **ret, struct
 
 /* Ends all connections; workers go on and look for another master. NULL is fine. */
 void master_free(struct master *m);
+
+/* Before an orderly end: gives the lead away, if it has it. Takes a second at most. */
+void master_retire(struct master *m);
+bool master_is_retired(const struct master *m);
+
+/* Whether it leads, its registry is complete and clients can be served. */
+bool master_leads(const struct master *m);
 
 /* "host:port" that others reach it by. */
 const char *master_address(const struct master *m);

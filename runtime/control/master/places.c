@@ -247,20 +247,22 @@ static void on_offered(void *user, struct peer *peer, const struct answer *answe
     struct master *m = l->pending.master;
     struct app_place *place = launching_place(l);
     const struct app *app = registry_find(&m->registry, l->app);
-    char *masters[] = {m->address};
+    char texts[CONSENSUS_MEMBERS_MAX][NET_ADDR_MAX];
+    char *masters[CONSENSUS_MEMBERS_MAX];
     struct msg_appmaster_launch launch;
 
     if (!place || answer->code < 0) {
         on_launched(user, peer, answer);
         return;
     }
-    launch = (struct msg_appmaster_launch){.app = app->id,
+    launch = (struct msg_appmaster_launch){.term = m->term,
+                                           .app = app->id,
                                            .epoch = app->epoch,
                                            .name = app->spec.name,
                                            .sha256 = app->spec.sha256,
                                            .token = app->token,
                                            .masters = masters,
-                                           .masters_count = 1};
+                                           .masters_count = group_masters(m, texts, masters)};
     if (peer_ask(peer, MSG_APPMASTER_LAUNCH, &launch, START_TIMEOUT_NS, 0, on_launched, l) < 0) {
         pending_free(l);
         lost(place, "the worker of its appmaster was lost", true);
@@ -271,14 +273,16 @@ int places_offer(struct master *m, const struct app *app, const struct worker_en
                  uint32_t slots, answer_fn fn, void *user)
 {
     struct peer *peer = endpoint_peer(m->ep, entry->peer);
-    char *masters[] = {m->address};
-    struct msg_grant_offer grant = {.app = app->id,
+    char texts[CONSENSUS_MEMBERS_MAX][NET_ADDR_MAX];
+    char *masters[CONSENSUS_MEMBERS_MAX];
+    struct msg_grant_offer grant = {.term = m->term,
+                                    .app = app->id,
                                     .epoch = app->epoch,
                                     .token = app->token,
                                     .slots = slots,
                                     .sha256 = app->spec.sha256,
                                     .masters = masters,
-                                    .masters_count = 1};
+                                    .masters_count = group_masters(m, texts, masters)};
 
     return peer ? peer_ask(peer, MSG_GRANT_OFFER, &grant, ASK_TIMEOUT_NS, 0, fn, user) : GP_ECLOSED;
 }
@@ -472,6 +476,50 @@ void places_worker_down(struct master *m, uint32_t worker, const char *name)
         struct app_place *place = &m->places[i];
         if (place->app != 0 && place->worker == worker) {
             lost(place, text, true);
+        }
+    }
+}
+
+/* ---- the lead ---- */
+
+static struct app_place *place_for(struct master *m, const struct app *app)
+{
+    struct app_place *place = NULL;
+
+    if (places_open(m, app->id, &place) < 0) {
+        LOG_ERROR(master_log(m), "app.stuck", KV_U64("app", app->id), KV_CODE("code", GP_ENOMEM));
+    }
+    return place;
+}
+
+void places_lead(struct master *m)
+{
+    struct app *app = NULL;
+
+    while ((app = registry_next(&m->registry, app ? app->id : 0)) != NULL) {
+        struct app_place *place = app_state_is_end(app->state) ? NULL : place_for(m, app);
+
+        if (place && app->epoch > 0) { /* it is somewhere, and has some time to come */
+            place->phase = PLACE_LOST;
+            place->worker = app->worker;
+            place->is_stopping = app->is_stopping;
+            timer_start(place->timer, COME_BACK_NS);
+        } else if (place && app->is_stopping) {
+            end(place, APP_KILLED, NULL);
+        }
+    }
+    places_seek(m);
+}
+
+void places_dismiss(struct master *m, const struct gp_error *why)
+{
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        uint64_t peer = m->places[i].peer;
+        struct peer *appmaster = peer ? endpoint_peer(m->ep, peer) : NULL;
+
+        place_free(&m->places[i]);
+        if (appmaster) {
+            peer_dismiss(appmaster, why);
         }
     }
 }

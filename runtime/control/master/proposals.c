@@ -1,11 +1,14 @@
 /*
- * proposals.c: how the registry changes: a command is proposed, comes back to be applied, and whoever
- * proposed it goes on.
+ * proposals.c: how the registry changes: a command is proposed to the group, comes back to be applied,
+ * and whoever proposed it goes on.
  *
- *     master_propose() -> bytes -> ... -> apply() -> outcome -> fn
+ *     master_propose() -> bytes -> consensus -> proposals_apply() -> on_ended() -> fn
  *
- * A proposal is found again by its number, which stands in the command. Commands of others, and of
- * this master's earlier lives, are applied as well; nobody here waits for them.
+ * A proposal is found again by its number, which stands in the command. Commands of other masters,
+ * and of this one's earlier lives, are applied as well; nobody here waits for them.
+ *
+ * When leadership is lost on the way nobody knows what became of a command. All of them are harmless
+ * twice, so whoever asked is told to ask the next leader.
  */
 #include <stdlib.h>
 
@@ -13,49 +16,97 @@
 #include "control/master/internal.h"
 #include "control/master/registry_codec.h"
 
-#define COMMAND_MAX_BYTES (1u << 20)
-
 struct proposal {
     struct list_node node; /* master.proposals */
-    struct buf bytes;
+    struct master *master;
     uint64_t serial;
     proposed_fn fn;
     void *user;
+    bool is_applied;
+    struct gp_error err; /* of the registry */
+    uint32_t app;
+    uint32_t worker;
 };
 
 static void proposal_free(struct proposal *p)
 {
-    if (p) {
-        list_remove(&p->node);
-        buf_deinit(&p->bytes);
-        free(p);
+    list_remove(&p->node);
+    free(p);
+}
+
+/* Why consensus did not come so far, for whoever asked. */
+static void explain(const struct proposal *p, int code, struct gp_error *err)
+{
+    if (code == GP_ENOTLEADER || code == GP_ECANCELED || group_is_several(p->master)) {
+        (void)gp_error_set(err, GP_ENOTLEADER, "this master lost the lead meanwhile (%s)",
+                           error_sentence(code));
+    } else {
+        (void)gp_error_set(err, code, "the master could not write it down: %s",
+                           error_sentence(code));
     }
+}
+
+static void on_ended(void *user, int code)
+{
+    struct proposal *p = user;
+    struct master *m = p->master;
+    struct gp_error err = p->err;
+    struct outcome outcome = {.err = &err, .worker = p->worker};
+
+    if (code < 0 || !p->is_applied) {
+        explain(p, code < 0 ? code : GP_ECANCELED, &err);
+    }
+    outcome.code = err.code;
+    outcome.app = err.code == 0 ? registry_find(&m->registry, p->app) : NULL;
+    if (outcome.code == 0 && p->app != 0 && !outcome.app) { /* so old that it is forgotten */
+        outcome.code = gp_error_set(&err, GP_ENOENT, "no application %u", p->app);
+    }
+    list_remove(&p->node);
+    p->fn(m, p->user, &outcome);
+    free(p);
+}
+
+static int encode(struct master *m, const struct command *command, struct proposal *p,
+                  struct buf *out)
+{
+    struct command full = *command;
+
+    full.wall_ms = master_wall_ms(m);
+    full.proposer = m->incarnation;
+    full.serial = p->serial;
+    buf_init(out, CONSENSUS_COMMAND_MAX);
+    return command_encode(&full, out);
 }
 
 int master_propose(struct master *m, const struct command *command, proposed_fn fn, void *user,
                    struct gp_error *err)
 {
-    struct proposal *p = calloc(1, sizeof *p);
-    struct command full = *command;
-    int rc = p ? 0 : GP_ENOMEM;
+    struct proposal *p;
+    struct buf bytes = {0};
+    int rc = group_check_leads(m, err);
 
-    full.wall_ms = master_wall_ms(m);
-    full.proposer = endpoint_incarnation(m->ep);
-    full.serial = ++m->next_serial;
-    if (rc >= 0) {
-        list_node_init(&p->node);
-        buf_init(&p->bytes, COMMAND_MAX_BYTES);
-        rc = command_encode(&full, &p->bytes);
+    if (rc < 0) {
+        return rc;
     }
+    p = calloc(1, sizeof *p);
+    if (!p) {
+        return gp_error_set(err, GP_ENOMEM, "changing the registry");
+    }
+    list_node_init(&p->node);
+    p->master = m;
+    p->serial = ++m->next_serial;
+    p->fn = fn;
+    p->user = user;
+    rc = encode(m, command, p, &bytes);
+    if (rc >= 0) {
+        list_push_back(&m->proposals, &p->node);
+        rc = consensus_propose(m->consensus, buf_bytes(&bytes), on_ended, p);
+    }
+    buf_deinit(&bytes);
     if (rc < 0) {
         proposal_free(p);
         return gp_error_set(err, rc, "changing the registry: %s", error_sentence(rc));
     }
-    p->serial = full.serial;
-    p->fn = fn;
-    p->user = user;
-    list_push_back(&m->proposals, &p->node);
-    timer_start(m->proposal_timer, 0);
     return 0;
 }
 
@@ -97,43 +148,52 @@ int master_propose_for(struct master *m, const struct command *command, struct r
 
 /* ---- applying ---- */
 
-static int apply(struct master *m, gp_bytes bytes, struct outcome *ret, struct gp_error *err)
+static struct proposal *find(struct master *m, const struct command *command)
 {
-    struct command_box box;
-    int rc = command_decode(m->port, bytes, &box, err);
+    if (command->proposer != m->incarnation) {
+        return NULL;
+    }
+    LIST_FOREACH (node, &m->proposals) {
+        struct proposal *p = LIST_ENTRY(node, struct proposal, node);
 
-    *ret = (struct outcome){.worker = m->registry.next_worker};
-    if (rc < 0) {
-        return rc;
-    }
-    rc = registry_apply(&m->registry, &box.command, &ret->app, err);
-    command_box_deinit(&box);
-    if (rc >= 0 && ret->app) {
-        if (app_state_is_end(ret->app->state)) {
-            places_ended(m, ret->app);
+        if (p->serial == command->serial) {
+            return p;
         }
-        waiters_notify(m, ret->app);
     }
-    return rc;
+    return NULL;
 }
 
-void on_proposal_timer(void *user)
+int proposals_apply(struct master *m, gp_bytes bytes)
 {
-    struct master *m = user;
-    struct list now;
+    struct command_box box;
+    struct proposal *p;
+    struct app *app = NULL;
+    struct gp_error err = {0};
+    uint32_t worker = m->registry.next_worker;
+    int rc = command_decode(m->port, bytes, &box, &err);
 
-    list_init(&now);
-    list_append_all(&now, &m->proposals);
-    while (!list_is_empty(&now)) {
-        struct proposal *p = LIST_ENTRY(list_pop_front(&now), struct proposal, node);
-        struct gp_error err = {0};
-        struct outcome outcome;
-
-        outcome.code = apply(m, buf_bytes(&p->bytes), &outcome, &err);
-        outcome.err = &err;
-        p->fn(m, p->user, &outcome);
-        proposal_free(p);
+    if (rc < 0) {
+        if (rc != GP_ENOMEM) {
+            LOG_ERROR(master_log(m), "command.refused", KV_STR("error", err.text));
+        }
+        return rc;
     }
+    rc = registry_apply(&m->registry, &box.command, &app, &err);
+    p = rc == GP_ENOMEM ? NULL : find(m, &box.command);
+    command_box_deinit(&box);
+    if (p) {
+        p->is_applied = true;
+        p->err = err;
+        p->app = app ? app->id : 0;
+        p->worker = worker;
+    }
+    if (rc >= 0 && app) {
+        if (app_state_is_end(app->state)) {
+            places_ended(m, app);
+        }
+        waiters_notify(m, app);
+    }
+    return rc;
 }
 
 void proposals_deinit(struct master *m)

@@ -22,18 +22,6 @@ void app_summary(const struct app *app, struct msg_app_summary *ret)
                                     .error = app->error};
 }
 
-int queries_cluster_info(struct master *m, struct reply_token token)
-{
-    struct msg_master_info self = {.address = m->address, .role = MASTER_LEADER, .term = 1};
-    struct msg_cluster_info info = {.cluster = m->cluster,
-                                    .address = m->address,
-                                    .version = (char *)(uintptr_t)GP_VERSION,
-                                    .masters = &self,
-                                    .masters_count = 1};
-
-    return endpoint_reply(m->ep, token, &info);
-}
-
 int queries_workers(struct master *m, const struct msg_worker_list *list, struct reply_token token)
 {
     struct msg_worker_info infos[MSG_PAGE_MAX];
@@ -230,6 +218,14 @@ int queries_wait(struct master *m, const struct msg_app_wait *wait, struct reply
         return 0;
     }
     return waiters_add(m, &waiter, err);
+}
+
+void waiters_dismiss(struct master *m, const struct gp_error *why)
+{
+    while (m->waiter_count > 0) {
+        (void)endpoint_reply_error(m->ep, m->waiters[--m->waiter_count].token, why);
+    }
+    waiter_timer_set(m);
 }
 
 void waiters_notify(struct master *m, const struct app *app)

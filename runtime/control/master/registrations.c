@@ -26,7 +26,13 @@ static int admit(struct master *m, uint32_t id, struct msg_worker_register *msg,
                  struct reply_token token, struct gp_error *err)
 {
     struct worker_entry *entry;
-    struct msg_worker_welcome welcome = {.id = id, .cluster = m->cluster};
+    char texts[CONSENSUS_MEMBERS_MAX][NET_ADDR_MAX];
+    char *masters[CONSENSUS_MEMBERS_MAX];
+    struct msg_worker_welcome welcome = {.id = id,
+                                         .term = m->term,
+                                         .cluster = m->cluster,
+                                         .masters = masters,
+                                         .masters_count = group_masters(m, texts, masters)};
     int rc;
 
     if (!endpoint_peer(m->ep, token.peer)) {

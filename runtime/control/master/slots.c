@@ -36,7 +36,7 @@ void slots_revoke(struct master *m, const struct worker_entry *entry, uint32_t a
                   uint32_t slots)
 {
     struct peer *peer = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
-    struct msg_grant_revoke revoke = {.app = app, .epoch = epoch, .slots = slots};
+    struct msg_grant_revoke revoke = {.term = m->term, .app = app, .epoch = epoch, .slots = slots};
 
     if (peer) {
         (void)peer_tell(peer, MSG_GRANT_REVOKE, &revoke); /* a worker that is lost registers anew */
