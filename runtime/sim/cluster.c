@@ -70,6 +70,8 @@ static int start_master(struct cluster *c, const struct port *port, uint32_t ind
 
     list_masters(c, &masters);
     options.bind = masters.list[index];
+    options.masters = masters.list;
+    options.master_count = c->master_count;
     return master_new(&options, &c->masters[index].master, err);
 }
 

@@ -235,6 +235,10 @@ static int wait_state(struct cluster *c, uint32_t least, int64_t limit_ms)
     while (sim_now_ns(c->sim) < end_ns) {
         int rc = cluster_wait_change(c, 1000);
 
+        if (rc == GP_ENOTLEADER || rc == GP_EUNREACH) {
+            cluster_run_us(c, 100000); /* they may come to agree, or come back */
+            continue;
+        }
         if (rc < 0) {
             return rc;
         }

@@ -264,8 +264,7 @@ GP_TEST(jobs, outlives_the_loss_of_any_worker)
     }
 }
 
-/* Until masters remember, jobs do not outlive them; but nothing of them may stay behind. */
-GP_TEST(jobs, end_with_a_master_that_forgot_them)
+GP_TEST(jobs, outlive_a_restart_of_the_master)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct cluster c = {0};
@@ -274,6 +273,11 @@ GP_TEST(jobs, end_with_a_master_that_forgot_them)
         GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
         GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
         GP_CHECK_EQ(cluster_restart_master(&c, 0), 0);
+        run_ms(&c, 6000);
+        GP_REQUIRE_EQ(cluster_describe(&c), 0);
+        GP_CHECK_EQ(c.summary.state, APP_RUNNING);
+        GP_CHECK(c.described.live.executors_count > 0); /* its appmaster was found again */
+        GP_CHECK_EQ(cluster_kill(&c), 0);
         check_quiet(&c);
         GP_REQUIRE_EQ(submit(&c, 0, some), 0);
         GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
