@@ -96,6 +96,27 @@ static int data_settings(const struct config *config, struct value **ret)
 
 /* ---- the daemons ---- */
 
+/* All masters of the cluster, and which of them this one is. */
+static int list_masters(const struct daemon_place *place, struct master_options *options,
+                        struct gp_error *err)
+{
+    const struct config *config = place->config;
+    char own[NET_ADDR_MAX];
+    int rc = join_address(reached_by(config), place->tcp_port, own, err);
+
+    if (rc < 0 || config->cluster.masters_count < 2) {
+        return rc;
+    }
+    options->masters = (const char *const *)config->cluster.masters;
+    options->master_count = config->cluster.masters_count;
+    for (uint32_t i = 0; i < config->cluster.masters_count; i++) {
+        if (config_is_same_address(config->cluster.masters[i], own)) {
+            options->listed_as = config->cluster.masters[i];
+        }
+    }
+    return 0;
+}
+
 int daemon_master(const struct daemon_place *place, const char *const *plugin_dirs,
                   uint32_t plugin_dir_count, struct master **ret, struct gp_error *err)
 {
@@ -115,6 +136,9 @@ int daemon_master(const struct daemon_place *place, const char *const *plugin_di
                                      .limits = daemon_limits(config)};
     int rc = join_address(config->bind, place->tcp_port, bind, err);
 
+    if (rc >= 0 && place->is_one_of_many) {
+        rc = list_masters(place, &options, err);
+    }
     if (rc < 0) {
         return rc;
     }

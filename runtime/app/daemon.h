@@ -17,6 +17,7 @@ struct daemon_place {
     const struct config *config; /* bind and advertise are its hosts */
     gp_bytes secret;
     uint32_t tcp_port;       /* 0: a free one */
+    bool is_one_of_many;     /* master: of cluster.masters; else it is alone, whatever they are */
     const char *data_dir;    /* absolute, of this daemon alone */
     const char *sockets_dir; /* worker: for Unix sockets of its executors; NULL: none */
 };

@@ -25,14 +25,15 @@ static int explain_port(int rc, struct gp_error *err)
     return rc;
 }
 
-static int start_master(struct gpd *g, const char *data_dir, uint32_t tcp_port, struct master **ret,
-                        struct gp_error *err)
+static int start_master(struct gpd *g, const char *data_dir, uint32_t tcp_port, bool is_one_of_many,
+                        struct master **ret, struct gp_error *err)
 {
     struct plugin_dirs plugins;
     struct daemon_place place = {.port = edge_port(g->world),
                                  .config = &g->config,
                                  .secret = gp_bytes_of(g->secret.text, g->secret.len),
                                  .tcp_port = tcp_port,
+                                 .is_one_of_many = is_one_of_many,
                                  .data_dir = data_dir};
 
     plugin_dirs_find(&plugins);
@@ -109,7 +110,7 @@ static int local_start(struct local *l, struct gp_error *err)
 
     share_cpus(l);
     (void)str_format(path, sizeof path, "%s/master", l->dir.path);
-    rc = start_master(&l->gpd, path, l->tcp_port, &l->master, err);
+    rc = start_master(&l->gpd, path, l->tcp_port, false, &l->master, err);
     for (uint32_t i = 0; rc == 0 && i < l->worker_count; i++) {
         (void)str_format(path, sizeof path, "%s/worker-%u", l->dir.path, i + 1);
         rc = start_worker(&l->gpd, path, i + 1, master_address(l->master), &l->workers[i], err);
@@ -214,12 +215,6 @@ static int master_begin(struct gpd *g, struct data_dir *dir, const struct option
     if (rc == 0) {
         rc = daemon_check_master(&g->config, tcp_port, err);
     }
-    if (rc == 0 && g->config.cluster.masters_count > 1) {
-        rc = gp_error_set(err, GP_EUNSUPPORTED,
-                          "cluster.masters lists %u; this version runs one master, which cannot be "
-                          "replaced by another yet",
-                          g->config.cluster.masters_count);
-    }
     if (rc == 0 && !*g->config.data_dir) {
         (void)str_format(name, sizeof name, "master-%u", tcp_port);
     }
@@ -229,7 +224,7 @@ static int master_begin(struct gpd *g, struct data_dir *dir, const struct option
     if (rc == 0) {
         rc = gpd_open(g, "master", err);
     }
-    return rc < 0 ? rc : start_master(g, dir->path, tcp_port, ret, err);
+    return rc < 0 ? rc : start_master(g, dir->path, tcp_port, true, ret, err);
 }
 
 static int master_announce(struct gpd *g, const struct master *m, struct gp_error *err)
@@ -260,6 +255,10 @@ int gpd_master(const struct command_spec *spec, const struct options *options, v
     }
     if (rc == 0) {
         gpd_run(&g);
+        master_retire(master);
+        while (!master_is_retired(master)) {
+            edge_step(g.world, true);
+        }
     } else {
         status = gpd_fail(&err, "cannot start the master");
     }
