@@ -52,6 +52,7 @@
 #define PARCEL_RETRY_NS INT64_C(200000000)
 #define PARCEL_LATE     1000u /* numbers below that of the newest parcel */
 #define PEERS_MAX       (CONSENSUS_MEMBERS_MAX + 3u)
+#define TERM_LEAP_MAX   (UINT64_C(1) << 32) /* from one message to the next */
 #define STRANGER_TERMS  1000u /* how far ahead the term of a candidate may be that is no member */
 
 #define MEND_DELAY_MIN_NS INT64_C(250000000)
@@ -79,6 +80,8 @@ struct owed {
     enum owed_kind kind;
     int status; /* of a send */
     void *request;
+    struct raft_buffer
+        *installed; /* of a snapshot that came; libraft forgets it when it is closed */
     union {
         raft_io_append_cb append;
         raft_io_send_cb send;
@@ -285,6 +288,12 @@ void life_on_mend(void *user);
 
 void io_init(struct consensus *c);
 void io_drain(struct consensus *c); /* runs what is owed, unless sealed */
+
+/* ---- consensus_disk.c: what the journal has, for libraft ---- */
+
+int disk_snapshot(struct consensus *c, struct raft_snapshot **ret, struct gp_error *err);
+int disk_load(struct consensus *c, struct raft_snapshot **ret_snapshot, raft_index *ret_first,
+              struct raft_entry **ret_entries, size_t *ret_count, struct gp_error *err);
 
 /* ---- consensus_log.c: looking into libraft's log ---- */
 

@@ -71,6 +71,9 @@ static bool are_lists_good(const struct raft_frame *frame)
 
 static bool is_true_here(const struct consensus *c, const struct raft_frame *frame)
 {
+    if (frame->term > c->raft.current_term + TERM_LEAP_MAX) {
+        return false; /* terms grow by elections, and cannot be taken back */
+    }
     switch (frame->kind) {
     case RAFT_KIND_APPEND:
         return !is_second_leader(c, frame) && are_lists_good(frame);

@@ -345,10 +345,6 @@ static void on_failed(void *user, const struct lane_failure *failure)
 {
     struct rig *rig = user;
 
-    if (rig->on_failed) {
-        rig->on_failed(rig, failure);
-        return;
-    }
     rig->failure = *failure;
     rig->failed++;
 }
@@ -378,6 +374,8 @@ static const struct engine_events events = {
     .on_stopped = on_stopped,
 };
 
+static const char *const hosts[RIG_EXECUTORS_MAX] = {"a", "b", "c", "d"};
+
 static void make_engine(struct rig *rig, uint32_t index, const struct port *port, const char *ip)
 {
     struct gp_error err = {0};
@@ -394,7 +392,7 @@ static void make_engine(struct rig *rig, uint32_t index, const struct port *port
                                      .tcp = &tcp,
                                      .unix_dir = folder,
                                      .identity = &identity,
-                                     .host = rig->same_host ? "one" : rig->addresses[index],
+                                     .host = hosts[rig->same_host ? 0 : index],
                                      .pin = rig->pin,
                                      .log = port->log,
                                      .events = &events,
@@ -406,19 +404,18 @@ static void make_engine(struct rig *rig, uint32_t index, const struct port *port
     GP_REQUIRE_EQ(engine_new(&spec, &rig->engines[index], &err), 0);
 }
 
-void rig_announce(struct rig *rig, uint32_t index)
+static void announce(struct rig *rig, uint32_t index)
 {
     for (uint32_t l = 0; l < rig->lanes + rig->blocking; l++) {
         struct engine_lane_addr *a = &rig->addrs[index][l];
 
         engine_lane_addr(rig->engines[index], l, &a->tcp, &a->unix_socket);
     }
-    rig->siblings[index] =
-        (struct engine_sibling){.executor = index + 1,
-                                .host = rig->same_host ? "one" : rig->addresses[index],
-                                .incarnation = 1000 + index,
-                                .lanes = rig->addrs[index],
-                                .lane_count = rig->lanes + rig->blocking};
+    rig->siblings[index] = (struct engine_sibling){.executor = index + 1,
+                                                   .host = hosts[rig->same_host ? 0 : index],
+                                                   .incarnation = 1000 + index,
+                                                   .lanes = rig->addrs[index],
+                                                   .lane_count = rig->lanes + rig->blocking};
 }
 
 static void assign(struct rig *rig, uint32_t index)
@@ -466,7 +463,7 @@ static bool run_job(struct rig *rig, void *world, pass_fn pass)
     bool done = pass(rig, world, &rig->ready, rig->executors);
 
     for (uint32_t i = 0; done && i < rig->executors; i++) {
-        rig_announce(rig, i);
+        announce(rig, i);
     }
     for (uint32_t i = 0; done && i < rig->executors; i++) {
         assign(rig, i);
@@ -573,28 +570,6 @@ static void end_process(void *ctx, void *node)
     *engine = NULL;
 }
 
-static void spawn(struct rig *rig, uint32_t i)
-{
-    const char number[] = {(char)('0' + i), '\0'};
-    const char *const args[] = {"executor", number, NULL};
-
-    (void)snprintf(rig->addresses[i], sizeof(rig->addresses[i]), "10.0.0.%u",
-                   rig->same_host ? 1 : i + 1);
-    if (i == 0 || !rig->same_host) {
-        GP_REQUIRE_EQ(sim_host_add(rig->sim, rig->addresses[i], &rig->sim_hosts[i]), 0);
-    } else {
-        rig->sim_hosts[i] = rig->sim_hosts[0];
-    }
-    GP_REQUIRE_EQ(sim_spawn(rig->sim_hosts[i], args, &rig->procs[i]), 0);
-}
-
-uint32_t rig_add_executor(struct rig *rig)
-{
-    GP_REQUIRE(rig->executors < RIG_EXECUTORS_MAX);
-    spawn(rig, rig->executors);
-    return rig->executors++;
-}
-
 bool rig_run_simulated(struct rig *rig, uint64_t seed)
 {
     const struct sim_options options = {.seed = seed,
@@ -606,13 +581,23 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed)
                                         .on_line = getenv("RIG_VERBOSE") ? print_line : NULL,
                                         .log_level = LOG_LEVEL_INFO,
                                         .json_parse = edge_json_parse};
+    struct sim_host *host = NULL;
     bool done;
 
     make_plan(rig);
     GP_REQUIRE_EQ(sim_new(&options, &rig->sim), 0);
     strcpy(rig->folder, "/run");
     for (uint32_t i = 0; i < rig->executors; i++) {
-        spawn(rig, i);
+        const char number[] = {(char)('0' + i), '\0'};
+        const char *const args[] = {"executor", number, NULL};
+
+        (void)snprintf(rig->addresses[i], sizeof(rig->addresses[i]), "10.0.0.%u",
+                       rig->same_host ? 1 : i + 1);
+        if (i == 0 || !rig->same_host) {
+            GP_REQUIRE_EQ(sim_host_add(rig->sim, rig->addresses[i], &host), 0);
+        }
+        rig->sim_hosts[i] = host;
+        GP_REQUIRE_EQ(sim_spawn(host, args, &rig->procs[i]), 0);
     }
     done = run_job(rig, rig->sim, pass_simulated);
     if (rig->before_stop) {
@@ -669,7 +654,6 @@ bool rig_run_real(struct rig *rig)
     GP_REQUIRE_EQ(edge_world_new(NULL, &real.world, &err), 0);
     GP_REQUIRE_EQ(timer_new(edge_port(real.world)->loop, on_expired, &real, &real.watchdog), 0);
     for (uint32_t i = 0; i < rig->executors; i++) {
-        (void)snprintf(rig->addresses[i], sizeof(rig->addresses[i]), "host-%u", i);
         make_engine(rig, i, edge_port(real.world), "127.0.0.1");
     }
     done = run_job(rig, &real, pass_real);

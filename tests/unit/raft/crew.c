@@ -135,11 +135,11 @@ static void check_leader(struct crew_member *m)
     if (crew->leaders[status.term] == 0) {
         crew->leaders[status.term] = m->id;
         crew->counts.elections++;
+        if (m->index < crew->acknowledged_last) {
+            crew_break(crew, "a leader does not know all that was acknowledged", status.term);
+        }
     } else if (crew->leaders[status.term] != m->id) {
         crew_break(crew, "two leaders in a term", status.term);
-    }
-    if (m->index < chain_at(crew, 0)) {
-        crew_break(crew, "a leader is not ready", status.term);
     }
 }
 
@@ -196,7 +196,12 @@ static void on_send(void *user, uint64_t member, const char *address, gp_bytes b
     struct crew_member *to = member_of(crew, address);
     uint32_t copies = 1;
 
-    (void)member;
+    if (crew->spy != NULL) {
+        crew->spy(crew, member, bytes);
+    }
+    if (to == NULL && crew->spy != NULL) {
+        return; /* a list of members that was made up */
+    }
     if (to == NULL || to == m) {
         crew_break(crew, "a message to nobody", member);
         return;
@@ -470,6 +475,9 @@ static void on_ended(void *user, int code)
         crew->counts.acknowledged++;
         if (command->index == 0) {
             crew_break(crew, "acknowledged and not applied", command->number);
+        }
+        if (command->index > crew->acknowledged_last) {
+            crew->acknowledged_last = command->index;
         }
     } else if (code == GP_ENOTLEADER || code == GP_ENOMEM) {
         command->fate = CREW_REFUSED;

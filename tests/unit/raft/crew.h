@@ -93,6 +93,8 @@ struct crew {
     bool cuts[CREW_MAX][CREW_MAX];    /* from, to */
     struct consensus_options options; /* the times and thresholds of every member */
     bool logs;
+    void (*spy)(struct crew *crew, uint64_t to, gp_bytes bytes); /* sees all that is sent */
+    void *spy_ctx;
 
     struct crew_command *commands;
     uint64_t command_count;
@@ -101,7 +103,8 @@ struct crew {
     uint64_t *truth;
     uint64_t *chains;
     uint64_t truth_last;
-    uint64_t *leaders; /* of each term: id */
+    uint64_t acknowledged_last; /* index */
+    uint64_t *leaders;          /* of each term: id */
     struct crew_counts counts;
     const char *broken_rule; /* the first one; NULL: none */
     uint64_t broken_at;
