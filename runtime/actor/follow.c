@@ -21,8 +21,8 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#define FOLLOW_MAX_NS    INT64_C(250000000) /* an election takes about as long */
-#define HELD_PER_TIMEOUT 3                  /* so much of the failure timeout is "a while" */
+#define FOLLOW_MAX_NS INT64_C(250000000) /* an election takes about as long */
+#define HELD_MAX_NS   INT64_C(400000000) /* "a while": who knows no leader by then may be cut off */
 
 void follow_settled(struct peer *peer)
 {
@@ -72,6 +72,18 @@ static void move(struct peer *peer, const char *leader)
     peer_fail(peer, &why); /* follow_on() comes from the loop */
 }
 
+/* The next of the list is to be another one. */
+static void skip_this_one(struct peer *peer)
+{
+    struct dial *dial = peer->dial;
+    struct net_addr here = {{0}};
+
+    conn_peer_addr(peer->conn, &here);
+    if (strcmp(dial->addrs[dial->next].text, here.text) == 0) {
+        dial->next = (dial->next + 1) % dial->addrs_count;
+    }
+}
+
 void follow_refused(struct peer *peer, const char *leader)
 {
     const int64_t now_ns = loop_now_ns(peer->ep->loop);
@@ -87,10 +99,10 @@ void follow_refused(struct peer *peer, const char *leader)
     if (dial->leaderless_ns == 0) {
         dial->leaderless_ns = now_ns;
     }
-    if (dial->addrs_count > 1 &&
-        now_ns - dial->leaderless_ns > peer->ep->limits.failure_timeout_ns / HELD_PER_TIMEOUT) {
+    if (dial->addrs_count > 1 && now_ns - dial->leaderless_ns > HELD_MAX_NS) {
         dial->leaderless_ns = 0;
         dial->lost.text[0] = '\0';
+        skip_this_one(peer);
         move(peer, "");
         return;
     }

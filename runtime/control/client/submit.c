@@ -17,7 +17,7 @@
 #include "control/limits.h"
 #include "wire/artefact.h"
 
-#define OFFERS_MAX 3u
+#define OFFERS_MAX 5u
 
 struct upload_job {
     struct client *client;
@@ -56,9 +56,21 @@ static void fail(struct upload_job *job, int code)
     finish(job, code, NULL, &err);
 }
 
+static int offer(struct upload_job *job);
+
+/* Another master may have come to lead since the offer, which has not got the file. */
 static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
 {
-    finish(user, code, msg, err);
+    struct upload_job *job = user;
+
+    if (code == GP_ENOENT && job->offers < OFFERS_MAX) {
+        code = offer(job);
+        if (code < 0) {
+            fail(job, code);
+        }
+        return;
+    }
+    finish(job, code, msg, err);
 }
 
 static void submit_now(struct upload_job *job)
@@ -80,8 +92,6 @@ static void progress(const struct upload_job *job)
         job->submit.on_progress(job->submit.user, job->sent, buf_len(&job->file));
     }
 }
-
-static int offer(struct upload_job *job);
 
 static void on_chunk(void *user, int code, const void *msg, const struct gp_error *err);
 

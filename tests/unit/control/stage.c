@@ -57,7 +57,7 @@ static int serve_artefact(struct puppet *p, const struct incoming *in, struct gp
 }
 
 /* Takes any upload, and calls every application 7. */
-static int serve_client(struct puppet *p, const struct incoming *in)
+static int serve_client(struct puppet *p, const struct incoming *in, struct gp_error *err)
 {
     const struct msg_app_submit *submit = in->msg;
     const struct msg_artefact_place place = {.upload = 1};
@@ -78,6 +78,9 @@ static int serve_client(struct puppet *p, const struct incoming *in)
         received.received = p->uploaded;
         return endpoint_reply(p->ep, in->token, &received);
     case MSG_APP_SUBMIT:
+        if (p->lacks_file && p->uploaded == 0) {
+            return gp_error_set(err, GP_ENOENT, "upload it first");
+        }
         p->submits++;
         (void)str_format(p->request_id, sizeof p->request_id, "%s", submit->request_id);
         return endpoint_reply(p->ep, in->token, &submitted);
@@ -119,7 +122,7 @@ static int boss_message(struct puppet *p, struct peer *peer, struct incoming *in
     case MSG_ARTEFACT_CHUNK:
     case MSG_APP_SUBMIT:
     case MSG_APP_KILL:
-        return serve_client(p, in);
+        return serve_client(p, in, err);
     default:
         return GP_EUNSUPPORTED;
     }

@@ -264,3 +264,23 @@ GP_TEST(client, submits_though_the_leader_steps_down)
         scene_end(&s);
     }
 }
+
+/* All was uploaded; the next leader knows nothing of it. */
+GP_TEST(client, uploads_again_what_the_next_leader_lacks)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct scene s;
+
+        scene_begin(&s, seed, 3, 0);
+        s.bosses[1]->lacks_file = true;
+        begin_submit(&s);
+        STAGE_UNTIL(&s.stage, s.bosses[0]->uploaded == FILE_SIZE);
+        elect(&s, 1);
+        STAGE_UNTIL(&s.stage, s.answer.count == 1);
+        GP_CHECK_EQ(s.answer.code, 0);
+        GP_CHECK_EQ(s.bosses[0]->submits, 0);
+        GP_CHECK_EQ(s.bosses[1]->uploaded, FILE_SIZE);
+        GP_CHECK_EQ(s.bosses[1]->submits, 1);
+        scene_end(&s);
+    }
+}
