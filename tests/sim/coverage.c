@@ -71,6 +71,11 @@ static const char *const must_happen[] = {
     "fault.master_gone",
     "fault.link_cut",
     "fault.executor_killed",
+    "fault.executors_killed",
+    "fault.worker_killed",
+    "fault.appmaster_killed",
+    "fault.appmaster_and_executor_killed",
+    "fault.executor_frozen",
     /* and those of plans */
     "plan.executor_killed",
     "plan.appmaster_killed",
