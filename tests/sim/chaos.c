@@ -30,18 +30,14 @@
 static const uint32_t spared =
     1u << FAULT_leader_killed | 1u << FAULT_masters_killed | 1u << FAULT_power_cut;
 
-/* Until jobs outlive the death of what runs them, only this is asked of one that was hit: that it ends,
- * and says why when it failed. */
-static const uint32_t harmless = 1u << FAULT_clock_set | 1u << FAULT_network_slow;
-
 struct chaos {
     struct run *run;
     uint32_t job;   /* that lives through it */
     uint32_t rival; /* another beside it; 0: none */
+    bool may_fail;  /* the job: it did not run yet, or there is no room to repair it */
     struct fault_plan plan;
     struct invariants inv;
     bool is_on;
-    uint32_t struck; /* bits of kinds */
 };
 
 static void before_step(struct cluster *c, void *user)
@@ -93,7 +89,6 @@ static void note_struck(struct chaos *chaos)
         if (chaos->plan.struck[i] > 0) {
             (void)snprintf(name, sizeof name, "plan.%s", fault_name((enum fault_kind)i));
             coverage_note(chaos->run->coverage, name);
-            chaos->struck |= 1u << i;
         }
     }
 }
@@ -125,7 +120,7 @@ static int wait_end(struct cluster *c)
     return rc;
 }
 
-/* may_fail: and says why. */
+/* may_fail: then it says why, or waits for room until it is killed. */
 static void check_job(struct chaos *chaos, struct cluster *c, uint32_t app, bool may_fail)
 {
     int state;
@@ -133,11 +128,15 @@ static void check_job(struct chaos *chaos, struct cluster *c, uint32_t app, bool
     c->app = app;
     c->version = 0;
     state = wait_end(c);
-    if (state != APP_FINISHED && !(may_fail && state == APP_FAILED && c->error[0] != '\0')) {
+    if (state == GP_ETIMEOUT && may_fail && c->summary.state == APP_RECOVERING) {
+        state = cluster_kill(c) < 0 ? GP_ETIMEOUT : (int)c->summary.state;
+    }
+    if (state == APP_FINISHED ||
+        (may_fail && (state == APP_KILLED || (state == APP_FAILED && c->error[0] != '\0')))) {
+        invariants_promise(&chaos->inv, app, (uint32_t)state);
+    } else {
         (void)run_fail(chaos->run, "application %u is %d: %s %s", app, state, c->error,
                        c->err.text);
-    } else {
-        invariants_promise(&chaos->inv, app, (uint32_t)state);
     }
 }
 
@@ -201,9 +200,12 @@ static int begin_job(struct chaos *chaos, struct cluster *c)
 
 static void live(struct chaos *chaos, struct cluster *c)
 {
-    bool may_fail;
-
     if (begin_job(chaos, c) < 0) {
+        return;
+    }
+    chaos->may_fail = c->slots < SLOTS_ENOUGH || rng_below(&chaos->run->rng, 4) == 0;
+    if (!chaos->may_fail && cluster_wait_running(c) != 0) {
+        (void)run_fail(chaos->run, "the job does not run: %s %s", c->error, c->err.text);
         return;
     }
     draw_plan(chaos, c);
@@ -214,8 +216,7 @@ static void live(struct chaos *chaos, struct cluster *c)
     fault_plan_end(&chaos->plan, c);
     chaos->is_on = false;
     note_struck(chaos);
-    may_fail = (chaos->struck & ~harmless) != 0 || c->slots < SLOTS_ENOUGH;
-    check_job(chaos, c, chaos->job, may_fail);
+    check_job(chaos, c, chaos->job, chaos->may_fail);
     if (chaos->rival != 0) {
         check_job(chaos, c, chaos->rival, true);
     }
@@ -229,10 +230,13 @@ void chaos_run(struct run *run)
     struct chaos chaos = {.run = run};
     struct cluster c = {.before_step = before_step, .step_user = &chaos};
 
-    c.slots = rng_below(&run->rng, 2) == 0 ? 3 + (uint32_t)rng_below(&run->rng, 3) : SLOTS_ENOUGH;
+    c.slots = rng_below(&run->rng, 4) == 0 ? 3 + (uint32_t)rng_below(&run->rng, 3) : SLOTS_ENOUGH;
 
     if (run_begin(run, &c) == 0) {
         live(&chaos, &c);
+    }
+    if (run->is_verbose && run->wrong[0] != '\0') {
+        invariants_explain(&c);
     }
     if (chaos.inv.wrong[0] != '\0') {
         run->wrong[0] = '\0'; /* the cause comes before what follows from it */

@@ -137,6 +137,54 @@ void invariants_check_promises(struct invariants *inv, const struct cluster *c)
     }
 }
 
+/* ---- for people ---- */
+
+static void explain_worker(const struct worker *w)
+{
+    fprintf(stderr, "%s: %u of %u slots used\n", w->name, w->ledger.used, w->ledger.slots);
+    for (uint32_t i = 0; i < w->ledger.count; i++) {
+        fprintf(stderr, "  application %u, epoch %u: %u slots\n", w->ledger.grants[i].app,
+                w->ledger.grants[i].epoch, w->ledger.grants[i].slots);
+    }
+    for (uint32_t i = 0; i < w->child_count; i++) {
+        const struct child *child = w->children[i];
+
+        if (child->proc) {
+            fprintf(stderr, "  runs executor %u of application %u, epoch %u: %u slots\n",
+                    child->executor, child->app, child->epoch, child->slots);
+        }
+    }
+}
+
+static void explain_master(const struct master *m)
+{
+    for (uint32_t i = 0; i < m->registry.count; i++) {
+        const struct app *app = m->registry.apps[i];
+
+        fprintf(stderr, "application %u '%s': %s, epoch %u\n", app->id, app->spec.name,
+                app_state_names[app->state], app->epoch);
+    }
+    for (uint32_t i = 0; i < m->workers.grant_count; i++) {
+        fprintf(stderr, "  granted: application %u on worker %u: %u slots\n",
+                m->workers.grants[i].app, m->workers.grants[i].worker, m->workers.grants[i].slots);
+    }
+}
+
+void invariants_explain(const struct cluster *c)
+{
+    for (uint32_t i = 0; i < c->master_count; i++) {
+        if (c->masters[i].master) {
+            fprintf(stderr, "master %u knows:\n", i + 1);
+            explain_master(c->masters[i].master);
+        }
+    }
+    for (uint32_t i = 0; i < c->worker_count; i++) {
+        if (c->workers[i].worker) {
+            explain_worker(c->workers[i].worker);
+        }
+    }
+}
+
 /* ---- looking ---- */
 
 void invariants_check(struct invariants *inv, const struct cluster *c)

@@ -32,6 +32,9 @@ void invariants_promise(struct invariants *inv, uint32_t app, uint32_t state);
 /* The cluster is whole: whoever leads knows all that was ever answered. */
 void invariants_check_promises(struct invariants *inv, const struct cluster *c);
 
+/* Says on stderr whose the slots are, and who runs on them: for who wonders why nothing goes on. */
+void invariants_explain(const struct cluster *c);
+
 /* Looks if it is time to. */
 void invariants_step(struct invariants *inv, const struct cluster *c);
 

@@ -11,6 +11,7 @@
 
 #include <ftw.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 
 #define SEEDS          1000u
 #define SEEDS_COVERING 100u /* a campaign of fewer cannot be blamed for what it did not see */
-#define FAILURES_MAX   3u
+#define FAILURES_MAX   60u
 
 static const struct scenario {
     const char *name;
@@ -49,6 +50,38 @@ struct campaign {
     uint32_t failures;
 };
 
+/* ---- crashes ---- */
+
+/* The command that repeats what is being run, for the handler of a crash. */
+static char repeat[512];
+
+static void on_crash(int number)
+{
+    ssize_t n = write(STDERR_FILENO, repeat, strlen(repeat));
+
+    (void)n; /* nothing can be done about it */
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void note_repeat(const struct campaign *c, const struct scenario *s, uint64_t seed)
+{
+    (void)snprintf(repeat, sizeof repeat,
+                   "crashed; to repeat: %s --scenario %s --first %" PRIu64 " --seeds 1 --verbose\n",
+                   c->program, s->name, seed);
+}
+
+static void watch_crashes(void)
+{
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+    for (size_t i = 0; i < ARRAY_LEN(fatal); i++) {
+        (void)signal(fatal[i], on_crash);
+    }
+}
+
+/* ---- running ---- */
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)st;
@@ -68,6 +101,7 @@ static void run_once(struct campaign *c, const struct scenario *s, uint64_t seed
     *ret = (struct run){
         .seed = seed, .folder = c->folder, .is_verbose = is_verbose, .coverage = &c->coverage};
     rng_init(&ret->rng, ~seed);
+    note_repeat(c, s, seed);
     s->run(ret);
     clean(c);
     c->runs++;
@@ -177,6 +211,7 @@ int main(int argc, char **argv)
         perror(c.folder);
         return 1;
     }
+    watch_crashes();
     run_all(&c);
     rc = report(&c);
     (void)rmdir(c.folder);
