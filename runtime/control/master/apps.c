@@ -20,12 +20,9 @@ struct submitting {
     struct msg_app_submit submit;
 };
 
-static void submitting_free(struct submitting *s)
+static void submitting_deinit(void *pending)
 {
-    if (s) {
-        fields_deinit(&msg_app_submit_fields, &s->submit);
-        pending_free(s);
-    }
+    fields_deinit(&msg_app_submit_fields, &((struct submitting *)pending)->submit);
 }
 
 static void on_submitted(struct master *m, void *user, const struct outcome *outcome)
@@ -37,12 +34,12 @@ static void on_submitted(struct master *m, void *user, const struct outcome *out
 
     if (outcome->code < 0) {
         (void)endpoint_reply_error(m->ep, s->token, outcome->err);
-        submitting_free(s);
+        pending_free(s);
         return;
     }
     submitted.id = app->id;
     (void)endpoint_reply(m->ep, s->token, &submitted);
-    submitting_free(s);
+    pending_free(s);
     if (app_state_is_end(app->state) || apps_place(m, app->id)) {
         return; /* the client asked twice: this is the application of the first time */
     }
@@ -80,33 +77,75 @@ static int submit_check(struct master *m, struct msg_app_submit *submit, struct 
     return 0;
 }
 
+static void submitting_fail(struct submitting *s, const struct gp_error *err)
+{
+    (void)endpoint_reply_error(s->pending.master->ep, s->token, err);
+    pending_free(s);
+}
+
+/* Its artefact is where it must be: now it may be said that the application exists. */
+static void on_spread(struct master *m, void *user, int code, const struct gp_error *err)
+{
+    struct submitting *s = user;
+    uint8_t random[(REGISTRY_TOKEN_SIZE - 1) / 2];
+    char key[REGISTRY_TOKEN_SIZE];
+    struct command command = {.op = COMMAND_SUBMIT, .submit = &s->submit, .token = key};
+    struct gp_error own;
+
+    if (code < 0) {
+        submitting_fail(s, err);
+        return;
+    }
+    port_random(m->port, random, sizeof random);
+    hex_encode(random, sizeof random, key);
+    if (master_propose(m, &command, on_submitted, s, &own) < 0) {
+        submitting_fail(s, &own);
+    }
+    secret_wipe(key, sizeof key);
+}
+
+/* The artefact is here. */
+static void on_here(struct master *m, void *user, int code, const struct gp_error *err)
+{
+    struct submitting *s = user;
+    struct gp_error own;
+
+    if (code >= 0 && (submit_check(m, &s->submit, &own) < 0 ||
+                      copies_spread(m, s->submit.sha256, on_spread, s, &own) < 0)) {
+        code = own.code;
+        err = &own;
+    }
+    if (code < 0) {
+        submitting_fail(s, err);
+    }
+}
+
 int apps_submit(struct master *m, struct msg_app_submit *submit, struct reply_token token,
                 struct gp_error *err)
 {
-    uint8_t random[(REGISTRY_TOKEN_SIZE - 1) / 2];
-    char key[REGISTRY_TOKEN_SIZE];
-    struct command command = {.op = COMMAND_SUBMIT, .token = key};
-    struct submitting *s;
     const struct app *known = registry_request(&m->registry, submit->request_id);
-    int rc = known ? 0 : submit_check(m, submit, err);
+    char path[ARTEFACT_PATH_MAX];
+    struct submitting *s;
+    int rc;
 
     if (known) {
         return endpoint_reply(m->ep, token, &(struct msg_app_submitted){.id = known->id});
     }
-    s = rc < 0 ? NULL : pending_new(m, sizeof *s);
+    s = pending_new(m, sizeof *s);
     if (!s) {
-        return rc < 0 ? rc : gp_error_set(err, GP_ENOMEM, "submitting");
+        return gp_error_set(err, GP_ENOMEM, "submitting");
     }
+    s->pending.deinit = submitting_deinit;
     s->token = token;
     s->submit = *submit;
     *submit = (struct msg_app_submit){0};
-    port_random(m->port, random, sizeof random);
-    hex_encode(random, sizeof random, key);
-    command.submit = &s->submit;
-    rc = master_propose(m, &command, on_submitted, s, err);
-    secret_wipe(key, sizeof key);
+    if (artefacts_find(&m->artefacts, gp_str_of(s->submit.sha256), path, sizeof path)) {
+        on_here(m, s, 0, NULL);
+        return 0;
+    }
+    rc = copies_pull(m, s->submit.sha256, NULL, on_here, s, err); /* uploaded to another master */
     if (rc < 0) {
-        submitting_free(s);
+        pending_free(s);
     }
     return rc;
 }

@@ -8,6 +8,7 @@
  *   apps.c       what clients and appmasters want of applications
  *   places.c     where appmasters are, and their next lives
  *   uploads.c    artefacts coming in and going out
+ *   copies.c     artefacts on other masters
  *   registrations.c  workers that come
  *   slots.c      slots for executors
  *   queries.c    what clients ask to see
@@ -67,6 +68,7 @@ struct upload {
 struct pending {
     struct list_node node; /* master.pending */
     struct master *master;
+    void (*deinit)(void *pending); /* of what it owns, before it is freed; may be NULL */
 };
 
 /* Another master that we dial. */
@@ -125,6 +127,7 @@ struct master {
     struct upload uploads[UPLOADS_MAX];
     uint64_t next_upload;
     struct list pending;
+    struct list pulls;
     struct list proposals;
     uint64_t next_serial;
 };
@@ -208,6 +211,23 @@ int links_ask_to_join(struct master *m, const char *address, uint64_t id, answer
 uint64_t links_find_unformed(struct master *m, const char *address);
 /* The next one that is up; *cursor begins with 0. NULL: no more. */
 struct peer *links_peer(struct master *m, uint32_t *cursor);
+struct peer *links_peer_at(struct master *m, const char *address); /* NULL: not up */
+
+/* ---- copies.c ---- */
+
+typedef void (*copied_fn)(struct master *m, void *user, int code, const struct gp_error *err);
+
+/* Has more than half of the masters store what is here; fn comes once, maybe from inside, unless a
+ * negative code is returned. */
+int copies_spread(struct master *m, const char *sha, copied_fn fn, void *user,
+                  struct gp_error *err);
+/* Fetches it from one (NULL: any) master that has it; fn comes once, from the loop, unless a negative
+ * code is returned. GP_ENOENT: nobody is there to ask. */
+int copies_pull(struct master *m, const char *sha, struct peer *from, copied_fn fn, void *user,
+                struct gp_error *err);
+int copies_fetch(struct master *m, struct peer *peer, const struct msg_master_fetch *msg,
+                 struct reply_token token, struct gp_error *err);
+void copies_deinit(struct master *m);
 
 /* ---- uploads.c ---- */
 

@@ -591,3 +591,10 @@ struct peer *links_peer(struct master *m, uint32_t *cursor)
     }
     return NULL;
 }
+
+struct peer *links_peer_at(struct master *m, const char *address)
+{
+    struct link *link = link_at(m, address);
+
+    return link && peer_is_up(link->peer) ? link->peer : NULL;
+}

@@ -34,6 +34,9 @@ void pending_free(void *pending)
     struct pending *p = pending;
 
     if (p) {
+        if (p->deinit) {
+            p->deinit(p);
+        }
         list_remove(&p->node);
         free(p);
     }
@@ -118,22 +121,59 @@ static int from_worker(struct master *m, struct peer *peer, struct incoming *in,
     }
 }
 
+struct resolving {
+    struct pending pending;
+    struct reply_token token;
+    struct msg_plugin_resolved resolved;
+};
+
+static void resolving_deinit(void *pending)
+{
+    fields_deinit(&msg_plugin_resolved_fields, &((struct resolving *)pending)->resolved);
+}
+
+static void on_resolved(struct master *m, void *user, int code, const struct gp_error *err)
+{
+    struct resolving *r = user;
+
+    if (code < 0) {
+        (void)endpoint_reply_error(m->ep, r->token, err);
+    } else {
+        (void)endpoint_reply(m->ep, r->token, &r->resolved);
+    }
+    pending_free(r);
+}
+
+/* What a plan names must outlive this master. */
+static int plugin_resolve(struct master *m, const char *name, struct reply_token token,
+                          struct gp_error *err)
+{
+    struct resolving *r = pending_new(m, sizeof *r);
+    int rc = r ? 0 : gp_error_set(err, GP_ENOMEM, "resolving a plugin");
+
+    if (rc >= 0) {
+        r->pending.deinit = resolving_deinit;
+        r->token = token;
+        rc = uploads_resolve(m, name, &r->resolved, err);
+    }
+    if (rc >= 0) {
+        rc = copies_spread(m, r->resolved.sha256, on_resolved, r, err);
+    }
+    if (rc < 0) {
+        pending_free(r);
+    }
+    return rc;
+}
+
 static int from_appmaster(struct master *m, struct peer *peer, struct incoming *in,
                           struct gp_error *err)
 {
-    struct msg_plugin_resolved resolved = {0};
-    int rc;
-
     switch (in->type) {
     case MSG_APPMASTER_REGISTER:
         return apps_register(m, peer, in->msg, in->token, err);
     case MSG_PLUGIN_RESOLVE:
-        rc = uploads_resolve(m, ((const struct msg_plugin_resolve *)in->msg)->name, &resolved, err);
-        if (rc >= 0) {
-            rc = endpoint_reply(m->ep, in->token, &resolved);
-        }
-        fields_deinit(&msg_plugin_resolved_fields, &resolved);
-        return rc;
+        return plugin_resolve(m, ((const struct msg_plugin_resolve *)in->msg)->name, in->token,
+                              err);
     case MSG_PLAN_PUT:
         return apps_plan_put(m, peer, in->msg, in->token, err);
     case MSG_PLACEMENT_PUT:
@@ -150,15 +190,71 @@ static int from_appmaster(struct master *m, struct peer *peer, struct incoming *
     }
 }
 
-static int artefact_get(struct master *m, const struct incoming *in, struct gp_error *err)
+/* A get that waits until the file is here. */
+struct getting {
+    struct pending pending;
+    struct reply_token token;
+    struct msg_artefact_get get;
+};
+
+static void getting_deinit(void *pending)
+{
+    fields_deinit(&msg_artefact_get_fields, &((struct getting *)pending)->get);
+}
+
+static int artefact_answer(struct master *m, const struct msg_artefact_get *get,
+                           struct reply_token token, struct gp_error *err)
 {
     struct buf piece = {0};
-    int rc = uploads_get(m, in->msg, &piece, err);
+    int rc = uploads_get(m, get, &piece, err);
 
     if (rc >= 0) {
-        rc = endpoint_reply_bytes(m->ep, in->token, buf_bytes(&piece));
+        rc = endpoint_reply_bytes(m->ep, token, buf_bytes(&piece));
     }
     buf_deinit(&piece);
+    return rc;
+}
+
+static void on_gotten(struct master *m, void *user, int code, const struct gp_error *err)
+{
+    struct getting *g = user;
+    struct gp_error own;
+
+    if (code >= 0 && artefact_answer(m, &g->get, g->token, &own) < 0) {
+        code = own.code;
+        err = &own;
+    }
+    if (code < 0) {
+        (void)endpoint_reply_error(m->ep, g->token, err);
+    }
+    pending_free(g);
+}
+
+/* What is not here may be at another master. */
+static int artefact_get(struct master *m, const struct peer *peer, struct incoming *in,
+                        struct gp_error *err)
+{
+    struct msg_artefact_get *get = in->msg;
+    char path[ARTEFACT_PATH_MAX];
+    struct getting *g;
+    int rc;
+
+    if (peer_address(peer)->role == ROLE_MASTER ||
+        artefacts_find(&m->artefacts, gp_str_of(get->sha256), path, sizeof path)) {
+        return artefact_answer(m, get, in->token, err);
+    }
+    g = pending_new(m, sizeof *g);
+    if (!g) {
+        return gp_error_set(err, GP_ENOMEM, "fetching an artefact");
+    }
+    g->pending.deinit = getting_deinit;
+    g->token = in->token;
+    g->get = *get;
+    *get = (struct msg_artefact_get){0};
+    rc = copies_pull(m, g->get.sha256, NULL, on_gotten, g, err);
+    if (rc < 0) {
+        pending_free(g);
+    }
     return rc;
 }
 
@@ -210,6 +306,8 @@ static int from_master(struct master *m, struct peer *peer, struct incoming *in,
     case MSG_MASTER_FOUND:
         rc = links_found(m, in->msg, err);
         break;
+    case MSG_MASTER_FETCH:
+        return copies_fetch(m, peer, in->msg, in->token, err);
     case MSG_MASTER_JOIN:
         rc = links_join(m, in->msg, err);
         break;
@@ -223,7 +321,7 @@ static int from_master(struct master *m, struct peer *peer, struct incoming *in,
 static bool is_for_anyone(uint16_t type)
 {
     return type == MSG_CLUSTER_INFO || type == MSG_ARTEFACT_GET || type == MSG_MASTER_HELLO ||
-           type == MSG_MASTER_FOUND || type == MSG_MASTER_JOIN;
+           type == MSG_MASTER_FOUND || type == MSG_MASTER_JOIN || type == MSG_MASTER_FETCH;
 }
 
 static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
@@ -234,7 +332,7 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
         return GP_ENOTLEADER;
     }
     if (in->type == MSG_ARTEFACT_GET) {
-        return artefact_get(m, in, err);
+        return artefact_get(m, peer, in, err);
     }
     switch (peer_address(peer)->role) {
     case ROLE_MASTER:
@@ -346,6 +444,7 @@ int master_new(const struct master_options *options, struct master **ret, struct
         return gp_error_set(err, rc, "starting a master");
     }
     list_init(&m->pending);
+    list_init(&m->pulls);
     list_init(&m->proposals);
     if (options->secret.len > sizeof m->secret.bytes) {
         rc = gp_error_set(err, GP_EINVAL, "the cluster's secret is longer than %zu bytes",
@@ -424,6 +523,7 @@ void master_free(struct master *m)
     timer_free(m->waiter_timer);
     timer_free(m->reread_timer);
     timer_free(m->retire_timer);
+    copies_deinit(m);
     while (list_first(&m->pending)) {
         pending_free(LIST_ENTRY(list_first(&m->pending), struct pending, node));
     }

@@ -15,10 +15,9 @@ struct registering {
     struct msg_worker_register msg;
 };
 
-static void registering_free(struct registering *r)
+static void registering_deinit(void *pending)
 {
-    fields_deinit(&msg_worker_register_fields, &r->msg);
-    pending_free(r);
+    fields_deinit(&msg_worker_register_fields, &((struct registering *)pending)->msg);
 }
 
 /* It has an id: welcome. */
@@ -64,7 +63,7 @@ static void on_numbered(struct master *m, void *user, const struct outcome *outc
     } else if (admit(m, outcome->worker, &r->msg, r->token, &err) < 0) {
         (void)endpoint_reply_error(m->ep, r->token, &err);
     }
-    registering_free(r);
+    pending_free(r);
 }
 
 /* Whether the id it says it had can be given to it. */
@@ -108,12 +107,13 @@ int registrations_add(struct master *m, struct peer *peer, struct msg_worker_reg
     if (!r) {
         return gp_error_set(err, GP_ENOMEM, "registering a worker");
     }
+    r->pending.deinit = registering_deinit;
     r->token = token;
     r->msg = *msg;
     *msg = (struct msg_worker_register){0};
     rc = master_propose(m, &command, on_numbered, r, err);
     if (rc < 0) {
-        registering_free(r);
+        pending_free(r);
     }
     return rc;
 }
