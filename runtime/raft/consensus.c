@@ -275,7 +275,7 @@ int consensus_join(struct consensus *c, const char *group, uint64_t self, const 
 /* What comes from inside a callback is lost, as on a network: libraft cannot hear it now. */
 void consensus_receive(struct consensus *c, uint64_t from, const char *address, gp_bytes bytes)
 {
-    if (c->is_closed || c->depth > 0 || !life_is_up(c)) {
+    if (c->is_closed || c->depth > 0 || !life_is_up(c) || !life_has_memory(2 * bytes.len)) {
         return;
     }
     life_enter(c);

@@ -58,6 +58,8 @@
 #define MEND_DELAY_MIN_NS INT64_C(250000000)
 #define MEND_DELAY_MAX_NS INT64_C(30000000000)
 #define MEND_HEALTHY_NS   INT64_C(60000000000) /* then the delay begins anew */
+#define MEMORY_SPARE      ((size_t)256 << 10)
+#define MEMORY_RETRY_NS   INT64_C(20000000)
 #define ALONE_TICK_NS     INT64_C(250000000)
 
 _Static_assert(RAFT_FRAME_MAX == CONSENSUS_FRAME_MAX, "one frame is one send");
@@ -271,6 +273,10 @@ int life_start(struct consensus *c, struct gp_error *err);
 
 /* Closes it; what it is owed is settled. */
 void life_stop(struct consensus *c);
+
+/* Whether libraft may be called: it frees twice, and reads what it has freed, when it gets no memory
+ * in the middle of something. Asks for more than one call of it takes, and gives it back. */
+bool life_has_memory(size_t bytes);
 
 /* Has the pump run soon. */
 void life_kick(struct consensus *c);

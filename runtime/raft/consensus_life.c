@@ -64,6 +64,14 @@ uint64_t life_leader(const struct consensus *c)
     }
 }
 
+bool life_has_memory(size_t bytes)
+{
+    void *ptr = raft_malloc(bytes + MEMORY_SPARE);
+
+    raft_free(ptr);
+    return ptr != NULL;
+}
+
 /* ---- beginning ---- */
 
 static void set_up(struct consensus *c)
@@ -384,7 +392,7 @@ void life_on_tick(void *user)
 
     life_enter(c);
     c->tick_ns = 0; /* armed again on leaving */
-    if (life_is_up(c)) {
+    if (life_is_up(c) && life_has_memory(0)) {
         c->on_tick(&c->io);
         io_drain(c);
         parcel_on_tick(c);
@@ -412,13 +420,23 @@ void life_on_pump(void *user)
 {
     struct consensus *c = user;
 
+    const bool has_memory = life_has_memory(BATCH_BYTES_MAX);
+
     c->is_pumping = false;
     life_enter(c);
-    lead_submit(c);
-    settle(c);
+    if (has_memory) {
+        lead_submit(c);
+        settle(c);
+    }
     lead_tell(c);
-    change_step(c);
-    settle(c);
+    if (has_memory) {
+        change_step(c);
+        settle(c);
+    }
     tell_change(c);
+    if (!has_memory && !c->is_pumping && !c->is_closed) {
+        c->is_pumping = true;
+        timer_start(c->pump, MEMORY_RETRY_NS);
+    }
     life_leave(c);
 }

@@ -329,6 +329,10 @@ static void receive_fragment(struct consensus *c, const struct raft_frame *frame
     if (frame->term < c->raft.current_term || !assembly_add(c, frame, address)) {
         return;
     }
+    if (!life_has_memory(2 * c->assembly.total)) {
+        buf_deinit(&c->assembly.bytes); /* lost */
+        return;
+    }
     if (raft_frame_decode(buf_bytes(&c->assembly.bytes), &whole) < 0 ||
         (whole.kind != RAFT_KIND_APPEND && whole.kind != RAFT_KIND_INSTALL) ||
         whole.group != frame->group || whole.from != frame->from || whole.to != frame->to) {

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <raft.h>
+
 #include "base/assert.h"
 #include "base/endian.h"
 #include "base/hash.h"
@@ -356,6 +358,7 @@ void crew_init(struct crew *crew, uint64_t seed, uint32_t count)
 
 void crew_deinit(struct crew *crew)
 {
+    raft_heap_set_default();
     sim_free(crew->sim);
     free(crew->commands);
     free(crew->truth);
@@ -414,6 +417,50 @@ void crew_form(struct crew *crew, uint32_t count)
 void crew_cut(struct crew *crew, uint32_t from, uint32_t to)
 {
     crew->cuts[from][to] = true;
+}
+
+/* ---- memory ---- */
+
+static void *no_malloc(void *data, size_t size)
+{
+    (void)data;
+    (void)size;
+    return NULL;
+}
+
+static void *no_calloc(void *data, size_t count, size_t size)
+{
+    (void)data;
+    (void)count;
+    (void)size;
+    return NULL;
+}
+
+static void *no_realloc(void *data, void *ptr, size_t size)
+{
+    (void)data;
+    (void)ptr;
+    (void)size;
+    return NULL;
+}
+
+static void give_back(void *data, void *ptr)
+{
+    (void)data;
+    free(ptr);
+}
+
+void crew_famine(struct crew *crew, bool lasts)
+{
+    static struct raft_heap empty = {
+        .malloc = no_malloc, .free = give_back, .calloc = no_calloc, .realloc = no_realloc};
+
+    if (lasts) {
+        crew->counts.famines++;
+        raft_heap_set(&empty);
+    } else {
+        raft_heap_set_default();
+    }
 }
 
 void crew_heal(struct crew *crew)

@@ -167,6 +167,16 @@ static void act_disk(struct plan *plan)
     }
 }
 
+static void act_memory(struct plan *plan)
+{
+    struct crew *crew = plan->crew;
+
+    crew_famine(crew, true);
+    act_propose(plan);
+    crew_run(crew, rng_between(&crew->rng, 1, 300) * MS);
+    crew_famine(crew, false);
+}
+
 static void on_transferred(void *user, int code)
 {
     struct plan *plan = user;
@@ -277,12 +287,12 @@ static void act(struct plan *plan)
     static void (*const acts[THEMES][10])(struct plan * plan) = {
         [THEME_ALL] = {act_kill, act_restart, act_restart, act_pause, act_net, act_net, act_disk,
                        act_transfer, act_member, act_barrier},
-        [THEME_KILLS] = {act_kill, act_kill, act_restart, act_restart, act_restart, act_pause,
+        [THEME_KILLS] = {act_kill, act_memory, act_restart, act_restart, act_restart, act_pause,
                          act_pause, act_transfer, act_kill, act_barrier},
         [THEME_NET] = {act_net, act_net, act_net, act_net, act_net, act_net, act_kill, act_restart,
                        act_restart, act_transfer},
-        [THEME_DISKS] = {act_disk, act_disk, act_disk, act_disk, act_kill, act_restart, act_restart,
-                         act_disk, act_disk, act_transfer},
+        [THEME_DISKS] = {act_disk, act_disk, act_disk, act_memory, act_kill, act_restart,
+                         act_restart, act_disk, act_disk, act_transfer},
         [THEME_MEMBERS] = {act_member, act_member, act_member, act_member, act_kill, act_restart,
                            act_restart, act_net, act_transfer, act_member},
         [THEME_CALM] = {act_barrier, act_barrier, act_barrier, act_barrier, act_barrier,
@@ -427,6 +437,7 @@ GP_TEST(consensus_faults, keep_every_rule_and_all_that_was_acknowledged)
     COUNT(sums, full);
     COUNT(sums, broken);
     COUNT(sums, slow);
+    COUNT(sums, famines);
     COUNT(sums, installs);
     COUNT(sums, snapshots);
     COUNT(sums, seals_broken);
