@@ -438,7 +438,7 @@ int group_add(struct master *m, const struct msg_master_ref *ref, struct reply_t
     uint32_t count = consensus_members(m->consensus, members);
     const struct consensus_member *old = member_at(members, count, ref->address);
     uint64_t id = links_find_unformed(m, ref->address);
-    struct changing *c;
+    struct changing *c = NULL;
     int rc;
 
     if (old && (old->id == id || id == 0) && old->votes && old->is_heard) {
@@ -472,7 +472,7 @@ int group_remove(struct master *m, const struct msg_master_ref *ref, struct repl
     struct consensus_member members[CONSENSUS_MEMBERS_MAX];
     uint32_t count = consensus_members(m->consensus, members);
     const struct consensus_member *member = member_at(members, count, ref->address);
-    struct changing *c;
+    struct changing *c = NULL;
     int rc;
 
     if (!member) {

@@ -77,7 +77,7 @@ GP_TEST(journal_format, a_log_file_is_this)
     GP_CHECK_EQ(log_header_decode(buf_bytes(&buf), &back, &seed_back), 0);
     GP_CHECK_MEM_EQ(&back, &header, sizeof header);
     GP_CHECK_EQ(seed_back, seed);
-    GP_CHECK_EQ(record_decode(buf_bytes(&buf), seed, LOG_HEADER_BYTES, &found), 0);
+    GP_CHECK_EQ(record_read(buf_bytes(&buf), seed, LOG_HEADER_BYTES, &found), 0);
     GP_CHECK(found.index == 5 && found.term == 6 && found.type == 2 && found.data.len == 3);
     buf_deinit(&buf);
 }
@@ -93,11 +93,11 @@ GP_TEST(journal_format, a_record_holds_in_its_place_only)
     GP_CHECK_EQ(record_append(&buf, 1, &mark), 0);
     memcpy(copy, buf_bytes(&buf).ptr, sizeof copy);
     GP_CHECK_EQ(buf_append(&buf, copy, sizeof copy), 0);
-    GP_CHECK_EQ(record_decode(buf_bytes(&buf), 1, 0, &found), 0);
-    GP_CHECK_EQ(record_decode(buf_bytes(&buf), 2, 0, &found), GP_ECHECKSUM);
-    GP_CHECK_EQ(record_decode(buf_bytes(&buf), 1, 40, &found), GP_ECHECKSUM);
-    GP_CHECK_EQ(record_decode(buf_bytes(&buf), 1, 80, &found), GP_EPROTO);
-    GP_CHECK_EQ(record_decode(buf_bytes(&buf), 1, UINT64_MAX, &found), GP_EPROTO);
+    GP_CHECK_EQ(record_read(buf_bytes(&buf), 1, 0, &found), 0);
+    GP_CHECK_EQ(record_read(buf_bytes(&buf), 2, 0, &found), GP_ECHECKSUM);
+    GP_CHECK_EQ(record_read(buf_bytes(&buf), 1, 40, &found), GP_ECHECKSUM);
+    GP_CHECK_EQ(record_read(buf_bytes(&buf), 1, 80, &found), GP_EPROTO);
+    GP_CHECK_EQ(record_read(buf_bytes(&buf), 1, UINT64_MAX, &found), GP_EPROTO);
     buf_deinit(&buf);
 }
 
