@@ -56,7 +56,7 @@ static const struct option_spec simulate_options[] = {
     {"duration", 0, "TIME", "simulated time of the job, as 30s; then all is healed (10s)",
      OPTION_VALUE},
     {"workers", 0, "N", "workers of the cluster, each on a host of its own (3)", OPTION_VALUE},
-    {"masters", 0, "N", "masters of the cluster (1)", OPTION_VALUE},
+    {"masters", 0, "N", "masters of the cluster (3)", OPTION_VALUE},
     {"lanes", 0, "N", "threads of each executor (2)", OPTION_VALUE},
     {"executors", 0, "N", "processes that host its tasks (one per worker)", OPTION_VALUE},
     JOB_OPTIONS,

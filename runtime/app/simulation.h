@@ -20,8 +20,8 @@
 #include "app/job.h"
 
 /* How many masters there can be, and are when nothing is said. */
-#define SIMULATION_MASTERS_MAX 1u
-#define SIMULATION_MASTERS     1u
+#define SIMULATION_MASTERS_MAX 5u
+#define SIMULATION_MASTERS     3u
 
 struct simulation_options {
     const struct job *job;

@@ -218,6 +218,7 @@ static int settle(struct artefact_in *in, struct gp_error *err)
     (void)str_format(dir, sizeof dir, "%.*s", STR_ARG(head));
     rc = port->fs->make_dirs(port->world, dir, 0700, err);
     if (rc >= 0) {
+        fs_sync_above(port->fs, port->world, dir); /* what is acknowledged is not forgotten */
         rc = port->fs->rename(port->world, in->path, path, err);
     }
     return rc;

@@ -6,6 +6,7 @@
 #define PORT_FS_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -51,5 +52,35 @@ struct fs_ops {
     /* 1 file, 2 folder, 0 not there, negative: cannot tell. */
     int (*exists)(void *world, const char *path);
 };
+
+#define FS_PATH_ABOVE_MAX 4096u
+
+/*
+ * Makes durable that the path is there, as far as we may: every folder above it is synced, from the
+ * nearest on. For what make_dirs() made, which may be more than one. Those that we may not read are
+ * somebody else's and have been there before us, so failing means nothing.
+ */
+static inline void fs_sync_above(const struct fs_ops *fs, void *world, const char *path)
+{
+    char folder[FS_PATH_ABOVE_MAX];
+    size_t len = strlen(path);
+
+    if (len >= sizeof folder) {
+        return;
+    }
+    memcpy(folder, path, len + 1);
+    while (len > 1) {
+        while (len > 0 && folder[len - 1] != '/') {
+            len--;
+        }
+        while (len > 1 && folder[len - 1] == '/') {
+            len--;
+        }
+        folder[len] = '\0';
+        if (len > 0) {
+            (void)fs->sync_folder(world, folder, NULL);
+        }
+    }
+}
 
 #endif

@@ -226,12 +226,13 @@ const char *journal_group(const struct journal *j)
     return j->state.group;
 }
 
-/* The folder's own name may be new as well. */
+/* The folder's own name may be new as well, and those of the folders above it. */
 static int sync_parent(const struct journal *j, struct gp_error *err)
 {
     char parent[JOURNAL_PATH_MAX];
     char *slash;
 
+    fs_sync_above(j->port->fs, j->port->world, j->folder);
     memcpy(parent, j->folder, sizeof j->folder);
     slash = strrchr(parent, '/');
     slash[slash == parent ? 1 : 0] = '\0';

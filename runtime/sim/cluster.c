@@ -240,7 +240,7 @@ bool cluster_is_up(const struct cluster_daemon *daemon)
 uint32_t cluster_leader(const struct cluster *c)
 {
     for (uint32_t i = 0; i < c->master_count; i++) {
-        if (c->masters[i].master) {
+        if (c->masters[i].master && master_leads(c->masters[i].master)) {
             return i;
         }
     }

@@ -32,7 +32,7 @@ class Simulate(harness.Case):
 
     def test_shows_people_a_timeline_and_a_verdict(self):
         result = self.ok(self.simulate("faulty", "--faults", "none", "--workers", "2"))
-        self.assertRegex(result.out, r"(?m)^ +0\.\d{6}  cluster 1 master, 2 workers, seed 1$")
+        self.assertRegex(result.out, r"(?m)^ +0\.\d{6}  cluster 3 masters, 2 workers, seed 1$")
         self.assertRegex(result.out, r"(?m)^verdict +finished$")
         self.assertRegex(result.out, r"(?m)^trace +[0-9a-f]{16} \(seed 1\)$")
         self.assertRegex(result.out, r"(?m)^worker +1 +0 +1 +1000 +0 +0 +0$")

@@ -26,10 +26,6 @@
 #define SLOTS_ENOUGH 20u /* of each worker: for two jobs, and one worker less */
 #define SUBMITS_MAX  40u
 
-/* Until masters remember, none may be lost: its successor would begin to count anew. */
-static const uint32_t spared =
-    1u << FAULT_leader_killed | 1u << FAULT_masters_killed | 1u << FAULT_power_cut;
-
 struct chaos {
     struct run *run;
     uint32_t job;   /* that lives through it */
@@ -64,7 +60,7 @@ static void draw_plan(struct chaos *chaos, struct cluster *c)
 {
     struct rng *rng = &chaos->run->rng;
     const struct fault_plan_options options = {
-        .kinds = fault_kinds_named(GP_STR("all")) & ~spared,
+        .kinds = fault_kinds_named(GP_STR("all")),
         .count = 1 + (uint32_t)rng_below(rng, FAULTS_COUNT),
         .span_ns = (1 + (int64_t)rng_below(rng, SPAN_MAX_MS)) * MS_NS,
         .lasts_max_ns = LASTS_MAX_NS >> rng_below(rng, 4),
@@ -230,9 +226,13 @@ void chaos_run(struct run *run)
     struct chaos chaos = {.run = run};
     struct cluster c = {.before_step = before_step, .step_user = &chaos};
 
+    c.master_count = rng_below(&run->rng, 2) == 0 ? 1 : 3;
     c.slots = rng_below(&run->rng, 4) == 0 ? 3 + (uint32_t)rng_below(&run->rng, 3) : SLOTS_ENOUGH;
 
     if (run_begin(run, &c) == 0) {
+        if (c.master_count == 3) {
+            coverage_note(run->coverage, "shape.three_masters");
+        }
         live(&chaos, &c);
     }
     if (run->is_verbose && run->wrong[0] != '\0') {

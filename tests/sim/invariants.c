@@ -49,9 +49,38 @@ static void check_names(struct invariants *inv, const struct registry *r)
     }
 }
 
+/* A term has one leader, now and for ever. */
+static void check_leader(struct invariants *inv, const struct master *m)
+{
+    struct consensus_status status;
+    uint64_t self;
+
+    if (m->consensus == NULL) {
+        return;
+    }
+    self = consensus_id(m->consensus);
+    consensus_status(m->consensus, &status);
+    if (status.role != CONSENSUS_LEADER) {
+        return;
+    }
+    for (uint32_t i = 0; i < inv->leader_count; i++) {
+        if (inv->leaders[i].term == status.term) {
+            if (inv->leaders[i].leader != self) {
+                broken(inv, "term %llu has two leaders", (unsigned long long)status.term);
+            }
+            return;
+        }
+    }
+    if (inv->leader_count < INVARIANTS_TERMS) {
+        inv->leaders[inv->leader_count].term = status.term;
+        inv->leaders[inv->leader_count++].leader = self;
+    }
+}
+
 static void check_master(struct invariants *inv, const struct master *m)
 {
     check_names(inv, &m->registry);
+    check_leader(inv, m);
 }
 
 /* ---- workers ---- */

@@ -9,6 +9,7 @@
 #include "sim/cluster.h"
 
 #define INVARIANTS_PROMISES 16u
+#define INVARIANTS_TERMS    512u
 
 /* What a client was told, which must be true for ever. */
 struct invariants_promise {
@@ -21,6 +22,11 @@ struct invariants {
     char wrong[512]; /* empty: nothing; else the first that was */
     uint64_t looks;
     /* private */
+    struct {
+        uint64_t term;
+        uint64_t leader; /* member */
+    } leaders[INVARIANTS_TERMS];
+    uint32_t leader_count;
     uint64_t next_event;
     struct invariants_promise promises[INVARIANTS_PROMISES];
     uint32_t promise_count;
