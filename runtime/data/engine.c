@@ -106,6 +106,25 @@ static void tell_failed(struct engine *e)
     }
 }
 
+static void tell_news(struct engine *e)
+{
+    for (uint32_t i = 0; e->told_opened && i < e->lane_count; i++) {
+        struct lane_news *news = lane_take_news(e->lanes[i]);
+
+        if (news && !e->stopping && e->spec.events->on_news) {
+            e->spec.events->on_news(e->spec.user, i, news);
+        }
+        lane_news_free(news);
+    }
+}
+
+void engine_ask_news(struct engine *e, enum lane_ask ask)
+{
+    for (uint32_t i = 0; e->told_opened && i < e->lane_count; i++) {
+        lane_ask_news(e->lanes[i], ask);
+    }
+}
+
 static void tell_ended(struct engine *e)
 {
     if (e->told_ended || !e->starting || !lanes_are(e, LANE_ENDED)) {
@@ -131,6 +150,9 @@ static void on_bell(void *user)
     }
     if (!e->stopping) {
         tell_failed(e);
+    }
+    if (!e->stopping) {
+        tell_news(e);
     }
     if (!e->stopping) {
         tell_ended(e);

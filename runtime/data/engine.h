@@ -37,6 +37,8 @@ struct engine_events {
     void (*on_failed)(void *user, const struct lane_failure *failure);
     /* Every lane has taken the update of that generation. */
     void (*on_updated)(void *user, uint64_t generation);
+    /* A lane answers engine_ask_news(). The news are borrowed until return. */
+    void (*on_news)(void *user, uint32_t lane, const struct lane_news *news);
     /* Every task has ended. */
     void (*on_ended)(void *user);
     /* The threads are gone. */
@@ -113,6 +115,9 @@ void engine_free(struct engine *e); /* after on_stopped; NULL is fine */
 /* After on_ready: where lane i listens; empty text where it does not. */
 void engine_lane_addr(const struct engine *e, uint32_t lane, struct net_addr *ret_tcp,
                       struct net_addr *ret_unix);
+
+/* After on_opened: has each lane say how things stand, by on_news. */
+void engine_ask_news(struct engine *e, enum lane_ask ask);
 
 /* For reports: lane i, or NULL before assign. Read only its counters. */
 const struct lane *engine_lane(const struct engine *e, uint32_t lane);

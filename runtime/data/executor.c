@@ -114,6 +114,11 @@ static void on_failed(void *user, const struct lane_failure *failure)
     ex_tell_failure(ex, failure);
 }
 
+static void on_news(void *user, uint32_t lane, const struct lane_news *news)
+{
+    ex_tell_news(user, lane, news);
+}
+
 static void on_ended(void *user)
 {
     struct executor *ex = user;
@@ -147,6 +152,7 @@ static const struct engine_events engine_events = {
     .on_opened = on_opened,
     .on_failed = on_failed,
     .on_updated = on_updated,
+    .on_news = on_news,
     .on_ended = on_ended,
     .on_stopped = on_stopped,
 };
@@ -393,6 +399,7 @@ static int start_engine(struct executor *ex, struct gp_error *err)
         ex->options.blocking = MSG_LANES_MAX - spec.lanes;
     }
     spec.lanes += ex->options.blocking;
+    ex->lane_count = spec.lanes;
     (void)str_format(identity.key, sizeof identity.key, "%s", ex->key); /* fits */
     memcpy(identity.token, ex->options.token, identity.token_len);
     if (str_format(tcp.text, sizeof tcp.text, "%s:0", ex->options.bind) < 0) {

@@ -39,6 +39,7 @@ struct executor {
     enum executor_state state;
     struct endpoint *ep;
     struct engine *engine;
+    uint32_t lane_count;
     struct job *job;
     struct timer *done_timer;
 
@@ -59,6 +60,8 @@ struct executor {
 
     /* executor_tell.c */
     struct timer *report_timer;
+    struct timer *news_timer;
+    struct ex_lane_news *lane_news;  /* [lane], what each said last; NULL before the first */
     struct msg_executor_report last; /* owned */
     struct lane_failure *failures;   /* of tasks that wait for their next session, oldest first */
 
@@ -113,6 +116,9 @@ void ex_tell_ended(struct executor *ex);
 
 /* Everything that a new appmaster must know, or the old one may have missed. */
 void ex_tell_all(struct executor *ex);
+
+/* What a lane says when asked. */
+void ex_tell_news(struct executor *ex, uint32_t lane, const struct lane_news *news);
 
 /* An update was taken: forgets failures of sessions that are over. */
 void ex_tell_updated(struct executor *ex);

@@ -3,20 +3,197 @@
  *
  * A report is told several times a second when something moved; one that is lost is replaced by the
  * next. A failure is remembered until an update brings its task the next session, and told again to
- * whomever this executor registers with.
+ * whomever this executor registers with. States of sources, and which tasks have ended, are asked of
+ * the lanes once a second and told when they changed.
  */
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/log.h"
+#include "base/reader.h"
+#include "base/sha256.h"
 #include "data/executor_internal.h"
 #include "data/report.h"
 
 #define REPORT_INTERVAL_NS 250000000
+#define NEWS_INTERVAL_NS   1000000000
+#define STATES_BYTES_MAX   (256u << 10) /* of states in one message, as they are */
+
+/* Of one lane. */
+struct ex_lane_news {
+    struct lane_tasks *ended;
+    uint32_t ended_count;
+    uint32_t *unreachable;
+    uint32_t unreachable_count;
+};
 
 static void tell(struct executor *ex, uint16_t type, const void *msg)
 {
     if (ex->appmaster) {
         (void)peer_tell(ex->appmaster, type, msg); /* what is lost is told after registering */
+    }
+}
+
+/* ---- news of lanes: states, ended tasks, links ---- */
+
+static void *copy(const void *from, size_t size)
+{
+    void *to = malloc(size + 1);
+
+    if (to && size > 0) {
+        memcpy(to, from, size);
+    }
+    return to;
+}
+
+/* True when other tasks have ended than it said before. */
+static bool keep_news(struct executor *ex, uint32_t lane, const struct lane_news *news)
+{
+    struct ex_lane_news *kept;
+    bool changed;
+
+    if (!ex->lane_news) {
+        ex->lane_news = calloc(ex->lane_count, sizeof *ex->lane_news);
+    }
+    if (!ex->lane_news || !news->ended || !news->unreachable) {
+        return false;
+    }
+    kept = &ex->lane_news[lane];
+    changed = kept->ended_count != news->ended_count ||
+              (news->ended_count > 0 &&
+               memcmp(kept->ended, news->ended, news->ended_count * sizeof *news->ended) != 0);
+    free(kept->ended);
+    free(kept->unreachable);
+    *kept = (struct ex_lane_news){
+        .ended = copy(news->ended, news->ended_count * sizeof *news->ended),
+        .ended_count = news->ended_count,
+        .unreachable = copy(news->unreachable, news->unreachable_count * sizeof(uint32_t)),
+        .unreachable_count = news->unreachable_count};
+    if (!kept->ended || !kept->unreachable) {
+        kept->ended_count = 0;
+        kept->unreachable_count = 0;
+    }
+    return changed;
+}
+
+/* Of all lanes; with too many ranges the last are left out, and their tasks would run again. */
+static void add_ended(const struct executor *ex, struct msg_executor_states *msg)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; ex->lane_news && i < ex->lane_count; i++) {
+        count += ex->lane_news[i].ended_count;
+    }
+    msg->ended = calloc(count + 1u, sizeof *msg->ended);
+    for (uint32_t i = 0; msg->ended && ex->lane_news && i < ex->lane_count; i++) {
+        const struct ex_lane_news *l = &ex->lane_news[i];
+
+        for (uint32_t k = 0; k < l->ended_count && msg->ended_count < MSG_RANGES_MAX; k++) {
+            msg->ended[msg->ended_count++] = (struct msg_task_range){
+                l->ended[k].processor, l->ended[k].first, l->ended[k].count};
+        }
+    }
+}
+
+/* The next state of a lane's block; false at its end. */
+static bool next_state(struct reader *r, struct lane_state *ret)
+{
+    if (reader_left(r) == 0) {
+        return false;
+    }
+    ret->processor = reader_u32(r);
+    ret->task = reader_u32(r);
+    ret->bytes = reader_bytes(r, reader_u32(r));
+    ASSERT(reader_status(r) == 0); /* of this process */
+    return true;
+}
+
+static bool add_state(struct msg_executor_states *msg, const struct lane_state *state)
+{
+    char *hex = malloc(2 * state->bytes.len + 1);
+
+    if (!hex) {
+        return false;
+    }
+    hex_encode(state->bytes.ptr, state->bytes.len, hex);
+    msg->states[msg->states_count++] =
+        (struct msg_task_state){.processor = state->processor, .task = state->task, .state = hex};
+    return true;
+}
+
+/* As many messages as it takes; each says which tasks have ended. */
+static void tell_states(struct executor *ex, gp_bytes states)
+{
+    struct reader r = reader_of(states);
+    struct lane_state state;
+    bool more = true;
+
+    while (more) {
+        struct msg_executor_states msg = {0};
+        size_t bytes = 0;
+
+        msg.states = calloc(MSG_STATES_MAX, sizeof *msg.states);
+        add_ended(ex, &msg);
+        more = false;
+        while (msg.states && next_state(&r, &state)) {
+            bytes += state.bytes.len;
+            if (!add_state(&msg, &state)) {
+                break;
+            }
+            if (bytes > STATES_BYTES_MAX || msg.states_count == MSG_STATES_MAX) {
+                more = reader_left(&r) > 0;
+                break;
+            }
+        }
+        tell(ex, MSG_EXECUTOR_STATES, &msg);
+        fields_deinit(&msg_executor_states_fields, &msg);
+    }
+}
+
+void ex_tell_news(struct executor *ex, uint32_t lane, const struct lane_news *news)
+{
+    bool changed = keep_news(ex, lane, news);
+
+    if (changed || buf_len(&news->states) > 0) {
+        tell_states(ex, buf_bytes(&news->states));
+    }
+}
+
+static void on_news_timer(void *user)
+{
+    struct executor *ex = user;
+
+    engine_ask_news(ex->engine, LANE_ASK_CHANGES);
+    timer_start(ex->news_timer, NEWS_INTERVAL_NS);
+}
+
+static bool names(const struct msg_executor_report *report, uint32_t executor)
+{
+    for (uint32_t i = 0; i < report->unreachable_count; i++) {
+        if (report->unreachable[i].executor == executor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_unreachable(const struct executor *ex, struct msg_executor_report *report)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; ex->lane_news && i < ex->lane_count; i++) {
+        count += ex->lane_news[i].unreachable_count;
+    }
+    report->unreachable = count > 0 ? calloc(count, sizeof *report->unreachable) : NULL;
+    for (uint32_t i = 0; report->unreachable && i < ex->lane_count; i++) {
+        const struct ex_lane_news *l = &ex->lane_news[i];
+
+        for (uint32_t k = 0; k < l->unreachable_count; k++) {
+            if (!names(report, l->unreachable[k]) &&
+                report->unreachable_count < MSG_EXECUTORS_MAX) {
+                report->unreachable[report->unreachable_count++].executor = l->unreachable[k];
+            }
+        }
     }
 }
 
@@ -47,6 +224,7 @@ static void report(struct executor *ex, bool always)
     if (!ex->job || report_make(ex->engine, job_plan(ex->job), &now) < 0) {
         return; /* without memory this one is left out */
     }
+    add_unreachable(ex, &now);
     if (always || !same_progress(&now, &ex->last)) {
         tell(ex, MSG_EXECUTOR_REPORT, &now);
     }
@@ -139,6 +317,8 @@ void ex_tell_all(struct executor *ex)
     for (const struct lane_failure *f = ex->failures; f; f = f->next) {
         tell_failure(ex, f);
     }
+    tell_states(ex, (gp_bytes){0}); /* what has ended; states follow */
+    engine_ask_news(ex->engine, LANE_ASK_ALL);
     if (ex->state == EX_ENDED) {
         tell(ex, MSG_EXECUTOR_DONE, NULL);
     }
@@ -148,22 +328,32 @@ void ex_tell_all(struct executor *ex)
 
 int ex_tell_init(struct executor *ex)
 {
-    return timer_new(ex->port->loop, on_report_timer, ex, &ex->report_timer);
+    int rc = timer_new(ex->port->loop, on_report_timer, ex, &ex->report_timer);
+
+    return rc < 0 ? rc : timer_new(ex->port->loop, on_news_timer, ex, &ex->news_timer);
 }
 
 void ex_tell_start(struct executor *ex)
 {
     timer_start(ex->report_timer, REPORT_INTERVAL_NS);
+    timer_start(ex->news_timer, NEWS_INTERVAL_NS);
 }
 
 void ex_tell_stop(struct executor *ex)
 {
     timer_stop(ex->report_timer);
+    timer_stop(ex->news_timer);
 }
 
 void ex_tell_deinit(struct executor *ex)
 {
+    for (uint32_t i = 0; ex->lane_news && i < ex->lane_count; i++) {
+        free(ex->lane_news[i].ended);
+        free(ex->lane_news[i].unreachable);
+    }
+    free(ex->lane_news);
     timer_free(ex->report_timer);
+    timer_free(ex->news_timer);
     fields_deinit(&msg_executor_report_fields, &ex->last);
     while (ex->failures) {
         struct lane_failure *next = ex->failures->next;

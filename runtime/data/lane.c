@@ -148,6 +148,9 @@ static enum runner_state obey(struct lane *lane)
     if (UNLIKELY(what != NULL) && lane_phase(lane) != LANE_NEW) {
         update(lane, what);
     }
+    if (UNLIKELY(atomic_load_explicit(&lane->ask, memory_order_relaxed) != LANE_ASK_NOTHING)) {
+        lane_look(lane);
+    }
     if (LIKELY(command == lane->command_done)) {
         return RUNNER_MORE;
     }
@@ -371,7 +374,7 @@ static bool can_send(const struct lane *lane)
 static bool has_news(struct lane *lane)
 {
     if (atomic_load(&lane->woken) || atomic_load(&lane->command) != lane->command_done ||
-        atomic_load(&lane->update)) {
+        atomic_load(&lane->update) || atomic_load(&lane->ask) != LANE_ASK_NOTHING) {
         return true;
     }
     for (uint32_t i = 0; i < lane->ring_count; i++) {

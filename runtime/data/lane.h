@@ -59,6 +59,7 @@
 
 #include <gearpump/processor.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -150,6 +151,21 @@ enum lane_sleep {
     SLEEP_DATA,
     SLEEP_ANY,
     SLEEP_ROOM,
+};
+
+enum lane_ask {
+    LANE_ASK_NOTHING,
+    LANE_ASK_CHANGES,
+    LANE_ASK_ALL, /* states that did not change, too */
+};
+
+/* An answer (lane_look.c). */
+struct lane_news {
+    struct buf states;        /* of sources: u32 processor, u32 task, u32 length, bytes; again */
+    struct lane_tasks *ended; /* all that have, here or in an earlier life */
+    uint32_t ended_count;
+    uint32_t *unreachable; /* executors, once for each lane of theirs; NULL without memory */
+    uint32_t unreachable_count;
 };
 
 /* Why the session of a task failed. */
@@ -253,10 +269,12 @@ struct lane {
 
     _Alignas(CACHE_LINE) _Atomic uint32_t sleeping; /* enum lane_sleep */
     _Atomic uint32_t command;                       /* enum lane_command */
+    _Atomic uint32_t ask;                           /* enum lane_ask */
     _Atomic(const struct lane_update *) update;     /* NULL: none is to be taken */
     _Alignas(CACHE_LINE) _Atomic uint32_t phase;    /* enum lane_phase */
     _Atomic uint64_t generation;                    /* of the latest update that was taken */
     _Atomic(struct lane_failure *) failures;        /* not told yet, newest first */
+    _Atomic(struct lane_news *) news;               /* the latest answer, not taken yet */
     _Atomic(struct gp_waker *) woken;               /* wakers that rang, newest first */
     uint32_t command_done;
 };
@@ -297,6 +315,14 @@ void lane_take_update(struct lane *lane, const struct lane_update *update);
 
 /* The failures since the last call, oldest first; the caller frees each. [control thread] */
 struct lane_failure *lane_take_failures(struct lane *lane);
+
+/* Asks for news; notify() says when they are there. [control thread] */
+void lane_ask_news(struct lane *lane, enum lane_ask ask);
+struct lane_news *lane_take_news(struct lane *lane); /* NULL: none; the caller frees them */
+void lane_news_free(struct lane_news *news);         /* NULL is fine */
+
+/* Answers. [lane's thread] */
+void lane_look(struct lane *lane);
 
 /* What a task begins with, empty when nothing; whether it ended in an earlier life. */
 gp_bytes lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task);

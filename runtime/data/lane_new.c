@@ -151,6 +151,7 @@ void lane_free(struct lane *lane)
         next = f->next;
         free(f);
     }
+    lane_news_free(lane_take_news(lane));
     large_deinit(lane);
     unmanaged_deinit(lane);
     inbox_deinit_pools(lane);

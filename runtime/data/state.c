@@ -1,7 +1,7 @@
 /* state.c: see state.h. */
 #include "data/state.h"
 
-#include <string.h>
+#include <stdbool.h>
 
 #include <gearpump/processor.h>
 
@@ -9,9 +9,15 @@
 #include "data/stage.h"
 #include "data/task.h"
 
+struct writer {
+    struct buf *out;
+    bool failed;
+};
+
 static int32_t on_put(struct gp_snapshot *snapshot, uint32_t group, gp_str name, gp_bytes bytes)
 {
-    struct buf *out = (struct buf *)snapshot->host;
+    struct writer *w = (struct writer *)snapshot->host;
+    struct buf *out = w->out;
     size_t before = buf_len(out);
 
     if ((group >= GP_KEY_GROUPS && group != GP_GROUP_NONE) || name.len == 0 ||
@@ -22,6 +28,7 @@ static int32_t on_put(struct gp_snapshot *snapshot, uint32_t group, gp_str name,
         buf_append_u32(out, (uint32_t)bytes.len) < 0 || buf_append_str(out, name) < 0 ||
         buf_append_bytes(out, bytes) < 0) {
         buf_truncate(out, before);
+        w->failed = true;
         return GP_FAIL;
     }
     return GP_OK;
@@ -29,9 +36,12 @@ static int32_t on_put(struct gp_snapshot *snapshot, uint32_t group, gp_str name,
 
 int32_t state_snapshot(struct task *t, struct buf *out)
 {
-    struct gp_snapshot snapshot = {.size = (uint32_t)sizeof(snapshot), .put = on_put, .host = out};
+    struct writer w = {.out = out};
+    struct gp_snapshot snapshot = {.size = (uint32_t)sizeof(snapshot), .put = on_put, .host = &w};
 
-    return t->stage->table.snapshot(t->self, &snapshot);
+    int32_t rc = t->stage->table.snapshot(t->self, &snapshot);
+
+    return w.failed ? GP_FAIL : rc;
 }
 
 static int32_t on_next(struct gp_restore *restore, struct gp_entry_view *ret)

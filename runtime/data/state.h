@@ -14,7 +14,7 @@
 
 struct task;
 
-/* Appends what snapshot() writes, up to the limit of out. GP_OK, GP_FAIL, or GP_ETOOBIG. */
+/* Appends what snapshot() writes. What it answers; GP_FAIL when it writes more than out takes. */
 int32_t state_snapshot(struct task *t, struct buf *out);
 
 /* Has restore() read it. What restore() answers; GP_FAIL when the bytes are damaged. */

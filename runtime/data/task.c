@@ -265,6 +265,7 @@ void task_fail(struct task *t, const char *function, const char *text)
 static void reset(struct task *t, uint64_t session)
 {
     t->session = session;
+    t->state_hash = 0;
     t->pending = TASK_PENDING_NONE;
     t->waiting = false;
     t->polling = false;

@@ -89,8 +89,10 @@ struct task {
     int64_t watermark_ns; /* of its input */
     int64_t out_ns;       /* what it promises */
     uint64_t session;
-    bool emitted;       /* since it was cleared */
-    uint64_t overdraft; /* bytes emitted since `full` was set */
+    uint64_t state_hash; /* of the state that was told last */
+    bool state_failed;   /* said so already */
+    bool emitted;        /* since it was cleared */
+    uint64_t overdraft;  /* bytes emitted since `full` was set */
 
     struct timers *timers; /* NULL before use */
     struct timer_due due;  /* the one being called */

@@ -65,6 +65,16 @@ int32_t call_restore(struct task *t, gp_bytes state)
     return rc;
 }
 
+int32_t call_snapshot(struct task *t, struct buf *out)
+{
+    int32_t rc;
+
+    note_enter(t, "snapshot");
+    rc = state_snapshot(t, out);
+    note_leave(t);
+    return rc;
+}
+
 void call_close(struct task *t, bool ended)
 {
     if (t->stage->table.close) {

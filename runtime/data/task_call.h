@@ -9,6 +9,7 @@
 
 #include <gearpump/types.h>
 
+struct buf;
 struct task;
 
 enum step {
@@ -19,6 +20,7 @@ enum step {
 
 int32_t call_open(struct task *t);
 int32_t call_restore(struct task *t, gp_bytes state);
+int32_t call_snapshot(struct task *t, struct buf *out);
 void call_close(struct task *t, bool ended);
 
 /* The next thing to do for a task whose outputs have credit. Rows done are taken off *budget. */

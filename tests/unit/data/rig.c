@@ -345,6 +345,10 @@ static void on_failed(void *user, const struct lane_failure *failure)
 {
     struct rig *rig = user;
 
+    if (rig->on_failed) {
+        rig->on_failed(rig, failure);
+        return;
+    }
     rig->failure = *failure;
     rig->failed++;
 }
@@ -353,6 +357,16 @@ static void on_updated(void *user, uint64_t generation)
 {
     (void)generation;
     ((struct rig *)user)->updated++;
+}
+
+static void on_news(void *user, uint32_t lane, const struct lane_news *news)
+{
+    struct rig *rig = user;
+
+    (void)lane;
+    if (rig->on_news) {
+        rig->on_news(rig, news);
+    }
 }
 
 static void on_ended(void *user)
@@ -370,11 +384,10 @@ static const struct engine_events events = {
     .on_opened = on_opened,
     .on_failed = on_failed,
     .on_updated = on_updated,
+    .on_news = on_news,
     .on_ended = on_ended,
     .on_stopped = on_stopped,
 };
-
-static const char *const hosts[RIG_EXECUTORS_MAX] = {"a", "b", "c", "d"};
 
 static void make_engine(struct rig *rig, uint32_t index, const struct port *port, const char *ip)
 {
@@ -392,7 +405,7 @@ static void make_engine(struct rig *rig, uint32_t index, const struct port *port
                                      .tcp = &tcp,
                                      .unix_dir = folder,
                                      .identity = &identity,
-                                     .host = hosts[rig->same_host ? 0 : index],
+                                     .host = rig->same_host ? "one" : rig->addresses[index],
                                      .pin = rig->pin,
                                      .log = port->log,
                                      .events = &events,
@@ -404,33 +417,41 @@ static void make_engine(struct rig *rig, uint32_t index, const struct port *port
     GP_REQUIRE_EQ(engine_new(&spec, &rig->engines[index], &err), 0);
 }
 
-static void announce(struct rig *rig, uint32_t index)
+void rig_announce(struct rig *rig, uint32_t index)
 {
     for (uint32_t l = 0; l < rig->lanes + rig->blocking; l++) {
         struct engine_lane_addr *a = &rig->addrs[index][l];
 
         engine_lane_addr(rig->engines[index], l, &a->tcp, &a->unix_socket);
     }
-    rig->siblings[index] = (struct engine_sibling){.executor = index + 1,
-                                                   .host = hosts[rig->same_host ? 0 : index],
-                                                   .incarnation = 1000 + index,
-                                                   .lanes = rig->addrs[index],
-                                                   .lane_count = rig->lanes + rig->blocking};
+    rig->siblings[index] =
+        (struct engine_sibling){.executor = index + 1,
+                                .host = rig->same_host ? "one" : rig->addresses[index],
+                                .incarnation = 1000 + index,
+                                .lanes = rig->addrs[index],
+                                .lane_count = rig->lanes + rig->blocking};
+}
+
+struct engine_job rig_job(const struct rig *rig, uint64_t generation)
+{
+    return (struct engine_job){.generation = generation,
+                               .plan = &rig->plan,
+                               .placement = &rig->placement,
+                               .hosts = rig->hosts,
+                               .host_count = rig->executors,
+                               .siblings = rig->siblings,
+                               .sibling_count = rig->executors,
+                               .ended = rig->not_run,
+                               .ended_count = rig->not_run_count,
+                               .options = &rig->options,
+                               .processors = rig->code,
+                               .partitioners = rig->partitioners};
 }
 
 static void assign(struct rig *rig, uint32_t index)
 {
     struct gp_error err = {0};
-    const struct engine_job job = {.generation = 1,
-                                   .plan = &rig->plan,
-                                   .placement = &rig->placement,
-                                   .hosts = rig->hosts,
-                                   .host_count = rig->executors,
-                                   .siblings = rig->siblings,
-                                   .sibling_count = rig->executors,
-                                   .options = &rig->options,
-                                   .processors = rig->code,
-                                   .partitioners = rig->partitioners};
+    const struct engine_job job = rig_job(rig, 1);
     int rc = engine_assign(rig->engines[index], &job, &err);
 
     if (rc < 0) {
@@ -463,7 +484,7 @@ static bool run_job(struct rig *rig, void *world, pass_fn pass)
     bool done = pass(rig, world, &rig->ready, rig->executors);
 
     for (uint32_t i = 0; done && i < rig->executors; i++) {
-        announce(rig, i);
+        rig_announce(rig, i);
     }
     for (uint32_t i = 0; done && i < rig->executors; i++) {
         assign(rig, i);
@@ -570,6 +591,28 @@ static void end_process(void *ctx, void *node)
     *engine = NULL;
 }
 
+static void spawn(struct rig *rig, uint32_t i)
+{
+    const char number[] = {(char)('0' + i), '\0'};
+    const char *const args[] = {"executor", number, NULL};
+
+    (void)snprintf(rig->addresses[i], sizeof(rig->addresses[i]), "10.0.0.%u",
+                   rig->same_host ? 1 : i + 1);
+    if (i == 0 || !rig->same_host) {
+        GP_REQUIRE_EQ(sim_host_add(rig->sim, rig->addresses[i], &rig->sim_hosts[i]), 0);
+    } else {
+        rig->sim_hosts[i] = rig->sim_hosts[0];
+    }
+    GP_REQUIRE_EQ(sim_spawn(rig->sim_hosts[i], args, &rig->procs[i]), 0);
+}
+
+uint32_t rig_add_executor(struct rig *rig)
+{
+    GP_REQUIRE(rig->executors < RIG_EXECUTORS_MAX);
+    spawn(rig, rig->executors);
+    return rig->executors++;
+}
+
 bool rig_run_simulated(struct rig *rig, uint64_t seed)
 {
     const struct sim_options options = {.seed = seed,
@@ -581,23 +624,13 @@ bool rig_run_simulated(struct rig *rig, uint64_t seed)
                                         .on_line = getenv("RIG_VERBOSE") ? print_line : NULL,
                                         .log_level = LOG_LEVEL_INFO,
                                         .json_parse = edge_json_parse};
-    struct sim_host *host = NULL;
     bool done;
 
     make_plan(rig);
     GP_REQUIRE_EQ(sim_new(&options, &rig->sim), 0);
     strcpy(rig->folder, "/run");
     for (uint32_t i = 0; i < rig->executors; i++) {
-        const char number[] = {(char)('0' + i), '\0'};
-        const char *const args[] = {"executor", number, NULL};
-
-        (void)snprintf(rig->addresses[i], sizeof(rig->addresses[i]), "10.0.0.%u",
-                       rig->same_host ? 1 : i + 1);
-        if (i == 0 || !rig->same_host) {
-            GP_REQUIRE_EQ(sim_host_add(rig->sim, rig->addresses[i], &host), 0);
-        }
-        rig->sim_hosts[i] = host;
-        GP_REQUIRE_EQ(sim_spawn(host, args, &rig->procs[i]), 0);
+        spawn(rig, i);
     }
     done = run_job(rig, rig->sim, pass_simulated);
     if (rig->before_stop) {
@@ -654,6 +687,7 @@ bool rig_run_real(struct rig *rig)
     GP_REQUIRE_EQ(edge_world_new(NULL, &real.world, &err), 0);
     GP_REQUIRE_EQ(timer_new(edge_port(real.world)->loop, on_expired, &real, &real.watchdog), 0);
     for (uint32_t i = 0; i < rig->executors; i++) {
+        (void)snprintf(rig->addresses[i], sizeof(rig->addresses[i]), "host-%u", i);
         make_engine(rig, i, edge_port(real.world), "127.0.0.1");
     }
     done = run_job(rig, &real, pass_real);

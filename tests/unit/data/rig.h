@@ -20,7 +20,7 @@
 
 #define RIG_PROCESSORS_MAX 8u
 #define RIG_EDGES_MAX      12u
-#define RIG_EXECUTORS_MAX  4u
+#define RIG_EXECUTORS_MAX  40u /* that ever lived */
 #define RIG_LANES_MAX      4u
 
 /* What one processor does and what was seen of it. Written by lanes, hence atomic. */
@@ -91,6 +91,11 @@ struct rig {
     bool (*until)(struct rig *rig);
     /* NULL, or called when the job is over and before it is stopped. Simulated only. */
     void (*before_stop)(struct rig *rig);
+    /* NULL, or told of each task that fails while running; then that is no end. */
+    void (*on_failed)(struct rig *rig, const struct lane_failure *failure);
+    void (*on_news)(struct rig *rig, const struct lane_news *news); /* may be NULL */
+    const struct lane_tasks *not_run; /* that ended in an earlier life */
+    uint32_t not_run_count;
     void *user;
 
     /* what happened */
@@ -99,6 +104,7 @@ struct rig {
     uint32_t opened;
     uint32_t ended;
     uint32_t stopped;
+    uint32_t opened_by[RIG_EXECUTORS_MAX];
     uint32_t failed;
     uint32_t updated;
     struct lane_failure failure;
@@ -139,6 +145,15 @@ bool rig_run_real(struct rig *rig);
 /* Simulated, inside before_stop: lets every lane look at what lies in its rings, which a sleeping
  * one does not do for credit and batches that nobody waits for. */
 void rig_wake_all(struct rig *rig);
+
+/* Simulated: another executor, on a host of its own; its number. It is neither ready nor assigned. */
+uint32_t rig_add_executor(struct rig *rig);
+
+/* After it is ready: notes where its lanes are. */
+void rig_announce(struct rig *rig, uint32_t executor);
+
+/* What an executor would be given now, as a change of generation `generation`. Borrows from rig. */
+struct engine_job rig_job(const struct rig *rig, uint64_t generation);
 
 /* A lane of an executor, both from 0. Its insides may be looked at in a simulated world only. */
 struct lane *rig_lane(const struct rig *rig, uint32_t executor, uint32_t lane);
