@@ -15,7 +15,8 @@
 #include "base/str.h"
 #include "control/limits.h"
 
-#define FORMAT 1u
+#define FORMAT    1u
+#define PARTS_MAX (4 * (APPS_LIVE_MAX + APPS_ENDED_MAX + 1)) /* an application and its trees */
 
 #define COUNT FIELD_COUNT
 #define MUST  FIELD_REQUIRED
@@ -215,14 +216,14 @@ struct header {
     uint32_t format;
     uint32_t next_id;
     uint32_t next_worker;
-    uint32_t apps;
+    uint32_t parts;
 };
 
 static const struct field header_items[] = {
     COUNT(struct header, format, MUST, 0, "of what follows"),
     COUNT(struct header, next_id, MUST, 0, "of applications"),
     COUNT(struct header, next_worker, MUST, 0, "of workers"),
-    COUNT(struct header, apps, MUST, APPS_LIVE_MAX + APPS_ENDED_MAX, "that follow"),
+    COUNT(struct header, parts, MUST, PARTS_MAX, "records that follow"),
 };
 static const struct fields header_fields = FIELDS("registry", struct header, header_items);
 
@@ -277,10 +278,18 @@ static int save_tree(enum part kind, const struct value *tree, struct buf *out)
 
 int registry_save(const struct registry *r, struct buf *out)
 {
-    const struct header header = {FORMAT, r->next_id, r->next_worker, r->count};
+    struct header header = {FORMAT, r->next_id, r->next_worker, r->count};
     size_t before = buf_len(out);
-    int rc = save_struct(PART_HEADER, &header_fields, &header, out);
+    int rc;
 
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct app *app = r->apps[i];
+
+        header.parts += app->plan ? 1 : 0;
+        header.parts += app->placement ? 1 : 0;
+        header.parts += app->live ? 1 : 0;
+    }
+    rc = save_struct(PART_HEADER, &header_fields, &header, out);
     for (uint32_t i = 0; rc >= 0 && i < r->count; i++) {
         const struct app *app = r->apps[i];
 
@@ -418,6 +427,7 @@ static int load_all(struct registry *r, const struct port *port, gp_bytes bytes,
         struct value *tree = NULL;
         uint8_t kind;
 
+        header.parts--; /* wraps when there are too many, and is not 0 in the end */
         rc = part_read(port, &in, &kind, &tree, err);
         if (rc >= 0) {
             rc =
@@ -425,9 +435,8 @@ static int load_all(struct registry *r, const struct port *port, gp_bytes bytes,
         }
         value_free(tree);
     }
-    if (rc >= 0 && r->count != header.apps) {
-        rc = gp_error_set(err, GP_EPROTO, "it holds %u applications instead of %u", r->count,
-                          header.apps);
+    if (rc >= 0 && header.parts != 0) {
+        rc = gp_error_set(err, GP_EPROTO, "it does not hold as many records as it says");
     }
     return rc;
 }
