@@ -97,7 +97,8 @@ class Masters(harness.Case):
         self.cluster.wait_for_state("another", "running")
         self.assertEqual("running", self.cluster.state(app))
         self.assertTrue(set(processes) <= set(self.processes()), "something was restarted")
-        self.assertEqual([1, 2], sorted(w["id"] for w in self.cluster.json("workers")["workers"]))
+        system.wait_until(lambda: sorted(w["id"] for w in self.cluster.json("workers")["workers"]) == [1, 2],
+                          "the workers have their numbers again", harness.READY_S, pause_s=0.05)
         self.masters[old] = self.start_master(old)
         self.wait_for_roles(leader=1, follower=2)
         self.assertTrue(set(processes) <= set(self.processes()), "something was restarted")

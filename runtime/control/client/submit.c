@@ -5,8 +5,9 @@
  *
  * The file is read whole and hashed first. Chunks go out one after the other, the next when the
  * master has the last one: a chunk is large enough that the round trip does not matter. When the
- * connection breaks in the middle, the offer is made again, a few times: the master has forgotten what it
- * had, and another may lead now.
+ * connection breaks in the middle, or another master leads, or the leader finds too few others to
+ * keep the file, the offer is made again after a short wait: who leads then may have to begin anew.
+ * After the client's time limit for one answer the latest reason is told.
  */
 #include <stdlib.h>
 
@@ -17,7 +18,8 @@
 #include "control/limits.h"
 #include "wire/artefact.h"
 
-#define OFFERS_MAX 5u
+#define AGAIN_MIN_NS 50000000
+#define AGAIN_MAX_NS 1000000000
 
 struct upload_job {
     struct client *client;
@@ -27,12 +29,15 @@ struct upload_job {
     char request_id[33];
     uint64_t upload;
     uint64_t sent;
-    uint32_t offers;
+    struct timer *again;
+    int64_t wait_ns;
+    int64_t give_up_ns; /* 0: nothing has failed yet */
 };
 
 void upload_free(struct upload_job *job)
 {
     if (job) {
+        timer_free(job->again);
         buf_deinit(&job->file);
         free(job);
     }
@@ -58,19 +63,46 @@ static void fail(struct upload_job *job, int code)
 
 static int offer(struct upload_job *job);
 
+static void on_again(void *user)
+{
+    int rc = offer(user);
+
+    if (rc < 0) {
+        fail(user, rc);
+    }
+}
+
+/* For what may pass: tells it when it has lasted too long. */
+static void offer_again(struct upload_job *job, int code, const struct gp_error *err)
+{
+    int64_t now_ns = loop_now_ns(job->client->port->loop);
+
+    job->give_up_ns = job->give_up_ns ? job->give_up_ns : now_ns + job->client->timeout_ns;
+    job->wait_ns = job->wait_ns ? 2 * job->wait_ns : AGAIN_MIN_NS;
+    job->wait_ns = job->wait_ns < AGAIN_MAX_NS ? job->wait_ns : AGAIN_MAX_NS;
+    if (now_ns >= job->give_up_ns) {
+        finish(job, code, NULL, err);
+    } else {
+        timer_start(job->again, job->wait_ns);
+    }
+}
+
+/* A master says that it reaches too few others; at first contact it is we who reach nobody. */
+static bool is_alone(const struct upload_job *job, int code)
+{
+    return code == GP_EUNREACH && job->client->was_up;
+}
+
 /* Another master may have come to lead since the offer, which has not got the file. */
 static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
 {
     struct upload_job *job = user;
 
-    if (code == GP_ENOENT && job->offers < OFFERS_MAX) {
-        code = offer(job);
-        if (code < 0) {
-            fail(job, code);
-        }
-        return;
+    if (code == GP_ENOENT || is_alone(job, code)) {
+        offer_again(job, code, err);
+    } else {
+        finish(job, code, msg, err);
     }
-    finish(job, code, msg, err);
 }
 
 static void submit_now(struct upload_job *job)
@@ -126,20 +158,21 @@ static void on_chunk(void *user, int code, const void *msg, const struct gp_erro
     const struct msg_artefact_received *received = msg;
     int rc;
 
-    if (is_lost(code) && job->offers < OFFERS_MAX) {
-        rc = offer(job);
-    } else if (code < 0) {
+    if (is_lost(code) || is_alone(job, code)) {
+        offer_again(job, code, err);
+        return;
+    }
+    if (code < 0) {
         finish(job, code, NULL, err);
         return;
-    } else {
-        job->sent = received->received;
-        progress(job);
-        if (job->sent >= buf_len(&job->file)) {
-            submit_now(job);
-            return;
-        }
-        rc = send_chunk(job);
     }
+    job->sent = received->received;
+    progress(job);
+    if (job->sent >= buf_len(&job->file)) {
+        submit_now(job);
+        return;
+    }
+    rc = send_chunk(job);
     if (rc < 0) {
         fail(job, rc);
     }
@@ -151,6 +184,10 @@ static void on_offered(void *user, int code, const void *msg, const struct gp_er
     const struct msg_artefact_place *place = msg;
     int rc;
 
+    if (is_alone(job, code)) {
+        offer_again(job, code, err);
+        return;
+    }
     if (code < 0) {
         finish(job, code, NULL, err);
         return;
@@ -175,7 +212,6 @@ static int offer(struct upload_job *job)
     struct msg_artefact_offer msg = {
         .sha256 = job->sha256, .size = buf_len(&job->file), .request_id = job->request_id};
 
-    job->offers++;
     return client_ask(job->client, MSG_ARTEFACT_OFFER, &msg, on_offered, job);
 }
 
@@ -193,6 +229,11 @@ int client_submit(struct client *c, const struct client_submit *submit, struct g
     job->client = c;
     job->submit = *submit;
     buf_init(&job->file, ARTEFACT_SIZE_MAX_BYTES);
+    rc = timer_new(c->port->loop, on_again, job, &job->again);
+    if (rc < 0) {
+        upload_free(job);
+        return gp_error_set(err, rc, "submitting %s", submit->path);
+    }
     rc = c->port->fs->read_file(c->port->world, submit->path, ARTEFACT_SIZE_MAX_BYTES, &job->file,
                                 err);
     if (rc >= 0 && buf_len(&job->file) == 0) {

@@ -74,6 +74,9 @@ static int serve_client(struct puppet *p, const struct incoming *in, struct gp_e
     case MSG_ARTEFACT_CHUNK:
         GP_REQUIRE_EQ(artefact_chunk_decode(in->bytes, &chunk), 0);
         GP_CHECK_EQ(chunk.offset, p->uploaded);
+        if (p->is_alone) {
+            return gp_error_set(err, GP_EUNREACH, "only 1 of 3 masters could store it");
+        }
         p->uploaded += chunk.bytes.len;
         received.received = p->uploaded;
         return endpoint_reply(p->ep, in->token, &received);

@@ -73,6 +73,7 @@ struct puppet {
     uint32_t offers;    /* of an upload */
     uint64_t uploaded;  /* bytes of the latest one */
     uint32_t submits;
+    bool is_alone;                           /* it reaches too few other masters to keep a file */
     bool lacks_file;                         /* it submits nothing before it was uploaded here */
     char request_id[MSG_REQUEST_ID_MAX + 1]; /* of the latest submit */
 

@@ -284,3 +284,29 @@ GP_TEST(client, uploads_again_what_the_next_leader_lacks)
         scene_end(&s);
     }
 }
+
+/* A leader that was cut off does not know it yet; the next one does better. */
+GP_TEST(client, submits_though_the_leader_is_alone_for_a_while)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct scene s;
+
+        scene_begin(&s, seed, 3, 0);
+        s.bosses[0]->is_alone = true;
+        begin_submit(&s);
+        stage_run_ms(&s.stage, 1000);
+        GP_CHECK_EQ(s.answer.count, 0);
+        elect(&s, 1);
+        STAGE_UNTIL(&s.stage, s.answer.count == 1);
+        GP_CHECK_EQ(s.answer.code, 0);
+        GP_CHECK_EQ(s.bosses[1]->submits, 1);
+        scene_end(&s);
+        scene_begin(&s, seed, 3, 0);
+        s.bosses[0]->is_alone = true;
+        begin_submit(&s);
+        stage_run_ms(&s.stage, 12000);
+        GP_CHECK_EQ(s.answer.count, 1); /* not for ever */
+        GP_CHECK_EQ(s.answer.code, GP_EUNREACH);
+        scene_end(&s);
+    }
+}
