@@ -60,6 +60,18 @@ static void print_losses(const struct msg_app_live *live, FILE *to)
     if (live->lost == 0 && live->in_doubt == 0 && !live->is_lost_at_least) {
         return;
     }
+    if (live->lost == 0 && live->in_doubt == 0) {
+        print_line(to, "lost",
+                   "perhaps messages that what died had not sent yet: nobody could count them");
+        return;
+    }
+    if (live->lost == 0) {
+        (void)str_format(text, sizeof text, "up to %s messages on their way to what died%s",
+                         exact(live->in_doubt, in_doubt),
+                         live->is_lost_at_least ? ", and what it had not sent yet" : "");
+        print_line(to, "lost", text);
+        return;
+    }
     len = str_format(text, sizeof text, "%s%s message%s", live->is_lost_at_least ? "at least " : "",
                      exact(live->lost, lost), live->lost == 1 ? "" : "s");
     if (live->in_doubt > 0 && len > 0) {
