@@ -109,7 +109,6 @@ static void lose(struct neighbour *p, const char *why)
 {
     struct stream_link *link = p->stream;
 
-    drop_conn(link);
     if (link->state == LINK_UP) {
         counter_add(&p->lane->stats.failed_links, 1);
         LOG_INFO(p->lane->env->log, "link.lost", KV_U64("lane", p->lane->index),
@@ -123,6 +122,7 @@ static void lose(struct neighbour *p, const char *why)
         neighbour_lose(p);
         link->down_ns = p->lane->now_ns;
     }
+    drop_conn(link); /* the reason is its */
     p->failed = false;
     link->state = LINK_IDLE;
 }
