@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#define FOLLOW_MAX_NS INT64_C(250000000) /* an election takes about as long */
+#define FOLLOW_MAX_NS INT64_C(100000000) /* little beside an election */
 #define HELD_MAX_NS   INT64_C(400000000) /* "a while": who knows no leader by then may be cut off */
 
 void follow_settled(struct peer *peer)

@@ -201,8 +201,8 @@ struct msg_app_live {
     uint32_t edges_count;
     struct msg_app_event *events; /* the latest, oldest first */
     uint32_t events_count;
-    uint64_t lost;         /* messages that were in flight to or from what died */
-    uint64_t in_doubt;     /* messages sent to what died; whether they were consumed, nobody knows */
+    uint64_t lost;     /* messages that were in flight to or from what died */
+    uint64_t in_doubt; /* messages sent to what died; whether they were consumed, nobody knows */
     bool is_lost_at_least; /* nobody is left who could count them all */
     uint32_t restarts;     /* that count against the budget just now */
     uint32_t restarts_max; /* the budget */

@@ -1,6 +1,7 @@
 """Several masters: one leads, any minority may die at any moment, and nothing that runs notices."""
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -155,6 +156,30 @@ class Masters(harness.Case):
                           harness.READY_S, pause_s=0.05)
         self.assert_undisturbed(app, processes)
         self.assertGreater(self.cluster.submit(self.plugin("ticker"), "--name", "next", "--executors", "1"), app)
+
+    def test_masters_are_replaced_and_removed(self):
+        self.group()
+        app, processes = self.running()
+        leader = self.wait_for_leader()
+        lost, other = [i for i in range(3) if i != leader]
+        self.kill(self.masters[lost])
+        shutil.rmtree(self.path(f"master-{lost}"))
+        self.masters[lost] = self.start_master(lost)
+        self.masters[lost].ready()
+        # It is another master now, at the same address, and no part of the cluster.
+        self.assert_refused(self.cluster.gpctl("masters", "remove", self.addresses[other]), harness.CONFLICT,
+                            "not enough")
+        system.wait_until(lambda: self.cluster.gpctl("masters", "add", self.addresses[lost]).code == harness.OK,
+                          "the new master was added", ELECTION_S, pause_s=0.1)
+        self.wait_for_roles(leader=1, follower=2)
+        system.wait_until(lambda: all(m["lag"] == 0 for m in self.table().values()), "nobody is behind", ELECTION_S)
+        self.assert_refused(self.cluster.gpctl("masters", "add", self.addresses[other]), harness.CONFLICT)
+        self.assert_refused(self.cluster.gpctl("masters", "remove", "127.0.0.1:1"), harness.NOT_FOUND)
+        self.kill(self.masters[other])
+        self.ok(self.cluster.gpctl("masters", "remove", self.addresses[other]))
+        one = harness.Cluster(self, None, self.addresses[leader])
+        self.assertEqual({self.addresses[leader], self.addresses[lost]}, self.table(one).keys())
+        self.assert_undisturbed(app, processes)
 
     def test_a_master_that_is_not_listed(self):
         self.group(workers=0)

@@ -145,7 +145,7 @@ GP_TEST(follow, waits_where_it_is_for_an_election)
     GP_CHECK_EQ(h.code, 0);
     GP_CHECK_EQ(g.client.ups, 1);
     GP_CHECK(g.masters[0].messages > 3);
-    GP_CHECK(g.masters[0].messages < 12);
+    GP_CHECK(g.masters[0].messages < 16);
     GP_CHECK_EQ(g.masters[1].messages + g.masters[2].messages, 0);
     group_end(&g);
 }
@@ -185,7 +185,7 @@ GP_TEST(follow, is_not_sent_round_in_circles)
     GP_CHECK_EQ(h.count, 1);
     GP_CHECK_EQ(h.code, GP_ENOTLEADER);
     GP_CHECK(endpoint_counts(g.client.ep)->redirects > 30);
-    GP_CHECK(endpoint_counts(g.client.ep)->redirects < 100);
+    GP_CHECK(endpoint_counts(g.client.ep)->redirects < 250);
     group_end(&g);
 }
 
