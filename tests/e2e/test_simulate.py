@@ -51,10 +51,10 @@ class Simulate(harness.Case):
         self.assertRegex(first.out, r"(?m)^ +\d+\.\d{6}  fault  ")
 
     def test_says_how_a_job_failed(self):
-        found = self.json_of("faulty", "--faults", "none", "--set", "how=fail", "--set", "where=process",
+        found = self.json_of("faulty", "--faults", "none", "--set", "how=fail", "--set", "where=open",
                              code=harness.JOB_FAILED)
         self.assertEqual("failed", found["verdict"])
-        self.assertIn("in its process()", found["reason"])
+        self.assertIn("in its open()", found["reason"])
 
     def test_finds_a_crash_and_its_place(self):
         arguments = ["--set", "how=segv", "--set", "where=process"]

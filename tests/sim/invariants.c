@@ -108,15 +108,6 @@ static void check_worker(struct invariants *inv, const struct worker *w)
 /* Of one application no two processes of one id run on one worker. */
 static void check_children(struct invariants *inv, const struct worker *w)
 {
-    uint32_t slots = 0;
-
-    for (uint32_t i = 0; i < w->child_count; i++) {
-        slots += w->children[i]->proc ? w->children[i]->slots : 0;
-    }
-    if (slots > w->ledger.slots) {
-        broken(inv, "processes of worker %s hold %u slots of its %u", w->name, slots,
-               w->ledger.slots);
-    }
     for (uint32_t i = 0; i < w->child_count; i++) {
         for (uint32_t k = i + 1; k < w->child_count; k++) {
             const struct child *a = w->children[i];
