@@ -7,6 +7,9 @@
  */
 #include "graph/plugin_load.h"
 
+#include <string.h>
+
+#include "base/sha256.h"
 #include "base/str.h"
 #include "wire/elf.h"
 
@@ -34,6 +37,26 @@ static int check_services(const struct gp_note *note, const struct gp_host *host
     return 0;
 }
 
+/* A file of an artefact store is called by its hash. A disk may have turned bits of it since it was
+ * stored, and code that was turned is not to be run. */
+static int check_content(const char *path, gp_bytes content, struct gp_error *err)
+{
+    uint8_t digest[SHA256_SIZE];
+    char hex[SHA256_HEX_SIZE];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+
+    if (strlen(name) != SHA256_HEX_SIZE - 1 ||
+        strspn(name, "0123456789abcdef") != SHA256_HEX_SIZE - 1) {
+        return 0;
+    }
+    sha256(content, digest);
+    hex_encode(digest, sizeof digest, hex);
+    return strcmp(hex, name) == 0
+               ? 0
+               : gp_error_set(err, GP_ECHECKSUM, "it is damaged: its content is %s", hex);
+}
+
 static int read_note(const struct port *port, const char *path, const struct gp_host *host,
                      struct gp_note *ret, struct gp_error *err)
 {
@@ -43,6 +66,9 @@ static int read_note(const struct port *port, const char *path, const struct gp_
 
     buf_init(&file, PLUGIN_FILE_MAX_BYTES);
     rc = port->fs->read_file(port->world, path, PLUGIN_FILE_MAX_BYTES, &file, err);
+    if (rc >= 0) {
+        rc = check_content(path, buf_bytes(&file), err);
+    }
     if (rc >= 0) {
         rc = elf_read(buf_bytes(&file), &info, err);
     }
