@@ -394,9 +394,8 @@ static const struct consensus_member *member_at(const struct consensus_member *m
 }
 
 /* Whether those that are left would be enough of themselves. */
-static int check_quorum(const struct master *m, const struct consensus_member *members,
-                        uint32_t count, const struct consensus_member *without,
-                        struct gp_error *err)
+static int check_quorum(struct master *m, const struct consensus_member *members, uint32_t count,
+                        const struct consensus_member *without, struct gp_error *err)
 {
     uint32_t voters = 0;
     uint32_t up = 0;
@@ -404,7 +403,9 @@ static int check_quorum(const struct master *m, const struct consensus_member *m
     for (uint32_t i = 0; i < count; i++) {
         if (&members[i] != without && members[i].votes) {
             voters++;
-            up += members[i].is_heard || members[i].id == consensus_id(m->consensus);
+            /* A closed socket is noticed before silence is. */
+            up += members[i].id == consensus_id(m->consensus) ||
+                  (members[i].is_heard && links_is_up(m, members[i].address));
         }
     }
     if (voters == 0 || up < voters / 2 + 1) {
