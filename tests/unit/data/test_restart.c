@@ -16,11 +16,12 @@ struct counting {
     uint64_t next;
 };
 
+/* Written by lanes, hence atomic. */
 static struct seen {
-    uint64_t opened;
-    uint64_t restored_at; /* what restore() was given */
-    uint64_t told;        /* what the lane said of it */
-    uint64_t emitted;
+    _Atomic uint64_t opened;
+    _Atomic uint64_t restored_at; /* what restore() was given */
+    uint64_t told;                /* what the lane said of it */
+    _Atomic uint64_t emitted;
     uint64_t asked;
     struct lane_tasks ended[4];
     uint32_t ended_count;
@@ -265,6 +266,35 @@ GP_TEST(restart, updates_during_updates_are_taken_in_order)
     GP_CHECK_EQ(rig.updated, 2 * 9);
     GP_CHECK_EQ(counter_get(&rig.seen.tasks_restarted), 2 * 9);
     /* Rows that came wait in the inboxes for the next session. */
+    GP_CHECK_EQ(rig.processors[1].seen, 2 * ROWS);
+    GP_CHECK_EQ(counter_get(&rig.seen.rows_lost), 0);
+}
+
+static void update_in_a_burst(struct rig *rig, void *world)
+{
+    (void)world;
+    for (uint64_t generation = 2; generation <= 8; generation++) {
+        struct engine_job job = rig_job(rig, generation);
+
+        next_sessions(rig, 1);
+        update_all(rig, &job);
+        for (uint32_t i = 0; i < rig->executors; i++) {
+            engine_ask_news(rig->engines[i], LANE_ASK_ALL);
+        }
+    }
+}
+
+GP_TEST(restart, threads_take_updates_while_rows_flow)
+{
+    struct rig rig;
+
+    begin(&rig, 2);
+    rig.lanes = 2;
+    rig.processors[1].parallelism = 8;
+    rig.disturb = update_in_a_burst;
+    GP_CHECK(rig_run_real(&rig));
+    GP_CHECK(rig.updated > 0);
+    GP_CHECK(counter_get(&rig.seen.tasks_restarted) > 0);
     GP_CHECK_EQ(rig.processors[1].seen, 2 * ROWS);
     GP_CHECK_EQ(counter_get(&rig.seen.rows_lost), 0);
 }
