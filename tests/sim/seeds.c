@@ -22,7 +22,7 @@
 
 #define SEEDS          1000u
 #define SEEDS_COVERING 100u /* a campaign of fewer cannot be blamed for what it did not see */
-#define FAILURES_MAX   60u
+#define FAILURES_MAX   3u
 
 static const struct scenario {
     const char *name;
