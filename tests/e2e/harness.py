@@ -207,6 +207,8 @@ class Case(unittest.TestCase):
             "XDG_DATA_HOME": os.path.join(self.root, "home/.local/share"),
             "LC_ALL": "C.UTF-8",
             "GEARPUMP_CLUSTER__SECRET_FILE": self.secret,
+            # What always fails is to fail soon.
+            "GEARPUMP_RECOVERY__RESTARTS": "3",
         }
         for name, value in os.environ.items():
             if name.endswith("SAN_OPTIONS"):

@@ -164,7 +164,9 @@ class BadPlugin(BadJob):
     def test_callbacks_that_fail(self):
         for where in ("open", "poll", "process", "end"):
             with self.subTest(where=where):
-                submit = [self.plugin("faulty"), "--set", "how=fail", "--set", f"where={where}"]
+                # At an early row, so that some are left for the task to fail at again.
+                submit = [self.plugin("faulty"), "--set", "how=fail", "--set", f"where={where}",
+                          "--set", "worker.row=3"]
                 self.fails("told to fail", "numbers" if where == "poll" else "worker", submit=submit)
                 self.assert_refused(self.gpctl("run", *submit), harness.JOB_FAILED, "told to fail")
 
