@@ -10,9 +10,12 @@
  * slots.request -> grant.offer to the workers -> the appmaster launches executors there ->
  * app.state running ... finished -> everything is given back.
  *
- * Fails when: the appmaster dies or does not come in time, the worker below it is lost, the
- * appmaster says so: the application is failed with the reason. (Recovery will restart the
- * appmaster with the next epoch instead.)
+ * An appmaster that dies, or whose worker does, gets a next life, within a budget (places.c). An
+ * application for which no worker has room waits.
+ *
+ * Every master is a member of a group that agrees on the registry (group.c), alone or as one of
+ * several (links.c). One leads; the others answer GP_ENOTLEADER with its address. Without a leader
+ * nothing new is accepted, and what runs runs on. DATA_DIR/raft is the member's disk.
  *
  * One loop, one thread. Everything through port.
  */

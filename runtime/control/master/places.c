@@ -128,7 +128,7 @@ static void lost(struct app_place *place, const char *why, bool may_rebuild)
 {
     struct master *m = place->master;
     const struct app *app = registry_find(&m->registry, place->app);
-    bool may_go_on = app->placement || (may_rebuild && !app->plan);
+    bool may_go_on = app->plan || may_rebuild;
     uint32_t left = restarts_left(&m->restarts, app->spent, master_wall_ms(m) - app->spent_ms);
     char text[ERROR_TEXT_MAX];
 
