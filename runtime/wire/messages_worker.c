@@ -86,7 +86,7 @@ const struct fields msg_launched_fields = FIELDS("launched", struct msg_launched
 
 static const struct field process_ref_items[] = {
     APP(struct msg_process_ref),
-    COUNT(struct msg_process_ref, executor, MAY, 0, "0: the appmaster and all executors"),
+    COUNT(struct msg_process_ref, executor, MAY, 0, "0: the appmaster"),
     EPOCH(struct msg_process_ref),
     FIELD_BOOL(struct msg_process_ref, at_once, MAY, "kill it, without asking it to end first"),
 };

@@ -67,7 +67,7 @@ struct msg_launched {
 
 struct msg_process_ref {
     uint32_t app;
-    uint32_t executor; /* 0: the appmaster and all executors of the application */
+    uint32_t executor; /* 0: the appmaster */
     uint32_t epoch;
     bool at_once; /* without asking it to end first: nobody listens to it any more */
 };

@@ -38,7 +38,7 @@ uint32_t children_slots(const struct worker *w, uint32_t app)
 
     for (uint32_t i = 0; i < w->child_count; i++) {
         const struct child *child = w->children[i];
-        slots += child->app == app && child->proc ? child->slots : 0;
+        slots += child->app == app && child->proc && !child->is_killed ? child->slots : 0;
     }
     return slots;
 }
@@ -246,6 +246,9 @@ static void on_exited(void *user, const struct proc_exit *borrowed)
     w->live_count--;
     tell_exit(child);
     worker_changed(w);
+    if (child->executor == 0) {
+        launches_go_on(w, child->app); /* which forgets this one */
+    }
     forget_oldest(w);
 }
 
@@ -255,6 +258,7 @@ static void on_kill_timer(void *user)
 
     LOG_WARN(worker_log(child->worker), "process.killed", KV_U64("app", child->app),
              KV_U64("executor", child->executor), KV_I64("pid", child->pid));
+    child->is_killed = true;
     proc_kill(child->worker->port, child->proc, SIGNAL_KILL);
 }
 
@@ -281,7 +285,8 @@ uint32_t children_stop(struct worker *w, uint32_t app, uint32_t executor, bool a
 
     for (uint32_t i = 0; i < w->child_count; i++) {
         struct child *child = w->children[i];
-        if (child->proc && child->app == app && (executor == 0 || child->executor == executor)) {
+        bool is_meant = executor == EXECUTOR_ANY || child->executor == executor;
+        if (child->proc && child->app == app && is_meant) {
             child_stop(child, at_once);
             count++;
         }

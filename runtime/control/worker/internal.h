@@ -27,7 +27,8 @@
 #define LAUNCHES_MAX       256u
 #define HOST_TEXT_MAX      256u
 #define REPORT_INTERVAL_NS 100000000
-#define OUTPUT_LINE_MAX    2048u /* longest line that is looked at */
+#define OUTPUT_LINE_MAX    2048u      /* longest line that is looked at */
+#define EXECUTOR_ANY       UINT32_MAX /* the appmaster, which is 0, and all executors */
 
 /* A process, and after its end what is kept of it: its log. */
 struct child {
@@ -46,6 +47,7 @@ struct child {
     struct proc_exit end; /* how it ended */
     char crash_text[CRASH_TEXT_MAX];
     struct timer *kill_timer; /* runs from TERM to KILL */
+    bool is_killed;           /* it is as good as gone, and holds no slots any more */
 };
 
 struct log_waiter {
@@ -130,8 +132,10 @@ int launch_an_executor(struct worker *w, struct msg_executor_launch *msg, struct
 /* Only fetches. */
 int launch_nothing(struct worker *w, uint32_t app, const char *sha256, struct reply_token token,
                    struct gp_error *err);
-/* Gives up those of an application (0: all, without answering), or of one of its executors. */
+/* Gives up those of an application (0: all, without answering). */
 void launches_cancel(struct worker *w, uint32_t app, uint32_t executor);
+/* An appmaster has ended: its next life need not wait any more. */
+void launches_go_on(struct worker *w, uint32_t app);
 
 /* ---- fetch.c ---- */
 
@@ -167,8 +171,7 @@ struct child *child_find(const struct worker *w, uint32_t app, uint32_t executor
 void children_tell(struct worker *w, uint32_t app);
 /* Slots that running processes of an application hold. */
 uint32_t children_slots(const struct worker *w, uint32_t app);
-/* Asks to end, then kills, or kills at once; executor 0: all of the application. */
-/* How many were meant. */
+/* Asks to end, then kills, or kills at once. How many were meant. */
 uint32_t children_stop(struct worker *w, uint32_t app, uint32_t executor, bool at_once);
 void children_deinit(struct worker *w);
 

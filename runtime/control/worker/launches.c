@@ -3,6 +3,9 @@
  *
  *     asked ─▶ FETCHING (plugins that are not here) ─▶ started, and answered with the pid
  *
+ * An appmaster of an earlier epoch is killed, whatever it does, and its end is waited for: it would
+ * hold the slot and the log that the next one needs.
+ *
  * A launch is refused at once when its application has no grant here, or not enough of it. It fails
  * when a plugin cannot be had, the process cannot be started, or the grant is revoked meanwhile. A
  * launch of what runs already is answered as if it had just been started: asks may be repeated.
@@ -176,6 +179,40 @@ static int go(struct launch *l, struct gp_error *err)
 
 /* ---- what it needs ---- */
 
+static const struct child *earlier_life(const struct worker *w, const struct wanted *what)
+{
+    const struct child *child = what->executor == 0 ? child_find(w, what->app, 0) : NULL;
+
+    return child && child->proc && child->epoch < what->epoch ? child : NULL;
+}
+
+static bool is_waiting(const struct launch *l)
+{
+    return l->fetching > 0 || (l->kind == LAUNCH_APPMASTER && earlier_life(l->worker, &l->what));
+}
+
+static void finish(struct launch *l, int code, const struct gp_error *err)
+{
+    if (code < 0) {
+        (void)endpoint_reply_error(l->worker->ep, l->token, err);
+    }
+    launch_free(l);
+}
+
+void launches_go_on(struct worker *w, uint32_t app)
+{
+    LIST_FOREACH_SAFE(node, &w->launches)
+    {
+        struct launch *l = container_of(node, struct launch, node);
+        if (l->kind == LAUNCH_APPMASTER && l->what.app == app && !is_waiting(l)) {
+            struct gp_error err = {0};
+            int rc = go(l, &err);
+            finish(l, rc, &err);
+            return;
+        }
+    }
+}
+
 static void on_fetched(void *user, int code, const struct gp_error *err)
 {
     struct launch *l = user;
@@ -184,15 +221,12 @@ static void on_fetched(void *user, int code, const struct gp_error *err)
     l->fetching--;
     if (code < 0) {
         failure = *err;
-    } else if (l->fetching == 0) {
+    } else if (!is_waiting(l)) {
         code = go(l, &failure);
     } else {
         return;
     }
-    if (code < 0) {
-        (void)endpoint_reply_error(l->worker->ep, l->token, &failure);
-    }
-    launch_free(l);
+    finish(l, code, &failure);
 }
 
 static int want(struct launch *l, const char *sha256, struct gp_error *err)
@@ -208,7 +242,7 @@ static int want(struct launch *l, const char *sha256, struct gp_error *err)
 /* Goes on with a launch whose wants were told; rc is how that went. Frees it unless it waits. */
 static int proceed(struct launch *l, int rc, struct gp_error *err)
 {
-    if (rc >= 0 && l->fetching > 0) {
+    if (rc >= 0 && is_waiting(l)) {
         return 0;
     }
     if (rc >= 0) {
@@ -231,15 +265,28 @@ static uint32_t slots_being_started(const struct worker *w, uint32_t app)
     return slots;
 }
 
-static bool is_being_started(const struct worker *w, uint32_t app, uint32_t executor)
+static const struct launch *find_launch(const struct worker *w, uint32_t app, uint32_t executor)
 {
     LIST_FOREACH (node, &w->launches) {
         const struct launch *l = container_of(node, struct launch, node);
         if (l->kind != LAUNCH_NOTHING && l->what.app == app && l->what.executor == executor) {
-            return true;
+            return l;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* Of an appmaster that is obeyed no more nothing stays: neither its process, nor what would be one. */
+static void end_earlier_life(struct worker *w, const struct wanted *what)
+{
+    const struct launch *l = find_launch(w, what->app, what->executor);
+
+    if (l && l->what.epoch < what->epoch) {
+        launches_cancel(w, what->app, what->executor);
+    }
+    if (earlier_life(w, what)) {
+        (void)children_stop(w, what->app, what->executor, true);
+    }
 }
 
 /* 0: go on. 1: it runs already and was answered. */
@@ -248,7 +295,7 @@ static int check(struct worker *w, const struct wanted *what, struct reply_token
 {
     struct ledger_grant *grant = ledger_find(&w->ledger, what->app);
     const struct child *child = child_find(w, what->app, what->executor);
-    uint32_t held = children_slots(w, what->app) + slots_being_started(w, what->app);
+    uint32_t held;
 
     if (!grant) {
         return gp_error_set(err, GP_EACCES, "application %u has no grant on this worker",
@@ -264,10 +311,12 @@ static int check(struct worker *w, const struct wanted *what, struct reply_token
         (void)endpoint_reply(w->ep, token, &launched); /* who has gone asks again */
         return 1;
     }
-    if (is_being_started(w, what->app, what->executor)) {
+    end_earlier_life(w, what);
+    if (find_launch(w, what->app, what->executor)) {
         return gp_error_set(err, GP_EAGAIN, "executor %u of application %u is being started",
                             what->executor, what->app);
     }
+    held = children_slots(w, what->app) + slots_being_started(w, what->app);
     if (held > grant->slots || what->slots > grant->slots - held) {
         return gp_error_set(err, GP_EFULL, "application %u has %u slots here, %u of them in use",
                             what->app, grant->slots, held);
@@ -342,7 +391,8 @@ void launches_cancel(struct worker *w, uint32_t app, uint32_t executor)
         struct launch *l = container_of(node, struct launch, node);
         if (app == 0) {
             launch_free(l);
-        } else if (l->what.app == app && (executor == 0 || l->what.executor == executor)) {
+        } else if (l->what.app == app &&
+                   (executor == EXECUTOR_ANY || l->what.executor == executor)) {
             struct gp_error err;
             (void)gp_error_set(&err, GP_ECANCELED, "application %u wants it no more", app);
             (void)endpoint_reply_error(w->ep, l->token, &err); /* nobody may wait any more */

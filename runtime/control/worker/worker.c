@@ -155,8 +155,8 @@ static int grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke,
         return 0;
     }
     LOG_DEBUG(worker_log(w), "grant.revoked", KV_U64("app", revoke->app));
-    launches_cancel(w, revoke->app, 0);
-    (void)children_stop(w, revoke->app, 0, false);
+    launches_cancel(w, revoke->app, EXECUTOR_ANY);
+    (void)children_stop(w, revoke->app, EXECUTOR_ANY, false);
     worker_changed(w);
     return 0;
 }
@@ -173,9 +173,7 @@ static int process_stop(struct worker *w, const struct msg_process_ref *ref,
         return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
                             ref->epoch, ref->app, grant->epoch);
     }
-    if (ref->executor != 0) {
-        launches_cancel(w, ref->app, ref->executor);
-    }
+    launches_cancel(w, ref->app, ref->executor);
     if (children_stop(w, ref->app, ref->executor, ref->at_once) == 0 && ref->at_once) {
         return gp_error_set(err, GP_ENOENT, "no such process runs here");
     }

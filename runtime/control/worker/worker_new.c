@@ -168,7 +168,7 @@ void worker_free(struct worker *w)
         return;
     }
     endpoint_free(w->ep);
-    launches_cancel(w, 0, 0);
+    launches_cancel(w, 0, EXECUTOR_ANY);
     fetches_deinit(w);
     children_deinit(w);
     timer_free(w->register_timer);

@@ -39,12 +39,13 @@ static int offer(struct puppet *boss, uint32_t app, uint32_t epoch, uint32_t slo
     return offer_of(boss, 0, app, epoch, slots);
 }
 
-static int launch_appmaster_of(struct puppet *boss, uint64_t term, uint32_t app, const char *sha256)
+static int launch_epoch(struct puppet *boss, uint64_t term, uint32_t app, uint32_t epoch,
+                        const char *sha256)
 {
     char *masters[] = {text(STAGE_MASTER)};
     const struct msg_appmaster_launch msg = {.term = term,
                                              .app = app,
-                                             .epoch = 1,
+                                             .epoch = epoch,
                                              .name = text("job"),
                                              .sha256 = text(sha256),
                                              .token = text(STAGE_TOKEN),
@@ -52,6 +53,11 @@ static int launch_appmaster_of(struct puppet *boss, uint64_t term, uint32_t app,
                                              .masters_count = 1};
 
     return puppet_ask(boss, MSG_APPMASTER_LAUNCH, &msg);
+}
+
+static int launch_appmaster_of(struct puppet *boss, uint64_t term, uint32_t app, const char *sha256)
+{
+    return launch_epoch(boss, term, app, 1, sha256);
 }
 
 static int launch_appmaster(struct puppet *boss, uint32_t app, const char *sha256)
@@ -359,6 +365,49 @@ GP_TEST(worker, ends_everything_when_the_grant_is_revoked)
         GP_CHECK_EQ(offer(boss, 9, 1, 10), 0);
         stage_end(&s);
     }
+}
+
+/* One that is frozen hears no word, and would hold the slot for ever. */
+GP_TEST(worker, kills_an_appmaster_when_the_next_one_comes)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct stage s;
+        struct puppet *frozen = begin_app(&s, seed);
+        struct puppet *boss = stage_find(&s, "boss");
+        const struct msg_grant_revoke revoke = {.app = 7, .epoch = 1, .slots = 1};
+        int64_t pid = boss->reply.pid;
+        char sha[65];
+
+        GP_REQUIRE_EQ(launch_executor(frozen, 1, 5), 0);
+        frozen->deaf = true;
+        GP_REQUIRE_EQ(peer_tell(boss->peer, MSG_GRANT_REVOKE, &revoke), 0);
+        GP_REQUIRE_EQ(offer(boss, 7, 2, 1), 0);
+        GP_REQUIRE_EQ(launch_epoch(boss, 0, 7, 2, stage_sha(CONTENT, sha)), 0);
+        GP_CHECK_NE(boss->reply.pid, pid);
+        GP_CHECK_EQ(sim_event_count(s.sim, "process.killed"), 1);
+        GP_CHECK_EQ(boss->exits, 1);
+        GP_CHECK_EQ(worker_process_count(s.worker), 2);
+        GP_CHECK_EQ(launch_epoch(boss, 0, 7, 1, sha), GP_ESTALE);
+        stage_end(&s);
+    }
+}
+
+/* Executors outlive their appmaster. */
+GP_TEST(worker, stops_an_appmaster_alone)
+{
+    struct stage s;
+    struct puppet *appmaster = begin_app(&s, 1);
+    struct puppet *boss = stage_find(&s, "boss");
+    const struct msg_process_ref ref = {.app = 7, .epoch = 1, .at_once = true};
+
+    GP_REQUIRE_EQ(launch_executor(appmaster, 1, 5), 0);
+    appmaster->deaf = true;
+    GP_REQUIRE_EQ(puppet_ask(boss, MSG_PROCESS_STOP, &ref), 0);
+    STAGE_UNTIL(&s, boss->exits == 1);
+    GP_CHECK_EQ(boss->exited[0].executor, 0);
+    GP_CHECK_EQ(worker_process_count(s.worker), 1);
+    GP_CHECK_EQ(puppet_ask(boss, MSG_PROCESS_STOP, &ref), GP_ENOENT);
+    stage_end(&s);
 }
 
 /* ---- plugins ---- */
