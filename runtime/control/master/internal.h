@@ -39,8 +39,10 @@ struct app_place {
     struct master *master;
     uint32_t app; /* 0: this place is free */
     uint32_t phase;
-    uint32_t worker; /* with a slot for the appmaster; 0: none */
-    uint64_t peer;   /* of the appmaster; 0: not connected */
+    uint32_t worker;     /* with a slot for the appmaster; 0: none */
+    uint32_t refusals;   /* workers that would not start it, one after the other */
+    uint32_t refused_by; /* the latest of them */
+    uint64_t peer;       /* of the appmaster; 0: not connected */
     int64_t pid;
     char address[MSG_ADDRESS_MAX + 1]; /* of the appmaster, as it registered */
     bool is_noted;                     /* it is said that the application waits */

@@ -9,7 +9,9 @@
  * Every live application has a place. STARTING begins with a slot on a worker and a new epoch, which
  * is replicated before the worker is asked for anything: no two lives of an appmaster have the same
  * epoch. What ends a life draws from the application's budget (restarts.h); when that is spent, or
- * when a life ended before it wrote down anything to go on from, the application has failed.
+ * when a life ended before it wrote down anything to go on from, the application has failed. A life
+ * that a worker refused to begin costs nothing; another worker is tried. Whoever is given up is
+ * killed at once: it may only be frozen, and would hold its slot.
  * Executors run on all the while: their slots are other slots.
  *
  * The end is a command (end()), and once it is applied, places_ended(): slots, place, log.
@@ -108,11 +110,31 @@ void places_ended(struct master *m, struct app *app)
 
 /* ---- a life is over ---- */
 
+static void on_killed(void *user, struct peer *peer, const struct answer *answer)
+{
+    (void)user;
+    (void)peer;
+    (void)answer; /* it was gone already, or process.exited says so */
+}
+
+static void kill_process(struct app_place *place, const struct app *app)
+{
+    struct master *m = place->master;
+    const struct worker_entry *entry = workers_find(&m->workers, place->worker);
+    struct peer *peer = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
+    const struct msg_process_ref msg = {.app = app->id, .epoch = app->epoch, .at_once = true};
+
+    if (peer) { /* a worker that is lost ends what is over when it comes again */
+        (void)peer_ask(peer, MSG_PROCESS_STOP, &msg, ASK_TIMEOUT_NS, 0, on_killed, NULL);
+    }
+}
+
 static void give_slot_back(struct app_place *place, const struct app *app)
 {
     struct master *m = place->master;
 
     if (place->worker != 0) {
+        kill_process(place, app);
         workers_release(&m->workers, app->id, place->worker, 1);
         slots_revoke(m, workers_find(&m->workers, place->worker), app->id, app->epoch, 1);
     }
@@ -150,6 +172,25 @@ static void lost(struct app_place *place, const char *why, bool may_rebuild)
         place->phase = PLACE_PAUSED;
         timer_start(place->timer, restarts_pause_ms(left) * NS_PER_MS);
     }
+}
+
+/* A life did not begin, which is no fault of the application: its appmaster is put elsewhere. */
+static void refused(struct app_place *place, const char *why)
+{
+    struct master *m = place->master;
+    const struct app *app = registry_find(&m->registry, place->app);
+
+    if (app->is_stopping || place->is_ending) {
+        lost(place, why, true);
+        return;
+    }
+    LOG_WARN(master_log(m), "appmaster.refused", KV_U64("app", app->id),
+             KV_U64("epoch", app->epoch), KV_U64("worker", place->worker), KV_STR("why", why));
+    place->refused_by = place->worker;
+    give_slot_back(place, app);
+    place->phase = PLACE_PAUSED;
+    timer_start(place->timer, restarts_pause_ms(place->refusals * RESTARTS_ONE) * NS_PER_MS);
+    place->refusals++;
 }
 
 static void on_timer(void *user)
@@ -234,7 +275,11 @@ static void on_launched(void *user, struct peer *peer, const struct answer *answ
     if (place && answer->code < 0) {
         (void)str_format(text, sizeof text, "its appmaster could not be started on worker %u: %s",
                          l->worker, answer->err->text);
-        lost(place, text, is_worker_at_fault(answer->code));
+        if (is_worker_at_fault(answer->code)) {
+            refused(place, text);
+        } else {
+            lost(place, text, false);
+        }
     } else if (place) {
         place->pid = ((const struct msg_launched *)answer->msg)->pid;
     }
@@ -265,7 +310,7 @@ static void on_offered(void *user, struct peer *peer, const struct answer *answe
                                            .masters_count = group_masters(m, texts, masters)};
     if (peer_ask(peer, MSG_APPMASTER_LAUNCH, &launch, START_TIMEOUT_NS, 0, on_launched, l) < 0) {
         pending_free(l);
-        lost(place, "the worker of its appmaster was lost", true);
+        refused(place, "the worker of its appmaster was lost");
     }
 }
 
@@ -301,7 +346,7 @@ static void launch(struct app_place *place, const struct app *app)
     }
     if (!l || places_offer(m, app, entry, 1, on_offered, l) < 0) {
         pending_free(l);
-        lost(place, "the worker of its appmaster was lost", true);
+        refused(place, "the worker of its appmaster was lost");
     }
 }
 
@@ -328,11 +373,12 @@ static int begin_epoch(struct app_place *place, const struct app *app, uint32_t 
 {
     struct master *m = place->master;
     uint32_t left = restarts_left(&m->restarts, app->spent, master_wall_ms(m) - app->spent_ms);
+    bool is_free = app->epoch == 0 || place->refusals > 0;
     struct command command = {.op = COMMAND_EPOCH,
                               .app = app->id,
                               .epoch = app->epoch,
                               .worker = worker,
-                              .spent = app->epoch == 0 ? 0 : left + RESTARTS_ONE};
+                              .spent = is_free ? left : left + RESTARTS_ONE};
     int rc = workers_grant(&m->workers, app->id, worker, 1);
 
     if (rc < 0) {
@@ -379,6 +425,21 @@ static void note_waiting(struct app_place *place, const struct app *app)
     (void)master_propose(m, &command, on_noted, NULL, NULL); /* only for people */
 }
 
+/* The worker that refused comes last. */
+static const struct scheduler_worker *pick_worker(const struct app_place *place,
+                                                  struct scheduler_worker *list)
+{
+    const struct workers *workers = &place->master->workers;
+    uint32_t count = workers_offer(workers, list);
+    const struct scheduler_worker *pick;
+
+    for (uint32_t i = 0; i < count; i++) {
+        list[i].free = list[i].id == place->refused_by ? 0 : list[i].free;
+    }
+    pick = scheduler_pick(list, count);
+    return pick ? pick : scheduler_pick(list, workers_offer(workers, list));
+}
+
 void places_seek(struct master *m)
 {
     struct scheduler_worker list[WORKERS_MAX];
@@ -392,7 +453,7 @@ void places_seek(struct master *m)
             continue;
         }
         app = registry_find(&m->registry, place->app);
-        pick = scheduler_pick(list, workers_offer(&m->workers, list));
+        pick = pick_worker(place, list);
         if (!pick) {
             note_waiting(place, app);
         } else if (begin_epoch(place, app, pick->id) < 0) {
@@ -407,6 +468,8 @@ void places_registered(struct app_place *place, uint64_t peer,
     place->peer = peer;
     place->pid = msg->pid;
     place->phase = PLACE_UP;
+    place->refusals = 0;
+    place->refused_by = 0;
     (void)str_format(place->address, sizeof place->address, "%s", msg->address);
     if (!place->is_stopping) {
         timer_stop(place->timer);
