@@ -175,6 +175,9 @@ void executors_lost(struct am_executor *e, const char *how, const char *text)
         timer_start(e->timer, EXIT_WAIT_NS);
     }
     stats_keep(am, &e->report);
+    if (was_running) {
+        am->record.is_lost_at_least = true; /* what it had not sent yet, nobody knows */
+    }
     record_bury(&am->record, e->id);
     if (recovery_trouble(am, is_free, text) && !is_free &&
         budget_used(&am->budget, am_now_ns(am)) > 2) {
@@ -360,6 +363,7 @@ int executors_register(struct appmaster *am, struct peer *peer, struct msg_execu
     e->peer = peer;
     e->pid = e->info.pid;
     e->is_asked = true;
+    e->is_adopted = e->is_adopted || e->is_restored;
     e->is_restored = false;
     timer_stop(e->timer);
     LOG_INFO(am_log(am), "appmaster.executor_up", KV_U64("executor", e->id), KV_I64("pid", e->pid),
@@ -386,6 +390,10 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
     struct am_executor *e = find_peer(am, peer);
 
     if (e) {
+        if (e->is_adopted) {
+            stats_adopt(am, msg);
+            e->is_adopted = false;
+        }
         fields_deinit(&msg_executor_report_fields, &e->report);
         e->report = *msg;
         *msg = (struct msg_executor_report){0};

@@ -90,6 +90,7 @@ struct am_executor {
     uint32_t asks;     /* open ones, whose answers come here */
     bool is_asked;     /* to be launched */
     bool is_restored;  /* known from the record only, until it registers again */
+    bool is_adopted;   /* its next report tells of what was before this epoch */
     bool is_settled;   /* GONE: its process has ended, or nobody can tell */
     bool is_released;  /* GONE: its slots are given back */
     const char *how;   /* GONE: "crashed", "lost" */
@@ -275,6 +276,8 @@ const struct msg_task_state *executors_state_of(const struct appmaster *am, uint
 int stats_live(struct appmaster *am, struct msg_app_live *ret);
 /* Once a second. */
 void stats_rate(struct appmaster *am);
+/* The first report of an executor of an earlier epoch: what it counted so far is no growth. */
+void stats_adopt(struct appmaster *am, const struct msg_executor_report *report);
 /* Keeps what an executor that is gone had counted. */
 void stats_keep(struct appmaster *am, struct msg_executor_report *report); /* emptied */
 

@@ -222,10 +222,18 @@ void stats_keep(struct appmaster *am, struct msg_executor_report *report)
     }
     am->record.lost += report->lost;
     am->record.in_doubt += report->in_doubt;
-    am->record.is_lost_at_least = true; /* what it had not sent yet, nobody knows */
     record_touch(&am->record);
     fields_deinit(&msg_executor_report_fields, report);
     *report = (struct msg_executor_report){0};
+}
+
+void stats_adopt(struct appmaster *am, const struct msg_executor_report *report)
+{
+    for (uint32_t i = 0; i < report->edges_count && am->edge_rates; i++) {
+        if (report->edges[i].edge < am->plan->edge_count) {
+            am->edge_rates[report->edges[i].edge].total += report->edges[i].messages;
+        }
+    }
 }
 
 void stats_rate(struct appmaster *am)

@@ -292,6 +292,47 @@ GP_TEST(recovery, takes_over_what_an_earlier_appmaster_left)
     }
 }
 
+/* What was counted before is no speed of now. */
+GP_TEST(recovery, measures_rates_from_the_moment_it_took_over)
+{
+    struct troupe *t = troupe_new();
+
+    begin(t, 1);
+    troupe_report(troupe_executor(t, 0), 1000000000);
+    troupe_run_ms(t, 1500);
+    sim_kill(t->appmaster_proc);
+    troupe_run_ms(t, 300);
+    troupe_start_appmaster(t);
+    TROUPE_UNTIL(t, troupe_is_well(t));
+    for (uint32_t i = 0; i < 3; i++) {
+        troupe_report(troupe_executor(t, 0), 1000000000 + 50 * i);
+        troupe_run_ms(t, 500);
+        troupe_describe(t);
+        GP_REQUIRE_EQ(t->live.edges_count, 1);
+        GP_CHECK(t->live.edges[0].messages >= 1000000000);
+        GP_CHECK(t->live.edges[0].rate < 1000);
+    }
+    troupe_run_ms(t, 500);
+    troupe_describe(t);
+    GP_CHECK(t->live.edges[0].rate > 0);
+    end(t);
+}
+
+/* One that never ran can have lost nothing. */
+GP_TEST(recovery, counts_no_losses_of_who_never_ran)
+{
+    struct troupe *t = troupe_new();
+
+    troupe_begin(t, 1);
+    TROUPE_UNTIL(t, troupe_living(t) > 0);
+    sim_kill(troupe_executor(t, 0)->proc);
+    TROUPE_UNTIL(t, troupe_is_well(t));
+    troupe_describe(t);
+    GP_CHECK(t->live.restarts > 0);
+    GP_CHECK(!t->live.is_lost_at_least);
+    end(t);
+}
+
 GP_TEST(recovery, takes_over_at_any_moment_and_replaces_who_does_not_come)
 {
     for (uint64_t seed = 0; seed < 3 * SEEDS; seed++) {

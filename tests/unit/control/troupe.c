@@ -498,6 +498,14 @@ void troupe_fail_task(struct fake_executor *e, uint32_t processor, uint32_t task
     GP_REQUIRE_EQ(peer_tell(e->peer, MSG_EXECUTOR_FAILED, &msg), 0);
 }
 
+void troupe_report(struct fake_executor *e, uint64_t messages)
+{
+    struct msg_edge_stats edge = {.kind = 0, .messages = messages, .bytes = 100 * messages};
+    const struct msg_executor_report msg = {.edges = &edge, .edges_count = 1};
+
+    GP_REQUIRE_EQ(peer_tell(e->peer, MSG_EXECUTOR_REPORT, &msg), 0);
+}
+
 /* ---- the appmaster ---- */
 
 static void on_done(void *user, int32_t exit_code)

@@ -125,5 +125,7 @@ struct fake_executor *troupe_executor(struct troupe *t, uint32_t i);
 void troupe_describe(struct troupe *t);
 /* The executor says that a task of it failed. */
 void troupe_fail_task(struct fake_executor *e, uint32_t processor, uint32_t task, const char *text);
+/* The executor says how many messages went over the edge since it began. */
+void troupe_report(struct fake_executor *e, uint64_t messages);
 
 #endif
