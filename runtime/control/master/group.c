@@ -329,6 +329,9 @@ static void changing_end(struct changing *c, int code)
     struct master *m = c->pending.master;
     struct gp_error err;
 
+    if (code == GP_ECANCELED) {
+        code = GP_ENOTLEADER; /* cut off half way: who leads next is asked, and does the rest */
+    }
     if (code < 0) {
         (void)gp_error_set(&err, code, "changing the masters: %s", error_sentence(code));
         (void)endpoint_reply_error(m->ep, c->token, &err);
@@ -403,9 +406,9 @@ static int check_quorum(struct master *m, const struct consensus_member *members
     for (uint32_t i = 0; i < count; i++) {
         if (&members[i] != without && members[i].votes) {
             voters++;
-            /* A closed socket is noticed before silence is. */
+            /* A closed socket is noticed before silence is, and so is one that lost its disk. */
             up += members[i].id == consensus_id(m->consensus) ||
-                  (members[i].is_heard && links_is_up(m, members[i].address));
+                  (members[i].is_heard && links_is_member(m, members[i].address, members[i].id));
         }
     }
     if (voters == 0 || up < voters / 2 + 1) {
@@ -438,7 +441,7 @@ int group_add(struct master *m, const struct msg_master_ref *ref, struct reply_t
     struct consensus_member members[CONSENSUS_MEMBERS_MAX];
     uint32_t count = consensus_members(m->consensus, members);
     const struct consensus_member *old = member_at(members, count, ref->address);
-    uint64_t id = links_find_unformed(m, ref->address);
+    uint64_t id = links_find_newcomer(m, ref->address);
     struct changing *c = NULL;
     int rc;
 

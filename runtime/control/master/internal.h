@@ -80,6 +80,7 @@ struct link {
     bool is_newcomer; /* nobody listed it: it wants to be added */
     bool is_heard;    /* the rest holds */
     bool is_formed;
+    bool is_ours; /* formed, and of our group: at least it joined, maybe as a member */
     uint64_t id;
 };
 
@@ -200,6 +201,8 @@ int links_begin(struct master *m, struct gp_error *err);
 void links_refresh(struct master *m);
 void links_send(struct master *m, const char *address, gp_bytes bytes);
 bool links_is_up(struct master *m, const char *address);
+/* Not another one at its address, which lost its disk. */
+bool links_is_member(struct master *m, const char *address, uint64_t id);
 bool links_up(struct master *m, struct peer *peer); /* false: no master that we dialled */
 void links_down(struct master *m, struct peer *peer);
 void links_frame(struct master *m, struct peer *peer, const struct frame_header *header,
@@ -209,8 +212,8 @@ int links_hello(struct master *m, struct peer *peer, const struct msg_master_hel
 int links_found(struct master *m, const struct msg_master_found *msg, struct gp_error *err);
 int links_join(struct master *m, const struct msg_master_join *msg, struct gp_error *err);
 int links_ask_to_join(struct master *m, const char *address, uint64_t id, answer_fn fn, void *user);
-/* The id of one at this address that belongs to no group; 0: not known. */
-uint64_t links_find_unformed(struct master *m, const char *address);
+/* The id of one at this address that belongs to no group, or to ours; 0: not known. */
+uint64_t links_find_newcomer(struct master *m, const char *address);
 /* The next one that is up; *cursor begins with 0. NULL: no more. */
 struct peer *links_peer(struct master *m, uint32_t *cursor);
 struct peer *links_peer_at(struct master *m, const char *address); /* NULL: not up */

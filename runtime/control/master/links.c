@@ -225,6 +225,13 @@ bool links_is_up(struct master *m, const char *address)
     return link && peer_is_up(link->peer);
 }
 
+bool links_is_member(struct master *m, const char *address, uint64_t id)
+{
+    const struct link *link = link_at(m, address);
+
+    return link && peer_is_up(link->peer) && link->is_heard && link->id == id;
+}
+
 /* ---- hello ---- */
 
 static void own_hello(struct master *m, struct msg_master_hello *ret)
@@ -382,6 +389,7 @@ static void heard(struct master *m, struct link *link, const struct msg_master_h
 
     link->is_heard = true;
     link->is_formed = hello->group[0] != '\0';
+    link->is_ours = is_formed(m) && strcmp(hello->group, consensus_group(m->consensus)) == 0;
     link->id = hello->id;
     if (check_lists(m, hello, &err) < 0) {
         LOG_ERROR(master_log(m), "masters.differ", KV_STR("error", err.text));
@@ -571,11 +579,11 @@ int links_ask_to_join(struct master *m, const char *address, uint64_t id, answer
                : GP_EUNREACH;
 }
 
-uint64_t links_find_unformed(struct master *m, const char *address)
+uint64_t links_find_newcomer(struct master *m, const char *address)
 {
     const struct link *link = link_at(m, address);
 
-    return link && link->is_heard && !link->is_formed ? link->id : 0;
+    return link && link->is_heard && (!link->is_formed || link->is_ours) ? link->id : 0;
 }
 
 /* ---- other masters, for artefacts ---- */
