@@ -2,6 +2,7 @@
  * Jobs from submit to end in a simulated cluster.
  */
 #include "base/rng.h"
+#include "control/master/internal.h"
 #include "gp_test.h"
 #include "realm.h"
 
@@ -244,6 +245,76 @@ GP_TEST(jobs, outlive_their_appmaster)
         check_aftermath(&c);
         end(&c);
     }
+}
+
+static const struct app *registered(const struct cluster *c)
+{
+    return registry_find(&c->masters[0].master->registry, c->app);
+}
+
+static bool is_appmaster_up(struct cluster *c)
+{
+    const struct app_place *place = apps_place(c->masters[0].master, c->app);
+
+    return place && place->phase == PLACE_UP;
+}
+
+/* User code that builds a graph may take its time, and nothing is heard of an appmaster meanwhile. */
+GP_TEST(jobs, may_take_longer_to_build_than_silence_is_borne)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct cluster c = {0};
+        struct sim_proc *appmaster;
+
+        begin(&c, seed);
+        GP_REQUIRE_EQ(submit(&c, 0, some), 0);
+        GP_REQUIRE_EQ(cluster_until(&c, is_appmaster_up, 10000), 0);
+        GP_REQUIRE(!registered(&c)->plan);
+        appmaster = cluster_process(&c, "appmaster", 0);
+        sim_pause(appmaster);
+        run_ms(&c, 20000);
+        sim_resume(appmaster);
+        GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
+        GP_CHECK_EQ(registered(&c)->epoch, 1);
+        check_quiet(&c);
+        end(&c);
+    }
+}
+
+/* One that never comes back is replaced all the same. */
+GP_TEST(jobs, do_not_wait_for_ever_for_a_graph)
+{
+    struct cluster c = {0};
+
+    begin(&c, 1);
+    GP_REQUIRE_EQ(submit(&c, 0, some), 0);
+    GP_REQUIRE_EQ(cluster_until(&c, is_appmaster_up, 10000), 0);
+    sim_pause(cluster_process(&c, "appmaster", 0));
+    GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FINISHED);
+    GP_CHECK_EQ(registered(&c)->epoch, 2);
+    check_quiet(&c);
+    end(&c);
+}
+
+/* The worker reports what runs: a leader that was never told of an end need not wait for the dead. */
+GP_TEST(jobs, outlive_their_appmaster_and_the_leader_at_once)
+{
+    struct cluster c = {0};
+
+    begin(&c, 1);
+    GP_REQUIRE_EQ(submit(&c, 0, endless), 0);
+    GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
+    sim_kill(c.masters[0].proc);
+    sim_kill(cluster_process(&c, "appmaster", 0));
+    run_ms(&c, 100);
+    cluster_start_master(&c, 0);
+    run_ms(&c, 3000);
+    GP_REQUIRE_EQ(cluster_describe(&c), 0);
+    GP_CHECK_EQ(c.summary.state, APP_RUNNING);
+    GP_CHECK_EQ(registered(&c)->epoch, 2);
+    GP_CHECK_EQ(cluster_kill(&c), 0);
+    check_quiet(&c);
+    end(&c);
 }
 
 GP_TEST(jobs, outlives_the_loss_of_any_worker)

@@ -11,7 +11,8 @@
  * epoch. What ends a life draws from the application's budget (restarts.h); when that is spent, or
  * when a life ended before it wrote down anything to go on from, the application has failed. A life
  * that a worker refused to begin costs nothing; another worker is tried. Whoever is given up is
- * killed at once: it may only be frozen, and would hold its slot.
+ * killed at once: it may only be frozen, and would hold its slot. One that has no plan yet may be
+ * silent for as long as a start may take: user code builds its graph, on the thread that would answer.
  * Executors run on all the while: their slots are other slots.
  *
  * The end is a command (end()), and once it is applied, places_ended(): slots, place, log.
@@ -24,7 +25,8 @@
 
 #define NS_PER_MS    1000000
 #define TRY_AGAIN_NS 1000000000
-#define COME_BACK_NS ASK_TIMEOUT_NS /* for an appmaster whose connection broke */
+#define COME_BACK_NS                                                                               \
+    ASK_TIMEOUT_NS /* for an appmaster whose connection broke, once it has a plan */
 
 struct app_place *apps_place(struct master *m, uint32_t app)
 {
@@ -498,6 +500,31 @@ void places_process_exited(struct master *m, const struct msg_process_exited *ms
     lost(place, text, false);
 }
 
+static bool is_reported(const struct msg_worker_report *report, const struct app *app)
+{
+    bool is_cut = report->executors_count == MSG_EXECUTORS_MAX;
+    bool found = false;
+
+    for (uint32_t i = 0; i < report->executors_count && !found; i++) {
+        const struct msg_process *process = &report->executors[i];
+        found = process->executor == 0 && process->app == app->id && process->epoch == app->epoch;
+    }
+    return found || is_cut;
+}
+
+/* Whoever is waited for has ended while nobody was there to be told. */
+static void look_for_lost(struct master *m, uint32_t worker, const struct msg_worker_report *report)
+{
+    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
+        struct app_place *place = &m->places[i];
+
+        if (place->app != 0 && place->phase == PLACE_LOST && place->worker == worker &&
+            !is_reported(report, registry_find(&m->registry, place->app))) {
+            lost(place, "its appmaster was lost", true);
+        }
+    }
+}
+
 void places_report(struct master *m, uint32_t worker, const struct msg_worker_report *report)
 {
     for (uint32_t i = 0; i < report->executors_count; i++) {
@@ -508,10 +535,20 @@ void places_report(struct master *m, uint32_t worker, const struct msg_worker_re
             place->pid = process->pid;
         }
     }
+    look_for_lost(m, worker, report);
 }
 
-/* The appmaster's connection broke: if its process is gone the worker says how; if not, it has some
- * time to come back. */
+/* The appmaster is not heard: if its process is gone the worker says how; if not, it has some time to
+ * come back. */
+static void wait_for_it(struct app_place *place, const struct app *app)
+{
+    place->peer = 0;
+    place->phase = PLACE_LOST;
+    if (!place->is_stopping) {
+        timer_start(place->timer, app->plan ? COME_BACK_NS : place->master->start_timeout_ns);
+    }
+}
+
 void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *why)
 {
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
@@ -521,11 +558,7 @@ void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *wh
         }
         LOG_WARN(master_log(m), "appmaster.silent", KV_U64("app", place->app),
                  KV_STR("why", why->text));
-        place->peer = 0;
-        place->phase = PLACE_LOST;
-        if (!place->is_stopping) {
-            timer_start(place->timer, COME_BACK_NS);
-        }
+        wait_for_it(place, registry_find(&m->registry, place->app));
     }
 }
 
@@ -562,11 +595,10 @@ void places_lead(struct master *m)
     while ((app = registry_next(&m->registry, app ? app->id : 0)) != NULL) {
         struct app_place *place = app_state_is_end(app->state) ? NULL : place_for(m, app);
 
-        if (place && app->epoch > 0) { /* it is somewhere, and has some time to come */
-            place->phase = PLACE_LOST;
+        if (place && app->epoch > 0) { /* it is somewhere */
             place->worker = app->worker;
+            wait_for_it(place, app);
             place->is_stopping = app->is_stopping;
-            timer_start(place->timer, COME_BACK_NS);
         } else if (place && app->is_stopping) {
             end(place, APP_KILLED, NULL);
         }
