@@ -46,15 +46,6 @@ static gp_str config_get(const struct gp_config *config, const char *key)
     return value.ptr ? value : find(c->plan->config, c->plan->config_count, key);
 }
 
-static const void *host_service(const struct gp_host *host, const char *id)
-{
-    (void)host;
-    if (strcmp(id, GP_SERVICE_TASK) == 0) {
-        return &service_task;
-    }
-    return strcmp(id, GP_SERVICE_IO) == 0 ? &service_io : NULL;
-}
-
 static int plugin_path(const char *artefacts, const char *sha, char *path, size_t cap)
 {
     /* The store's own layout; a name that is no hash must not become a path. */
@@ -147,7 +138,7 @@ int job_new(const struct port *port, const struct msg_executor_assign *msg, cons
                                  .abi_major = GP_ABI_MAJOR,
                                  .abi_minor = GP_ABI_MINOR,
                                  .version = GP_VERSION,
-                                 .service = host_service};
+                                 .service = service_find};
     rc = plan_decode(msg->plan, &job->plan, err);
     rc = rc < 0 ? rc : data_options_from_plan(job->plan, &job->options, err);
     rc = rc < 0 ? rc : load_plugins(job, artefacts, err);

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "data/cursor.h"
 #include "data/lane.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -137,13 +138,14 @@ void out_edge_deinit(struct out_edge *e)
     free(e->choice);
 }
 
-void output_init(struct output *o, struct out_edge *e, const struct task *t)
+void output_init(struct output *o, struct out_edge *e, struct task *t)
 {
     *o = (struct output){.edge = e,
                          .token = OUTPUT_STALE,
                          .own = ++t->stage->lane->next_token,
                          .neighbour = &t->stage->lane->nobody,
                          .next = t->api.index % e->choice_count};
+    cursor_init(&o->cursor, t, t->stage->lane->topology->plan->edges[e->edge].from_port);
 }
 
 void out_edge_draw(struct out_edge *e, uint32_t lane, uint32_t dst, uint32_t bytes)

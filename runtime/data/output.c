@@ -13,6 +13,7 @@
 #include <gearpump/state.h>
 
 #include "base/hash_key.h"
+#include "data/cursor.h"
 #include "data/lane.h"
 #include "data/large.h"
 #include "data/stage.h"
@@ -102,20 +103,21 @@ static __attribute__((noinline)) int32_t copy_long(uint8_t *to, const void *from
     return GP_OK;
 }
 
-/* The row itself: p has room. Everything is read from m before anything is written, for the
+/* The row itself: there is room. Everything is read from m before anything is written, for the
  * compiler must think that the row may overlap it. Ends in the longest copy. */
-static inline int32_t write_row(struct neighbour *p, uint32_t dst, const struct gp_msg *m,
-                                uint32_t key_len, uint64_t hash, uint32_t size)
+static inline int32_t put_row(uint8_t **cursor, uint32_t *rows, uint32_t dst,
+                              const struct gp_msg *m, uint32_t key_len, uint64_t hash,
+                              uint32_t size)
 {
     const void *key = m->key;
     const void *value = m->value;
     uint32_t value_len = m->value_len;
     uint32_t flags = m->flags & GP_MSG_KEYED;
     int64_t time_ns = m->time_ns;
-    uint8_t *at = p->cursor;
+    uint8_t *at = *cursor;
 
-    p->cursor = at + size;
-    p->rows++;
+    *cursor = at + size;
+    *rows += 1;
     row_put_header(at, size, key_len, value_len, flags, dst, hash, time_ns);
     at += ROW_HEADER_SIZE;
     if (key_len > 0) {
@@ -127,6 +129,12 @@ static inline int32_t write_row(struct neighbour *p, uint32_t dst, const struct 
     }
     row_copy(at, value, value_len);
     return GP_OK;
+}
+
+static inline int32_t write_row(struct neighbour *p, uint32_t dst, const struct gp_msg *m,
+                                uint32_t key_len, uint64_t hash, uint32_t size)
+{
+    return put_row(&p->cursor, &p->rows, dst, m, key_len, hash, size);
 }
 
 /* What a row needs besides the message itself. */
@@ -267,6 +275,23 @@ static inline int32_t put_to_target(struct task *t, struct output *o, const stru
         }
     }
     return write_row(o->neighbour, o->dst, m, f->key_len, f->hash, f->size);
+}
+
+int32_t output_open(struct task *t, struct output *o, uint32_t value_len)
+{
+    const struct stage_port *port = &t->stage->ports[o->cursor.port];
+    uint32_t size = row_size(0, value_len);
+    uint32_t kind = o->edge->kind;
+
+    if (port->count != 1 || value_len > t->small_max ||
+        (kind != PLAN_SHUFFLE && kind != PLAN_LOCAL && kind != PLAN_FORWARD)) {
+        return GP_AGAIN;
+    }
+    if (output_is_open(o, o->neighbour, size)) {
+        return GP_OK;
+    }
+    choose_target(t, o);
+    return is_held_up(o->edge, o->dst) ? GP_AGAIN : begin(t, o, o->neighbour, o->dst, size);
 }
 
 /* One by one, as large messages go. */
@@ -437,6 +462,7 @@ static __attribute__((noinline)) int32_t emit_any(struct gp_out *out, uint32_t p
     struct row_facts f = {0};
     int32_t rc = GP_OK;
 
+    cursor_take_back(t);
     if (m->size < sizeof(*m)) {
         return refuse(t, "gp_msg.size is too small");
     }
@@ -459,20 +485,33 @@ static __attribute__((noinline)) int32_t emit_any(struct gp_out *out, uint32_t p
     return rc;
 }
 
+/* Nothing is lent, or not enough: the next message will find more. */
+static __attribute__((noinline)) int32_t emit_and_lend(struct gp_out *out, uint32_t port,
+                                                       const struct gp_msg *m)
+{
+    struct task *t = task_of_out(out);
+    int32_t rc = emit_any(out, port, m);
+
+    if (rc == GP_OK && (port | m->flags) == 0) {
+        cursor_lend(t, t->outputs);
+    }
+    return rc;
+}
+
 /*
- * Shuffle, local and forward on the one edge of the one port, message without key, run open: what
+ * Shuffle, local and forward on the one edge of the one port, message without key, cursor lent: what
  * can be said in a few instructions. Anything else is for emit_any().
  */
 static int32_t emit_to_target(struct gp_out *out, uint32_t port, const struct gp_msg *m)
 {
-    const struct output *o = task_of_out(out)->outputs;
-    struct neighbour *p = o->neighbour;
+    struct output *o = task_of_out(out)->outputs;
+    struct gp_cursor *c = &o->cursor;
     uint64_t size = ALIGN_UP(ROW_HEADER_SIZE + (uint64_t)m->value_len, UINT64_C(8));
 
-    if (UNLIKELY((port | m->flags) != 0 || m->size < sizeof(*m) || !output_is_open(o, p, size))) {
-        return emit_any(out, port, m);
+    if (UNLIKELY((port | m->flags) != 0 || m->size < sizeof(*m) || !cursor_has_room(c, size))) {
+        return emit_and_lend(out, port, m);
     }
-    return write_row(p, o->dst, m, 0, 0, (uint32_t)size);
+    return put_row(&c->at, &c->rows, o->dst, m, 0, 0, (uint32_t)size);
 }
 
 /* The same for messages with a key that are hashed already or have a short one. */

@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <gearpump/cursor.h>
 #include <gearpump/message.h>
 #include <gearpump/processor.h>
 
@@ -75,13 +76,14 @@ struct output {
     uint32_t next;               /* shuffle, local, round_robin: place in the choice to try next */
     uint64_t own;                /* names its runs; a new target means a new name */
     struct out_edge *edge;
+    struct gp_cursor cursor; /* while it is lent (task.lent), the truth about the open run */
 };
 
 #define OUTPUT_STALE UINT64_MAX
 
 int out_edge_init(struct out_edge *e, struct stage *stage, uint32_t edge, struct gp_error *err);
 void out_edge_deinit(struct out_edge *e);
-void output_init(struct output *o, struct out_edge *e, const struct task *t);
+void output_init(struct output *o, struct out_edge *e, struct task *t);
 
 /* Whether a task may be called that sends on this edge. index is its own. */
 static inline bool out_edge_is_ready(const struct out_edge *e, uint32_t index)
@@ -129,6 +131,11 @@ int32_t output_commit(struct gp_out *out, uint32_t value_len);
 void *output_reserve_aside(struct gp_out *out, uint32_t port, const struct gp_msg *m,
                            uint32_t value_len);
 int32_t output_commit_aside(struct gp_out *out, uint32_t value_len);
+
+/* Makes room at the end of the output's open run for a message without key of value_len bytes. GP_OK;
+ * GP_AGAIN: such messages cannot be built in place here, or not now; GP_FAIL: the host said why.
+ * Nothing may be lent. */
+int32_t output_open(struct task *t, struct output *o, uint32_t value_len);
 
 /* Whether p holds the output's open run, with room for a row of `size` bytes. */
 static inline bool output_is_open(const struct output *o, const struct neighbour *p, uint64_t size)

@@ -1,10 +1,10 @@
 /*
  * reserve.c: messages that are built in place instead of copied by emit().
  *
- * Here: the run of the one output is open and has room, as emit_to_target() would find it. The value
- * is written where it stays, behind a header that is true already if all of it is committed. The
- * cursor moves only then, so what was reserved and never committed is written over by the next row.
- * What a row costs here is its stores: there are as few as could be.
+ * Here: at a cursor that is lent, see cursor.h. The value is written where it stays, behind a header
+ * that is true already if all of it is committed. The cursor moves only then, so what was reserved and
+ * never committed is written over by the next row. What a row costs here is its stores: there are as
+ * few as could be. Plugins that use cursors do it themselves, and come here when there is no room.
  * Aside: everything else (a key, a new batch, several edges, a large message) is built in the lane's
  * scratch memory and emitted from there.
  *
@@ -13,6 +13,7 @@
  */
 #include <stdlib.h>
 
+#include "data/cursor.h"
 #include "data/lane.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -96,44 +97,70 @@ ASIDE int32_t output_commit_aside(struct gp_out *out, uint32_t value_len)
     return rc;
 }
 
+/* Lends room for such a message. GP_OK; GP_AGAIN: it must be built aside; GP_FAIL. */
+static ASIDE int32_t open_cursor(struct task *t, struct output *o, uint32_t value_len)
+{
+    int32_t rc;
+
+    cursor_take_back(t);
+    if (t->refused) {
+        return GP_FAIL;
+    }
+    if (!o->edge || t->place != TASK_AT_WORK) {
+        return GP_AGAIN;
+    }
+    rc = output_open(t, o, value_len);
+    if (rc == GP_OK) {
+        cursor_lend(t, o);
+        ASSERT(cursor_has_room(&o->cursor, row_size(0, value_len)));
+    }
+    return rc;
+}
+
 void *output_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *m, uint32_t value_len)
 {
     struct task *t = task_of_out(out);
-    const struct output *o = t->outputs;
-    const struct neighbour *p = o->neighbour;
+    struct output *o = t->outputs;
+    struct gp_cursor *c = &o->cursor;
     uint64_t size = ALIGN_UP(ROW_HEADER_SIZE + (uint64_t)value_len, UINT64_C(8));
     uint8_t *at;
 
-    if (UNLIKELY(t->reserved || (port | m->flags) != 0 || m->size < sizeof(*m) ||
-                 !output_is_open(o, p, size))) {
+    if (UNLIKELY(t->reserved || (port | m->flags) != 0 || m->size < sizeof(*m))) {
         return output_reserve_aside(out, port, m, value_len);
     }
-    at = p->cursor;
+    if (UNLIKELY(!cursor_has_room(c, size))) {
+        int32_t rc = open_cursor(t, o, value_len);
+
+        if (rc != GP_OK) {
+            return rc == GP_AGAIN ? output_reserve_aside(out, port, m, value_len) : NULL;
+        }
+    }
+    at = c->at;
     row_put_header(at, (uint32_t)size, 0, value_len, 0, o->dst, 0, m->time_ns);
     t->reserved = at + ROW_HEADER_SIZE;
     return t->reserved;
 }
 
-/* The row that begins at `at` becomes shorter than it was reserved. Its size, or 0 if longer. */
-static uint32_t shorten(uint8_t *at, uint32_t value_len, uint32_t dst)
+/* The row at the cursor becomes shorter than it was reserved. Its size, or 0 if longer. */
+static uint32_t shorten(const struct gp_cursor *c, uint32_t value_len, uint32_t dst)
 {
     uint32_t size = row_size(0, value_len);
-    uint64_t word0 = get_u64_le(at);
+    uint64_t word0 = get_u64_le(c->at);
 
-    if (value_len > row_word_value_len(word0)) {
+    if (value_len > row_word_value_len(word0) || !cursor_has_room(c, row_word_size(word0))) {
         return 0;
     }
-    put_u64_le(at, row_word0(size, 0, value_len, 0, dst));
-    row_put_padding(at + size, size - ROW_HEADER_SIZE - value_len);
+    put_u64_le(c->at, row_word0(size, 0, value_len, 0, dst));
+    row_put_padding(c->at + size, size - ROW_HEADER_SIZE - value_len);
     return size;
 }
 
 int32_t output_commit(struct gp_out *out, uint32_t value_len)
 {
     struct task *t = task_of_out(out);
-    const struct output *o = t->outputs;
-    struct neighbour *p = o->neighbour;
-    uint8_t *at = p->cursor;
+    struct output *o = t->outputs;
+    struct gp_cursor *c = &o->cursor;
+    uint8_t *at = c->at;
     uint64_t word0;
     uint32_t size;
 
@@ -143,13 +170,50 @@ int32_t output_commit(struct gp_out *out, uint32_t value_len)
     word0 = get_u64_le(at);
     size = row_word_size(word0);
     if (row_word_value_len(word0) != value_len) {
-        size = shorten(at, value_len, o->dst);
+        size = shorten(c, value_len, o->dst);
     }
-    if (UNLIKELY(size == 0 || !output_is_open(o, p, size))) {
+    if (UNLIKELY(size == 0 || !cursor_has_room(c, size))) {
         return refuse(t, "commit of more than was reserved, or after an emit in between");
     }
     t->reserved = NULL;
-    p->cursor = at + size;
-    p->rows++;
+    c->at = at + size;
+    c->rows++;
+    return GP_OK;
+}
+
+void *cursor_reserve(struct gp_cursor *c, int64_t time_ns, uint32_t value_len)
+{
+    struct task *t = (struct task *)c->host;
+    struct output *o = container_of(c, struct output, cursor);
+    int32_t rc = t->reserved ? GP_AGAIN : open_cursor(t, o, value_len);
+
+    if (rc == GP_AGAIN) {
+        struct gp_msg m = {.size = (uint32_t)sizeof(m), .time_ns = time_ns};
+
+        return output_reserve_aside(&t->out, c->port, &m, value_len);
+    }
+    return rc == GP_OK ? gp_cursor_reserve(c, time_ns, value_len) : NULL;
+}
+
+int32_t cursor_commit(struct gp_cursor *c, const void *value, uint32_t value_len)
+{
+    struct task *t = (struct task *)c->host;
+    struct output *o = container_of(c, struct output, cursor);
+    uint32_t size;
+
+    if (t->reserved) {
+        return value == t->reserved ? t->out.commit(&t->out, value_len)
+                                    : refuse(t, "commit of something else than was reserved");
+    }
+    if (t->lent != o || (uintptr_t)value != (uintptr_t)c->at + ROW_HEADER_SIZE ||
+        !cursor_has_room(c, ROW_HEADER_SIZE)) {
+        return refuse(t, "commit without a reservation, or after an emit in between");
+    }
+    size = shorten(c, value_len, o->dst);
+    if (size == 0) {
+        return refuse(t, "commit of more than was reserved");
+    }
+    c->at += size;
+    c->rows++;
     return GP_OK;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "data/cursor.h"
 #include "data/lane.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -205,6 +206,18 @@ const struct gp_io_service service_io = {
     .waker = io_waker,
     .wake = io_wake,
 };
+
+const void *service_find(const struct gp_host *host, const char *id)
+{
+    (void)host;
+    if (strcmp(id, GP_SERVICE_TASK) == 0) {
+        return &service_task;
+    }
+    if (strcmp(id, GP_SERVICE_CURSOR) == 0) {
+        return &service_cursor;
+    }
+    return strcmp(id, GP_SERVICE_IO) == 0 ? &service_io : NULL;
+}
 
 void service_take_wakes(struct lane *lane)
 {

@@ -12,6 +12,9 @@ struct task;
 extern const struct gp_task_service service_task;
 extern const struct gp_io_service service_io;
 
+/* gp_host.service of executors. */
+const void *service_find(const struct gp_host *host, const char *id);
+
 /* Tasks whose wakers rang since the last call get their token. */
 void service_take_wakes(struct lane *lane);
 

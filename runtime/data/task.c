@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "data/cursor.h"
 #include "data/lane.h"
 #include "data/large.h"
 #include "data/output.h"
@@ -47,6 +48,7 @@ int task_init(struct task *t, struct stage *stage, uint32_t local)
     for (uint32_t i = 0; i < stage->out_count; i++) {
         output_init(&t->outputs[i], &stage->out_edges[i], t);
     }
+    cursor_init(&t->outputs[stage->out_count].cursor, t, UINT32_MAX);
     return 0;
 }
 

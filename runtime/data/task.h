@@ -67,7 +67,8 @@ enum task_pending {
 
 struct task {
     struct gp_out out;
-    struct output *outputs; /* [stage.out_count] */
+    struct output *outputs; /* [stage.out_count + 1]: the last is for ports that lead nowhere */
+    struct output *lent;    /* whose cursor the plugin may write to; NULL: none */
     struct stage *stage;
     uint32_t local;     /* position in the stage */
     uint32_t state;     /* enum task_state */

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "data/cursor.h"
 #include "data/lane.h"
 #include "data/output.h"
 #include "data/service.h"
@@ -37,6 +38,7 @@ static inline void note_leave(struct task *t)
 static inline int32_t settled(struct task *t, int32_t rc)
 {
     note_leave(t);
+    cursor_take_back(t);
     if (UNLIKELY(t->reserved != NULL)) {
         t->reserved = NULL;
         t->api.service->fail(&t->api, GP_STR("returned without commit of what it had reserved"));

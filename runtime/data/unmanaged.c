@@ -7,6 +7,7 @@
 
 #include "base/hash_key.h"
 #include "base/str.h"
+#include "data/cursor.h"
 #include "data/lane.h"
 #include "data/stage.h"
 #include "data/task.h"
@@ -95,6 +96,7 @@ int32_t unmanaged_send(struct task *t, gp_str name, uint32_t index, const struct
     int32_t *credit;
     uint32_t size;
 
+    cursor_take_back(t);
     if (processor < 0 || m->size < sizeof(*m) || m->value_len > UNMANAGED_MAX ||
         m->key_len > UNMANAGED_MAX) {
         return GP_FAIL;

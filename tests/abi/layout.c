@@ -114,6 +114,28 @@ AT(struct gp_io_service, watch_fd, 8);
 AT(struct gp_io_service, waker, 16);
 AT(struct gp_io_service, wake, 24);
 
+/* cursor.h: with the row that inlined code writes */
+
+SIZE(struct gp_cursor, 64);
+AT(struct gp_cursor, size, 0);
+AT(struct gp_cursor, rows, 4);
+AT(struct gp_cursor, at, 8);
+AT(struct gp_cursor, limit, 16);
+AT(struct gp_cursor, head, 24);
+AT(struct gp_cursor, port, 32);
+AT(struct gp_cursor, reserved, 36);
+AT(struct gp_cursor, reserve, 40);
+AT(struct gp_cursor, commit, 48);
+AT(struct gp_cursor, host, 56);
+
+SIZE(struct gp_cursor_service, 16);
+AT(struct gp_cursor_service, size, 0);
+AT(struct gp_cursor_service, reserved, 4);
+AT(struct gp_cursor_service, of, 8);
+
+IS(GP_CURSOR_HEADER_BYTES, 24);
+IS(GP_CURSOR_PAD_SHIFT, 41);
+
 /* state.h */
 
 SIZE(struct gp_snapshot, 24);

@@ -7,6 +7,8 @@
  */
 #include <stdlib.h>
 
+#include <gearpump/cursor.h>
+
 #include "base/assert.h"
 #include "base/str.h"
 #include "control/appmaster/internal.h"
@@ -17,6 +19,7 @@
 /* No task lives in an appmaster; that the tables exist is what plugins may ask. */
 static const struct gp_task_service no_tasks = {.size = sizeof no_tasks};
 static const struct gp_io_service no_io = {.size = sizeof no_io};
+static const struct gp_cursor_service no_cursors = {.size = sizeof no_cursors};
 
 static const void *host_service(const struct gp_host *host, const char *id)
 {
@@ -26,6 +29,9 @@ static const void *host_service(const struct gp_host *host, const char *id)
     }
     if (strcmp(id, GP_SERVICE_TASK) == 0) {
         return &no_tasks;
+    }
+    if (strcmp(id, GP_SERVICE_CURSOR) == 0) {
+        return &no_cursors;
     }
     return strcmp(id, GP_SERVICE_IO) == 0 ? &no_io : NULL;
 }

@@ -2,6 +2,7 @@
 #ifndef GEARPUMP_GEARPUMP_H
 #define GEARPUMP_GEARPUMP_H
 
+#include <gearpump/cursor.h>
 #include <gearpump/format.h>
 #include <gearpump/graph.h>
 #include <gearpump/host.h>

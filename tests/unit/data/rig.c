@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "data/service.h"
 #include "edge/json.h"
 #include "edge/world.h"
 #include "gp_test.h"
@@ -271,6 +272,14 @@ static gp_str config_get(const struct gp_config *config, const char *key)
     return (gp_str){NULL, 0};
 }
 
+static const struct gp_host rig_host = {
+    .size = sizeof rig_host,
+    .abi_major = GP_ABI_MAJOR,
+    .abi_minor = GP_ABI_MINOR,
+    .version = "rig",
+    .service = service_find,
+};
+
 static void make_plan(struct rig *rig)
 {
     struct plan *plan = &rig->plan;
@@ -290,8 +299,8 @@ static void make_plan(struct rig *rig)
                                                           .is_source = p->table->poll != NULL};
         rig->configs[i] =
             (struct gp_config){.size = sizeof(struct gp_config), .get = config_get, .host = p};
-        rig->code[i] =
-            (struct lane_processor){.table = p->table, .plugin = "rig", .config = &rig->configs[i]};
+        rig->code[i] = (struct lane_processor){
+            .table = p->table, .plugin = "rig", .host = &rig_host, .config = &rig->configs[i]};
     }
     for (uint32_t i = 0; i < rig->edge_count; i++) {
         const struct rig_edge *e = &rig->edges[i];

@@ -12,11 +12,13 @@
 #define SLACK_MAX  13u /* reserved and not committed */
 #define VALUE_MAX  200u
 #define LARGE_EACH 1000u
+#define ASIDE_EACH 50u
 #define LARGE      100000u
 
 struct self {
     const struct gp_task *task;
     struct rig_processor *about;
+    struct gp_cursor *cursor; /* NULL: all by calls of the host */
     uint32_t row;
 };
 
@@ -31,6 +33,16 @@ static int32_t self_open(const struct gp_task *task, void **ret_self)
     s->about = (struct rig_processor *)(uintptr_t)task->config->host;
     *ret_self = s;
     return GP_OK;
+}
+
+static int32_t cursor_open(const struct gp_task *task, void **ret_self)
+{
+    int32_t rc = self_open(task, ret_self);
+
+    if (rc == GP_OK) {
+        ((struct self *)*ret_self)->cursor = gp_cursor_of(task, 0);
+    }
+    return rc;
 }
 
 static void self_close(void *self, uint32_t ended)
@@ -53,18 +65,47 @@ static uint8_t byte_of(uint32_t row, uint32_t at)
     return (uint8_t)(row * 31 + at);
 }
 
-static int32_t send(struct self *s, struct gp_out *out, uint32_t row)
+static bool is_at_cursor(const struct self *s, uint32_t row)
+{
+    return s->cursor && row % 7 != 0;
+}
+
+static void *reserve(struct self *s, struct gp_out *out, uint32_t row, uint32_t len)
 {
     struct gp_msg msg = {.size = sizeof msg, .time_ns = row};
-    uint32_t len = length_of(row);
-    uint8_t *value;
 
+    if (is_at_cursor(s, row)) {
+        return gp_cursor_reserve(s->cursor, row, len);
+    }
     if (s->about->keys > 0) {
         msg.flags = GP_MSG_KEYED;
         msg.key = &s->task->index; /* one key: one way, in order */
         msg.key_len = sizeof s->task->index;
     }
-    value = out->reserve(out, 0, &msg, len + row % SLACK_MAX);
+    return out->reserve(out, 0, &msg, len);
+}
+
+static int32_t commit(struct self *s, struct gp_out *out, uint32_t row, void *value, uint32_t len)
+{
+    return is_at_cursor(s, row) ? gp_cursor_commit(s->cursor, value, len) : out->commit(out, len);
+}
+
+/* Now and then a message outside the stream, between what is reserved and what is not. */
+static void send_aside(const struct self *s, uint32_t row)
+{
+    struct gp_msg msg = {
+        .size = sizeof msg, .time_ns = row, .value = &row, .value_len = sizeof row};
+
+    if (s->cursor && row % ASIDE_EACH == 0) {
+        (void)gp_send(s->task, GP_STR("sink"), 0, &msg); /* without credit it need not arrive */
+    }
+}
+
+static int32_t send(struct self *s, struct gp_out *out, uint32_t row)
+{
+    uint32_t len = length_of(row);
+    uint8_t *value = reserve(s, out, row, len + row % SLACK_MAX);
+
     if (!value) {
         return GP_FAIL;
     }
@@ -73,13 +114,14 @@ static int32_t send(struct self *s, struct gp_out *out, uint32_t row)
         value[i] = byte_of(row, i);
     }
     if (row % 5 != 0) {
-        return out->commit(out, len);
+        return commit(s, out, row, value, len);
     }
     /* A commit of nothing, and an emitted row. */
-    if (out->commit(out, 0) != GP_OK) {
+    if (commit(s, out, row, value, 0) != GP_OK) {
         return GP_FAIL;
     }
-    return gp_emit(out, row, "emitted", 7);
+    return is_at_cursor(s, row) && row % 2 == 0 ? gp_cursor_emit(s->cursor, row, "emitted", 7)
+                                                : gp_emit(out, row, "emitted", 7);
 }
 
 static int32_t source_poll(void *self, struct gp_out *out, uint32_t budget)
@@ -93,6 +135,7 @@ static int32_t source_poll(void *self, struct gp_out *out, uint32_t budget)
         if (send(s, out, s->row) != GP_OK) {
             return GP_FAIL;
         }
+        send_aside(s, s->row);
         s->row++;
         s->about->seen++;
     }
@@ -145,6 +188,18 @@ static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in
     return GP_OK;
 }
 
+static int32_t sink_on_message(void *self, const struct gp_row *row, struct gp_out *out)
+{
+    struct self *s = self;
+    uint32_t number;
+
+    (void)out;
+    memcpy(&number, row->value, sizeof number);
+    s->about->misrouted += row->value_len != sizeof number || number != (uint32_t)row->time_ns;
+    s->about->sum++;
+    return GP_OK;
+}
+
 static const struct gp_processor source = {.size = sizeof source,
                                            .kind = GP_KIND_PROCESSOR,
                                            .type = "source",
@@ -152,11 +207,19 @@ static const struct gp_processor source = {.size = sizeof source,
                                            .poll = source_poll,
                                            .close = self_close};
 
+static const struct gp_processor cursor_source = {.size = sizeof cursor_source,
+                                                  .kind = GP_KIND_PROCESSOR,
+                                                  .type = "cursor source",
+                                                  .open = cursor_open,
+                                                  .poll = source_poll,
+                                                  .close = self_close};
+
 static const struct gp_processor sink = {.size = sizeof sink,
                                          .kind = GP_KIND_PROCESSOR,
                                          .type = "sink",
                                          .open = self_open,
                                          .process = sink_process,
+                                         .on_message = sink_on_message,
                                          .close = self_close};
 
 static void job(struct rig *rig, const struct gp_processor *from, uint32_t partitioner,
@@ -211,6 +274,26 @@ GP_TEST(reserve, batches_of_a_few_rows_will_do)
     }
 }
 
+/* On edges with and without runs to one task; by hash its messages have no keys: one task. */
+GP_TEST(reserve, what_is_built_at_a_cursor_arrives)
+{
+    struct rig rig;
+
+    for (size_t i = 0; i < sizeof partitioners / sizeof partitioners[0]; i++) {
+        for (uint32_t lanes = 1; lanes <= 2; lanes++) {
+            job(&rig, &cursor_source, partitioners[i], lanes);
+            GP_CHECK(rig_run_simulated(&rig, 1 + i));
+            check_right(&rig);
+            GP_CHECK(rig.processors[1].sum > 0);
+        }
+        job(&rig, &cursor_source, partitioners[i], 2);
+        rig.options.batch_bytes = 512;
+        rig.options.window_max_bytes = 1024;
+        GP_CHECK(rig_run_simulated(&rig, 1 + i));
+        check_right(&rig);
+    }
+}
+
 /* ---- plugins that do it wrong ---- */
 
 enum mistake {
@@ -220,13 +303,54 @@ enum mistake {
     COMMIT_AGAIN,
     RESERVE_FAR, /* so much that its row has no size in 32 bits */
     EMIT_FAR,
+    /* at a cursor */
+    CURSOR_COMMIT_MORE,
+    CURSOR_COMMIT_AGAIN,
+    CURSOR_EMIT_BETWEEN,
+    CURSOR_COMMIT_ELSE,
+    CURSOR_RESERVE_FAR,
+    CURSOR_RUNS_OFF,
+    CURSOR_MISCOUNTS,
+    CURSOR_GOES_BACK,
 };
 
-static int32_t mistaken(struct gp_out *out, uint32_t mistake)
+static int32_t mistaken_at_cursor(struct gp_cursor *c, struct gp_out *out, uint32_t mistake)
+{
+    uint8_t *value = gp_cursor_reserve(c, 0, mistake == CURSOR_RESERVE_FAR ? UINT32_MAX : 16);
+
+    if (!value || mistake == CURSOR_RESERVE_FAR) {
+        return value ? GP_OK : GP_FAIL;
+    }
+    memset(value, 0, 16);
+    switch (mistake) {
+    case CURSOR_COMMIT_MORE:
+        return gp_cursor_commit(c, value, 17);
+    case CURSOR_COMMIT_AGAIN:
+        return gp_cursor_commit(c, value, 16) == GP_OK ? gp_cursor_commit(c, value, 16) : GP_FAIL;
+    case CURSOR_EMIT_BETWEEN:
+        return gp_emit(out, 0, "x", 1) == GP_OK ? gp_cursor_commit(c, value, 16) : GP_FAIL;
+    case CURSOR_COMMIT_ELSE:
+        return gp_cursor_commit(c, &mistake, 4);
+    case CURSOR_RUNS_OFF:
+        c->at = c->limit + 8;
+        return GP_OK;
+    case CURSOR_MISCOUNTS:
+        c->rows += 100;
+        return gp_cursor_commit(c, value, 16);
+    default:
+        c->at -= 1024;
+        return GP_OK;
+    }
+}
+
+static int32_t mistaken(struct self *s, struct gp_out *out, uint32_t mistake)
 {
     const struct gp_msg msg = {.size = sizeof msg};
     void *value;
 
+    if (mistake >= CURSOR_COMMIT_MORE) {
+        return mistaken_at_cursor(s->cursor, out, mistake);
+    }
     if (mistake == EMIT_FAR) {
         return gp_emit(out, 0, "x", UINT32_MAX);
     }
@@ -253,7 +377,7 @@ static int32_t wrong_poll(void *self, struct gp_out *out, uint32_t budget)
     struct self *s = self;
 
     (void)budget;
-    return gp_emit(out, 0, "x", 1) == GP_OK && mistaken(out, s->about->rows_per_poll) == GP_OK
+    return gp_emit(out, 0, "x", 1) == GP_OK && mistaken(s, out, s->about->rows_per_poll) == GP_OK
                ? GP_END
                : GP_FAIL;
 }
@@ -261,7 +385,7 @@ static int32_t wrong_poll(void *self, struct gp_out *out, uint32_t budget)
 static const struct gp_processor wrong = {.size = sizeof wrong,
                                           .kind = GP_KIND_PROCESSOR,
                                           .type = "wrong",
-                                          .open = self_open,
+                                          .open = cursor_open,
                                           .poll = wrong_poll,
                                           .close = self_close};
 
@@ -269,11 +393,13 @@ GP_TEST(reserve, mistakes_fail_the_task)
 {
     struct rig rig;
 
-    for (uint32_t mistake = RESERVE_TWICE; mistake <= EMIT_FAR; mistake++) {
+    for (uint32_t mistake = RESERVE_TWICE; mistake <= CURSOR_GOES_BACK; mistake++) {
         job(&rig, &wrong, PLAN_SHUFFLE, 1);
         rig.processors[0].rows_per_poll = mistake;
         (void)rig_run_simulated(&rig, 1);
         GP_CHECK_EQ(rig.failed, 1);
-        GP_CHECK(strstr(rig.failure.text, mistake == EMIT_FAR ? "message.max" : "reserv") != NULL);
+        GP_CHECK(strstr(rig.failure.text, mistake == EMIT_FAR          ? "message.max"
+                                          : mistake >= CURSOR_RUNS_OFF ? "not where it can be"
+                                                                       : "reserv") != NULL);
     }
 }

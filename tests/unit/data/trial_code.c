@@ -53,6 +53,7 @@ struct self {
     bool watermark_yielded;
     bool end_yielded;
     bool is_over;
+    struct gp_cursor *cursors[TRIAL_PORTS_MAX];
     uint32_t value_cap;
     uint8_t *value;
 };
@@ -92,6 +93,9 @@ static int32_t self_open(const struct gp_task *task, void **ret_self)
     self->about = about;
     self->trial = about->trial;
     self->watermark_ns = GP_TIME_MIN;
+    for (uint32_t port = 0; port < TRIAL_PORTS_MAX; port++) {
+        self->cursors[port] = gp_cursor_of(task, port);
+    }
     rng_init(&self->rng, about->trial->seed ^ (uint64_t)about->index << 32 ^ task->index);
     for (uint32_t e = 0; e < self->trial->rig.edge_count; e++) {
         const struct rig_edge *edge = &self->trial->rig.edges[e];
@@ -146,6 +150,19 @@ static uint8_t filler(const struct head *h, uint32_t at)
 
 /* ---- emitting ---- */
 
+static int32_t emit_at_cursor(struct self *self, uint32_t port, int64_t time_ns, uint32_t len)
+{
+    struct gp_cursor *c = self->cursors[port];
+    uint32_t spare = (uint32_t)rng_below(&self->rng, 2) * (uint32_t)rng_below(&self->rng, 40);
+    uint8_t *value = gp_cursor_reserve(c, time_ns, len + spare);
+
+    if (!value) {
+        return GP_FAIL;
+    }
+    memcpy(value, self->value, len);
+    return gp_cursor_commit(c, value, len);
+}
+
 static int32_t emit_one(struct self *self, struct gp_out *out, uint32_t port, int64_t time_ns,
                         uint32_t len, uint64_t hash)
 {
@@ -167,6 +184,9 @@ static int32_t emit_one(struct self *self, struct gp_out *out, uint32_t port, in
     h->sender_port = (uint16_t)port;
     h->sender_task = self->task->index;
     h->sent = self->sent[port]++;
+    if (self->about->keys == 0 && rng_below(&self->rng, 2) == 0) {
+        return emit_at_cursor(self, port, time_ns, len);
+    }
     if (rng_below(&self->rng, 4) == 0) {
         uint32_t spare = (uint32_t)rng_below(&self->rng, 40);
         uint8_t *value;
