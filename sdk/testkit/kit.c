@@ -35,6 +35,7 @@ void kit_before(struct gp_kit *kit)
 
 int32_t kit_after(struct gp_kit *kit, const char *function, int32_t rc, uint32_t allowed)
 {
+    (void)kit_cursor_take_back(kit); /* which says itself why not */
     if (kit->reserved) {
         free(kit->reserved);
         kit->reserved = NULL;
@@ -103,6 +104,7 @@ void gp_kit_free(struct gp_kit *kit)
         free(kit->queue[i].row);
     }
     free(kit->queue);
+    free(kit->lent_room);
     free(kit->timers);
     for (uint32_t i = 0; i < GP_KIT_PORTS_MAX; i++) {
         kit_rows_deinit(&kit->rows[i]);

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include <gearpump/cursor.h>
 #include <gearpump/testkit.h>
 
 #define KIT_TEXT_BYTES   513u /* the host keeps 512 of a reason */
@@ -108,6 +109,11 @@ struct gp_kit {
     struct kit_rows rows[GP_KIT_PORTS_MAX];
     struct gp_row *reserved; /* between reserve and commit */
     uint32_t reserved_port;
+    struct gp_cursor cursors[GP_KIT_PORTS_MAX + 1]; /* the last is for ports beyond */
+    struct gp_cursor *lent;                         /* whose rows the task may write, or NULL */
+    unsigned char *lent_room;
+    uint32_t lent_bytes;
+    uint32_t lends;  /* and refusals to */
     uint32_t credit; /* 0: without limit */
     uint32_t spent;
     uint64_t overdraft_bytes;
@@ -146,6 +152,15 @@ void kit_rows_deinit(struct kit_rows *rows);
 const struct gp_row *kit_rows_at(const struct kit_rows *rows, uint32_t i);
 
 void kit_out_init(struct gp_out *out, struct gp_kit *kit);
+
+/* cursor.c */
+extern const struct gp_cursor_service kit_cursor_service;
+void kit_cursors_init(struct gp_kit *kit);
+/* Rows written at a cursor come out, and what was lent is no more. GP_OK or GP_FAIL. */
+int32_t kit_cursor_take_back(struct gp_kit *kit);
+/* A row has come out: credit, and beyond it the overdraft of one row's work. Takes the row. */
+int32_t kit_out_keep_take(struct gp_kit *kit, uint32_t port, struct gp_row *row);
+
 void kit_services_init(struct gp_kit *kit);
 /* One timer, the earliest timer of a clock; or NULL. */
 struct kit_timer *kit_timer_find(const struct gp_kit *kit, uint32_t clock, uint64_t id);

@@ -10,8 +10,7 @@ static struct gp_kit *kit_of(const struct gp_out *out)
     return out->host;
 }
 
-/* A row has come out: credit, and beyond it the overdraft of one row's work. */
-static int32_t keep_take(struct gp_kit *kit, uint32_t port, struct gp_row *row)
+int32_t kit_out_keep_take(struct gp_kit *kit, uint32_t port, struct gp_row *row)
 {
     uint64_t bytes = (uint64_t)row->key_len + row->value_len;
 
@@ -36,7 +35,7 @@ static struct gp_row *make(struct gp_kit *kit, uint32_t port, const struct gp_ms
     const char *wrong = kit_msg_wrong(msg, value_len);
     struct gp_row *row;
 
-    if (kit->failed) {
+    if (kit->failed || kit_cursor_take_back(kit) != GP_OK) {
         return NULL;
     }
     if (kit->reserved) {
@@ -62,7 +61,7 @@ static int32_t on_emit(struct gp_out *out, uint32_t port, const struct gp_msg *m
     struct gp_kit *kit = kit_of(out);
     struct gp_row *row = make(kit, port, msg, msg->value_len);
 
-    return row ? keep_take(kit, port, row) : GP_FAIL;
+    return row ? kit_out_keep_take(kit, port, row) : GP_FAIL;
 }
 
 static void *on_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *msg,
@@ -98,7 +97,7 @@ static int32_t on_commit(struct gp_out *out, uint32_t value_len)
     }
     kit->reserved = NULL;
     row->value_len = value_len;
-    return keep_take(kit, kit->reserved_port, row);
+    return kit_out_keep_take(kit, kit->reserved_port, row);
 }
 
 static int32_t on_watermark(struct gp_out *out, int64_t time_ns)
@@ -121,6 +120,7 @@ void kit_out_init(struct gp_out *out, struct gp_kit *kit)
                            .commit = on_commit,
                            .watermark = on_watermark,
                            .host = kit};
+    kit_cursors_init(kit);
 }
 
 uint32_t gp_kit_count(const struct gp_kit *kit, uint32_t port)

@@ -220,6 +220,9 @@ static const void *on_service(const struct gp_host *host, const char *id)
     if (strcmp(id, GP_SERVICE_TASK) == 0) {
         return &task_service;
     }
+    if (strcmp(id, GP_SERVICE_CURSOR) == 0) {
+        return &kit_cursor_service;
+    }
     return strcmp(id, GP_SERVICE_IO) == 0 ? &io_service : NULL;
 }
 
