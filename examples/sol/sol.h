@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#define GP_REQUIRED_SERVICES GP_SERVICE_TASK " " GP_SERVICE_CURSOR
 #include <gearpump/gearpump.h>
 
 #define SECOND_NS     1000000000

@@ -1,5 +1,6 @@
 /*
- * The source of SOL: builds each message by itself, in the send buffer.
+ * The source of SOL: builds each message by itself, in the send buffer: at a cursor, or with a key by
+ * calls of the host.
  *
  * Flat out it sends as much as there is room for, due at the time of the poll. With a rate it is an
  * open loop: message n is due at start + n / rate whatever happens, and is late if it leaves late.
@@ -9,13 +10,14 @@
 
 struct source {
     const struct gp_task *task;
+    struct gp_cursor *cursor;
     struct fillers fillers;
-    uint64_t bytes;
+    uint32_t bytes;
     uint64_t rate; /* messages a second, 0: as fast as they go */
     uint64_t seconds;
     uint64_t sent;
     uint64_t key;      /* of the message at hand */
-    struct gp_msg msg; /* what all messages have in common, and the time of this one */
+    struct gp_msg msg; /* what all messages with keys have in common, and the time of this one */
     int64_t start_ns;  /* 0 until the first poll */
     int keyed;
     int busy; /* wait for the next message by polling, not by a timer */
@@ -34,22 +36,25 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
 {
     const struct gp_config *config = task->config;
     struct source *s = calloc(1, sizeof *s);
+    uint64_t bytes;
 
     if (!s) {
         return gp_fail(task, "no memory");
     }
     s->task = task;
-    s->msg.size = sizeof s->msg;
+    s->cursor = gp_cursor_of(task, 0);
     s->keyed = strcmp(gp_config_text(config, "edge", GP_SHUFFLE), GP_HASH) == 0;
     s->busy = strcmp(gp_config_text(config, "pace", PACE_TIMER), PACE_BUSY) == 0;
-    if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &s->bytes) != GP_OK ||
+    if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &bytes) != GP_OK ||
         gp_config_u64(config, "rate", 0, &s->rate) != GP_OK ||
-        gp_config_u64(config, "seconds", 0, &s->seconds) != GP_OK || s->bytes < HEADER_BYTES ||
-        fillers_init(&s->fillers, s->bytes) < 0) {
+        gp_config_u64(config, "seconds", 0, &s->seconds) != GP_OK || bytes < HEADER_BYTES ||
+        bytes > GP_MESSAGE_MAX_BYTES || fillers_init(&s->fillers, bytes) < 0) {
         source_close(s, 0);
         return gp_fail(task, "no memory, or a parameter is no number");
     }
+    s->bytes = (uint32_t)bytes;
     if (s->keyed) {
+        s->msg.size = sizeof s->msg;
         s->msg.flags = GP_MSG_KEYED;
         s->msg.key = &s->key;
         s->msg.key_len = sizeof s->key;
@@ -58,26 +63,50 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
     return GP_OK;
 }
 
-static int32_t source_send(struct source *s, struct gp_out *out, int64_t due_ns)
+static uint64_t source_number(const struct source *s)
 {
-    uint64_t number = (uint64_t)s->task->index << SEQUENCE_BITS | s->sent;
-    char *value;
+    return (uint64_t)s->task->index << SEQUENCE_BITS | s->sent;
+}
 
-    s->msg.time_ns = due_ns;
-    if (s->keyed) {
-        s->key = number;
-    }
-    value = out->reserve(out, 0, &s->msg, (uint32_t)s->bytes);
-    if (!value) {
-        return GP_FAIL;
-    }
+static void source_write(struct source *s, char *value, int64_t due_ns)
+{
+    uint64_t number = source_number(s);
+
     /* Word by word: two words stored one by one and copied as one would stall the core until both
      * have left its store buffer, at the cost of all the rest here. */
     memcpy(value, &number, sizeof number);
     memcpy(value + sizeof number, &due_ns, sizeof due_ns);
     memcpy(value + HEADER_BYTES, fillers_at(&s->fillers, s->sent), s->fillers.bytes);
     s->sent++;
-    return out->commit(out, (uint32_t)s->bytes);
+}
+
+static int32_t source_send_keyed(struct source *s, struct gp_out *out, int64_t due_ns)
+{
+    char *value;
+
+    s->key = source_number(s);
+    s->msg.time_ns = due_ns;
+    value = out->reserve(out, 0, &s->msg, s->bytes);
+    if (!value) {
+        return GP_FAIL;
+    }
+    source_write(s, value, due_ns);
+    return out->commit(out, s->bytes);
+}
+
+static int32_t source_send(struct source *s, struct gp_out *out, int64_t due_ns)
+{
+    char *value;
+
+    if (s->keyed) {
+        return source_send_keyed(s, out, due_ns);
+    }
+    value = gp_cursor_reserve(s->cursor, due_ns, s->bytes);
+    if (!value) {
+        return GP_FAIL;
+    }
+    source_write(s, value, due_ns);
+    return gp_cursor_commit(s->cursor, value, s->bytes);
 }
 
 static int32_t source_end(const struct source *s, int64_t now_ns)
