@@ -18,6 +18,9 @@
  * all. A product takes both halves of each 128 bits, the half that comes first being 64 bits farther
  * from the end. Eight products for 256 bytes: twice as fast as chains.
  *
+ * Both. Products and crc32 are done by different units of the processor, so long buffers are folded in
+ * their first three quarters while chains run over three stripes of the rest: a fifth faster again.
+ *
  * No state: what the processor can do is asked at each call, which reads two words.
  */
 #include "base/crc32c.h"
@@ -195,6 +198,15 @@ static bool has_chains(void)
 #define WIDE       __attribute__((target("avx512f,vpclmulqdq,sse4.2,pclmul")))
 #define FOLD_BYTES ((size_t)256)
 
+/* Steps of folding that have three stripes beside them, 32 bytes of each a step: as much as a full
+ * frame of data holds. The shifts are by one, two and three stripes. */
+#define BESIDE_STEPS       176
+#define BESIDE_STRIPE      (BESIDE_STEPS * 32)
+#define BESIDE_BYTES       (BESIDE_STEPS * (FOLD_BYTES + 3 * (size_t)32))
+#define BESIDE_SHIFT_ONE   0xe3e0d8bf
+#define BESIDE_SHIFT_TWO   0x2deb01bb
+#define BESIDE_SHIFT_THREE 0x1afcdd4d
+
 /*
  * One step of folding: a times x^2048, plus what follows it in the message. The low half of each 128
  * bits is multiplied by x^(2048 + 64), the high half by x^2048; the factors are those powers less
@@ -209,36 +221,94 @@ WIDE static inline __m512i fold(__m512i a, const uint8_t *next)
     return _mm512_xor_si512(_mm512_xor_si512(low, high), _mm512_loadu_si512(next));
 }
 
+/* What folding has come to: as many bytes as it folds at once. */
+struct folded {
+    __m512i a, b, c, d;
+};
+
+WIDE static inline struct folded fold_begin(uint32_t crc, const uint8_t *at)
+{
+    return (struct folded){
+        _mm512_xor_si512(_mm512_loadu_si512(at),
+                         _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)crc))),
+        _mm512_loadu_si512(at + 64),
+        _mm512_loadu_si512(at + 128),
+        _mm512_loadu_si512(at + 192),
+    };
+}
+
+WIDE static inline uint64_t fold_end(struct folded f)
+{
+    uint8_t rest[FOLD_BYTES];
+
+    _mm512_storeu_si512(rest, f.a);
+    _mm512_storeu_si512(rest + 64, f.b);
+    _mm512_storeu_si512(rest + 128, f.c);
+    _mm512_storeu_si512(rest + 192, f.d);
+    return hardware(0, rest, sizeof(rest));
+}
+
+WIDE static inline struct folded fold_on(struct folded f, const uint8_t *next)
+{
+    return (struct folded){fold(f.a, next), fold(f.b, next + 64), fold(f.c, next + 128),
+                           fold(f.d, next + 192)};
+}
+
 /* len >= FOLD_BYTES */
 WIDE static uint64_t fold_all(uint32_t crc, const uint8_t *at, size_t len)
 {
-    uint8_t rest[FOLD_BYTES];
-    __m512i a = _mm512_xor_si512(_mm512_loadu_si512(at),
-                                 _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)crc)));
-    __m512i b = _mm512_loadu_si512(at + 64);
-    __m512i c = _mm512_loadu_si512(at + 128);
-    __m512i d = _mm512_loadu_si512(at + 192);
+    struct folded f = fold_begin(crc, at);
 
     for (at += FOLD_BYTES, len -= FOLD_BYTES; len >= FOLD_BYTES;
          at += FOLD_BYTES, len -= FOLD_BYTES) {
-        a = fold(a, at);
-        b = fold(b, at + 64);
-        c = fold(c, at + 128);
-        d = fold(d, at + 192);
+        f = fold_on(f, at);
     }
-    _mm512_storeu_si512(rest, a);
-    _mm512_storeu_si512(rest + 64, b);
-    _mm512_storeu_si512(rest + 128, c);
-    _mm512_storeu_si512(rest + 192, d);
-    return hardware(hardware(0, rest, sizeof(rest)), at, len);
+    return hardware(fold_end(f), at, len);
+}
+
+/* The next word of three stripes. */
+WIDE static inline void chain_words(uint64_t crc[3], const uint8_t *at)
+{
+    crc[0] = _mm_crc32_u64(crc[0], get_u64_le(at));
+    crc[1] = _mm_crc32_u64(crc[1], get_u64_le(at + BESIDE_STRIPE));
+    crc[2] = _mm_crc32_u64(crc[2], get_u64_le(at + 2 * (size_t)BESIDE_STRIPE));
+}
+
+/* BESIDE_BYTES: the first part folded, the rest in three stripes beside it. */
+WIDE static uint64_t fold_beside_chains(uint32_t crc, const uint8_t *at)
+{
+    const uint8_t *stripes = at + (size_t)BESIDE_STEPS * FOLD_BYTES;
+    uint64_t chains[3] = {0, 0, 0};
+    struct folded f = fold_begin(crc, at);
+
+    for (size_t step = 1;; step++, stripes += 32) {
+        chain_words(chains, stripes);
+        chain_words(chains, stripes + 8);
+        chain_words(chains, stripes + 16);
+        chain_words(chains, stripes + 24);
+        if (step == BESIDE_STEPS) {
+            break;
+        }
+        f = fold_on(f, at + step * FOLD_BYTES);
+    }
+    return multiply(fold_end(f), BESIDE_SHIFT_THREE) ^ multiply(chains[0], BESIDE_SHIFT_TWO) ^
+           multiply(chains[1], BESIDE_SHIFT_ONE) ^ chains[2];
 }
 
 static uint32_t by_folding(uint32_t crc, const void *ptr, size_t len)
 {
+    const uint8_t *at = (const uint8_t *)ptr;
+
     if (len < 2 * FOLD_BYTES) {
         return by_chains(crc, ptr, len);
     }
-    return ~(uint32_t)fold_all(~crc, (const uint8_t *)ptr, len);
+    crc = ~crc;
+    while (len >= BESIDE_BYTES) {
+        crc = (uint32_t)fold_beside_chains(crc, at);
+        at += BESIDE_BYTES;
+        len -= BESIDE_BYTES;
+    }
+    return ~(uint32_t)(len >= FOLD_BYTES ? fold_all(crc, at, len) : hardware(crc, at, len));
 }
 
 static bool has_folding(void)
