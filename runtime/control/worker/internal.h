@@ -134,6 +134,8 @@ int launch_nothing(struct worker *w, uint32_t app, const char *sha256, struct re
                    struct gp_error *err);
 /* Gives up those of an application (0: all, without answering). */
 void launches_cancel(struct worker *w, uint32_t app, uint32_t executor);
+/* Of a grant: those that no process holds or is to hold. */
+uint32_t launches_spare_slots(const struct worker *w, uint32_t app);
 /* An appmaster has ended: its next life need not wait any more. */
 void launches_go_on(struct worker *w, uint32_t app);
 

@@ -265,6 +265,14 @@ static uint32_t slots_being_started(const struct worker *w, uint32_t app)
     return slots;
 }
 
+uint32_t launches_spare_slots(const struct worker *w, uint32_t app)
+{
+    const struct ledger_grant *grant = ledger_find(&w->ledger, app);
+    uint32_t held = children_slots(w, app) + slots_being_started(w, app);
+
+    return grant && grant->slots > held ? grant->slots - held : 0;
+}
+
 static const struct launch *find_launch(const struct worker *w, uint32_t app, uint32_t executor)
 {
     LIST_FOREACH (node, &w->launches) {
@@ -295,7 +303,7 @@ static int check(struct worker *w, const struct wanted *what, struct reply_token
 {
     struct ledger_grant *grant = ledger_find(&w->ledger, what->app);
     const struct child *child = child_find(w, what->app, what->executor);
-    uint32_t held;
+    uint32_t spare;
 
     if (!grant) {
         return gp_error_set(err, GP_EACCES, "application %u has no grant on this worker",
@@ -316,10 +324,10 @@ static int check(struct worker *w, const struct wanted *what, struct reply_token
         return gp_error_set(err, GP_EAGAIN, "executor %u of application %u is being started",
                             what->executor, what->app);
     }
-    held = children_slots(w, what->app) + slots_being_started(w, what->app);
-    if (held > grant->slots || what->slots > grant->slots - held) {
+    spare = launches_spare_slots(w, what->app);
+    if (what->slots > spare) {
         return gp_error_set(err, GP_EFULL, "application %u has %u slots here, %u of them in use",
-                            what->app, grant->slots, held);
+                            what->app, grant->slots, grant->slots - spare);
     }
     return 0;
 }

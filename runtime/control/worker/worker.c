@@ -145,13 +145,23 @@ static int grant_offer(struct worker *w, const struct msg_grant_offer *offer,
     return endpoint_reply(w->ep, token, NULL);
 }
 
+/* Part of a grant is what no process needs: a leader that takes over may give back twice. */
 static int grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke,
                         struct gp_error *err)
 {
+    uint32_t slots = revoke->slots;
+
     if (masters_check_term(w, revoke->term, err) < 0) {
         return GP_ESTALE;
     }
-    if (!ledger_revoke(&w->ledger, revoke->app, revoke->epoch, revoke->slots)) {
+    if (revoke->slots > 0) {
+        uint32_t spare = launches_spare_slots(w, revoke->app);
+        slots = slots < spare ? slots : spare;
+        if (slots == 0) {
+            return 0;
+        }
+    }
+    if (!ledger_revoke(&w->ledger, revoke->app, revoke->epoch, slots)) {
         return 0;
     }
     LOG_DEBUG(worker_log(w), "grant.revoked", KV_U64("app", revoke->app));

@@ -392,6 +392,25 @@ GP_TEST(worker, kills_an_appmaster_when_the_next_one_comes)
     }
 }
 
+/* A leader that takes over may give back once more what was given back. */
+GP_TEST(worker, keeps_the_slots_that_its_processes_hold)
+{
+    struct stage s;
+    struct puppet *appmaster = begin_app(&s, 1);
+    struct puppet *boss = stage_find(&s, "boss");
+    const struct msg_grant_revoke revoke = {.app = 7, .epoch = 1, .slots = 1};
+
+    GP_REQUIRE_EQ(launch_executor(appmaster, 1, 4), 0);
+    for (int i = 0; i < 3; i++) {
+        GP_REQUIRE_EQ(peer_tell(boss->peer, MSG_GRANT_REVOKE, &revoke), 0);
+    }
+    GP_REQUIRE_EQ(offer(boss, 7, 1, 1), 0);
+    GP_CHECK_EQ(launch_executor(appmaster, 2, 1), 0);
+    GP_CHECK_EQ(launch_executor(appmaster, 3, 1), GP_EFULL);
+    GP_CHECK_EQ(worker_process_count(s.worker), 3);
+    stage_end(&s);
+}
+
 /* Executors outlive their appmaster. */
 GP_TEST(worker, stops_an_appmaster_alone)
 {
