@@ -45,10 +45,12 @@ struct app_place {
     uint64_t peer;       /* of the appmaster; 0: not connected */
     int64_t pid;
     char address[MSG_ADDRESS_MAX + 1]; /* of the appmaster, as it registered */
-    bool is_noted;                     /* it is said that the application waits */
-    bool is_stopping;                  /* it was asked to stop */
-    bool is_ending;                    /* its end is proposed */
-    struct timer *timer;               /* deadline or pause: as the phase says */
+    bool is_proposing;   /* its next epoch is proposed: what is heard is of the one before */
+    bool is_offered;     /* the worker was offered that slot */
+    bool is_noted;       /* it is said that the application waits */
+    bool is_stopping;    /* it was asked to stop */
+    bool is_ending;      /* its end is proposed */
+    struct timer *timer; /* deadline or pause: as the phase says */
 };
 
 /* A client that waits for a change, or for the end of a kill. */

@@ -138,9 +138,12 @@ static void give_slot_back(struct app_place *place, const struct app *app)
     if (place->worker != 0) {
         kill_process(place, app);
         workers_release(&m->workers, app->id, place->worker, 1);
-        slots_revoke(m, workers_find(&m->workers, place->worker), app->id, app->epoch, 1);
+        if (place->is_offered) { /* else it is an executor's slot that would go */
+            slots_revoke(m, workers_find(&m->workers, place->worker), app->id, app->epoch, 1);
+        }
     }
     place->worker = 0;
+    place->is_offered = false;
     place->peer = 0;
     place->pid = 0;
     place->address[0] = '\0';
@@ -299,6 +302,9 @@ static void on_offered(void *user, struct peer *peer, const struct answer *answe
     struct msg_appmaster_launch launch;
 
     if (!place || answer->code < 0) {
+        if (place && answer->code != GP_ETIMEOUT) {
+            place->is_offered = false;
+        }
         on_launched(user, peer, answer);
         return;
     }
@@ -349,7 +355,9 @@ static void launch(struct app_place *place, const struct app *app)
     if (!l || places_offer(m, app, entry, 1, on_offered, l) < 0) {
         pending_free(l);
         refused(place, "the worker of its appmaster was lost");
+        return;
     }
+    place->is_offered = true;
 }
 
 static void on_epoch(struct master *m, void *user, const struct outcome *outcome)
@@ -357,7 +365,11 @@ static void on_epoch(struct master *m, void *user, const struct outcome *outcome
     struct app_place *place = apps_place(m, (uint32_t)(uintptr_t)user);
     const struct app *app = place ? registry_find(&m->registry, place->app) : NULL;
 
+    if (place) {
+        place->is_proposing = false;
+    }
     if (!place || place->phase != PLACE_STARTING) {
+        places_seek(m); /* it was held up */
         return;
     }
     if (outcome->code < 0) {
@@ -392,6 +404,7 @@ static int begin_epoch(struct app_place *place, const struct app *app, uint32_t 
         return rc;
     }
     place->worker = worker;
+    place->is_proposing = true;
     place->phase = PLACE_STARTING;
     place->is_noted = false;
     timer_start(place->timer, m->start_timeout_ns);
@@ -451,7 +464,8 @@ void places_seek(struct master *m)
         const struct scheduler_worker *pick;
         const struct app *app;
 
-        if (place->app == 0 || place->phase != PLACE_WAITING || place->is_ending) {
+        if (place->app == 0 || place->phase != PLACE_WAITING || place->is_ending ||
+            place->is_proposing) {
             continue;
         }
         app = registry_find(&m->registry, place->app);
@@ -487,7 +501,7 @@ void places_process_exited(struct master *m, const struct msg_process_exited *ms
     char text[ERROR_TEXT_MAX];
 
     if (!app || !place || msg->executor != 0 || msg->epoch != app->epoch ||
-        place->phase == PLACE_WAITING || place->phase == PLACE_PAUSED) {
+        place->phase == PLACE_WAITING || place->phase == PLACE_PAUSED || place->is_proposing) {
         return; /* executors are their appmaster's business */
     }
     if (msg->signal != 0) {
@@ -531,7 +545,9 @@ void places_report(struct master *m, uint32_t worker, const struct msg_worker_re
         const struct msg_process *process = &report->executors[i];
         struct app_place *place = process->executor == 0 ? apps_place(m, process->app) : NULL;
 
-        if (place && place->worker == worker) {
+        const struct app *app = place ? registry_find(&m->registry, place->app) : NULL;
+
+        if (app && place->worker == worker && process->epoch == app->epoch) {
             place->pid = process->pid;
         }
     }
@@ -549,19 +565,29 @@ static void wait_for_it(struct app_place *place, const struct app *app)
     }
 }
 
+/* Silence was waited for already, unless a graph is being built; and without a worker nobody says more. */
 void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *why)
 {
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
         struct app_place *place = &m->places[i];
+        const struct app *app = registry_find(&m->registry, place->app);
+
         if (place->app == 0 || place->peer != peer) {
             continue;
         }
         LOG_WARN(master_log(m), "appmaster.silent", KV_U64("app", place->app),
                  KV_STR("why", why->text));
-        wait_for_it(place, registry_find(&m->registry, place->app));
+        if ((why->code == GP_ETIMEOUT && app->plan) || !workers_find(&m->workers, place->worker)) {
+            place->peer = 0;
+            lost(place, "its appmaster was lost", true);
+        } else {
+            wait_for_it(place, app);
+        }
     }
 }
 
+/* Takes its appmasters along, but for one that is heard: it seems that the worker alone hangs, and it
+ * may come back. */
 void places_worker_down(struct master *m, uint32_t worker, const char *name)
 {
     char text[ERROR_TEXT_MAX];
@@ -570,7 +596,7 @@ void places_worker_down(struct master *m, uint32_t worker, const char *name)
                      name);
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
         struct app_place *place = &m->places[i];
-        if (place->app != 0 && place->worker == worker) {
+        if (place->app != 0 && place->worker == worker && place->phase != PLACE_UP) {
             lost(place, text, true);
         }
     }
@@ -597,6 +623,7 @@ void places_lead(struct master *m)
 
         if (place && app->epoch > 0) { /* it is somewhere */
             place->worker = app->worker;
+            place->is_offered = true;
             wait_for_it(place, app);
             place->is_stopping = app->is_stopping;
         } else if (place && app->is_stopping) {
