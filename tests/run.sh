@@ -56,6 +56,7 @@ setarch -R true 2>/dev/null && no_aslr="setarch -R"
 stage 10 "packages" sh tests/packages.sh build test
 build_and_test ci "" .
 if [ "$minutes_max" = 60 ]; then
+    stage 12 "ci: 20 deaths of each kind" env GP_E2E_DEATHS=20 ctest --preset ci -R '^e2e[.]deaths$'
     stage 10 "packages for --all" sh tests/packages.sh all
     build_and_test asan "" "unit|sim|e2e|fuzz"
     build_and_test tsan "$no_aslr" "unit|sim|e2e"

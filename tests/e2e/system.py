@@ -126,6 +126,19 @@ def unix_listeners(pid):
     return sorted(found)
 
 
+def descriptors(pid):
+    """How many it has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def memory_bytes(pid):
+    """Its proportional set size."""
+    for line in _read(f"/proc/{pid}/smaps_rollup").decode().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) << 10
+    return 0
+
+
 def free_port(host="127.0.0.1"):
     """A port that was free a moment ago: only for what needs to know one beforehand."""
     with socket.socket() as probe:
