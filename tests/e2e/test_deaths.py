@@ -5,6 +5,7 @@ printed. How long each repair took is printed, too; only far too long fails. Aft
 nothing has added up: no processes, descriptors, memory, sockets or files.
 """
 
+import math
 import os
 import random
 import signal
@@ -258,7 +259,7 @@ class Deaths(groups.Group):
         print(f"\n{'ms until it was repaired':24} {'times':>5} {'p50':>6} {'p90':>6} {'max':>6}", file=sys.stderr)
         for kind, times in sorted(self.times.items()):
             times = sorted(1000 * t for t in times)
-            at = [times[min(len(times) - 1, int(len(times) * p))] for p in (0.5, 0.9)]
+            at = [times[math.ceil(len(times) * p) - 1] for p in (0.5, 0.9)]
             print(f"{kind.replace('_', ' '):24} {len(times):5} {at[0]:6.0f} {at[1]:6.0f} {times[-1]:6.0f}",
                   file=sys.stderr)
 
