@@ -128,7 +128,7 @@ static inline int32_t gp_cursor_commit(struct gp_cursor *cursor, const void *val
                                        uint32_t value_len)
 {
     unsigned char *at = cursor->at;
-    if (__builtin_expect((const unsigned char *)value - GP_CURSOR_HEADER_BYTES != at ||
+    if (__builtin_expect((uintptr_t)at + GP_CURSOR_HEADER_BYTES != (uintptr_t)value ||
                              gp_cursor_get(at) != gp_cursor_word(cursor, value_len),
                          0)) {
         return cursor->commit(cursor, value, value_len);
