@@ -105,6 +105,20 @@ static void check_worker(struct invariants *inv, const struct worker *w)
     }
 }
 
+/* No application's processes hold more slots than it was granted, once they are not being ended. */
+static void check_held(struct invariants *inv, const struct worker *w)
+{
+    for (uint32_t i = 0; i < w->ledger.count; i++) {
+        const struct ledger_grant *grant = &w->ledger.grants[i];
+        uint32_t held = children_slots(w, grant->app);
+
+        if (held > grant->slots) {
+            broken(inv, "worker %s runs %u slots of application %u, which has %u", w->name, held,
+                   grant->app, grant->slots);
+        }
+    }
+}
+
 /* Of one application no two processes of one id run on one worker. */
 static void check_children(struct invariants *inv, const struct worker *w)
 {
@@ -218,6 +232,7 @@ void invariants_check(struct invariants *inv, const struct cluster *c)
     for (uint32_t i = 0; i < c->worker_count; i++) {
         if (c->workers[i].worker) {
             check_worker(inv, c->workers[i].worker);
+            check_held(inv, c->workers[i].worker);
             check_children(inv, c->workers[i].worker);
         }
     }
