@@ -157,6 +157,11 @@ void node_stop(struct node *node)
     node->kind->stop(node);
 }
 
+const struct executor *node_executor(const struct node *node)
+{
+    return node->executor;
+}
+
 void node_free(struct node *node)
 {
     if (node) {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "port/port.h"
 
+struct executor;
 struct node;
 
 /* The node has come to its end: free it (not before this returns) and exit with this code. From the
@@ -41,6 +42,9 @@ static inline int node_start(const struct port *port, const char *const *args, n
 
 /* Asks it to end in order, as TERM does; on_exit follows. */
 void node_stop(struct node *node);
+
+/* What runs in it; NULL: another role, or nothing yet. For tests, which look into it. */
+const struct executor *node_executor(const struct node *node);
 
 /* Ends it now if need be. NULL is fine. */
 void node_free(struct node *node);

@@ -210,14 +210,28 @@ static void on_signal(void *ctx, void *node, int32_t signal)
 
 /* ---- who lives ---- */
 
-struct sim_proc *cluster_process(const struct cluster *c, const char *role, uint32_t i)
+static struct cluster_program *find_program(const struct cluster *c, const char *role, uint32_t i)
 {
     LIST_FOREACH (link, &c->programs) {
         if (strcmp(program_of(link)->role, role) == 0 && i-- == 0) {
-            return sim_proc_of(program_of(link)->port);
+            return program_of(link);
         }
     }
     return NULL;
+}
+
+struct sim_proc *cluster_process(const struct cluster *c, const char *role, uint32_t i)
+{
+    const struct cluster_program *p = find_program(c, role, i);
+
+    return p ? sim_proc_of(p->port) : NULL;
+}
+
+const struct node *cluster_node(const struct cluster *c, const char *role, uint32_t i)
+{
+    const struct cluster_program *p = find_program(c, role, i);
+
+    return p ? p->node : NULL;
 }
 
 uint32_t cluster_process_count(const struct cluster *c, const char *role)

@@ -163,6 +163,8 @@ int cluster_restart_master(struct cluster *c, int64_t after_us);
 
 /* The i-th living process of a role ("appmaster", "executor"); NULL beyond the last. */
 struct sim_proc *cluster_process(const struct cluster *c, const char *role, uint32_t i);
+/* What node_start() made of it. */
+const struct node *cluster_node(const struct cluster *c, const char *role, uint32_t i);
 uint32_t cluster_process_count(const struct cluster *c, const char *role);
 
 /* Waits until no process of an application lives and every slot is free. 0; GP_ETIMEOUT: processes

@@ -5,10 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/node.h"
 #include "control/master/internal.h"
 #include "control/worker/internal.h"
+#include "data/engine_internal.h"
+#include "data/executor_internal.h"
+#include "data/lane.h"
+#include "data/stage.h"
+#include "data/task.h"
 
 #define LOOK_EACH 64u /* events */
+#define TASKS_MAX 64u /* that are looked at */
 
 static void broken(struct invariants *inv, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -136,6 +143,71 @@ static void check_children(struct invariants *inv, const struct worker *w)
     }
 }
 
+/* ---- tasks ---- */
+
+/* A task at work somewhere. */
+struct at_work {
+    uint32_t app;
+    uint32_t executor;
+    uint32_t processor;
+    uint32_t task;
+    uint64_t session;
+};
+
+struct all_at_work {
+    struct at_work tasks[TASKS_MAX];
+    uint32_t count;
+};
+
+static void add_stage(struct all_at_work *all, const struct executor *ex, const struct stage *s)
+{
+    for (uint32_t i = 0; s && i < s->task_count && all->count < TASKS_MAX; i++) {
+        if (s->tasks[i].state == TASK_OPEN || s->tasks[i].state == TASK_RUNNING) {
+            all->tasks[all->count++] =
+                (struct at_work){ex->options.app, ex->options.executor, s->processor,
+                                 s->task_indices[i], s->tasks[i].session};
+        }
+    }
+}
+
+static void add_executor(struct all_at_work *all, const struct executor *ex)
+{
+    for (uint32_t i = 0; ex->engine && i < ex->engine->lane_count; i++) {
+        const struct lane *lane = ex->engine->lanes ? ex->engine->lanes[i] : NULL;
+
+        for (uint32_t p = 0; lane && p < lane->topology->plan->processor_count; p++) {
+            add_stage(all, ex, lane->stages[p]);
+        }
+    }
+}
+
+/* Nobody does the work of another: a task's session runs once. */
+static void check_tasks(struct invariants *inv, const struct cluster *c)
+{
+    struct all_at_work all = {.count = 0};
+    const struct node *node;
+
+    for (uint32_t i = 0; (node = cluster_node(c, "executor", i)) != NULL; i++) {
+        if (node_executor(node)) {
+            add_executor(&all, node_executor(node));
+        }
+    }
+    for (uint32_t i = 0; i < all.count; i++) {
+        for (uint32_t k = i + 1; k < all.count; k++) {
+            const struct at_work *a = &all.tasks[i];
+            const struct at_work *b = &all.tasks[k];
+
+            if (a->app == b->app && a->processor == b->processor && a->task == b->task &&
+                a->session == b->session) {
+                broken(inv,
+                       "task %u of processor %u of application %u runs twice in one session, "
+                       "on executors %u and %u",
+                       a->task, a->processor, a->app, a->executor, b->executor);
+            }
+        }
+    }
+}
+
 /* ---- promises ---- */
 
 void invariants_promise(struct invariants *inv, uint32_t app, uint32_t state)
@@ -224,6 +296,7 @@ void invariants_explain(const struct cluster *c)
 void invariants_check(struct invariants *inv, const struct cluster *c)
 {
     inv->looks++;
+    check_tasks(inv, c);
     for (uint32_t i = 0; i < c->master_count; i++) {
         if (c->masters[i].master) {
             check_master(inv, c->masters[i].master);
