@@ -61,11 +61,6 @@ static int ranges_finish(struct ranges *from, struct record *r)
     return 0;
 }
 
-static uint64_t new_session(struct record *r, uint32_t epoch)
-{
-    return (uint64_t)epoch << 32 | r->next_session++;
-}
-
 uint32_t record_tasks_on(const struct record *r, uint32_t id)
 {
     uint32_t tasks = 0;
@@ -283,12 +278,11 @@ int record_restart(struct record *r, uint32_t processor, uint32_t task, uint32_t
     const struct record_range *found = record_range_of(r, processor, task);
     bool whole = r->ranges_count + 2 > MSG_RANGES_MAX;
     struct ranges to = {0};
-    uint64_t session;
+    int rc;
 
     if (!found) {
         return GP_ENOENT;
     }
-    session = new_session(r, epoch);
     for (uint32_t i = 0; i < r->ranges_count; i++) {
         struct record_range before = r->ranges[i];
         struct record_range middle = before;
@@ -297,7 +291,7 @@ int record_restart(struct record *r, uint32_t processor, uint32_t task, uint32_t
             ranges_push(&to, before);
             continue;
         }
-        middle.session = session;
+        middle.session = (uint64_t)epoch << 32 | r->next_session;
         if (whole) {
             ranges_push(&to, middle);
             continue;
@@ -311,5 +305,7 @@ int record_restart(struct record *r, uint32_t processor, uint32_t task, uint32_t
         ranges_push(&to, middle);
         ranges_push(&to, after);
     }
-    return ranges_finish(&to, r);
+    rc = ranges_finish(&to, r);
+    r->next_session += rc >= 0;
+    return rc;
 }
