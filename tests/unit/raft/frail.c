@@ -406,6 +406,31 @@ static int frail_make_dirs(void *world, const char *path, uint32_t mode, struct 
     return end(world, begin(world, true), path, err);
 }
 
+/* Stops at the first that fails; what an interrupted one left is found by the next. */
+static int frail_remove_tree(void *world, const char *path, struct gp_error *err)
+{
+    struct frail *f = world;
+    const size_t len = strlen(path);
+    int rc = 0;
+
+    for (uint32_t i = 0; rc >= 0 && i < FRAIL_FILES_MAX; i++) {
+        const char *name = f->now[i].path;
+
+        if (strncmp(name, path, len) == 0 && name[len] == '/') {
+            rc = frail_unlink(world, name, err);
+        }
+    }
+    return rc;
+}
+
+static int frail_exists(void *world, const char *path)
+{
+    struct frail *f = world;
+    int rc = end(f, begin(f, false), path, NULL);
+
+    return rc < 0 ? rc : find(f->now, path) != NULL;
+}
+
 static int frail_sync_folder(void *world, const char *path, struct gp_error *err)
 {
     struct frail *f = world;
@@ -444,6 +469,8 @@ static const struct fs_ops frail_ops = {
     .read_file = frail_read_file,
     .rename = frail_rename,
     .remove = frail_unlink,
+    .remove_tree = frail_remove_tree,
+    .exists = frail_exists,
     .make_dirs = frail_make_dirs,
     .sync_folder = frail_sync_folder,
     .list = frail_list,
