@@ -210,6 +210,16 @@ static int from_master(struct worker *w, struct incoming *in, struct gp_error *e
     }
 }
 
+/* A grant that ended and began anew has forgotten who has been there all the while. */
+static void note_appmaster(struct worker *w, uint32_t app, const struct peer *peer)
+{
+    struct ledger_grant *grant = ledger_find(&w->ledger, app);
+
+    if (grant && grant->appmaster == 0) {
+        grant->appmaster = peer_id(peer);
+    }
+}
+
 static int from_appmaster(struct worker *w, uint32_t app, struct incoming *in, struct gp_error *err)
 {
     struct msg_executor_launch *launch = in->msg;
@@ -244,6 +254,7 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
         return from_master(w, in, err);
     }
     if (address->role == ROLE_APPMASTER) {
+        note_appmaster(w, address->app, peer);
         return from_appmaster(w, address->app, in, err);
     }
     if (address->role == ROLE_CLIENT && in->type == MSG_LOG_READ) {

@@ -367,6 +367,28 @@ GP_TEST(worker, ends_everything_when_the_grant_is_revoked)
     }
 }
 
+/* Its grant may end and begin anew while its appmaster, which runs elsewhere, stays connected. */
+GP_TEST(worker, tells_the_appmaster_of_each_end)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct stage s;
+        struct puppet *appmaster = begin_app(&s, seed);
+        struct puppet *boss = stage_find(&s, "boss");
+        const struct msg_grant_revoke revoke = {.app = 7, .epoch = 1};
+
+        appmaster->deaf = true; /* it stays */
+        for (uint32_t i = 1; i <= 3; i++) {
+            GP_REQUIRE_EQ(launch_executor(appmaster, i, 2), 0);
+            STAGE_UNTIL(&s, stage_find(&s, "executor"));
+            sim_kill(process_of(stage_find(&s, "executor")));
+            STAGE_UNTIL(&s, appmaster->exits == i);
+            GP_REQUIRE_EQ(peer_tell(boss->peer, MSG_GRANT_REVOKE, &revoke), 0);
+            GP_REQUIRE_EQ(offer(boss, 7, 1, 3), 0);
+        }
+        stage_end(&s);
+    }
+}
+
 /* One that is frozen hears no word, and would hold the slot for ever. */
 GP_TEST(worker, kills_an_appmaster_when_the_next_one_comes)
 {
