@@ -200,6 +200,15 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
     }
 }
 
+static void on_unreachable(void *user, struct peer *peer, const struct gp_error *why)
+{
+    struct appmaster *am = user;
+
+    if (peer != am->master) {
+        executors_unreachable(am, peer, why);
+    }
+}
+
 static int on_query(struct appmaster *am, struct reply_token token, struct gp_error *err)
 {
     struct msg_app_live live = {0};
@@ -274,6 +283,7 @@ static const struct endpoint_events events = {
     .on_up = on_up,
     .on_down = on_down,
     .on_message = on_message,
+    .on_unreachable = on_unreachable,
     .key_find = on_key_find,
 };
 

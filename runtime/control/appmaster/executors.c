@@ -239,6 +239,29 @@ void executors_peer_down(struct appmaster *am, struct peer *peer, const struct g
     }
 }
 
+void executors_unreachable(struct appmaster *am, const struct peer *peer,
+                           const struct gp_error *why)
+{
+    char who[WORDS_MAX];
+    char text[2 * WORDS_MAX];
+
+    for (uint32_t i = 0; i < am->executor_count && am->state < AM_STOPPING; i++) {
+        struct am_executor *e = am->executors[i];
+        if (!e->host_worker || e->host_worker->peer != peer || why->code != GP_EUNREACH) {
+            continue;
+        }
+        if (e->state == EXECUTOR_GONE && !e->is_settled) {
+            e->is_settled = true;
+            recovery_changed(am);
+        } else if (e->state != EXECUTOR_GONE && e->is_restored) {
+            words_executor(e, who, sizeof who);
+            (void)str_format(text, sizeof text, "%s was lost with its worker: %s", who, why->text);
+            e->is_settled = true;
+            executors_lost(e, "lost", text);
+        }
+    }
+}
+
 void executors_exited(struct appmaster *am, const struct msg_process_exited *msg)
 {
     struct am_executor *e = executors_find(am, msg->executor);

@@ -262,6 +262,9 @@ void executors_failed(struct appmaster *am, struct peer *peer,
 void executors_done(struct appmaster *am, struct peer *peer);
 void executors_exited(struct appmaster *am, const struct msg_process_exited *msg);
 void executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why);
+/* A worker that is dialled does not come: what it ran is lost, if its host says that nobody is there. */
+void executors_unreachable(struct appmaster *am, const struct peer *peer,
+                           const struct gp_error *why);
 void executors_stop(struct appmaster *am);
 void executors_stop_hard(struct appmaster *am);
 void executors_deinit(struct appmaster *am);

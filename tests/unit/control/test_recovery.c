@@ -333,6 +333,29 @@ GP_TEST(recovery, counts_no_losses_of_who_never_ran)
     end(t);
 }
 
+/* Nothing outlives its worker, so there is nobody to wait for where no worker listens. */
+GP_TEST(recovery, takes_over_soon_when_the_worker_died_too)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct troupe *t = troupe_new();
+        struct fake_executor *dead;
+        int64_t since_ns;
+
+        begin(t, seed);
+        dead = troupe_executor(t, 1);
+        since_ns = sim_now_ns(t->sim);
+        sim_kill(t->workers[dead->worker - 1].proc);
+        sim_kill(dead->proc);
+        sim_kill(t->appmaster_proc);
+        troupe_run_ms(t, 50);
+        troupe_start_appmaster(t);
+        TROUPE_UNTIL(t, troupe_is_well(t));
+        GP_CHECK(sim_now_ns(t->sim) - since_ns < SECOND);
+        GP_CHECK_EQ(troupe_living(t), TROUPE_WORKERS);
+        end(t);
+    }
+}
+
 GP_TEST(recovery, takes_over_at_any_moment_and_replaces_who_does_not_come)
 {
     for (uint64_t seed = 0; seed < 3 * SEEDS; seed++) {
