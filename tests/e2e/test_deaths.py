@@ -58,7 +58,7 @@ class Deaths(groups.Group):
         if not self.last:
             return False
         state = self.last["application"]["state"]
-        self.assertIn(state, ("starting", "running", "recovering"), self.last)
+        self.assertNotIn(state, ("finished", "failed", "killed"), self.last)
         executors = self.last["executors"]
         return (state == "running" and len(executors) == 1 + EXECUTORS
                 and all(e["state"] == "running" for e in executors if e["id"] > 0)
