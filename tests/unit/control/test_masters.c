@@ -1,0 +1,194 @@
+/* How masters become a group (links.c), and how its members change (group.c). */
+#include "council.h"
+#include "gp_test.h"
+
+#define SEEDS 4u
+
+static void start_three(struct council *c)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        council_start(c, i, "012");
+    }
+    (void)council_await_leader(c);
+    council_run_s(c, 2);
+}
+
+/* The names of what is logged are counted, so a test knows that it was said. */
+static bool was_said(const struct council *c, const char *event)
+{
+    return sim_event_count(c->sim, event) > 0;
+}
+
+GP_TEST(masters, begin_when_all_that_are_listed_have_come)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct council c;
+        char cluster[65];
+
+        council_begin(&c, seed);
+        council_start(&c, 2, "012");
+        council_start(&c, 0, "012");
+        council_run_s(&c, 5);
+        GP_CHECK_EQ(council_leader(&c), COUNCIL_MAX);
+        GP_REQUIRE_EQ(council_ask_info(&c, 0), 0);
+        GP_CHECK_EQ(c.infos_count, 3);
+        GP_CHECK_EQ(c.infos[1].role, MASTER_UNREACHABLE);
+        GP_CHECK_EQ(c.infos[2].role, MASTER_FOLLOWER);
+        council_start(&c, 1, "012");
+        GP_CHECK(council_await_leader(&c) < 3);
+        council_run_s(&c, 2);
+        GP_REQUIRE_EQ(council_ask_info(&c, 0), 0);
+        memcpy(cluster, c.cluster, sizeof cluster);
+        for (uint32_t i = 1; i < 3; i++) {
+            uint32_t leaders = 0;
+
+            GP_REQUIRE_EQ(council_ask_info(&c, i), 0);
+            GP_CHECK_STR_EQ(c.cluster, cluster);
+            for (uint32_t k = 0; k < c.infos_count; k++) {
+                leaders += c.infos[k].role == MASTER_LEADER;
+                GP_CHECK(c.infos[k].role != MASTER_UNREACHABLE);
+            }
+            GP_CHECK_EQ(leaders, 1);
+        }
+        council_end(&c);
+    }
+}
+
+GP_TEST(masters, begin_alone_when_nobody_else_is_listed)
+{
+    struct council c;
+
+    council_begin(&c, 1);
+    council_start(&c, 0, "0");
+    GP_CHECK_EQ(council_await_leader(&c), 0);
+    council_end(&c);
+}
+
+/* Two clusters might come of it. */
+GP_TEST(masters, do_not_begin_when_their_lists_differ)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct council c;
+
+        council_begin(&c, seed);
+        council_start(&c, 0, "012");
+        council_start(&c, 1, "012");
+        council_start(&c, 2, "0123");
+        council_run_s(&c, 20);
+        GP_CHECK_EQ(council_leader(&c), COUNCIL_MAX);
+        GP_CHECK(was_said(&c, "masters.differ") || was_said(&c, "master.refused"));
+        council_kill(&c, 2); /* the list is put right */
+        council_start(&c, 2, "021");
+        GP_CHECK(council_await_leader(&c) < 3);
+        council_end(&c);
+    }
+}
+
+/* All of them end and come back: the same cluster, whoever leads. */
+GP_TEST(masters, go_on_from_their_disks)
+{
+    struct council c;
+    char cluster[65];
+
+    council_begin(&c, 3);
+    start_three(&c);
+    GP_REQUIRE_EQ(council_ask_info(&c, 0), 0);
+    memcpy(cluster, c.cluster, sizeof cluster);
+    for (uint32_t i = 0; i < 3; i++) {
+        council_kill(&c, i);
+    }
+    council_start(&c, 1, "012"); /* two are enough this time */
+    council_start(&c, 2, "012");
+    GP_CHECK(council_await_leader(&c) < 3);
+    council_run_s(&c, 2);
+    GP_REQUIRE_EQ(council_ask_info(&c, 1), 0);
+    GP_CHECK_STR_EQ(c.cluster, cluster);
+    council_end(&c);
+}
+
+/* Who lost its disk is somebody else: it may have voted, and must not vote again. */
+GP_TEST(masters, wait_to_be_added_after_a_loss_of_the_disk)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct council c;
+        uint32_t lost;
+
+        council_begin(&c, seed);
+        start_three(&c);
+        lost = (council_leader(&c) + 1) % 3;
+        council_kill(&c, lost);
+        council_wipe(&c, lost);
+        council_start(&c, lost, "012");
+        council_run_s(&c, 5);
+        GP_CHECK(was_said(&c, "master.waits"));
+        GP_CHECK(was_said(&c, "master.unknown"));
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_ADD, c.addresses[lost]), 0);
+        council_kill(&c, (lost + 1) % 3); /* it counts: two of three are left */
+        (void)council_await_leader(&c);
+        council_run_s(&c, 2);
+        GP_REQUIRE_EQ(council_ask_info(&c, lost), 0);
+        GP_CHECK_EQ(c.infos_count, 3);
+        GP_CHECK(council_leader(&c) < COUNCIL_MAX);
+        council_end(&c);
+    }
+}
+
+GP_TEST(masters, are_not_removed_below_the_quorum)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct council c;
+        uint32_t leader;
+        uint32_t dead;
+
+        council_begin(&c, seed);
+        start_three(&c);
+        leader = council_leader(&c);
+        dead = (leader + 1) % 3;
+        council_kill(&c, dead);
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_REMOVE, c.addresses[(leader + 2) % 3]),
+                    GP_ESTATE);
+        GP_CHECK(c.err.hint[0] != '\0');
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_REMOVE, c.addresses[dead]), 0);
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_REMOVE, c.addresses[dead]), GP_ENOENT);
+        GP_REQUIRE_EQ(council_ask_info(&c, council_await_leader(&c)), 0);
+        GP_CHECK_EQ(c.infos_count, 2);
+        council_end(&c);
+    }
+}
+
+GP_TEST(masters, are_added_once_they_have_called)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct council c;
+
+        council_begin(&c, seed);
+        start_three(&c);
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_ADD, c.addresses[0]), GP_EEXIST);
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_ADD, c.addresses[3]), GP_EUNREACH);
+        GP_CHECK(c.err.hint[0] != '\0');
+        council_start(&c, 3, "0123");
+        council_run_s(&c, 3);
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_ADD, c.addresses[3]), 0);
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_ADD, c.addresses[3]), GP_EEXIST);
+        GP_REQUIRE_EQ(council_ask_info(&c, council_await_leader(&c)), 0);
+        GP_CHECK_EQ(c.infos_count, 4);
+        council_end(&c);
+    }
+}
+
+/* Whoever leads is removed: another one does it. */
+GP_TEST(masters, remove_even_their_leader)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct council c;
+        uint32_t leader;
+
+        council_begin(&c, seed);
+        start_three(&c);
+        leader = council_leader(&c);
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_REMOVE, c.addresses[leader]), 0);
+        council_run_s(&c, 2);
+        GP_CHECK(council_leader(&c) != leader && council_leader(&c) < 3);
+        council_end(&c);
+    }
+}
