@@ -9,13 +9,14 @@ static void push(struct budget *b, int64_t now_ns)
 }
 
 void budget_init(struct budget *b, uint32_t restarts, int64_t window_ns, uint32_t used,
-                 int64_t now_ns)
+                 int64_t until_ns)
 {
     *b = (struct budget){.restarts = restarts ? restarts : BUDGET_RESTARTS_DEFAULT,
                          .window_ns = window_ns > 0 ? window_ns : BUDGET_WINDOW_DEFAULT_NS};
     b->restarts = b->restarts < BUDGET_RESTARTS_MAX ? b->restarts : BUDGET_RESTARTS_MAX;
-    for (uint32_t i = 0; i < used && i < b->restarts; i++) {
-        push(b, now_ns);
+    used = used < b->restarts ? used : b->restarts;
+    for (uint32_t i = used; i > 0; i--) {
+        push(b, until_ns - (int64_t)(i - 1) * (b->window_ns / used));
     }
 }
 

@@ -25,9 +25,10 @@ struct budget {
     uint32_t count; /* in the ring */
 };
 
-/* Zeros: the defaults. `used` restarts are held against it already, as if they had just been. */
+/* Zeros: the defaults. `used` restarts are held against it already: of the window that ended at until_ns,
+ * as if they had come one after the other. */
 void budget_init(struct budget *b, uint32_t restarts, int64_t window_ns, uint32_t used,
-                 int64_t now_ns);
+                 int64_t until_ns);
 
 /* One restart more; false: there are too many, and nothing is drawn. */
 bool budget_draw(struct budget *b, int64_t now_ns);

@@ -59,7 +59,8 @@ struct record {
     struct msg_processor_stats *past; /* what dead executors had counted; by processor */
     uint32_t past_count;
     /* The owner's, kept here for the next epoch. */
-    uint32_t restarts; /* used of the budget */
+    uint32_t restarts;    /* used of the budget ... */
+    uint64_t restarts_ms; /* ... by this wall time */
     uint64_t lost;
     uint64_t in_doubt;
     bool is_lost_at_least;

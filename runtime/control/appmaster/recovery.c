@@ -62,6 +62,23 @@ void recovery_put_again(void *user)
     recovery_changed(am);
 }
 
+static int64_t wall_ms(const struct appmaster *am)
+{
+    return loop_wall_ns(am->port->loop) / 1000000;
+}
+
+/* An epoch draws one each: those of earlier epochs must grow old, or an appmaster that dies now and then
+ * would end its application at last. */
+static void take_back_budget(struct appmaster *am)
+{
+    int64_t ago_ms = wall_ms(am) - (int64_t)am->record.restarts_ms;
+    int64_t window_ms = am->budget.window_ns / 1000000;
+
+    ago_ms = ago_ms < 0 ? 0 : ago_ms > window_ms ? window_ms : ago_ms; /* clocks differ and jump */
+    budget_init(&am->budget, am->options.restarts, am->options.restart_window_ns,
+                am->record.restarts, am_now_ns(am) - ago_ms * 1000000);
+}
+
 static void keep_record(struct appmaster *am)
 {
     struct msg_placement_put msg = {.app = am->options.launch->app, .epoch = am_epoch(am)};
@@ -71,6 +88,7 @@ static void keep_record(struct appmaster *am)
         return;
     }
     am->record.restarts = budget_used(&am->budget, am_now_ns(am));
+    am->record.restarts_ms = (uint64_t)wall_ms(am);
     rc = record_encode(&am->record, &msg.placement);
     if (rc >= 0) {
         rc = peer_ask(am->master, MSG_PLACEMENT_PUT, &msg, ASK_TIMEOUT_NS, ASK_RETRY, on_kept, am);
@@ -93,7 +111,7 @@ bool recovery_trouble(struct appmaster *am, bool is_free, const char *text)
     int64_t now_ns = am_now_ns(am);
     uint32_t used = budget_used(&am->budget, now_ns);
 
-    (void)record_event(&am->record, loop_wall_ns(am->port->loop) / 1000000, text);
+    (void)record_event(&am->record, wall_ms(am), text);
     if (used == 0) {
         (void)gp_error_set(&am->first_reason, GP_EUSER, "%s", text);
     }
@@ -294,8 +312,7 @@ void recovery_resume(struct appmaster *am)
             return;
         }
     }
-    budget_init(&am->budget, am->options.restarts, am->options.restart_window_ns,
-                am->record.restarts, am_now_ns(am));
+    take_back_budget(am);
     record_renew(&am->record);
     am->trouble_ns = am_now_ns(am);
     am_move(am, AM_RECOVERING);

@@ -71,6 +71,9 @@ GP_TEST(budget, begins_with_what_an_earlier_life_used)
     GP_CHECK(!budget_draw(&b, 100 * S));
     budget_init(&b, 4, 60 * S, 99, 100 * S);
     GP_CHECK_EQ(budget_used(&b, 100 * S), 4);
+    GP_CHECK_EQ(budget_used(&b, 116 * S), 3); /* which came one after the other */
+    GP_CHECK_EQ(budget_used(&b, 159 * S), 1);
+    GP_CHECK_EQ(budget_used(&b, 160 * S), 0);
 }
 
 GP_TEST(budget, makes_one_wait_longer_each_time_up_to_a_bound)
