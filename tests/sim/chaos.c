@@ -20,6 +20,7 @@
 #define FAULTS_COUNT 4u
 #define SPAN_MAX_MS  3000
 #define LASTS_MAX_NS (8 * SECOND)
+#define SILENCE_MS   5000  /* more than the failure timeout */
 #define QUIET_MS     60000 /* after which a cluster is whole again */
 #define END_MS       180000
 #define SLOTS_ENOUGH 20u /* of each worker: for two jobs, and one worker less */
@@ -142,6 +143,7 @@ static void check_next(struct chaos *chaos, struct cluster *c)
     const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .name = "next", .config = config};
     int state;
 
+    cluster_run_us(c, SILENCE_MS * 1000); /* who was silent while a fault lasted is found out */
     if (cluster_until(c, cluster_is_whole, QUIET_MS) < 0) {
         (void)run_fail(chaos->run, "the cluster is not whole again");
         return;
