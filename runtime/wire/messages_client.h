@@ -34,7 +34,8 @@ struct msg_empty {
     uint8_t unused; /* C has no empty structs */
 };
 
-enum master_role { MASTER_LEADER, MASTER_FOLLOWER, MASTER_UNREACHABLE };
+/* Broken: its disk failed; it takes nothing until it can read it again. */
+enum master_role { MASTER_LEADER, MASTER_FOLLOWER, MASTER_UNREACHABLE, MASTER_BROKEN };
 extern const char *const master_role_names[];
 
 /* Life of an application; the last three are its ends. */

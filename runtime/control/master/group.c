@@ -278,10 +278,12 @@ static void member_info(struct master *m, const struct consensus_status *status,
                         const struct consensus_member *member, struct msg_master_info *ret)
 {
     bool is_self = member->id == consensus_id(m->consensus);
+    bool is_broken = status->role == CONSENSUS_BROKEN;
     bool is_up = is_self || (m->leads ? member->is_heard : links_is_up(m, member->address));
 
     ret->term = is_up ? status->term : 0;
     ret->role = !is_up                         ? MASTER_UNREACHABLE
+                : is_self && is_broken         ? MASTER_BROKEN
                 : member->id == status->leader ? MASTER_LEADER
                                                : MASTER_FOLLOWER;
     ret->lag = is_self    ? behind(status->committed, status->applied)
@@ -303,12 +305,15 @@ int queries_cluster_info(struct master *m, struct reply_token token)
         member_info(m, &status, &members[i], &infos[i]);
         infos[i].address = info.masters_count == 1 ? m->address : members[i].address;
     }
-    if (info.masters_count == 0) { /* not formed yet: as far as can be seen */
+    if (info.masters_count == 0) { /* not formed yet, or broken: as far as can be seen */
         for (; info.masters_count < m->masters_count; info.masters_count++) {
             char *address = m->masters[info.masters_count];
-            bool is_up = strcmp(address, m->listed) == 0 || links_is_up(m, address);
+            bool is_self = strcmp(address, m->listed) == 0;
             infos[info.masters_count].address = address;
-            infos[info.masters_count].role = is_up ? MASTER_FOLLOWER : MASTER_UNREACHABLE;
+            infos[info.masters_count].role =
+                is_self && status.role == CONSENSUS_BROKEN ? MASTER_BROKEN
+                : is_self || links_is_up(m, address)       ? MASTER_FOLLOWER
+                                                           : MASTER_UNREACHABLE;
         }
     }
     return endpoint_reply(m->ep, token, &info);
