@@ -157,6 +157,11 @@ void node_stop(struct node *node)
     node->kind->stop(node);
 }
 
+const struct appmaster *node_appmaster(const struct node *node)
+{
+    return node->appmaster;
+}
+
 const struct executor *node_executor(const struct node *node)
 {
     return node->executor;

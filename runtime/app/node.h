@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "port/port.h"
 
+struct appmaster;
 struct executor;
 struct node;
 
@@ -45,6 +46,7 @@ void node_stop(struct node *node);
 
 /* What runs in it; NULL: another role, or nothing yet. For tests, which look into it. */
 const struct executor *node_executor(const struct node *node);
+const struct appmaster *node_appmaster(const struct node *node);
 
 /* Ends it now if need be. NULL is fine. */
 void node_free(struct node *node);

@@ -6,21 +6,13 @@
 #include <string.h>
 
 #include "app/node.h"
+#include "control/appmaster/internal.h"
 #include "control/master/internal.h"
 #include "control/worker/internal.h"
-#include "data/engine_internal.h"
-#include "data/executor_internal.h"
-#include "data/lane.h"
-#include "data/stage.h"
-#include "data/task.h"
 
 #define LOOK_EACH 64u /* events */
-#define TASKS_MAX 64u /* that are looked at */
 
-static void broken(struct invariants *inv, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void broken(struct invariants *inv, const char *format, ...)
+void invariants_broken(struct invariants *inv, const char *format, ...)
 {
     va_list args;
 
@@ -47,10 +39,11 @@ static void check_names(struct invariants *inv, const struct registry *r)
             const struct app *b = r->apps[k];
 
             if (a->id == b->id) {
-                broken(inv, "two applications have the id %u", a->id);
+                invariants_broken(inv, "two applications have the id %u", a->id);
             }
             if (is_live(a) && is_live(b) && strcmp(a->spec.name, b->spec.name) == 0) {
-                broken(inv, "applications %u and %u both run as '%s'", a->id, b->id, a->spec.name);
+                invariants_broken(inv, "applications %u and %u both run as '%s'", a->id, b->id,
+                                  a->spec.name);
             }
         }
     }
@@ -73,7 +66,8 @@ static void check_leader(struct invariants *inv, const struct master *m)
     for (uint32_t i = 0; i < inv->leader_count; i++) {
         if (inv->leaders[i].term == status.term) {
             if (inv->leaders[i].leader != self) {
-                broken(inv, "term %llu has two leaders", (unsigned long long)status.term);
+                invariants_broken(inv, "term %llu has two leaders",
+                                  (unsigned long long)status.term);
             }
             return;
         }
@@ -103,12 +97,14 @@ static void check_worker(struct invariants *inv, const struct worker *w)
         used += grant->slots;
         for (uint32_t k = i + 1; k < w->ledger.count; k++) {
             if (w->ledger.grants[k].app == grant->app) {
-                broken(inv, "worker %s has two grants of application %u", w->name, grant->app);
+                invariants_broken(inv, "worker %s has two grants of application %u", w->name,
+                                  grant->app);
             }
         }
     }
     if (used > w->ledger.slots || used != w->ledger.used) {
-        broken(inv, "worker %s has %u slots and granted %u", w->name, w->ledger.slots, used);
+        invariants_broken(inv, "worker %s has %u slots and granted %u", w->name, w->ledger.slots,
+                          used);
     }
 }
 
@@ -120,8 +116,8 @@ static void check_held(struct invariants *inv, const struct worker *w)
         uint32_t held = children_slots(w, grant->app);
 
         if (held > grant->slots) {
-            broken(inv, "worker %s runs %u slots of application %u, which has %u", w->name, held,
-                   grant->app, grant->slots);
+            invariants_broken(inv, "worker %s runs %u slots of application %u, which has %u",
+                              w->name, held, grant->app, grant->slots);
         }
     }
 }
@@ -136,74 +132,44 @@ static void check_children(struct invariants *inv, const struct worker *w)
 
             if (a->proc && b->proc && a->app == b->app && a->executor == b->executor &&
                 a->executor != 0) {
-                broken(inv, "worker %s runs executor %u of application %u twice", w->name,
-                       a->executor, a->app);
+                invariants_broken(inv, "worker %s runs executor %u of application %u twice",
+                                  w->name, a->executor, a->app);
             }
         }
     }
 }
 
-/* ---- tasks ---- */
+/* ---- appmasters ---- */
 
-/* A task at work somewhere. */
-struct at_work {
-    uint32_t app;
-    uint32_t executor;
-    uint32_t processor;
-    uint32_t task;
-    uint64_t session;
-};
-
-struct all_at_work {
-    struct at_work tasks[TASKS_MAX];
-    uint32_t count;
-};
-
-static void add_stage(struct all_at_work *all, const struct executor *ex, const struct stage *s)
+/* Who sends already is known to all that were there before it. */
+static void check_started(struct invariants *inv, const struct cluster *c,
+                          const struct appmaster *am)
 {
-    for (uint32_t i = 0; s && i < s->task_count && all->count < TASKS_MAX; i++) {
-        if (s->tasks[i].state == TASK_OPEN || s->tasks[i].state == TASK_RUNNING) {
-            all->tasks[all->count++] =
-                (struct at_work){ex->options.app, ex->options.executor, s->processor,
-                                 s->task_indices[i], s->tasks[i].session};
+    uint32_t app = am->options.launch->app;
+
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        const struct am_executor *e = am->executors[i];
+
+        for (uint32_t k = 0; e->state == EXECUTOR_RUNNING && k < am->executor_count; k++) {
+            const struct am_executor *other = am->executors[k];
+
+            if (other->state == EXECUTOR_RUNNING && other->placed < e->placed &&
+                invariants_generation(c, app, other->id) < e->placed) {
+                invariants_broken(
+                    inv, "executor %u of application %u runs, and executor %u does not know it",
+                    e->id, app, other->id);
+            }
         }
     }
 }
 
-static void add_executor(struct all_at_work *all, const struct executor *ex)
+static void check_appmasters(struct invariants *inv, const struct cluster *c)
 {
-    for (uint32_t i = 0; ex->engine && i < ex->engine->lane_count; i++) {
-        const struct lane *lane = ex->engine->lanes ? ex->engine->lanes[i] : NULL;
-
-        for (uint32_t p = 0; lane && p < lane->topology->plan->processor_count; p++) {
-            add_stage(all, ex, lane->stages[p]);
-        }
-    }
-}
-
-/* Nobody does the work of another: a task's session runs once. */
-static void check_tasks(struct invariants *inv, const struct cluster *c)
-{
-    struct all_at_work all = {.count = 0};
     const struct node *node;
 
-    for (uint32_t i = 0; (node = cluster_node(c, "executor", i)) != NULL; i++) {
-        if (node_executor(node)) {
-            add_executor(&all, node_executor(node));
-        }
-    }
-    for (uint32_t i = 0; i < all.count; i++) {
-        for (uint32_t k = i + 1; k < all.count; k++) {
-            const struct at_work *a = &all.tasks[i];
-            const struct at_work *b = &all.tasks[k];
-
-            if (a->app == b->app && a->processor == b->processor && a->task == b->task &&
-                a->session == b->session) {
-                broken(inv,
-                       "task %u of processor %u of application %u runs twice in one session, "
-                       "on executors %u and %u",
-                       a->task, a->processor, a->app, a->executor, b->executor);
-            }
+    for (uint32_t i = 0; (node = cluster_node(c, "appmaster", i)) != NULL; i++) {
+        if (node_appmaster(node)) {
+            check_started(inv, c, node_appmaster(node));
         }
     }
 }
@@ -235,10 +201,10 @@ void invariants_check_promises(struct invariants *inv, const struct cluster *c)
         const struct app *app = registry_find(&m->registry, p->app);
 
         if (!app) {
-            broken(inv, "application %u was acknowledged and is not known", p->app);
+            invariants_broken(inv, "application %u was acknowledged and is not known", p->app);
         } else if (app_state_is_end(p->state) && app->state != p->state) {
-            broken(inv, "application %u had ended as %s and now is %s", p->app,
-                   app_state_names[p->state], app_state_names[app->state]);
+            invariants_broken(inv, "application %u had ended as %s and now is %s", p->app,
+                              app_state_names[p->state], app_state_names[app->state]);
         }
     }
 }
@@ -296,7 +262,8 @@ void invariants_explain(const struct cluster *c)
 void invariants_check(struct invariants *inv, const struct cluster *c)
 {
     inv->looks++;
-    check_tasks(inv, c);
+    invariants_check_tasks(inv, c);
+    check_appmasters(inv, c);
     for (uint32_t i = 0; i < c->master_count; i++) {
         if (c->masters[i].master) {
             check_master(inv, c->masters[i].master);

@@ -8,8 +8,9 @@
 
 #include "sim/cluster.h"
 
-#define INVARIANTS_PROMISES 16u
-#define INVARIANTS_TERMS    512u
+#define INVARIANTS_PROMISES  16u
+#define INVARIANTS_TERMS     512u
+#define INVARIANTS_EXECUTORS 256u
 
 /* What a client was told, which must be true for ever. */
 struct invariants_promise {
@@ -27,6 +28,12 @@ struct invariants {
         uint64_t leader; /* member */
     } leaders[INVARIANTS_TERMS];
     uint32_t leader_count;
+    struct {
+        uint32_t app;
+        uint32_t executor;
+        uint32_t epoch;
+    } obeyed[INVARIANTS_EXECUTORS];
+    uint32_t obeyed_count;
     uint64_t next_event;
     struct invariants_promise promises[INVARIANTS_PROMISES];
     uint32_t promise_count;
@@ -46,5 +53,14 @@ void invariants_step(struct invariants *inv, const struct cluster *c);
 
 /* Looks now. */
 void invariants_check(struct invariants *inv, const struct cluster *c);
+
+/* ---- for the parts of invariants.c ---- */
+
+/* The first that was wrong stays. */
+void invariants_broken(struct invariants *inv, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void invariants_check_tasks(struct invariants *inv, const struct cluster *c);
+/* How much an executor knows of where all run; UINT64_MAX: its process does not live. */
+uint64_t invariants_generation(const struct cluster *c, uint32_t app, uint32_t executor);
 
 #endif
