@@ -63,6 +63,11 @@ static bool try_next(struct peer *peer, struct gp_error *err)
 
     dial->leader.text[0] = '\0';
     if (addr.text[0] == '\0') {
+        if (strcmp(dial->addrs[dial->next].text, dial->lost.text) == 0 &&
+            dial->tried + 1 < dial->addrs_count) { /* in the next round again */
+            dial->next = (dial->next + 1) % dial->addrs_count;
+            dial->tried++;
+        }
         addr = dial->addrs[dial->next];
         dial->next = (dial->next + 1) % dial->addrs_count;
         dial->tried++;

@@ -322,3 +322,32 @@ GP_TEST(follow, tries_the_next_when_one_is_silent)
     raw_deinit(&silent);
     fake_deinit(&f);
 }
+
+/* It was named as leader, and stands in the list too: one wait is enough. */
+GP_TEST(follow, waits_once_for_a_leader_that_is_silent)
+{
+    struct group g;
+    struct raw silent = {0};
+    struct listener *listener = NULL;
+    struct net_addr addr = fake_addr("127.0.0.1:0");
+    struct heard h = {0};
+    struct gp_error err;
+
+    group_begin(&g);
+    group_elect(&g, 2);
+    silent.f = &g.f;
+    GP_REQUIRE_EQ(net_listen(&g.f.loop, &addr, node_swallow, &silent, &listener, &err), 0);
+    net_listener_addr(listener, &addr);
+    GP_REQUIRE_EQ(endpoint_set_leader(g.masters[0].ep, addr.text), 0);
+    group_kill(&g, 1);
+    g.masters[1].addr = addr;
+    group_dial(&g, 3);
+    ask(&g, ASK_RETRY, &h);
+    fake_advance(&g.f, 1600 * MS_NS);
+    GP_CHECK_EQ(h.count, 1);
+    GP_CHECK_EQ(h.code, 0);
+    GP_CHECK_EQ(g.masters[2].messages, 1);
+    net_listener_free(listener);
+    raw_deinit(&silent);
+    group_end(&g);
+}
