@@ -340,7 +340,8 @@ static int app_check(const struct registry *r, const struct app *app, const stru
         return gp_error_set(err, GP_EPROTO, "applications %u and %u are both called '%s'", same->id,
                             app->id, app->spec.name);
     }
-    if (app->plan_bytes + app->placement_bytes > app->bytes || app->bytes > REGISTRY_BYTES_MAX) {
+    if (app->bytes > REGISTRY_BYTES_MAX || app->plan_bytes > app->bytes ||
+        app->placement_bytes > app->bytes - app->plan_bytes) {
         return gp_error_set(err, GP_EPROTO, "application %u has %llu bytes", app->id,
                             (unsigned long long)app->bytes);
     }

@@ -166,6 +166,28 @@ GP_TEST(registry_codec, refuses_what_is_cut_or_bent_and_stays_as_it_was)
     desk_end(&desk);
 }
 
+/* Not even when their sum passes the largest number. */
+GP_TEST(registry_codec, refuses_sizes_that_do_not_add_up)
+{
+    struct desk desk;
+    struct registry r;
+    struct registry other;
+    struct buf bytes = {0};
+
+    desk_begin(&desk);
+    registry_init(&r, 1);
+    registry_init(&other, 1);
+    fill(&r, desk.port);
+    r.apps[0]->plan_bytes = UINT64_MAX - 1;
+    r.apps[0]->placement_bytes = 4;
+    GP_REQUIRE_EQ(registry_save(&r, &bytes), 0);
+    GP_CHECK_EQ(registry_load(&other, desk.port, buf_bytes(&bytes), NULL), GP_EPROTO);
+    buf_deinit(&bytes);
+    registry_deinit(&r);
+    registry_deinit(&other);
+    desk_end(&desk);
+}
+
 GP_TEST(registry_codec, refuses_commands_without_what_they_need)
 {
     static const char *const bad[] = {
