@@ -36,6 +36,8 @@ static const char *const must_happen[] = {
     "row.late",
     "row.unrouted", /* emitted where nobody listens */
     "row.rejected",
+    "row.stale_dropped",
+    "task.restarted",
     /* what broke, and was survived or told */
     "actor.ask_retried",
     "actor.dial_failed",
@@ -89,6 +91,7 @@ static const char *const must_happen[] = {
     "fault.appmaster_killed",
     "fault.appmaster_and_executor_killed",
     "fault.executor_frozen",
+    "fault.task_failed",
     /* and those of plans */
     "plan.executor_killed",
     "plan.appmaster_killed",

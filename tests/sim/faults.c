@@ -239,6 +239,37 @@ static void appmaster_and_executor_killed(struct run *run, struct cluster *c)
     }
 }
 
+/* A task fails again and again; every row that comes to nobody is counted, as no process has died. */
+static void task_failed(struct run *run, struct cluster *c)
+{
+    struct params params = {.count = 0};
+    struct cluster_job failing = {.plugin = GP_CHAIN_JOB};
+    int64_t rows;
+    int64_t lost;
+    int state;
+
+    params_add(&params, "rows=%u", ROWS);
+    params_add(&params, "work.fail_after=%u", 100 + (unsigned)rng_below(&run->rng, 500));
+    params_add(&params, "recovery.restarts=200");
+    params_add_data(&params, &run->rng);
+    failing.config = params.list;
+    if (cluster_submit(c, &failing) < 0) {
+        (void)run_fail(run, "submitting failed: %s", c->err.text);
+        return;
+    }
+    state = cluster_wait_end(c, 120000);
+    if (state != APP_FINISHED || cluster_describe(c) < 0) {
+        (void)run_fail(run, "the job is %d: %s", state, c->error);
+        return;
+    }
+    rows = cluster_counter(c, SINK, "rows");
+    lost = (int64_t)c->described.live.lost;
+    if (rows > SOURCES * ROWS || rows + lost != SOURCES * ROWS) {
+        (void)run_fail(run, "%lld rows came and %lld were lost, of %u", (long long)rows,
+                       (long long)lost, SOURCES * ROWS);
+    }
+}
+
 /* It stands still until others have its tasks, and wakes up. */
 static void executor_frozen(struct run *run, struct cluster *c)
 {
@@ -286,6 +317,18 @@ void faults_run(struct run *run)
         if (run->wrong[0] == '\0' && cluster_rest(&c) == 0) {
             (void)run_job(run, &c, &job);
         }
+    }
+    (void)run_end(run, &c); /* has noted what was wrong */
+}
+
+/* Often enough for a few rows to be under way still when their sender begins anew. */
+void restarts_run(struct run *run)
+{
+    struct cluster c = {.faults = {.segment_delayed = 0.1}};
+
+    if (run_begin(run, &c) == 0) {
+        coverage_note(run->coverage, "fault.task_failed");
+        task_failed(run, &c);
     }
     (void)run_end(run, &c); /* has noted what was wrong */
 }

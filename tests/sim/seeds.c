@@ -29,10 +29,8 @@ static const struct scenario {
     uint64_t stride; /* runs for each stride-th seed */
     void (*run)(struct run *run);
 } scenarios[] = {
-    {"wordcount", 1, wordcount_run},
-    {"mixed", 4, mixed_run},
-    {"faults", 4, faults_run},
-    {"chaos", 1, chaos_run},
+    {"wordcount", 1, wordcount_run}, {"mixed", 4, mixed_run}, {"faults", 4, faults_run},
+    {"restarts", 4, restarts_run},   {"chaos", 1, chaos_run},
 };
 
 struct campaign {

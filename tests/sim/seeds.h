@@ -54,6 +54,7 @@ void params_add_data(struct params *params, struct rng *rng);
 void wordcount_run(struct run *run);
 void mixed_run(struct run *run);
 void faults_run(struct run *run);
+void restarts_run(struct run *run);
 void chaos_run(struct run *run);
 
 #endif
