@@ -159,8 +159,11 @@ class Deaths(groups.Group):
         self.freeze_one(self.pids(executors=False)[0])
         self.assertEqual(sorted(executors), sorted(self.pids()), "executors were replaced")
 
+    def busy_worker(self):
+        return self.random.choice([i for i, worker in enumerate(self.workers) if worker.children()])
+
     def worker_killed(self):
-        i = self.random.randrange(len(self.workers))
+        i = self.busy_worker()
         lost = [p.pid for p in self.workers[i].children()]
         self.kill(self.workers[i])
         self.wait_until_well(without=lost)
@@ -185,6 +188,22 @@ class Deaths(groups.Group):
         took_s = time.monotonic() - begin_s
         self.assertEqual(before, sorted(e["pid"] for e in self.last["executors"]), "something was restarted")
         return took_s
+
+    def host_frozen(self):
+        """A worker and all that it runs, which has its successors by the time it wakes."""
+        worker = self.workers[self.busy_worker()]
+        lost = [p.pid for p in worker.children()]
+        for pid in (*lost, worker.pid):
+            os.kill(pid, signal.SIGSTOP)
+
+        def wake():
+            for pid in (worker.pid, *lost):
+                system.kill_quietly(pid, signal.SIGCONT)
+            self.wait_for_workers()
+            system.wait_until(lambda: not any(system.is_alive(pid) for pid in lost), "the outdated end", REPAIR_S)
+
+        self.after.append(wake)
+        self.wait_until_well(without=lost)
 
     def wait_for_workers(self):
         system.wait_until(lambda: len(self.cluster.json("workers")["workers"]) == len(self.workers), "all workers",
@@ -281,7 +300,8 @@ class Deaths(groups.Group):
 
     def test_what_belongs_to_the_cluster(self):
         self.begin()
-        self.campaign("worker_killed", "leader_killed", "follower_killed", "leader_frozen", "all_masters_killed")
+        self.campaign("worker_killed", "host_frozen", "leader_killed", "follower_killed", "leader_frozen",
+                      "all_masters_killed")
         self.end()
 
 
