@@ -98,6 +98,8 @@ class Masters(groups.Group):
     def test_all_masters_killed_lose_nothing(self):
         self.group()
         done = self.count_words(self.cluster)["id"]
+        # Its appmaster ends a little later: with the thread sanitizer, a second.
+        system.wait_until(lambda: not self.processes(), "what ended is gone", harness.READY_S, pause_s=0.05)
         app, processes = self.running()
         before = self.cluster.json("list", "-a")["applications"]
         for master in self.masters:
