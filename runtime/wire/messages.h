@@ -79,7 +79,7 @@ enum message_pattern {
     X(PLUGIN_RESOLVE, 769, "plugin.resolve", ASK, A, msg_plugin_resolve, msg_plugin_resolved)      \
     X(PLAN_PUT, 770, "plan.put", ASK, A, msg_plan_put, msg_empty)                                  \
     X(SLOTS_REQUEST, 771, "slots.request", ASK, A, msg_slots_request, msg_slots_granted)           \
-    X(SLOTS_RELEASE, 772, "slots.release", TELL, A, msg_slots_release, none)                       \
+    X(SLOTS_HOLD, 772, "slots.hold", TELL, A, msg_slots_hold, none)                                \
     X(APP_STATE, 773, "app.state", ASK, A, msg_app_state, msg_empty)                               \
     X(APP_STOP, 774, "app.stop", ASK, M, msg_empty, msg_empty)                                     \
     X(APP_QUERY, 775, "app.query", ASK, M, msg_empty, msg_app_live)                                \

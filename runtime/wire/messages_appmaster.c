@@ -106,14 +106,14 @@ static const struct field slots_granted_items[] = {
 const struct fields msg_slots_granted_fields =
     FIELDS("slots_granted", struct msg_slots_granted, slots_granted_items);
 
-static const struct field slots_release_items[] = {
-    APP(struct msg_slots_release),
-    EPOCH(struct msg_slots_release),
-    FIELD_LIST(struct msg_slots_release, grants, MUST, MSG_EXECUTORS_MAX, &grant_fields,
-               "worker and slots given back"),
+static const struct field slots_hold_items[] = {
+    APP(struct msg_slots_hold),
+    EPOCH(struct msg_slots_hold),
+    FIELD_LIST(struct msg_slots_hold, grants, MUST, MSG_EXECUTORS_MAX, &grant_fields,
+               "worker and slots that it holds; the rest is given back"),
 };
-const struct fields msg_slots_release_fields =
-    FIELDS("slots_release", struct msg_slots_release, slots_release_items);
+const struct fields msg_slots_hold_fields =
+    FIELDS("slots_hold", struct msg_slots_hold, slots_hold_items);
 
 static const struct field app_state_items[] = {
     APP(struct msg_app_state),

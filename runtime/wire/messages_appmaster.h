@@ -82,7 +82,8 @@ struct msg_slots_granted {
     uint32_t grants_count;
 };
 
-struct msg_slots_release {
+/* All that executors have, or are about to have; what else was granted is given back. */
+struct msg_slots_hold {
     uint32_t app;
     uint32_t epoch;
     struct msg_grant *grants; /* worker and slots count */
@@ -109,7 +110,7 @@ extern const struct fields msg_app_where_fields;
 extern const struct fields msg_app_whereabouts_fields;
 extern const struct fields msg_slots_request_fields;
 extern const struct fields msg_slots_granted_fields;
-extern const struct fields msg_slots_release_fields;
+extern const struct fields msg_slots_hold_fields;
 extern const struct fields msg_app_state_fields;
 
 #endif

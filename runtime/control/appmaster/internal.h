@@ -144,6 +144,7 @@ struct appmaster {
     uint32_t worker_count;
 
     bool slots_asked;
+    bool is_hold_due;   /* the master may grant us more than we hold, or know of */
     bool slots_waiting; /* slots_timer runs */
     uint32_t slots_for; /* the dead executor; 0: the first time */
     uint32_t slots_refused;
@@ -234,8 +235,6 @@ void launching_step(struct appmaster *am);
 void launching_again(void *user); /* of slots_timer */
 /* Starts the process of one that is LAUNCHING. */
 void launching_start(struct am_executor *e);
-/* Gives back the slots of one that is GONE. */
-void launching_release(struct am_executor *e);
 
 /* ---- assign.c ---- */
 

@@ -6,6 +6,8 @@
  * it). Nothing starts when the first is refused; later ones are repeated, ever more rarely, for as long as
  * it takes: another worker may come.
  */
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "base/str.h"
 #include "control/appmaster/internal.h"
@@ -110,6 +112,7 @@ static void on_granted(void *user, struct peer *peer, const struct answer *answe
         return; /* the end of the application frees all its slots */
     }
     if (answer->code < 0) {
+        am->is_hold_due = true; /* they may have been granted all the same */
         refused(am, answer->err);
         return;
     }
@@ -146,15 +149,44 @@ static void request(struct appmaster *am, uint32_t dead, uint32_t slots, uint32_
     am->slots_asked = true;
 }
 
+/* Whatever else was granted to us is nobody's. Not while an answer is on its way. Without a master
+ * it is said in a later step. */
+static void say_what_we_hold(struct appmaster *am)
+{
+    struct msg_grant *grants = calloc(am->executor_count + 1, sizeof *grants);
+    struct msg_slots_hold msg = {
+        .app = am->options.launch->app, .epoch = am_epoch(am), .grants = grants};
+
+    for (uint32_t i = 0; i < am->executor_count && grants; i++) {
+        const struct am_executor *e = am->executors[i];
+        if (!e->is_settled) {
+            grants[msg.grants_count++] = (struct msg_grant){.worker = e->worker,
+                                                            .name = MSG_NO_TEXT,
+                                                            .address = MSG_NO_TEXT,
+                                                            .host = MSG_NO_TEXT,
+                                                            .slots = e->slots};
+        }
+    }
+    if (grants && peer_tell(am->master, MSG_SLOTS_HOLD, &msg) >= 0) {
+        am->is_hold_due = false;
+        for (uint32_t i = 0; i < am->executor_count; i++) {
+            am->executors[i]->is_released = am->executors[i]->is_settled;
+        }
+    }
+    free(grants);
+}
+
 void launching_step(struct appmaster *am)
 {
     const struct record_executor *dead;
     int64_t now_ns = am_now_ns(am);
 
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (am->executors[i]->is_settled) {
-            launching_release(am->executors[i]);
-        }
+        const struct am_executor *e = am->executors[i];
+        am->is_hold_due = am->is_hold_due || (e->is_settled && !e->is_released);
+    }
+    if (am->is_hold_due && !am->slots_asked) {
+        say_what_we_hold(am);
     }
     if (am->slots_asked || am->slots_waiting) {
         return;
@@ -168,23 +200,6 @@ void launching_step(struct appmaster *am)
         wait(am, am->replace_ns - now_ns);
     } else if (dead) {
         request(am, dead->id, record_slots_missing(&am->record, dead->id), 1);
-    }
-}
-
-void launching_release(struct am_executor *e)
-{
-    struct appmaster *am = e->am;
-    struct msg_grant grant = {.worker = e->worker,
-                              .name = MSG_NO_TEXT,
-                              .address = MSG_NO_TEXT,
-                              .host = MSG_NO_TEXT,
-                              .slots = e->slots};
-    const struct msg_slots_release msg = {
-        .app = am->options.launch->app, .epoch = am_epoch(am), .grants = &grant, .grants_count = 1};
-
-    /* Without a master it is said again in a later step. */
-    if (!e->is_released && peer_tell(am->master, MSG_SLOTS_RELEASE, &msg) >= 0) {
-        e->is_released = true;
     }
 }
 

@@ -43,6 +43,7 @@ static void welcomed(struct appmaster *am, struct msg_appmaster_welcome *welcome
     LOG_INFO(am_log(am), "appmaster.registered", KV_U64("app", am->options.launch->app),
              KV_STR("name", am->welcome.name));
     take_budget(am);
+    am->is_hold_due = true; /* of an earlier epoch */
     if (am->welcome.plan) {
         planning_resume(am);
     } else {
@@ -61,6 +62,7 @@ static void on_welcome(void *user, struct peer *peer, const struct answer *answe
     } else if (is_lost(answer)) {
         leader_register(am);
     } else if (am->state != AM_REGISTERING) {
+        am->is_hold_due = true;
         recovery_changed(am); /* a master that came back, or another that leads now, knows us */
     } else if (answer->code < 0) {
         am_fail(am, answer->code, "the master refused the appmaster: %s", answer->err->text);

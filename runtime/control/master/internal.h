@@ -34,6 +34,12 @@
 /* See the drawing in places.c. */
 enum place_phase { PLACE_WAITING, PLACE_STARTING, PLACE_UP, PLACE_LOST, PLACE_PAUSED };
 
+/* Slots for executors on one worker. */
+struct app_hold {
+    uint32_t worker;
+    uint32_t slots;
+};
+
 /* The soft side of a live application: where its appmaster is. */
 struct app_place {
     struct master *master;
@@ -45,12 +51,15 @@ struct app_place {
     uint64_t peer;       /* of the appmaster; 0: not connected */
     int64_t pid;
     char address[MSG_ADDRESS_MAX + 1]; /* of the appmaster, as it registered */
-    bool is_proposing;   /* its next epoch is proposed: what is heard is of the one before */
-    bool is_offered;     /* the worker was offered that slot */
-    bool is_noted;       /* it is said that the application waits */
-    bool is_stopping;    /* it was asked to stop */
-    bool is_ending;      /* its end is proposed */
-    struct timer *timer; /* deadline or pause: as the phase says */
+    bool is_proposing;     /* its next epoch is proposed: what is heard is of the one before */
+    bool is_offered;       /* the worker was offered that slot */
+    bool is_noted;         /* it is said that the application waits */
+    bool is_stopping;      /* it was asked to stop */
+    bool is_ending;        /* its end is proposed */
+    struct timer *timer;   /* deadline or pause: as the phase says */
+    bool is_held_known;    /* the appmaster said what it holds: ... */
+    struct app_hold *held; /* ... that, and what was granted since */
+    uint32_t held_count;
 };
 
 /* A client that waits for a change, or for the end of a kill. */
@@ -134,6 +143,7 @@ struct master {
     struct list pending;
     struct list pulls;
     struct list proposals;
+    struct list grantings; /* slots.c */
     uint64_t next_serial;
 };
 
@@ -312,7 +322,9 @@ int registrations_add(struct master *m, struct peer *peer, struct msg_worker_reg
 
 int slots_request(struct master *m, struct peer *peer, const struct msg_slots_request *msg,
                   struct reply_token token, struct gp_error *err);
-void slots_release(struct master *m, struct peer *peer, const struct msg_slots_release *msg);
+void slots_hold(struct master *m, struct peer *peer, const struct msg_slots_hold *msg);
+/* What its appmaster said that it holds counts no more. */
+void slots_forget(struct app_place *place);
 /* A worker came again with grants of before: books them, or has it end what is over. */
 void slots_keep(struct master *m, const struct worker_entry *entry);
 /* Tells a worker that so many slots (0: all) are no longer the application's. NULL is fine. */

@@ -180,8 +180,8 @@ static int from_appmaster(struct master *m, struct peer *peer, struct incoming *
         return apps_placement_put(m, peer, in->msg, in->token, err);
     case MSG_SLOTS_REQUEST:
         return slots_request(m, peer, in->msg, in->token, err);
-    case MSG_SLOTS_RELEASE:
-        slots_release(m, peer, in->msg);
+    case MSG_SLOTS_HOLD:
+        slots_hold(m, peer, in->msg);
         return 0;
     case MSG_APP_STATE:
         return apps_state(m, peer, in->msg, in->token, err);
@@ -446,6 +446,7 @@ int master_new(const struct master_options *options, struct master **ret, struct
     list_init(&m->pending);
     list_init(&m->pulls);
     list_init(&m->proposals);
+    list_init(&m->grantings);
     if (options->secret.len > sizeof m->secret.bytes) {
         rc = gp_error_set(err, GP_EINVAL, "the cluster's secret is longer than %zu bytes",
                           sizeof m->secret.bytes);

@@ -41,6 +41,7 @@ struct app_place *apps_place(struct master *m, uint32_t app)
 static void place_free(struct app_place *place)
 {
     timer_free(place->timer);
+    slots_forget(place);
     *place = (struct app_place){0};
 }
 
@@ -142,6 +143,7 @@ static void give_slot_back(struct app_place *place, const struct app *app)
             slots_revoke(m, workers_find(&m->workers, place->worker), app->id, app->epoch, 1);
         }
     }
+    slots_forget(place);
     place->worker = 0;
     place->is_offered = false;
     place->peer = 0;

@@ -4,6 +4,11 @@
  * One slots.request becomes an offer to each worker that the scheduler picked. Slots are booked
  * before a worker is asked and given back unless all agree: the appmaster gets everything it asked
  * for, or an error and nothing.
+ *
+ * An answer may be lost with its connection, and what the dead leave behind may never be given back.
+ * So an appmaster says what it holds (slots.hold): at first, after each loss and whenever it needs
+ * less, but never while it waits for an answer. Everything else is taken back: at once, and from
+ * workers that come later and bring more than that. Requests that are still open then are nobody's.
  */
 #include <stdlib.h>
 
@@ -15,6 +20,7 @@ struct granting;
 struct granting_part {
     struct granting *whole;
     uint32_t worker;
+    uint64_t peer; /* one that came again has forgotten what it was asked before */
     uint32_t slots;
     bool accepted;
 };
@@ -22,6 +28,7 @@ struct granting_part {
 /* One slots.request: answered when all workers have answered their offers. */
 struct granting {
     struct pending pending;
+    struct list_node node; /* master.grantings */
     struct reply_token token;
     uint32_t app;
     uint32_t epoch;
@@ -43,18 +50,117 @@ void slots_revoke(struct master *m, const struct worker_entry *entry, uint32_t a
     }
 }
 
+/* ---- what an application holds ---- */
+
+void slots_forget(struct app_place *place)
+{
+    free(place->held);
+    place->held = NULL;
+    place->held_count = 0;
+    place->is_held_known = false;
+}
+
+/* More of them. Without memory nothing is known: too much is better than too little. */
+static void hold_add(struct app_place *place, uint32_t worker, uint32_t slots)
+{
+    struct app_hold *grown =
+        place->is_held_known ? realloc(place->held, (place->held_count + 1) * sizeof *place->held)
+                             : NULL;
+
+    if (!grown) {
+        slots_forget(place);
+        return;
+    }
+    grown[place->held_count++] = (struct app_hold){worker, slots};
+    place->held = grown;
+}
+
+/* What it may have there: its appmaster, what that holds, and what is being granted. */
+static uint32_t rightful(struct master *m, const struct app_place *place,
+                         const struct worker_entry *entry)
+{
+    uint32_t slots = place->worker == entry->id ? 1 : 0;
+
+    for (uint32_t i = 0; i < place->held_count; i++) {
+        slots += place->held[i].worker == entry->id ? place->held[i].slots : 0;
+    }
+    LIST_FOREACH (node, &m->grantings) {
+        const struct granting *g = container_of(node, struct granting, node);
+        for (uint32_t i = 0; i < g->count && g->app == place->app; i++) {
+            slots += g->parts[i].peer == entry->peer ? g->parts[i].slots : 0;
+        }
+    }
+    return slots;
+}
+
+static void take_the_rest(struct master *m, const struct app *app, const struct app_place *place,
+                          const struct worker_entry *entry, uint32_t booked)
+{
+    uint32_t keep = rightful(m, place, entry);
+
+    if (place->is_held_known && booked > keep) {
+        LOG_INFO(master_log(m), "slots.taken_back", KV_U64("app", app->id),
+                 KV_U64("worker", entry->id), KV_U64("slots", booked - keep));
+        slots_revoke(m, entry, app->id, app->epoch, booked - keep);
+        workers_release(&m->workers, app->id, entry->id, booked - keep);
+    }
+}
+
+void slots_hold(struct master *m, struct peer *peer, const struct msg_slots_hold *msg)
+{
+    struct app_place *place;
+    struct app *app;
+
+    if (apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, NULL) < 0) {
+        return;
+    }
+    LIST_FOREACH (node, &m->grantings) {
+        struct granting *g = container_of(node, struct granting, node);
+        if (g->app == app->id && !g->refused) {
+            g->refused = true;
+            (void)gp_error_set(&g->err, GP_ECANCELED, "nobody waits for these slots any more");
+        }
+    }
+    slots_forget(place);
+    place->is_held_known = true;
+    for (uint32_t i = 0; i < msg->grants_count && place->is_held_known; i++) {
+        hold_add(place, msg->grants[i].worker, msg->grants[i].slots);
+    }
+    for (uint32_t i = m->workers.grant_count; i > 0; i--) {
+        const struct grant grant = m->workers.grants[i - 1];
+        if (grant.app == app->id) {
+            take_the_rest(m, app, place, workers_find(&m->workers, grant.worker), grant.slots);
+        }
+    }
+    places_seek(m);
+}
+
+/* ---- requests ---- */
+
 /* Gives back what a request got before it failed. */
 static void granting_undo(const struct granting *g)
 {
     struct master *m = g->pending.master;
+    const struct app *app = registry_find(&m->registry, g->app);
+    uint32_t epoch = app ? app->epoch : g->epoch; /* workers obey no older one */
 
     for (uint32_t i = 0; i < g->count; i++) {
         const struct granting_part *part = &g->parts[i];
+        const struct worker_entry *entry = workers_find(&m->workers, part->worker);
+        if (!entry || entry->peer != part->peer) {
+            continue;
+        }
         workers_release(&m->workers, g->app, part->worker, part->slots);
         if (part->accepted) {
-            slots_revoke(m, workers_find(&m->workers, part->worker), g->app, g->epoch, part->slots);
+            slots_revoke(m, entry, g->app, epoch, part->slots);
         }
     }
+}
+
+static void granting_free(struct granting *g)
+{
+    list_remove(&g->node);
+    pending_free(g);
 }
 
 static void granting_finish(struct granting *g)
@@ -62,14 +168,21 @@ static void granting_finish(struct granting *g)
     struct master *m = g->pending.master;
     struct msg_grant *grants = calloc(g->count, sizeof *grants);
     struct msg_slots_granted granted = {.grants = grants};
+    const struct app *app = registry_find(&m->registry, g->app);
+    struct app_place *place = apps_place(m, g->app);
 
+    if (!g->refused && (!app || !place || app->epoch != g->epoch)) {
+        (void)gp_error_set(&g->err, GP_ESTALE, "epoch %u of application %u is over", g->epoch,
+                           g->app);
+        g->refused = true;
+    }
     if (!grants) {
         (void)gp_error_set(&g->err, GP_ENOMEM, "granting slots");
         g->refused = true;
     }
     for (uint32_t i = 0; i < g->count && !g->refused; i++) {
         const struct worker_entry *entry = workers_find(&m->workers, g->parts[i].worker);
-        if (!entry) {
+        if (!entry || entry->peer != g->parts[i].peer) {
             (void)gp_error_set(&g->err, GP_EUNREACH, "a worker was lost while slots were granted");
             g->refused = true;
             break;
@@ -81,16 +194,21 @@ static void granting_finish(struct granting *g)
                                                             .cpus = entry->info.cpus,
                                                             .slots = g->parts[i].slots};
     }
+    if (!g->refused && endpoint_reply(m->ep, g->token, &granted) < 0) {
+        (void)gp_error_set(&g->err, GP_ECLOSED, "whoever asked for slots has gone");
+        g->refused = true;
+    }
+    for (uint32_t i = 0; i < g->count && !g->refused && place; i++) {
+        hold_add(place, g->parts[i].worker, g->parts[i].slots);
+    }
     if (g->refused) {
         granting_undo(g);
         LOG_WARN(master_log(m), "slots.refused", KV_U64("app", g->app),
                  KV_STR("error", g->err.text));
         (void)endpoint_reply_error(m->ep, g->token, &g->err);
-    } else {
-        (void)endpoint_reply(m->ep, g->token, &granted);
     }
     free(grants);
-    pending_free(g);
+    granting_free(g);
 }
 
 static void on_grant_answer(void *user, struct peer *peer, const struct answer *answer)
@@ -160,13 +278,18 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
     if (!g) {
         return gp_error_set(err, GP_ENOMEM, "granting slots");
     }
+    list_node_init(&g->node);
+    list_push_back(&m->grantings, &g->node);
     g->token = token;
     g->app = app->id;
     g->epoch = app->epoch;
     for (uint32_t i = 0; i < count; i++) {
         if (list[i].granted > 0) {
             g->parts[g->count++] =
-                (struct granting_part){.whole = g, .worker = list[i].id, .slots = list[i].granted};
+                (struct granting_part){.whole = g,
+                                       .worker = list[i].id,
+                                       .peer = workers_find(&m->workers, list[i].id)->peer,
+                                       .slots = list[i].granted};
         }
     }
     rc = grant_parts(m, app, g);
@@ -180,25 +303,6 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
     return 0;
 }
 
-void slots_release(struct master *m, struct peer *peer, const struct msg_slots_release *msg)
-{
-    struct app_place *place;
-    struct app *app;
-
-    if (apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, NULL) < 0) {
-        return;
-    }
-    for (uint32_t i = 0; i < msg->grants_count; i++) {
-        const struct msg_grant *grant = &msg->grants[i];
-        workers_release(&m->workers, app->id, grant->worker, grant->slots);
-        if (grant->slots > 0) { /* to a worker, 0 stands for all */
-            slots_revoke(m, workers_find(&m->workers, grant->worker), app->id, app->epoch,
-                         grant->slots);
-        }
-    }
-    places_seek(m);
-}
-
 void slots_keep(struct master *m, const struct worker_entry *entry)
 {
     for (uint32_t i = 0; i < entry->info.grants_count; i++) {
@@ -209,6 +313,8 @@ void slots_keep(struct master *m, const struct worker_entry *entry)
         if (!live || grant->slots == 0 ||
             workers_grant(&m->workers, grant->app, entry->id, grant->slots) < 0) {
             slots_revoke(m, entry, grant->app, grant->epoch, 0);
+        } else if (apps_place(m, grant->app)) {
+            take_the_rest(m, app, apps_place(m, grant->app), entry, grant->slots);
         }
     }
 }

@@ -134,7 +134,7 @@ static int master_message(void *user, struct peer *peer, struct incoming *in, st
 {
     struct troupe *t = user;
     struct msg_appmaster_register *reg = in->msg;
-    const struct msg_slots_release *release = in->msg;
+    const struct msg_slots_hold *hold = in->msg;
     struct msg_placement_put *put = in->msg;
 
     switch (in->type) {
@@ -162,10 +162,15 @@ static int master_message(void *user, struct peer *peer, struct incoming *in, st
         return endpoint_reply(t->master, in->token, NULL);
     case MSG_SLOTS_REQUEST:
         return grant_slots(t, in->msg, in->token, err);
-    case MSG_SLOTS_RELEASE:
-        for (uint32_t i = 0; i < release->grants_count; i++) {
-            t->released += release->grants[i].slots;
-            t->workers[release->grants[i].worker - 1].used -= release->grants[i].slots;
+    case MSG_SLOTS_HOLD:
+        for (uint32_t w = 0; w < TROUPE_WORKERS; w++) {
+            uint32_t used = 0;
+            for (uint32_t i = 0; i < hold->grants_count; i++) {
+                used += hold->grants[i].worker == w + 1 ? hold->grants[i].slots : 0;
+            }
+            GP_CHECK(used <= t->workers[w].used);
+            t->released += t->workers[w].used - used;
+            t->workers[w].used = used;
         }
         return 0;
     case MSG_APP_STATE:
