@@ -246,7 +246,7 @@ static struct value *events_list(const struct description *d)
     return list;
 }
 
-static struct value *losses_tree(const struct msg_app_live *live)
+struct value *describe_losses(const struct msg_app_live *live)
 {
     struct tree t;
 
@@ -279,7 +279,7 @@ struct value *describe_tree(const struct description *d)
     tree_take(&t, "executors", executors_list(d));
     tree_take(&t, "tasks", tasks_list(d));
     tree_take(&t, "events", events_list(d));
-    tree_take(&t, "lost", losses_tree(&d->msg->live));
+    tree_take(&t, "lost", describe_losses(&d->msg->live));
     tree_take(&t, "restarts", restarts_tree(&d->msg->live));
     tree_text(&t, "last_error", d->msg->live.last_error);
     tree_text(&t, "guarantee", d->msg->live.guarantee);

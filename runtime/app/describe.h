@@ -41,6 +41,8 @@ const char *describe_edge_kind(uint32_t kind);
 struct value *describe_tree(const struct description *d);
 /* What each processor has done: for submit --wait. */
 struct value *describe_totals(const struct description *d);
+/* What was lost as parts of it died. */
+struct value *describe_losses(const struct msg_app_live *live);
 
 /* For people. 0 or GP_ENOMEM. */
 int describe_print(const struct description *d, FILE *to);

@@ -83,6 +83,7 @@ static struct value *end_tree(const struct description *d)
     tree_i64(&t, "started_ms", app->started_ms);
     tree_i64(&t, "finished_ms", app->finished_ms);
     tree_take(&t, "processors", describe_totals(d));
+    tree_take(&t, "lost", describe_losses(&d->msg->live));
     return tree_end(&t);
 }
 
@@ -94,6 +95,24 @@ static int print_failed(const struct ending *e, const struct msg_app_summary *ap
     gp_error_hint(&err, "%s", e->hint);
     return ctl_fail(e->ctl, &err, "%s (id %u) %s", app->name, app->id,
                     app->state == APP_KILLED ? "was killed" : "failed");
+}
+
+/* Whoever waits for results must hear that they are not whole, without asking. */
+static void say_losses(const struct ending *e, const struct description *d)
+{
+    const struct msg_app_live *live = &d->msg->live;
+    const uint32_t id = d->msg->app.id;
+
+    if (live->lost > 0) {
+        ctl_say(e->ctl, "but %s%llu message%s %s lost, as parts of it died: gpctl describe %u",
+                live->is_lost_at_least ? "at least " : "", (unsigned long long)live->lost,
+                live->lost == 1 ? "" : "s", live->lost == 1 ? "was" : "were", id);
+    } else if (live->is_lost_at_least || live->in_doubt > 0) {
+        ctl_say(e->ctl, "but messages may be lost, as parts of it died: gpctl describe %u", id);
+    } else if (live->restarts > 0) {
+        ctl_say(e->ctl, "but parts of it began anew, and may have lost state: gpctl describe %u",
+                id);
+    }
 }
 
 static int print_end(const struct ending *e, const struct description *d)
@@ -111,6 +130,7 @@ static int print_end(const struct ending *e, const struct description *d)
     }
     ctl_say(e->ctl, "%s (id %u) finished in %s", app->name, app->id,
             units_duration(show_run_ns(app, 0), run));
+    say_losses(e, d);
     return describe_print_totals(d, stdout) < 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
 }
 

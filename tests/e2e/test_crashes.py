@@ -1,5 +1,8 @@
 """User code that crashes takes its own process with it and nothing else; signal, plugin and function are named."""
 
+import concurrent.futures
+import os
+
 import harness
 import system
 
@@ -99,6 +102,21 @@ class Crash(harness.Case):
         self.assertEqual(2, len(executors - {victim}))
         self.wait_until_free(self.cluster)
         self.cluster.is_healthy()
+
+    def test_who_waits_is_told_of_losses(self):
+        job = os.path.join(harness.BUILD, "obj/tests/sim/jobs/chain.so")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waiting = pool.submit(self.cluster.gpctl, "submit", job, "--name", "chain", "--executors", "2", "--set",
+                                  "rows=16000", "--set", "pause=3000", "--wait", timeout=harness.JOB_S)
+            system.wait_until(lambda: waiting.done() or len(self.cluster.children("executor")) == 2, "it has begun",
+                              harness.READY_S)
+            self.assertFalse(waiting.done(), "it has ended already")
+            self.cluster.wait_for_state("chain", "running")
+            system.kill_quietly(self.cluster.children("executor")[0].pid)
+            result = waiting.result()
+        self.assertEqual(harness.OK, result.code, str(result))
+        self.assertRegex(result.err, r"lost, as parts of it died: gpctl describe \d+")
+        self.wait_until_free(self.cluster)
 
     def test_an_appmaster_that_is_killed(self):
         app = self.cluster.submit(self.plugin("ticker"), "--executors", "2")
