@@ -6,8 +6,10 @@
 #include "gp_test.h"
 #include "realm.h"
 
+#ifndef SEEDS
 #define SEEDS 30
-#define HELD  (8 + 1) /* a slot for each task of the job and one for its appmaster */
+#endif
+#define HELD (8 + 1) /* a slot for each task of the job and one for its appmaster */
 
 static const char *const endless[] = {"rows=0", "pause=3000", NULL};
 static const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .config = endless};
