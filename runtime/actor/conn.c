@@ -381,11 +381,6 @@ int conn_accept_take(const struct conn_setup *setup, struct stream *stream,
 
 /* ---- questions ---- */
 
-bool conn_is_ready(const struct conn *conn)
-{
-    return conn->state == CONN_READY;
-}
-
 bool conn_wants_crc(const struct conn *conn)
 {
     return !conn->is_local;

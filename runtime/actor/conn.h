@@ -122,7 +122,6 @@ int conn_send(struct conn *conn, const struct frame_header *header, gp_bytes pay
 int conn_send_raw(struct conn *conn, const void *frame, size_t len, net_written_fn done,
                   void *user);
 
-bool conn_is_ready(const struct conn *conn);
 /* False on streams that stay on this host, where data frames go without. */
 bool conn_wants_crc(const struct conn *conn);
 size_t conn_unsent_bytes(const struct conn *conn);

@@ -202,7 +202,6 @@ int endpoint_dial(struct endpoint *ep, const struct dial_spec *spec, struct peer
         return GP_ENOMEM;
     }
     peer->dial = dial;
-    peer->user = spec->user;
     if (timer_new(ep->loop, on_dial_timer, peer, &dial->timer) < 0) {
         peer_remove(peer, NULL);
         return GP_ENOMEM;

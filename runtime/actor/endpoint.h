@@ -157,7 +157,6 @@ struct dial_spec {
     uint64_t target_incarnation;  /* 0: any */
     const char *key;              /* "cluster", "app/7" */
     bool once; /* each address once; then, or when the connection is lost, on_down, and no more */
-    void *user;
 };
 
 /* on_up or (once) on_down follows from the loop. 0, GP_EINVAL, GP_ENOMEM. */
@@ -184,8 +183,6 @@ void peer_dismiss(struct peer *peer, const struct gp_error *why);
 /* Sends the struct of this type's payload table (NULL: an empty one). 0, GP_ECLOSED (not up),
  * GP_EAGAIN (the peer does not read), GP_ETOOBIG, GP_ENOMEM. */
 int peer_tell(struct peer *peer, uint16_t type, const void *msg);
-/* The same for a binary type. */
-int peer_tell_bytes(struct peer *peer, uint16_t type, gp_bytes bytes);
 
 /* Both of a dialled peer. */
 #define ASK_RETRY  1u /* wait for it, and send again after a loss, or to the leader */
@@ -221,8 +218,5 @@ const struct hello *peer_hello(const struct peer *peer);
 const struct address *peer_address(const struct peer *peer);
 /* Of its connection, for people: "127.0.0.1:40312". */
 void peer_net_addr(const struct peer *peer, struct net_addr *ret);
-/* The owner's own pointer; of a dialled peer dial_spec.user at first. */
-void *peer_user(const struct peer *peer);
-void peer_set_user(struct peer *peer, void *user);
 
 #endif

@@ -71,7 +71,6 @@ struct peer {
     struct list asks;        /* ours, not answered yet */
     struct map_u64 asks_by_correlation;
     struct map_u64 asks_open;
-    void *user;
 };
 
 /* refs: the owner, peers, calls under way. */

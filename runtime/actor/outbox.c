@@ -64,11 +64,6 @@ int peer_tell(struct peer *peer, uint16_t type, const void *msg)
     return send_struct(peer, type, FRAME_TELL, 0, info_of(type)->payload, msg);
 }
 
-int peer_tell_bytes(struct peer *peer, uint16_t type, gp_bytes bytes)
-{
-    return outbox_send(peer, type, FRAME_TELL, 0, bytes);
-}
-
 /* Finds who waits for an answer. 1; 0: nobody, all is well; negative: too late. */
 static int asker_of(struct endpoint *ep, struct reply_token token, struct peer **ret)
 {

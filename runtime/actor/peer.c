@@ -400,13 +400,3 @@ void peer_net_addr(const struct peer *peer, struct net_addr *ret)
         *ret = peer->dial != NULL ? peer->dial->addrs[peer->dial->next] : (struct net_addr){{0}};
     }
 }
-
-void *peer_user(const struct peer *peer)
-{
-    return peer->user;
-}
-
-void peer_set_user(struct peer *peer, void *user)
-{
-    peer->user = user;
-}
