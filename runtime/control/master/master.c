@@ -428,29 +428,15 @@ static int make_timers(struct master *m)
     return rc < 0 ? rc : timer_new(m->port->loop, on_reread_timer, m, &m->reread_timer);
 }
 
-int master_new(const struct master_options *options, struct master **ret, struct gp_error *err)
+/* What can be settled without asking the disk or the network. */
+static int settle(struct master *m, const struct master_options *options, struct gp_error *err)
 {
-    struct master *m = calloc(1, sizeof *m);
     uint64_t seed;
-    int rc = m ? 0 : GP_ENOMEM;
-    struct endpoint_config config = {.port = options->port,
-                                     .role = ROLE_MASTER,
-                                     .name = "master",
-                                     .limits = options->limits,
-                                     .events = &events,
-                                     .user = m};
+    int rc;
 
-    if (rc < 0) {
-        return gp_error_set(err, rc, "starting a master");
-    }
-    list_init(&m->pending);
-    list_init(&m->pulls);
-    list_init(&m->proposals);
-    list_init(&m->grantings);
     if (options->secret.len > sizeof m->secret.bytes) {
-        rc = gp_error_set(err, GP_EINVAL, "the cluster's secret is longer than %zu bytes",
-                          sizeof m->secret.bytes);
-        goto cleanup;
+        return gp_error_set(err, GP_EINVAL, "the cluster's secret is longer than %zu bytes",
+                            sizeof m->secret.bytes);
     }
     m->port = options->port;
     m->restarts = (struct restarts){
@@ -468,12 +454,33 @@ int master_new(const struct master_options *options, struct master **ret, struct
     workers_init(&m->workers);
     m->data_dir = str_dup(gp_str_of(options->data_dir));
     rc = m->data_dir ? make_timers(m) : GP_ENOMEM;
+    return rc < 0 ? gp_error_set(err, rc, "starting a master") : 0;
+}
+
+int master_new(const struct master_options *options, struct master **ret, struct gp_error *err)
+{
+    struct master *m = calloc(1, sizeof *m);
+    int rc = m ? 0 : GP_ENOMEM;
+    struct endpoint_config config = {.port = options->port,
+                                     .role = ROLE_MASTER,
+                                     .name = "master",
+                                     .limits = options->limits,
+                                     .events = &events,
+                                     .user = m};
+
     if (rc < 0) {
-        (void)gp_error_set(err, rc, "starting a master");
-        goto cleanup;
+        return gp_error_set(err, rc, "starting a master");
     }
-    rc = artefacts_open(&m->artefacts, m->port, options->data_dir,
-                        options->upload_max ? options->upload_max : ARTEFACT_SIZE_MAX_BYTES, err);
+    list_init(&m->pending);
+    list_init(&m->pulls);
+    list_init(&m->proposals);
+    list_init(&m->grantings);
+    rc = settle(m, options, err);
+    if (rc >= 0) {
+        rc = artefacts_open(&m->artefacts, m->port, options->data_dir,
+                            options->upload_max ? options->upload_max : ARTEFACT_SIZE_MAX_BYTES,
+                            err);
+    }
     if (rc >= 0) {
         rc = group_open(m, err);
     }
