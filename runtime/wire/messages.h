@@ -65,6 +65,7 @@ enum message_pattern {
     X(LOG_READ, 266, "log.read", ASK, C, msg_log_read, msg_log_text)                               \
     X(MASTER_ADD, 267, "master.add", ASK, C, msg_master_ref, msg_empty)                            \
     X(MASTER_REMOVE, 268, "master.remove", ASK, C, msg_master_ref, msg_empty)                      \
+    X(APP_REBALANCE, 269, "app.rebalance", ASK, CM, msg_app_rebalance, msg_app_rebalanced)         \
     X(WORKER_REGISTER, 512, "worker.register", ASK, W, msg_worker_register, msg_worker_welcome)    \
     X(WORKER_REPORT, 513, "worker.report", TELL, W, msg_worker_report, none)                       \
     X(APPMASTER_LAUNCH, 514, "appmaster.launch", ASK, M, msg_appmaster_launch, msg_launched)       \
@@ -99,6 +100,7 @@ enum message_pattern {
     X(MASTER_JOIN, 1282, "master.join", ASK, M, msg_master_join, msg_empty)                        \
     X(MASTER_FETCH, 1283, "master.fetch", ASK, M, msg_master_fetch, msg_empty)
 
+#define ROLES_CM  (ROLES_C | ROLES_M)
 #define ROLES_CWM (ROLES_C | ROLES_W | ROLES_M)
 #define ROLES_MA  (ROLES_M | ROLES_A)
 

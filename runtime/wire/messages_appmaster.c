@@ -85,6 +85,7 @@ static const struct field slots_request_items[] = {
     COUNT(struct msg_slots_request, slots, MUST, 0, "tasks to be run"),
     COUNT(struct msg_slots_request, executors, MAY, MSG_EXECUTORS_MAX,
           "over so many processes; 0: one per worker that has room"),
+    COUNT(struct msg_slots_request, worker, MAY, 0, "all of them on this one; 0: on any"),
 };
 const struct fields msg_slots_request_fields =
     FIELDS("slots_request", struct msg_slots_request, slots_request_items);

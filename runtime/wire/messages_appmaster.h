@@ -66,6 +66,7 @@ struct msg_slots_request {
     uint32_t epoch;
     uint32_t slots;
     uint32_t executors; /* 0: one per worker that has room */
+    uint32_t worker;    /* all of them there; 0: anywhere */
 };
 
 struct msg_grant {

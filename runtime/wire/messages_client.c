@@ -170,6 +170,14 @@ static const struct field app_event_items[] = {
 const struct fields msg_app_event_fields =
     FIELDS("app_event", struct msg_app_event, app_event_items);
 
+static const struct field app_moves_items[] = {
+    COUNT(struct msg_app_moves, open, MAY, 0, "tasks that are about to"),
+    FIELD_U64(struct msg_app_moves, done, MAY, "moves so far"),
+    FIELD_U64(struct msg_app_moves, refused, MAY, "tasks that had to stay where they were"),
+};
+static const struct fields app_moves_fields =
+    FIELDS("moves", struct msg_app_moves, app_moves_items);
+
 static const struct field app_live_items[] = {
     FIELD_LIST(struct msg_app_live, placement, MAY, MSG_RANGES_MAX, &msg_range_fields,
                "where tasks run"),
@@ -189,6 +197,8 @@ static const struct field app_live_items[] = {
     COUNT(struct msg_app_live, restarts, MAY, 0, "that count against the budget just now"),
     COUNT(struct msg_app_live, restarts_max, MAY, 0, "the budget: with more it fails"),
     FIELD_I64(struct msg_app_live, restart_window_ms, MAY, "in which they are forgotten again"),
+    FIELD_OBJECT(struct msg_app_live, moves, &app_moves_fields,
+                 "tasks that change executors while rows flow"),
     TEXT(struct msg_app_live, last_error, MAY, MSG_ERROR_MAX, "the latest failure"),
     TEXT(struct msg_app_live, guarantee, MAY, 1024, "what holds after a failure, in words"),
 };
@@ -283,6 +293,51 @@ static const struct field app_submitted_items[] = {
 };
 const struct fields msg_app_submitted_fields =
     FIELDS("app_submitted", struct msg_app_submitted, app_submitted_items);
+
+#define WORKER(type) COUNT(type, worker, MUST, 0, "id of the worker")
+
+static const struct field worker_ref_items[] = {
+    WORKER(struct msg_worker_ref),
+};
+static const struct fields worker_ref_fields =
+    FIELDS("worker_ref", struct msg_worker_ref, worker_ref_items);
+
+static const struct field worker_room_items[] = {
+    WORKER(struct msg_worker_room),
+    COUNT(struct msg_worker_room, free, MUST, 0, "slots that nobody holds"),
+};
+static const struct fields worker_room_fields =
+    FIELDS("worker_room", struct msg_worker_room, worker_room_items);
+
+static const struct field app_rebalance_items[] = {
+    TEXT(struct msg_app_rebalance, app, FULL, MSG_APP_REF_MAX, "id or name"),
+    FIELD_LIST(struct msg_app_rebalance, leave, MAY, MSG_LEAVE_MAX, &worker_ref_fields,
+               "workers that are to be left, and not to be come to"),
+    FIELD_BOOL(struct msg_app_rebalance, spread, MAY, "evenly over all other workers"),
+    FIELD_BOOL(struct msg_app_rebalance, force, MAY, "tasks that lose their state by it, too"),
+    TEXT(struct msg_app_rebalance, reason, MAY, MSG_REASON_MAX, "for people"),
+    FIELD_LIST(struct msg_app_rebalance, room, MAY, MSG_EXECUTORS_MAX, &worker_room_fields,
+               "workers that take more; the master fills it in for the appmaster"),
+};
+const struct fields msg_app_rebalance_fields =
+    FIELDS("app_rebalance", struct msg_app_rebalance, app_rebalance_items);
+
+static const struct field move_refused_items[] = {
+    TEXT(struct msg_move_refused, processor, MUST, 63, "its name"),
+    COUNT(struct msg_move_refused, tasks, MUST, 0, "how many of its tasks stay"),
+    TEXT(struct msg_move_refused, why, MUST, MSG_ERROR_MAX, "in words"),
+};
+static const struct fields move_refused_fields =
+    FIELDS("move_refused", struct msg_move_refused, move_refused_items);
+
+static const struct field app_rebalanced_items[] = {
+    COUNT(struct msg_app_rebalanced, moving, MUST, 0, "tasks that will move, or are about to"),
+    FIELD_LIST(struct msg_app_rebalanced, refused, MAY, MSG_REFUSED_MAX, &move_refused_fields,
+               "tasks that stay, though they should not"),
+    TEXT(struct msg_app_rebalanced, text, MAY, MSG_ERROR_MAX, "the same for people"),
+};
+const struct fields msg_app_rebalanced_fields =
+    FIELDS("app_rebalanced", struct msg_app_rebalanced, app_rebalanced_items);
 
 static const struct field log_read_items[] = {
     COUNT(struct msg_log_read, app, MUST, 0, "id of the application"),

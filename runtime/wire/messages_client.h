@@ -26,6 +26,9 @@
 #define MSG_PLUGINS_MAX    64u
 #define MSG_LOG_TEXT_MAX   65536u
 #define MSG_EVENTS_MAX     16u
+#define MSG_LEAVE_MAX      64u /* workers that are to be left at once */
+#define MSG_REFUSED_MAX    64u
+#define MSG_REASON_MAX     64u
 
 /* For text fields of messages that are encoded and not kept. */
 #define MSG_NO_TEXT ((char *)(uintptr_t) "")
@@ -190,6 +193,13 @@ struct msg_app_event {
     int64_t took_ms; /* until all was well again; -1: not yet */
 };
 
+/* Tasks that change executors while rows flow. */
+struct msg_app_moves {
+    uint32_t open;
+    uint64_t done;
+    uint64_t refused; /* they stay where they were */
+};
+
 /* What only the appmaster knows. */
 struct msg_app_live {
     struct msg_range *placement;
@@ -208,6 +218,7 @@ struct msg_app_live {
     uint32_t restarts;     /* that count against the budget just now */
     uint32_t restarts_max; /* the budget */
     int64_t restart_window_ms;
+    struct msg_app_moves moves;
     char *last_error;
     char *guarantee;
 };
@@ -278,6 +289,45 @@ struct msg_app_submitted {
     uint32_t id;
 };
 
+struct msg_worker_ref {
+    uint32_t worker;
+};
+
+/* Free slots of a worker. */
+struct msg_worker_room {
+    uint32_t worker;
+    uint32_t free;
+};
+
+/*
+ * Moves tasks while rows flow: off the workers that are to be left, and with `spread` evenly over
+ * all workers. What was said before of workers to be left no longer counts.
+ */
+struct msg_app_rebalance {
+    char *app; /* id or name */
+    struct msg_worker_ref *leave;
+    uint32_t leave_count;
+    bool spread;
+    bool force;                   /* tasks whose state cannot come along, too: they lose it */
+    char *reason;                 /* for people: "worker/3 is drained" */
+    struct msg_worker_room *room; /* the master fills it in: all workers that take more */
+    uint32_t room_count;
+};
+
+/* Tasks that stay where they are, though they should not. */
+struct msg_move_refused {
+    char *processor;
+    uint32_t tasks;
+    char *why;
+};
+
+struct msg_app_rebalanced {
+    uint32_t moving; /* tasks that will move, or are about to */
+    struct msg_move_refused *refused;
+    uint32_t refused_count;
+    char *text; /* the same for people */
+};
+
 struct msg_log_read {
     uint32_t app;
     uint32_t executor; /* 0: the appmaster */
@@ -320,6 +370,8 @@ extern const struct fields msg_config_fields;
 extern const struct fields msg_parallelism_fields;
 extern const struct fields msg_app_submit_fields;
 extern const struct fields msg_app_submitted_fields;
+extern const struct fields msg_app_rebalance_fields;
+extern const struct fields msg_app_rebalanced_fields;
 extern const struct fields msg_log_read_fields;
 extern const struct fields msg_log_text_fields;
 
