@@ -3,6 +3,8 @@
  */
 #include "wire/messages_executor.h"
 
+#include "base/assert.h"
+
 #define TEXT  FIELD_TEXT
 #define COUNT FIELD_COUNT
 #define MUST  FIELD_REQUIRED
@@ -54,6 +56,10 @@ static const struct field placed_items[] = {
           "that runs them; one that is not announced: they wait for another"),
     COUNT(struct msg_placed, lane, MUST, 0, "lane of that executor"),
     FIELD_U64(struct msg_placed, session, MUST, "of these tasks: epoch << 32 | counter"),
+    FIELD_U64(struct msg_placed, since, MAY,
+              "the oldest session whose rows still count; 0: that session"),
+    FIELD_BOOL(struct msg_placed, leaving, MAY,
+               "they are given up where they are, see executor.moved"),
 };
 static const struct fields placed_fields = FIELDS("placed", struct msg_placed, placed_items);
 
@@ -74,9 +80,21 @@ static const struct field task_state_items[] = {
 static const struct fields task_state_fields =
     FIELDS("task_state", struct msg_task_state, task_state_items);
 
+static const struct field given_state_items[] = {
+    COUNT(struct msg_task_state, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(struct msg_task_state, task, MUST, 0, "task of that processor"),
+    TEXT(struct msg_task_state, state, MAY, 2 * MSG_MOVED_STATE_MAX,
+         "what its session begins with, as it was told"),
+    FIELD_BOOL(struct msg_task_state, moved, MAY,
+               "it is what executor.moved told, not executor.states"),
+};
+static const struct fields given_state_fields =
+    FIELDS("given_state", struct msg_task_state, given_state_items);
+
 static const struct field executor_assign_items[] = {
     COUNT(struct msg_executor_assign, epoch, MUST, 0, "of the appmaster"),
     FIELD_U64(struct msg_executor_assign, generation, MUST, "from 1; the newest wins"),
+    FIELD_U64(struct msg_executor_assign, moves, MAY, "as in executor.update"),
     FIELD_TREE(struct msg_executor_assign, plan, MUST, "the plan"),
     FIELD_LIST(struct msg_executor_assign, placement, MUST, MSG_RANGES_MAX, &placed_fields,
                "of all tasks"),
@@ -84,7 +102,7 @@ static const struct field executor_assign_items[] = {
                "all of the application that are alive, itself too"),
     FIELD_LIST(struct msg_executor_assign, plugins, FULL, MSG_PLUGINS_MAX, &msg_plugin_file_fields,
                "in the order of the plan"),
-    FIELD_LIST(struct msg_executor_assign, states, MAY, MSG_STATES_MAX, &task_state_fields,
+    FIELD_LIST(struct msg_executor_assign, states, MAY, MSG_STATES_MAX, &given_state_fields,
                "what its own tasks begin with"),
     FIELD_LIST(struct msg_executor_assign, ended, MAY, MSG_RANGES_MAX, &task_range_fields,
                "tasks that have ended and are not run again"),
@@ -95,11 +113,14 @@ const struct fields msg_executor_assign_fields =
 static const struct field executor_update_items[] = {
     COUNT(struct msg_executor_update, epoch, MUST, 0, "of the appmaster"),
     FIELD_U64(struct msg_executor_update, generation, MUST, "the newest wins"),
+    FIELD_U64(struct msg_executor_update, moves, MAY,
+              "the latest generation, up to this one, in which tasks began to leave, stayed after "
+              "all, or came to where they move; 0: none"),
     FIELD_LIST(struct msg_executor_update, placement, MUST, MSG_RANGES_MAX, &placed_fields,
-               "of all tasks; those that run here stay where they are"),
+               "of all tasks"),
     FIELD_LIST(struct msg_executor_update, executors, FULL, MSG_EXECUTORS_MAX, &sibling_fields,
                "all of the application that are alive, itself too"),
-    FIELD_LIST(struct msg_executor_update, states, MAY, MSG_STATES_MAX, &task_state_fields,
+    FIELD_LIST(struct msg_executor_update, states, MAY, MSG_STATES_MAX, &given_state_fields,
                "what those of its own tasks begin with whose session grew"),
 };
 const struct fields msg_executor_update_fields =
@@ -169,3 +190,21 @@ static const struct field executor_failed_items[] = {
 };
 const struct fields msg_executor_failed_fields =
     FIELDS("executor_failed", struct msg_executor_failed, executor_failed_items);
+
+static const char *const moved_names[] = {"left", "refused", "resumed", NULL};
+_Static_assert(ARRAY_LEN(moved_names) == MSG_MOVED_COUNT + 1, "a name each");
+
+static const struct field executor_moved_items[] = {
+    COUNT(struct msg_executor_moved, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(struct msg_executor_moved, task, MUST, 0, "task of that processor"),
+    FIELD_U64(struct msg_executor_moved, session, MUST,
+              "the one that has left or stays; or that it came with"),
+    FIELD_ENUM(struct msg_executor_moved, what, MUST, moved_names,
+               "it has left and waits for its next place; stays where it is; or has come"),
+    FIELD_BOOL(struct msg_executor_moved, ended, MAY, "of one that has left: it has ended before"),
+    TEXT(struct msg_executor_moved, text, MAY, MSG_ERROR_MAX, "why it stays"),
+    TEXT(struct msg_executor_moved, state, MAY, 2 * MSG_MOVED_STATE_MAX,
+         "what it takes along, hexadecimal; opaque"),
+};
+const struct fields msg_executor_moved_fields =
+    FIELDS("executor_moved", struct msg_executor_moved, executor_moved_items);

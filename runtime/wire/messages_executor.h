@@ -9,6 +9,10 @@
 #define MSG_STATE_MAX  4096u /* bytes of what a source remembers of where it is */
 #define MSG_STATES_MAX 4096u
 
+/* Bytes of what a task takes along when it moves; all those of one assignment or update together stay
+ * below it too, for as hexadecimal they fill most of a message. */
+#define MSG_MOVED_STATE_MAX (384u << 10)
+
 /* Where one lane listens. */
 struct msg_lane {
     char *tcp;       /* "host:port" */
@@ -47,6 +51,9 @@ struct msg_placed {
     uint32_t executor;
     uint32_t lane;
     uint64_t session; /* epoch << 32 | counter; it only grows */
+    uint64_t since;   /* the oldest session whose rows still count; 0: session. It stays when tasks
+                         move, and is the new session when they are restarted */
+    bool leaving;     /* their executor gives them up: executor.moved says with what, or why not */
 };
 
 struct msg_task_range {
@@ -55,17 +62,19 @@ struct msg_task_range {
     uint32_t count;
 };
 
-/* What a replayable source said of itself, to be given to its next session. */
+/* What a replayable source said of itself, or a task as it left: to be given to its next session. */
 struct msg_task_state {
     uint32_t processor;
     uint32_t task;
     char *state; /* hexadecimal, opaque to all but executors; "": none */
+    bool moved;  /* it is what executor.moved brought. Never told in executor.states */
 };
 
 /* What a new executor runs. */
 struct msg_executor_assign {
     uint32_t epoch;
     uint64_t generation; /* from 1; the newest wins */
+    uint64_t moves;      /* as in an update */
     struct value *plan;
     struct msg_placed *placement;
     uint32_t placement_count;
@@ -79,10 +88,21 @@ struct msg_executor_assign {
     uint32_t ended_count;
 };
 
-/* The same for one that runs: it makes true what is said here, and answers when that is so. */
+/*
+ * The same for one that runs: it makes true what is said here, and answers when that is so.
+ *
+ * A task moves by two of them, both told to all executors. In the first its range is `leaving`, and
+ * executor.moved answers. In the second it has its new place and session, `since` as before, and where
+ * it comes a state that is `moved`. Any other placement in between has it leaving still, or cancels
+ * the move; who is asked again (with later `moves`) answers again. An executor says that a task has left
+ * also when nobody wants that any more: then it has to be placed, there or elsewhere.
+ */
 struct msg_executor_update {
     uint32_t epoch;
     uint64_t generation;
+    uint64_t
+        moves; /* the latest generation, up to this one, whose ranges begin or cease to leave, or
+                       are placed where they move to; 0: none */
     struct msg_placed *placement;
     uint32_t placement_count;
     struct msg_sibling *executors;
@@ -142,6 +162,27 @@ struct msg_executor_failed {
     char *text;
 };
 
+enum msg_moved {
+    MSG_MOVED_LEFT, /* it does not run any more; its state is here, and is kept there, too, until it has a
+                          later session, so that another appmaster hears it as well */
+    MSG_MOVED_REFUSED, /* it runs on where it is, and why it stays */
+    MSG_MOVED_RESUMED, /* it runs, or has ended, where it has come, with its state. Told at most once: to
+                          have taken the update says the same, if no failure is told */
+    MSG_MOVED_COUNT,
+};
+
+/* Asked one at a time, so that states do not pile up; the answer says that this appmaster knows. A
+ * task that has failed with the state it came with is told by executor.failed instead. */
+struct msg_executor_moved {
+    uint32_t processor;
+    uint32_t task;
+    uint64_t session; /* that has left or stays; or the new one */
+    uint32_t what;    /* enum msg_moved */
+    bool ended;       /* of one that has left: all it takes along is that it has ended */
+    char *text;       /* REFUSED: why, for people */
+    char *state;      /* LEFT: as in msg_task_state; more than MSG_MOVED_STATE_MAX is refused */
+};
+
 extern const struct fields msg_executor_register_fields;
 extern const struct fields msg_executor_assign_fields;
 extern const struct fields msg_executor_update_fields;
@@ -149,5 +190,6 @@ extern const struct fields msg_executor_updated_fields;
 extern const struct fields msg_executor_report_fields;
 extern const struct fields msg_executor_states_fields;
 extern const struct fields msg_executor_failed_fields;
+extern const struct fields msg_executor_moved_fields;
 
 #endif
