@@ -75,8 +75,12 @@ static int news_make(const struct am_executor *e, struct news *ret)
     }
     for (uint32_t i = 0; i < am->record.ranges_count; i++) {
         const struct record_range *r = &am->record.ranges[i];
-        n.placement[i] =
-            (struct msg_placed){r->processor, r->first, r->count, r->executor, r->lane, r->session};
+        n.placement[i] = (struct msg_placed){.processor = r->processor,
+                                             .first = r->first,
+                                             .count = r->count,
+                                             .executor = r->executor,
+                                             .lane = r->lane,
+                                             .session = r->session};
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
         const struct am_executor *s = am->executors[i];
