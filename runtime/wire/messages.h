@@ -66,6 +66,7 @@ enum message_pattern {
     X(MASTER_ADD, 267, "master.add", ASK, C, msg_master_ref, msg_empty)                            \
     X(MASTER_REMOVE, 268, "master.remove", ASK, C, msg_master_ref, msg_empty)                      \
     X(APP_REBALANCE, 269, "app.rebalance", ASK, CM, msg_app_rebalance, msg_app_rebalanced)         \
+    X(WORKER_DRAIN, 270, "worker.drain", ASK, C, msg_worker_drain, msg_worker_drained)             \
     X(WORKER_REGISTER, 512, "worker.register", ASK, W, msg_worker_register, msg_worker_welcome)    \
     X(WORKER_REPORT, 513, "worker.report", TELL, W, msg_worker_report, none)                       \
     X(APPMASTER_LAUNCH, 514, "appmaster.launch", ASK, M, msg_appmaster_launch, msg_launched)       \

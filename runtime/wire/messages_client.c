@@ -12,6 +12,7 @@
 const char *const master_role_names[] = {"leader", "follower", "unreachable", "broken", NULL};
 const char *const app_state_names[] = {"submitted", "starting", "running", "recovering",
                                        "finished",  "failed",   "killed",  NULL};
+const char *const worker_state_names[] = {"serving", "draining", "drained", "lost", NULL};
 const char *const edge_kind_names[] = {"local", "ring", "unix", "tcp", NULL};
 
 const struct fields msg_empty_fields = {.name = "empty", .size = sizeof(struct msg_empty)};
@@ -64,6 +65,8 @@ static const struct field worker_info_items[] = {
     COUNT(struct msg_worker_info, executors, MAY, 0, "executor processes it runs"),
     FIELD_I64(struct msg_worker_info, up_ms, MAY, "milliseconds since it registered"),
     TEXT(struct msg_worker_info, version, MAY, 64, "of its program"),
+    FIELD_ENUM(struct msg_worker_info, state, MAY, worker_state_names, "whether it takes tasks"),
+    COUNT(struct msg_worker_info, tasks, MAY, 0, "slots that executors hold"),
 };
 const struct fields msg_worker_info_fields =
     FIELDS("worker", struct msg_worker_info, worker_info_items);
@@ -296,11 +299,11 @@ const struct fields msg_app_submitted_fields =
 
 #define WORKER(type) COUNT(type, worker, MUST, 0, "id of the worker")
 
-static const struct field worker_ref_items[] = {
-    WORKER(struct msg_worker_ref),
+static const struct field leave_items[] = {
+    WORKER(struct msg_leave),
+    FIELD_BOOL(struct msg_leave, force, MAY, "tasks that lose their state by it, too"),
 };
-static const struct fields worker_ref_fields =
-    FIELDS("worker_ref", struct msg_worker_ref, worker_ref_items);
+static const struct fields leave_fields = FIELDS("leave", struct msg_leave, leave_items);
 
 static const struct field worker_room_items[] = {
     WORKER(struct msg_worker_room),
@@ -311,8 +314,8 @@ static const struct fields worker_room_fields =
 
 static const struct field app_rebalance_items[] = {
     TEXT(struct msg_app_rebalance, app, FULL, MSG_APP_REF_MAX, "id or name"),
-    FIELD_LIST(struct msg_app_rebalance, leave, MAY, MSG_LEAVE_MAX, &worker_ref_fields,
-               "workers that are to be left, and not to be come to"),
+    FIELD_LIST(struct msg_app_rebalance, leave, MAY, MSG_LEAVE_MAX, &leave_fields,
+               "workers that are to be left, and not to be come to; the master fills it in"),
     FIELD_BOOL(struct msg_app_rebalance, spread, MAY, "evenly over all other workers"),
     FIELD_BOOL(struct msg_app_rebalance, force, MAY, "tasks that lose their state by it, too"),
     TEXT(struct msg_app_rebalance, reason, MAY, MSG_REASON_MAX, "for people"),
@@ -330,14 +333,54 @@ static const struct field move_refused_items[] = {
 static const struct fields move_refused_fields =
     FIELDS("move_refused", struct msg_move_refused, move_refused_items);
 
+static const struct field left_on_items[] = {
+    COUNT(struct msg_left_on, worker, MUST, 0, "id of the worker"),
+    COUNT(struct msg_left_on, tasks, MUST, 0, "that are still there"),
+};
+static const struct fields left_on_fields = FIELDS("left_on", struct msg_left_on, left_on_items);
+
 static const struct field app_rebalanced_items[] = {
     COUNT(struct msg_app_rebalanced, moving, MUST, 0, "tasks that will move, or are about to"),
     FIELD_LIST(struct msg_app_rebalanced, refused, MAY, MSG_REFUSED_MAX, &move_refused_fields,
                "tasks that stay, though they should not"),
+    FIELD_LIST(struct msg_app_rebalanced, left, MAY, MSG_LEAVE_MAX, &left_on_fields,
+               "tasks that are still where they are to leave"),
     TEXT(struct msg_app_rebalanced, text, MAY, MSG_ERROR_MAX, "the same for people"),
 };
 const struct fields msg_app_rebalanced_fields =
     FIELDS("app_rebalanced", struct msg_app_rebalanced, app_rebalanced_items);
+
+static const struct field worker_drain_items[] = {
+    TEXT(struct msg_worker_drain, worker, FULL, MSG_APP_REF_MAX, "id, name or address"),
+    FIELD_BOOL(struct msg_worker_drain, undo, MAY, "it serves again"),
+    FIELD_BOOL(struct msg_worker_drain, force, MAY, "tasks without `snapshot` lose their state"),
+    FIELD_BOOL(struct msg_worker_drain, look, MAY, "only say how far it is"),
+};
+const struct fields msg_worker_drain_fields =
+    FIELDS("worker_drain", struct msg_worker_drain, worker_drain_items);
+
+static const struct field drain_app_items[] = {
+    COUNT(struct msg_drain_app, app, MUST, 0, "id of the application"),
+    TEXT(struct msg_drain_app, name, MUST, MSG_APP_NAME_MAX, "its name"),
+    COUNT(struct msg_drain_app, tasks, MUST, 0, "its tasks that are still there"),
+    COUNT(struct msg_drain_app, moving, MAY, 0, "its tasks under way"),
+    FIELD_BOOL(struct msg_drain_app, appmaster, MAY, "its appmaster is there"),
+    TEXT(struct msg_drain_app, why, MAY, MSG_ERROR_MAX, "what it waits for, or cannot do"),
+};
+static const struct fields drain_app_fields =
+    FIELDS("drain_app", struct msg_drain_app, drain_app_items);
+
+static const struct field worker_drained_items[] = {
+    WORKER(struct msg_worker_drained),
+    TEXT(struct msg_worker_drained, name, MAY, 64, "its name"),
+    FIELD_ENUM(struct msg_worker_drained, state, MUST, worker_state_names, "how far it is"),
+    COUNT(struct msg_worker_drained, tasks, MUST, 0, "that are still there"),
+    FIELD_BOOL(struct msg_worker_drained, force, MAY, "as it is being drained"),
+    FIELD_LIST(struct msg_worker_drained, apps, MAY, MSG_PAGE_MAX, &drain_app_fields,
+               "applications that are not yet gone"),
+};
+const struct fields msg_worker_drained_fields =
+    FIELDS("worker_drained", struct msg_worker_drained, worker_drained_items);
 
 static const struct field log_read_items[] = {
     COUNT(struct msg_log_read, app, MUST, 0, "id of the application"),

@@ -58,6 +58,11 @@ static inline bool app_state_is_end(uint32_t state)
     return state >= APP_FINISHED;
 }
 
+/* Draining: its tasks are moved away, and it gets no new ones. Drained: it holds nothing any more and
+ * may stop. Lost: it is to be drained, and is not connected. */
+enum worker_state { WORKER_SERVING, WORKER_DRAINING, WORKER_DRAINED, WORKER_LOST };
+extern const char *const worker_state_names[];
+
 /* How rows travel between two lanes. */
 enum edge_kind { EDGE_LOCAL, EDGE_RING, EDGE_UNIX, EDGE_TCP };
 #define EDGE_KINDS 4u
@@ -100,6 +105,8 @@ struct msg_worker_info {
     uint32_t executors;
     int64_t up_ms;
     char *version;
+    uint32_t state; /* enum worker_state */
+    uint32_t tasks; /* slots that executors hold */
 };
 
 struct msg_worker_page {
@@ -289,8 +296,10 @@ struct msg_app_submitted {
     uint32_t id;
 };
 
-struct msg_worker_ref {
+/* A worker that is to be left. */
+struct msg_leave {
     uint32_t worker;
+    bool force; /* tasks whose state cannot come along, too: they lose it */
 };
 
 /* Free slots of a worker. */
@@ -301,14 +310,15 @@ struct msg_worker_room {
 
 /*
  * Moves tasks while rows flow: off the workers that are to be left, and with `spread` evenly over
- * all workers. What was said before of workers to be left no longer counts.
+ * all workers. What was said before of workers to be left no longer counts. Harmless twice: what is
+ * under way goes on, and what could not go is tried again.
  */
 struct msg_app_rebalance {
-    char *app; /* id or name */
-    struct msg_worker_ref *leave;
+    char *app;               /* id or name */
+    struct msg_leave *leave; /* the master fills it in: all that are draining */
     uint32_t leave_count;
     bool spread;
-    bool force;                   /* tasks whose state cannot come along, too: they lose it */
+    bool force;                   /* the same as in leave, for all that is moved */
     char *reason;                 /* for people: "worker/3 is drained" */
     struct msg_worker_room *room; /* the master fills it in: all workers that take more */
     uint32_t room_count;
@@ -321,11 +331,47 @@ struct msg_move_refused {
     char *why;
 };
 
+/* Tasks on a worker that is to be left. */
+struct msg_left_on {
+    uint32_t worker;
+    uint32_t tasks;
+};
+
 struct msg_app_rebalanced {
     uint32_t moving; /* tasks that will move, or are about to */
     struct msg_move_refused *refused;
     uint32_t refused_count;
+    struct msg_left_on *left; /* one for each worker of `leave` where tasks are still */
+    uint32_t left_count;
     char *text; /* the same for people */
+};
+
+/* Drains a worker: by id, "worker/3", name or host:port. Harmless twice. */
+struct msg_worker_drain {
+    char *worker;
+    bool undo;
+    bool force;
+    bool look; /* changes nothing: how far is it? */
+};
+
+/* An application that is not yet gone from a worker. */
+struct msg_drain_app {
+    uint32_t app;
+    char *name;
+    uint32_t tasks;  /* still there */
+    uint32_t moving; /* of all its tasks, under way */
+    bool appmaster;  /* is there, too */
+    char *why;       /* what it waits for, or why it does not go; "": it is on its way */
+};
+
+struct msg_worker_drained {
+    uint32_t worker;
+    char *name;
+    uint32_t state; /* enum worker_state */
+    uint32_t tasks; /* still there */
+    bool force;
+    struct msg_drain_app *apps;
+    uint32_t apps_count;
 };
 
 struct msg_log_read {
@@ -372,6 +418,8 @@ extern const struct fields msg_app_submit_fields;
 extern const struct fields msg_app_submitted_fields;
 extern const struct fields msg_app_rebalance_fields;
 extern const struct fields msg_app_rebalanced_fields;
+extern const struct fields msg_worker_drain_fields;
+extern const struct fields msg_worker_drained_fields;
 extern const struct fields msg_log_read_fields;
 extern const struct fields msg_log_text_fields;
 
