@@ -206,6 +206,11 @@ static bool same_progress(const struct msg_executor_report *a, const struct msg_
         a->unreachable_count != b->unreachable_count) {
         return false;
     }
+    for (uint32_t i = 0; i < a->unreachable_count; i++) {
+        if (a->unreachable[i].executor != b->unreachable[i].executor) {
+            return false;
+        }
+    }
     for (uint32_t i = 0; i < a->processors_count; i++) {
         const struct msg_processor_stats *x = &a->processors[i];
         const struct msg_processor_stats *y = &b->processors[i];

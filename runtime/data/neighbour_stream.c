@@ -120,6 +120,8 @@ static void lose(struct neighbour *p, const char *why)
     }
     if (link->state == LINK_UP || link->state == LINK_OPENING) {
         neighbour_lose(p);
+    }
+    if (link->down_ns == 0) { /* one that did not come up was down before */
         link->down_ns = p->lane->now_ns;
     }
     drop_conn(link); /* the reason is its */

@@ -79,6 +79,12 @@ static const struct field app_whereabouts_items[] = {
 const struct fields msg_app_whereabouts_fields =
     FIELDS("app_whereabouts", struct msg_app_whereabouts, app_whereabouts_items);
 
+static const struct field worker_ref_items[] = {
+    COUNT(struct msg_worker_ref, worker, MUST, 0, "its id"),
+};
+static const struct fields worker_ref_fields =
+    FIELDS("worker_ref", struct msg_worker_ref, worker_ref_items);
+
 static const struct field slots_request_items[] = {
     APP(struct msg_slots_request),
     EPOCH(struct msg_slots_request),
@@ -86,6 +92,8 @@ static const struct field slots_request_items[] = {
     COUNT(struct msg_slots_request, executors, MAY, MSG_EXECUTORS_MAX,
           "over so many processes; 0: one per worker that has room"),
     COUNT(struct msg_slots_request, worker, MAY, 0, "all of them on this one; 0: on any"),
+    FIELD_LIST(struct msg_slots_request, avoid, MAY, MSG_EXECUTORS_MAX, &worker_ref_fields,
+               "not on these workers"),
 };
 const struct fields msg_slots_request_fields =
     FIELDS("slots_request", struct msg_slots_request, slots_request_items);

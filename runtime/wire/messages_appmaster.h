@@ -61,12 +61,19 @@ struct msg_app_whereabouts {
     uint32_t epoch;
 };
 
+struct msg_worker_ref {
+    uint32_t worker;
+};
+
 struct msg_slots_request {
     uint32_t app;
     uint32_t epoch;
     uint32_t slots;
     uint32_t executors; /* 0: one per worker that has room */
     uint32_t worker;    /* all of them there; 0: anywhere */
+    /* ... but not on these. */
+    struct msg_worker_ref *avoid;
+    uint32_t avoid_count;
 };
 
 struct msg_grant {

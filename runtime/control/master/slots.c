@@ -247,11 +247,29 @@ static int grant_parts(struct master *m, const struct app *app, struct granting 
     return 0;
 }
 
+/* Leaves out those that are to be avoided; how many are left. */
+static uint32_t leave_out(struct scheduler_worker *list, uint32_t count,
+                          const struct msg_slots_request *msg)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        bool avoided = false;
+        for (uint32_t k = 0; k < msg->avoid_count && !avoided; k++) {
+            avoided = msg->avoid[k].worker == list[i].id;
+        }
+        if (!avoided) {
+            list[kept++] = list[i];
+        }
+    }
+    return kept;
+}
+
 int slots_request(struct master *m, struct peer *peer, const struct msg_slots_request *msg,
                   struct reply_token token, struct gp_error *err)
 {
     struct scheduler_worker list[WORKERS_MAX];
-    uint32_t count = workers_offer(&m->workers, list);
+    uint32_t count = leave_out(list, workers_offer(&m->workers, list), msg);
     uint32_t executors = msg->executors;
     struct app_place *place;
     struct granting *g;
