@@ -301,6 +301,9 @@ static int take_credit(struct neighbour *p, const struct batch_credit *c)
     struct lane *lane = p->lane;
     struct out_edge *e;
 
+    if (!p->ready) {
+        return GP_EPROTO;
+    }
     if (c->edge & BATCH_UNMANAGED) {
         return unmanaged_refill(lane, p, c->edge & ~BATCH_UNMANAGED, c->dst, c->bytes);
     }

@@ -18,7 +18,10 @@
  *
  * Invariants: a batch is in one place: pool, open, queue, or with the receiver (in_flight of them).
  * Batches go out in the order they were opened, numbered without gaps. Of a neighbour that is not
- * ready nothing is open or queued.
+ * ready nothing is open or queued. An account into a neighbour holds at most window_out, and nothing
+ * while it is not ready: an opening lowers it by what is pending, its end adds the window, once, and
+ * credit then adds at most what was drawn. So credit within an opening is refused: what it could be
+ * for is no longer pending, and would count twice.
  *
  * Thread: the owning lane's. Failures: a ring that is full leaves the rest in the queue for the
  * next turn; a neighbour that breaks the rules is failed (neighbour_fail) and takes or gives
@@ -63,7 +66,7 @@ struct neighbour {
     bool ready;          /* batches may go there */
     bool was_ready;      /* ever */
     uint32_t window_in;  /* of the accounts that it draws on */
-    uint32_t window_out; /* of the accounts into it */
+    uint32_t window_out; /* of the accounts into it; 0: not said yet */
     uint8_t *batch_end;
     uint8_t *run;     /* header of the open run, completed when it ends */
     uint8_t *settled; /* its bytes before this place are drawn from their account */

@@ -216,7 +216,7 @@ static int take_pending(struct neighbour *p, const struct batch_credit *c)
     }
     e = c->edge < edge_count(p) ? p->lane->out_edges[c->edge] : NULL;
     if (!e || c->dst >= e->targets || e->lane_of[c->dst] != p->index ||
-        e->credit[c->dst] < -WINDOW_MAX) {
+        e->credit[c->dst] < (int32_t)c->bytes - WINDOW_MAX) {
         return GP_EPROTO;
     }
     out_edge_draw_row(e, c->dst, c->bytes);
@@ -270,7 +270,7 @@ int neighbour_take_done(struct neighbour *p, const struct batch_credit *c)
 {
     uint64_t rows = (uint64_t)c->bytes << 32 | c->dst;
 
-    if (c->edge >= edge_count(p)) {
+    if (!p->ready || c->edge >= edge_count(p)) {
         return GP_EPROTO;
     }
     p->done[c->edge] = rows;

@@ -191,7 +191,7 @@ int unmanaged_draw(struct lane *lane, const struct neighbour *p, uint32_t proces
         return GP_EPROTO;
     }
     credit = accounts_of(lane, processor);
-    if (!credit || credit[dst] < INT32_MIN / 2) {
+    if (!credit || credit[dst] < (int32_t)bytes - INT32_MAX / 2) {
         return GP_EPROTO;
     }
     credit[dst] -= (int32_t)bytes;

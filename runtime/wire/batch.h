@@ -40,7 +40,7 @@
  *   OPEN       edge: the window in bytes of each account into the lane that says so
  *   ARRIVED    rows of that edge that came since ever, over all connections (as DONE)
  *   PENDING    bytes of the account that came and are not consumed
- *   READY      that is all: batches may follow
+ *   READY      that is all: batches, and entries of the other kinds, may follow
  *
  * From it the other side knows what was lost with the connection before, and where its accounts
  * stand. Batches of a connection are numbered from 0.

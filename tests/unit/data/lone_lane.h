@@ -1,0 +1,49 @@
+/*
+ * lone_lane.h: one lane by itself, and a neighbour in another process that is whoever calls: what
+ * may come in a frame is given to the lane as it would be from a connection.
+ *
+ * The job: one source task here and one there; LONE_SINKS sink tasks here and one there; edge 0 by
+ * hash, edge 1 to all. The neighbour's opening is taken, the tasks are open. Time stands still.
+ */
+#ifndef TESTS_DATA_LONE_LANE_H
+#define TESTS_DATA_LONE_LANE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "data/lane.h"
+#include "data/topology.h"
+#include "port/runner.h"
+
+#define LONE_EDGES   2u
+#define LONE_SINKS   3u
+#define LONE_SESSION (UINT64_C(1) << 32)
+#define LONE_WINDOW  1024u /* of all accounts, and of one message in a batch */
+
+struct lone_lane {
+    struct loop loop;
+    struct plan_processor processors[2];
+    struct plan_edge edges[LONE_EDGES];
+    struct plan plan;
+    struct placement_range ranges[4];
+    struct placement_host hosts[2];
+    struct data_options options;
+    struct topology *topology;
+    struct lane_processor code[2];
+    struct lane_env env;
+    struct crash_note note;
+    struct lane *lane;
+    struct neighbour *from;
+};
+
+void lone_lane_begin(struct lone_lane *w);
+void lone_lane_end(struct lone_lane *w);
+
+/* The neighbour sends this body of a BATCH or a CREDIT frame. It lives as long as w. */
+void lone_lane_take_batch(struct lone_lane *w, const uint8_t *bytes, size_t len);
+void lone_lane_take_credit(struct lone_lane *w, const uint8_t *bytes, size_t len);
+
+/* Some turns; what must hold between all of them is asserted. */
+void lone_lane_go(struct lone_lane *w);
+
+#endif
