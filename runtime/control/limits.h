@@ -3,16 +3,17 @@
 #ifndef CONTROL_LIMITS_H
 #define CONTROL_LIMITS_H
 
-#define APPS_LIVE_MAX   1000u /* applications that have not ended */
-#define APPS_ENDED_MAX  1000u /* ended ones that are remembered; the oldest goes */
-#define REQUESTS_MAX    4096u /* request ids that are remembered, as long as their application */
-#define WORKERS_MAX     1000u
-#define WAITERS_MAX     1024u /* unanswered app.wait and log.read with a wait */
-#define UPLOADS_MAX     16u
-#define PLUGIN_DIRS_MAX 16u
-#define CHILDREN_MAX    1024u        /* processes of one worker */
-#define EXECUTORS_MAX   1000u        /* of one application */
-#define CHUNK_BYTES     (192u << 10) /* of an artefact in one message */
+#define APPS_LIVE_MAX        1000u      /* applications that have not ended */
+#define APPS_ENDED_MAX       1000u      /* ended ones that are remembered; the oldest goes, ... */
+#define APPS_ENDED_BYTES_MAX (2u << 20) /* as well when commands of so many bytes made them */
+#define REQUESTS_MAX         4096u /* request ids that are remembered, as long as their application */
+#define WORKERS_MAX          1000u
+#define WAITERS_MAX          1024u /* unanswered app.wait and log.read with a wait */
+#define UPLOADS_MAX          16u
+#define PLUGIN_DIRS_MAX      16u
+#define CHILDREN_MAX         1024u        /* processes of one worker */
+#define EXECUTORS_MAX        1000u        /* of one application */
+#define CHUNK_BYTES          (192u << 10) /* of an artefact in one message */
 
 #define SLOTS_DEFAULT    100u
 #define ASK_TIMEOUT_NS   5000000000  /* between actors of the cluster */

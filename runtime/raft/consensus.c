@@ -32,6 +32,9 @@ static void fill_in(struct consensus_options *o)
     if (o->snapshot_trailing == 0) {
         o->snapshot_trailing = SNAPSHOT_TRAILING_DEFAULT;
     }
+    if (o->snapshot_bytes == 0) {
+        o->snapshot_bytes = SNAPSHOT_BYTES_DEFAULT;
+    }
 }
 
 /* The disk says who we are. */
@@ -292,7 +295,8 @@ static int propose(struct consensus *c, gp_bytes command, bool is_barrier, conse
     if (rc < 0) {
         return rc;
     }
-    if (c->proposal_count >= CONSENSUS_PENDING_MAX) {
+    if (c->proposal_count >= CONSENSUS_PENDING_MAX ||
+        command.len > CONSENSUS_PENDING_BYTES_MAX - c->proposal_bytes) {
         return GP_EFULL;
     }
     p = calloc(1, sizeof(*p));
@@ -314,6 +318,7 @@ static int propose(struct consensus *c, gp_bytes command, bool is_barrier, conse
     }
     list_push_back(&c->queued, &p->node);
     c->proposal_count++;
+    c->proposal_bytes += command.len;
     life_kick(c);
     return 0;
 }

@@ -36,11 +36,12 @@
 #include "base/error.h"
 #include "port/port.h"
 
-#define CONSENSUS_MEMBERS_MAX 9u
-#define CONSENSUS_FRAME_MAX   (256u << 10) /* bytes given to send() at once */
-#define CONSENSUS_COMMAND_MAX (1u << 20)   /* bytes of a command */
-#define CONSENSUS_PENDING_MAX 1024u        /* proposals without an answer */
-#define CONSENSUS_ADDRESS_MAX 256u
+#define CONSENSUS_MEMBERS_MAX       9u
+#define CONSENSUS_FRAME_MAX         (256u << 10) /* bytes given to send() at once */
+#define CONSENSUS_COMMAND_MAX       (1u << 20)   /* bytes of a command */
+#define CONSENSUS_PENDING_MAX       1024u        /* proposals without an answer, of at most ... */
+#define CONSENSUS_PENDING_BYTES_MAX (16u << 20)
+#define CONSENSUS_ADDRESS_MAX       256u
 
 struct consensus;
 
@@ -93,8 +94,12 @@ struct consensus_options {
     int64_t election_timeout_ns; /* 0: 300 ms */
     int64_t heartbeat_ns;        /* 0: a fifth of that */
     int64_t snapshot_timeout_ns; /* of an install; 0: 5 s */
-    uint32_t snapshot_threshold; /* entries; 0: 1024 */
+    /* The log, here and on disk, begins anew with a snapshot after so many entries, or so many bytes
+     * or as many as the last snapshot had, whatever is more. Entries before it are kept for members
+     * that are a little behind: so many, of a quarter of those bytes. */
+    uint32_t snapshot_threshold; /* 0: 1024 */
     uint32_t snapshot_trailing;  /* 0: 256 */
+    uint64_t snapshot_bytes;     /* 0: 512 KiB */
     const struct consensus_events *events;
     void *user;
 };

@@ -199,6 +199,10 @@ int disk_load(struct consensus *c, struct raft_snapshot **ret_snapshot, raft_ind
         raft_free(entries);
         return rc;
     }
+    for (uint64_t i = 0; i < count; i++) {
+        c->bytes_since_snapshot += first + i > snapshot_index ? entries[i].buf.len : 0;
+    }
+    c->snapshot_bytes = snapshot != NULL ? snapshot->bufs[0].len : 0;
     *ret_snapshot = snapshot;
     *ret_first = first;
     *ret_entries = entries;

@@ -41,12 +41,13 @@
 #define SNAPSHOT_TIMEOUT_NS_DEFAULT INT64_C(5000000000)
 #define SNAPSHOT_THRESHOLD_DEFAULT  1024u
 #define SNAPSHOT_TRAILING_DEFAULT   256u
+#define SNAPSHOT_BYTES_DEFAULT      (UINT64_C(1) << 19)
+#define TRAILING_PART               4u /* of those bytes: what is kept before a snapshot */
 
-#define OWED_MAX         256u        /* callbacks libraft waits for; one call of it makes a few */
-#define BATCH_COUNT_MAX  64u         /* proposals written with one fsync */
-#define BATCH_BYTES_MAX  (1u << 20)  /* or one of more */
-#define APPEND_BYTES_MAX (4u << 20)  /* of entries in a message, or one of more */
-#define LOG_BYTES_MAX    (32u << 20) /* of entries since the last snapshot, then it is due */
+#define OWED_MAX         256u       /* callbacks libraft waits for; one call of it makes a few */
+#define BATCH_COUNT_MAX  64u        /* proposals written with one fsync */
+#define BATCH_BYTES_MAX  (1u << 20) /* or one of more */
+#define APPEND_BYTES_MAX (4u << 20) /* of entries in a message, or one of more */
 
 #define PARCEL_WINDOW   (4u * RAFT_FRAME_FRAGMENT_MAX)
 #define PARCEL_RETRY_NS INT64_C(200000000)
@@ -223,7 +224,8 @@ struct consensus {
     uint32_t owed_first;
     uint32_t owed_count;
     struct members_log members;
-    uint64_t bytes_since_snapshot;
+    uint64_t bytes_since_snapshot; /* of entries behind it */
+    uint64_t snapshot_bytes;       /* of it */
 
     uint64_t leader_term; /* in which the leader that libraft names was heard */
     int64_t leader_heard_ns;
@@ -241,6 +243,7 @@ struct consensus {
     struct list sent;
     struct list ended;
     uint32_t proposal_count; /* queued and sent */
+    size_t proposal_bytes;   /* of these */
     struct change change;
     struct transfer transfer;
 
@@ -285,6 +288,8 @@ int64_t life_now_ns(const struct consensus *c);
 bool life_is_up(const struct consensus *c); /* an instance that is not sealed */
 enum consensus_role life_role(const struct consensus *c);
 uint64_t life_leader(const struct consensus *c);
+/* Bytes of entries after which another snapshot is due, when one has so many: it is worth its size. */
+uint64_t life_log_bytes(const struct consensus *c, uint64_t snapshot_bytes);
 
 void life_on_tick(void *user);
 void life_on_pump(void *user);
@@ -306,6 +311,8 @@ int disk_load(struct consensus *c, struct raft_snapshot **ret_snapshot, raft_ind
 /* 0: there is no such entry. */
 uint64_t log_term(const struct raft_log *log, uint64_t index);
 uint64_t log_last(const struct raft_log *log);
+/* How many entries up to index, one at least, have no more than so many bytes together. */
+uint32_t log_count_within(const struct raft_log *log, uint64_t index, uint64_t bytes);
 
 /* ---- consensus_members.c ---- */
 

@@ -216,6 +216,7 @@ static int put_own(struct consensus *c, uint64_t trailing, struct journal_snapsh
     if (rc == 0) {
         members_log_trim(&c->members, stored->index);
         c->bytes_since_snapshot = 0;
+        c->snapshot_bytes = stored->data.len;
         LOG_INFO(c->port->log, "consensus.snapshot", KV_U64("index", stored->index),
                  KV_U64("size_bytes", stored->data.len));
     }
@@ -235,6 +236,7 @@ static int put_installed(struct consensus *c, const struct raft_snapshot *snapsh
         members_log_clear(&c->members);
         rc = members_log_add(&c->members, stored->members_index, stored->members);
         c->bytes_since_snapshot = 0;
+        c->snapshot_bytes = stored->data.len;
         LOG_INFO(c->port->log, "consensus.installed", KV_U64("index", stored->index),
                  KV_U64("size_bytes", stored->data.len));
     }

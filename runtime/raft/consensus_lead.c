@@ -42,6 +42,7 @@ void lead_end(struct consensus *c, struct proposal *p, int code)
     p->command.base = NULL;
     list_push_back(&c->ended, &p->node);
     c->proposal_count--;
+    c->proposal_bytes -= p->command.len;
     life_kick(c);
 }
 

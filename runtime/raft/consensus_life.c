@@ -100,6 +100,7 @@ int life_start(struct consensus *c, struct gp_error *err)
     c->truncate_from = 0;
     c->leader_term = 0;
     c->bytes_since_snapshot = 0;
+    c->snapshot_bytes = 0;
     c->start_code = 0;
     if (journal_snapshot_index(c->journal) == 0) {
         c->start_code = c->events->restore(c->user, (gp_bytes){0});
@@ -275,10 +276,17 @@ static void look(struct consensus *c)
     }
 }
 
+uint64_t life_log_bytes(const struct consensus *c, uint64_t snapshot_bytes)
+{
+    const uint64_t least = c->options.snapshot_bytes;
+
+    return snapshot_bytes > least ? snapshot_bytes : least;
+}
+
 /* libraft counts entries and not bytes. */
 static void watch_size(struct consensus *c)
 {
-    const bool is_due = c->bytes_since_snapshot > LOG_BYTES_MAX;
+    const bool is_due = c->bytes_since_snapshot > life_log_bytes(c, c->snapshot_bytes);
 
     raft_set_snapshot_threshold(&c->raft, is_due ? 1 : c->options.snapshot_threshold);
 }

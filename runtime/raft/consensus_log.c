@@ -17,6 +17,11 @@ uint64_t log_last(const struct raft_log *log)
     return log->offset + count_of(log);
 }
 
+static const struct raft_entry *at(const struct raft_log *log, uint64_t index)
+{
+    return &log->entries[(log->front + (index - log->offset - 1)) % log->size];
+}
+
 uint64_t log_term(const struct raft_log *log, uint64_t index)
 {
     if (index == 0) {
@@ -28,5 +33,20 @@ uint64_t log_term(const struct raft_log *log, uint64_t index)
     if (index <= log->offset || index > log_last(log)) {
         return 0;
     }
-    return log->entries[(log->front + (index - log->offset - 1)) % log->size].term;
+    return at(log, index)->term;
+}
+
+uint32_t log_count_within(const struct raft_log *log, uint64_t index, uint64_t bytes)
+{
+    uint64_t sum = 0;
+    uint32_t n = 0;
+
+    while (index - n > log->offset) {
+        sum += at(log, index - n)->buf.len;
+        if (sum > bytes && n > 0) {
+            break;
+        }
+        n++;
+    }
+    return n > 0 ? n : 1;
 }

@@ -24,6 +24,8 @@ void send_out(struct consensus *c, uint64_t to, const char *address, uint64_t sn
         c->events->send(c->user, to, address, buf_bytes(&c->out));
     } else if (!parcel_is_busy(c, to)) {
         parcel_begin(c, to, snapshot_index);
+    } else {
+        buf_deinit(&c->out); /* rare, and too big to keep */
     }
 }
 

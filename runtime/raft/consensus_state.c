@@ -61,6 +61,16 @@ static int on_apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void **
     return 0;
 }
 
+/* libraft counts entries and not bytes, so it is told how many they are. */
+static void set_trailing(struct consensus *c, size_t snapshot_bytes)
+{
+    const uint64_t bytes = life_log_bytes(c, snapshot_bytes) / TRAILING_PART;
+    const uint32_t count = log_count_within(&c->raft.log, c->raft.last_applied, bytes);
+    const uint32_t most = c->options.snapshot_trailing;
+
+    raft_set_snapshot_trailing(&c->raft, count < most ? count : most);
+}
+
 /* Busy is the one answer that libraft takes with patience. */
 static int on_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
 {
@@ -89,6 +99,7 @@ static int on_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigne
     *bufs = list;
     *n_bufs = 1;
     rv = 0;
+    set_trailing(c, list->len);
 cleanup:
     buf_deinit(&out);
     return rv;

@@ -22,7 +22,7 @@ FROZEN_S = FAILURE_S + 1.5
 REPAIR_S = 20.0 * harness.SLOWNESS  # far too long for anything
 EXECUTORS = 3
 RATE = 20000  # rows a second of each of the three source tasks
-GROWTH_BYTES = 8 << 20  # of a daemon's memory: a master keeps up to 1,024 entries of its log, of about 5 KB here
+GROWTH_BYTES = 4 << 20  # of a daemon's memory: a log of half a MiB, applications that ended, and what malloc keeps
 GROWTH_FILES = 2  # of its descriptors: a connection that just comes or goes
 
 

@@ -145,6 +145,7 @@ static bool forget_one(struct registry *r, const struct app *keep)
         struct app *app = r->apps[oldest];
 
         r->bytes -= app->bytes;
+        r->ended_bytes -= app->bytes;
         (void)map_str_remove(&r->requests, gp_str_of(app->spec.request_id));
         memmove(&r->apps[oldest], &r->apps[oldest + 1],
                 (r->count - oldest - 1) * sizeof(struct app *));
@@ -186,8 +187,11 @@ int registry_add_take(struct registry *r, struct app *app)
         }
     }
     r->apps[r->count++] = app;
-    r->ended += app_state_is_end(app->state);
     r->bytes += app->bytes;
+    if (app_state_is_end(app->state)) {
+        r->ended++;
+        r->ended_bytes += app->bytes;
+    }
     return 0;
 }
 
@@ -300,6 +304,7 @@ static void end_app(struct registry *r, struct app *app, const struct command *c
         r->bytes += command->bytes;
     }
     r->ended++;
+    r->ended_bytes += app->bytes;
 }
 
 static int apply_state(struct registry *r, struct app *app, const struct command *command,
@@ -434,8 +439,8 @@ int registry_apply(struct registry *r, const struct command *command, struct app
     }
     app->version++;
     *ret_app = app;
-    if (r->ended > APPS_ENDED_MAX) {
-        (void)forget_one(r, app); /* all but this one may go */
+    while ((r->ended > APPS_ENDED_MAX || r->ended_bytes > APPS_ENDED_BYTES_MAX) &&
+           forget_one(r, app)) { /* all but this one may go */
     }
     return 0;
 }

@@ -53,7 +53,8 @@ struct registry {
     uint32_t count;
     uint32_t ended; /* of these */
     uint32_t next_worker;
-    uint64_t bytes; /* of all applications */
+    uint64_t bytes;       /* of all applications */
+    uint64_t ended_bytes; /* of those that have ended */
     /* private */
     uint32_t next_id;
     struct map_str requests; /* request id -> app */

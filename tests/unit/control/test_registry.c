@@ -165,6 +165,31 @@ GP_TEST(registry, forgets_those_that_ended_first)
     registry_deinit(&r);
 }
 
+GP_TEST(registry, forgets_sooner_what_was_large)
+{
+    struct registry r;
+    struct app *a;
+    struct value *plan = value_new_object();
+    char name[32];
+
+    registry_init(&r, 1);
+    for (uint32_t i = 1; i <= 5; i++) {
+        struct command command = {
+            .op = COMMAND_PLAN, .app = i, .tree = plan, .bytes = APPS_ENDED_BYTES_MAX / 2};
+
+        (void)str_format(name, sizeof name, "job-%u", i);
+        GP_REQUIRE_EQ(submit(&r, name, name, &a, NULL), 0);
+        GP_REQUIRE_EQ(registry_apply(&r, &command, &a, NULL), 0);
+        GP_REQUIRE_EQ(move(&r, i, APP_KILLED, i), 0);
+    }
+    GP_CHECK_EQ(r.ended, 2);
+    GP_CHECK_EQ(r.ended_bytes, APPS_ENDED_BYTES_MAX);
+    GP_CHECK(registry_find(&r, 3) == NULL);
+    GP_CHECK(registry_find(&r, 4) != NULL);
+    value_free(plan);
+    registry_deinit(&r);
+}
+
 GP_TEST(registry, keeps_the_plan_and_counts_lives)
 {
     struct registry r;
