@@ -35,6 +35,10 @@ void registry_deinit(struct registry *r)
         app_free(r->apps[i]);
     }
     free(r->apps);
+    for (uint32_t i = 0; i < r->marks_count; i++) {
+        free(r->marks[i].name);
+    }
+    free(r->marks);
     map_str_deinit(&r->requests);
     *r = (struct registry){0};
 }
@@ -415,6 +419,91 @@ static int apply_to(struct registry *r, struct app *app, const struct command *c
     }
 }
 
+/* ---- marks of workers ---- */
+
+static struct drain_mark *find_mark(const struct registry *r, uint32_t worker)
+{
+    for (uint32_t i = 0; i < r->marks_count; i++) {
+        if (r->marks[i].worker == worker) {
+            return &r->marks[i];
+        }
+    }
+    return NULL;
+}
+
+const struct drain_mark *registry_mark(const struct registry *r, uint32_t worker)
+{
+    return find_mark(r, worker);
+}
+
+static void remove_mark(struct registry *r, struct drain_mark *mark)
+{
+    uint32_t at = (uint32_t)(mark - r->marks);
+
+    free(mark->name);
+    memmove(mark, mark + 1, (r->marks_count - at - 1) * sizeof *mark);
+    r->marks_count--;
+}
+
+int registry_add_mark(struct registry *r, uint32_t worker, const char *name, bool force)
+{
+    struct drain_mark *grown;
+    char *copy;
+
+    if (r->marks_count == REGISTRY_MARKS_MAX) {
+        return GP_EFULL;
+    }
+    grown = realloc(r->marks, (r->marks_count + 1) * sizeof *grown);
+    if (!grown) {
+        return GP_ENOMEM;
+    }
+    r->marks = grown;
+    copy = str_dup(gp_str_of(name));
+    if (!copy) {
+        return GP_ENOMEM;
+    }
+    r->marks[r->marks_count++] = (struct drain_mark){worker, force, copy};
+    return 0;
+}
+
+static int apply_drain(struct registry *r, const struct command *command, struct gp_error *err)
+{
+    struct drain_mark *mark = find_mark(r, command->worker);
+    int rc = 0;
+
+    if (command->worker == 0 || command->worker >= r->next_worker) {
+        return gp_error_set(err, GP_ENOENT, "no worker %u", command->worker);
+    }
+    if (command->undo && mark) {
+        remove_mark(r, mark);
+    } else if (mark) {
+        mark->force = command->force;
+    } else if (!command->undo) {
+        rc = registry_add_mark(r, command->worker, command->name ? command->name : "",
+                               command->force);
+    }
+    if (rc == GP_EFULL) {
+        return gp_error_set(err, rc, "%u workers are drained, more are not possible",
+                            REGISTRY_MARKS_MAX);
+    }
+    if (rc < 0) {
+        return gp_error_set(err, rc, "draining a worker");
+    }
+    r->marked++;
+    return 0;
+}
+
+/* The next id; whoever comes again under its old name is what it was. */
+static void apply_worker(struct registry *r, const struct command *command)
+{
+    struct drain_mark *mark = command->worker ? find_mark(r, command->worker) : NULL;
+
+    if (mark) {
+        mark->worker = r->next_worker;
+    }
+    r->next_worker++;
+}
+
 int registry_apply(struct registry *r, const struct command *command, struct app **ret_app,
                    struct gp_error *err)
 {
@@ -426,8 +515,11 @@ int registry_apply(struct registry *r, const struct command *command, struct app
         return apply_submit(r, command, ret_app, err);
     }
     if (command->op == COMMAND_WORKER) {
-        r->next_worker++;
+        apply_worker(r, command);
         return 0;
+    }
+    if (command->op == COMMAND_DRAIN) {
+        return apply_drain(r, command, err);
     }
     app = registry_find(r, command->app);
     if (!app) {

@@ -1,5 +1,5 @@
 /*
- * registry.h: what the cluster must not forget: its applications.
+ * registry.h: what the cluster must not forget: its applications, and which workers are drained.
  *
  * The registry changes in one way only: registry_apply() of a command. The same commands in the
  * same order give the same registry, which is what lets several masters hold it: times and random
@@ -19,6 +19,7 @@
 
 #define REGISTRY_TOKEN_SIZE 65u           /* 64 hex digits and the zero */
 #define REGISTRY_BYTES_MAX  (48ull << 20) /* of all applications, as commands brought them */
+#define REGISTRY_MARKS_MAX  1024u
 
 struct app {
     /* read-only */
@@ -47,12 +48,22 @@ struct app {
     uint64_t placement_bytes;
 };
 
+/* A worker that is to take no tasks, until somebody says otherwise. */
+struct drain_mark {
+    uint32_t worker;
+    bool force; /* tasks whose state cannot come along leave without it */
+    char *name; /* of the worker: one that is started again under this name inherits the mark */
+};
+
 struct registry {
     /* read-only */
     struct app **apps; /* by id, ascending */
     uint32_t count;
     uint32_t ended; /* of these */
     uint32_t next_worker;
+    struct drain_mark *marks; /* oldest first */
+    uint32_t marks_count;
+    uint64_t marked;      /* changes of marks so far */
     uint64_t bytes;       /* of all applications */
     uint64_t ended_bytes; /* of those that have ended */
     /* private */
@@ -67,7 +78,9 @@ enum command_op {
     COMMAND_STATE,     /* state, error, executors, tasks, pid, tree */
     COMMAND_PLACEMENT, /* tree */
     COMMAND_KILL,      /* it is to end */
-    COMMAND_WORKER,    /* a worker gets an id: registry.next_worker before */
+    COMMAND_WORKER,    /* a worker gets an id: registry.next_worker before; worker: whose mark it
+                          inherits, 0: nobody's */
+    COMMAND_DRAIN,     /* a worker gets a mark, or loses it: worker, name, force, undo */
 };
 
 struct command {
@@ -75,7 +88,7 @@ struct command {
     int64_t wall_ms;
     uint64_t proposer; /* who proposed it, and which of its proposals it is */
     uint64_t serial;
-    uint32_t app;                  /* all but SUBMIT and WORKER, as epoch */
+    uint32_t app;                  /* all but SUBMIT, WORKER and DRAIN, as epoch */
     uint32_t epoch;                /* of the application as the proposer knew it; not for KILL */
     struct msg_app_submit *submit; /* its content is taken when the command succeeds */
     const char *token;
@@ -85,6 +98,9 @@ struct command {
     uint32_t executors;
     uint32_t tasks;
     uint32_t worker;
+    const char *name;
+    bool force;
+    bool undo;
     uint32_t spent;
     int64_t pid;
     uint64_t bytes; /* of its encoding */
@@ -94,10 +110,10 @@ void registry_init(struct registry *r, uint64_t seed);
 void registry_deinit(struct registry *r);
 
 /*
- * Applies one command; *ret_app is the application it was about, NULL for WORKER.
+ * Applies one command; *ret_app is the application it was about, NULL for WORKER and DRAIN.
  * SUBMIT: a repeated request id gives the application made the first time, and 0. GP_EEXIST: an
- * application of that name is live. GP_EFULL: too many are live, or they are too big. Others:
- * GP_ENOENT; GP_ESTALE: of another life of its appmaster; GP_ESTATE: not a move that the drawing
+ * application of that name is live. GP_EFULL: too many are live, or they are too big; or too many
+ * workers have marks. Others: GP_ENOENT; GP_ESTALE: of another life of its appmaster; GP_ESTATE: not a move that the drawing
  * allows. Nothing changes on error. GP_ENOMEM says nothing about the command: whoever gets it must
  * build the registry anew, or it differs from the others.
  */
@@ -117,6 +133,9 @@ struct app *registry_request(const struct registry *r, const char *request_id);
  * the nearest name. */
 int registry_lookup(const struct registry *r, const char *ref, struct app **ret_app,
                     struct gp_error *err);
+
+/* The mark of a worker, or NULL: it takes tasks. */
+const struct drain_mark *registry_mark(const struct registry *r, uint32_t worker);
 
 /* The first with an id above `after`, or NULL: for paging. */
 struct app *registry_next(const struct registry *r, uint32_t after);

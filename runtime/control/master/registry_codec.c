@@ -15,12 +15,15 @@
 #include "base/str.h"
 #include "control/limits.h"
 
-#define FORMAT    1u
-#define PARTS_MAX (4 * (APPS_LIVE_MAX + APPS_ENDED_MAX + 1)) /* an application and its trees */
+#define FORMAT 1u
+#define PARTS_MAX                                                                                  \
+    (REGISTRY_MARKS_MAX + 4 * (APPS_LIVE_MAX + APPS_ENDED_MAX + 1)) /* and their trees */
 
 #define COUNT FIELD_COUNT
 #define MUST  FIELD_REQUIRED
 #define MAY   FIELD_OPTIONAL
+
+#define MARK_NAME_MAX 64u /* as in worker.register */
 
 /* ---- commands ---- */
 
@@ -41,12 +44,15 @@ struct record {
     uint32_t executors;
     uint32_t tasks;
     uint32_t worker;
+    char *name;
+    bool force;
+    bool undo;
     uint32_t spent;
     int64_t pid;
 };
 
-static const char *const op_names[] = {"submit",    "epoch", "plan",   "state",
-                                       "placement", "kill",  "worker", NULL};
+static const char *const op_names[] = {"submit", "epoch",  "plan",  "state", "placement",
+                                       "kill",   "worker", "drain", NULL};
 
 static const struct field record_items[] = {
     FIELD_ENUM(struct record, op, MUST, op_names, "what to do"),
@@ -63,7 +69,10 @@ static const struct field record_items[] = {
     FIELD_TEXT(struct record, error, MAY, MSG_ERROR_MAX, "why"),
     COUNT(struct record, executors, MAY, 0, "executor processes"),
     COUNT(struct record, tasks, MAY, 0, "tasks"),
-    COUNT(struct record, worker, MAY, 0, "of its appmaster"),
+    COUNT(struct record, worker, MAY, 0, "of its appmaster, that is drained, or that it was"),
+    FIELD_TEXT(struct record, name, MAY, MARK_NAME_MAX, "of the worker"),
+    FIELD_BOOL(struct record, force, MAY, "the worker is drained whatever is lost"),
+    FIELD_BOOL(struct record, undo, MAY, "the worker serves again"),
     COUNT(struct record, spent, MAY, 0, "thousandths of restarts"),
     FIELD_I64(struct record, pid, MAY, "of its appmaster"),
 };
@@ -87,6 +96,9 @@ int command_encode(const struct command *command, struct buf *out)
         .executors = command->executors,
         .tasks = command->tasks,
         .worker = command->worker,
+        .name = (char *)(uintptr_t)command->name,
+        .force = command->force,
+        .undo = command->undo,
         .spent = command->spent,
         .pid = command->pid,
     };
@@ -141,8 +153,11 @@ int command_decode(const struct port *port, gp_bytes bytes, struct command_box *
         fields_deinit(&record_fields, &record);
         return rc;
     }
-    *ret = (struct command_box){
-        .submit = submit, .token = record.token, .error = record.error, .tree = record.tree};
+    *ret = (struct command_box){.submit = submit,
+                                .token = record.token,
+                                .error = record.error,
+                                .name = record.name,
+                                .tree = record.tree};
     ret->command = (struct command){.op = record.op,
                                     .wall_ms = record.wall_ms,
                                     .proposer = record.proposer,
@@ -157,6 +172,9 @@ int command_decode(const struct port *port, gp_bytes bytes, struct command_box *
                                     .executors = record.executors,
                                     .tasks = record.tasks,
                                     .worker = record.worker,
+                                    .name = record.name,
+                                    .force = record.force,
+                                    .undo = record.undo,
                                     .spent = record.spent,
                                     .pid = record.pid,
                                     .bytes = bytes.len};
@@ -172,6 +190,7 @@ void command_box_deinit(struct command_box *box)
     }
     free(box->token);
     free(box->error);
+    free(box->name);
     value_free(box->tree);
     *box = (struct command_box){0};
 }
@@ -206,6 +225,7 @@ const struct fields app_fields = FIELDS("application", struct app, app_items);
 
 enum part {
     PART_HEADER = 'H',
+    PART_MARK = 'D', /* of a drained worker */
     PART_APP = 'A',
     PART_PLAN = 'P',      /* of the application before, as those below */
     PART_PLACEMENT = 'E', /* executors */
@@ -216,6 +236,7 @@ struct header {
     uint32_t format;
     uint32_t next_id;
     uint32_t next_worker;
+    uint64_t marked;
     uint32_t parts;
 };
 
@@ -223,9 +244,17 @@ static const struct field header_items[] = {
     COUNT(struct header, format, MUST, 0, "of what follows"),
     COUNT(struct header, next_id, MUST, 0, "of applications"),
     COUNT(struct header, next_worker, MUST, 0, "of workers"),
+    FIELD_U64(struct header, marked, MAY, "changes of their marks"),
     COUNT(struct header, parts, MUST, PARTS_MAX, "records that follow"),
 };
 static const struct fields header_fields = FIELDS("registry", struct header, header_items);
+
+static const struct field mark_items[] = {
+    COUNT(struct drain_mark, worker, MUST, 0, "that is drained"),
+    FIELD_BOOL(struct drain_mark, force, MAY, "whatever is lost"),
+    FIELD_TEXT(struct drain_mark, name, MAY, MARK_NAME_MAX, "of the worker"),
+};
+static const struct fields mark_fields = FIELDS("mark", struct drain_mark, mark_items);
 
 /* Room for kind and length; part_end() fills them in. */
 static int part_begin(struct buf *out, enum part kind, size_t *ret_at)
@@ -278,7 +307,8 @@ static int save_tree(enum part kind, const struct value *tree, struct buf *out)
 
 int registry_save(const struct registry *r, struct buf *out)
 {
-    struct header header = {FORMAT, r->next_id, r->next_worker, r->count};
+    struct header header = {FORMAT, r->next_id, r->next_worker, r->marked,
+                            r->marks_count + r->count};
     size_t before = buf_len(out);
     int rc;
 
@@ -290,6 +320,9 @@ int registry_save(const struct registry *r, struct buf *out)
         header.parts += app->live ? 1 : 0;
     }
     rc = save_struct(PART_HEADER, &header_fields, &header, out);
+    for (uint32_t i = 0; rc >= 0 && i < r->marks_count; i++) {
+        rc = save_struct(PART_MARK, &mark_fields, &r->marks[i], out);
+    }
     for (uint32_t i = 0; rc >= 0 && i < r->count; i++) {
         const struct app *app = r->apps[i];
 
@@ -371,6 +404,26 @@ static int load_app(struct registry *r, const struct value *tree, const struct h
     return rc;
 }
 
+static int load_mark(struct registry *r, const struct value *tree, struct gp_error *err)
+{
+    struct drain_mark mark;
+    int rc = fields_decode(&mark_fields, tree, &mark, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (mark.worker == 0 || mark.worker >= r->next_worker || registry_mark(r, mark.worker)) {
+        rc = gp_error_set(err, GP_EPROTO, "worker %u cannot be drained", mark.worker);
+    } else {
+        rc = registry_add_mark(r, mark.worker, mark.name, mark.force);
+        rc = rc == GP_EFULL ? gp_error_set(err, GP_EPROTO, "too many workers are drained")
+             : rc < 0       ? gp_error_set(err, rc, "reading which workers are drained")
+                            : 0;
+    }
+    fields_deinit(&mark_fields, &mark);
+    return rc;
+}
+
 /* Takes the tree, if it has a place. */
 static int load_tree(struct registry *r, uint8_t kind, struct value **tree, struct gp_error *err)
 {
@@ -424,6 +477,7 @@ static int load_all(struct registry *r, const struct port *port, gp_bytes bytes,
     }
     r->next_id = header.next_id;
     r->next_worker = header.next_worker;
+    r->marked = header.marked;
     while (rc >= 0 && reader_left(&in) > 0) {
         struct value *tree = NULL;
         uint8_t kind;
@@ -431,8 +485,9 @@ static int load_all(struct registry *r, const struct port *port, gp_bytes bytes,
         header.parts--; /* wraps when there are too many, and is not 0 in the end */
         rc = part_read(port, &in, &kind, &tree, err);
         if (rc >= 0) {
-            rc =
-                kind == PART_APP ? load_app(r, tree, &header, err) : load_tree(r, kind, &tree, err);
+            rc = kind == PART_APP    ? load_app(r, tree, &header, err)
+                 : kind == PART_MARK ? load_mark(r, tree, err)
+                                     : load_tree(r, kind, &tree, err);
         }
         value_free(tree);
     }

@@ -3,7 +3,8 @@
  * on their disks.
  *
  * A command is one JSON object. A registry is a sequence of records: kind (u8), length (u32,
- * little-endian), JSON; first a header, then each application followed by its trees. Both come from
+ * little-endian), JSON; first a header, then the marks of workers, then each application followed by its
+ * trees. Both come from
  * field tables, so what is missing takes its default and what is unknown is passed over: a newer
  * master reads what an older one wrote. The same registry always gives the same bytes.
  *
@@ -25,6 +26,7 @@ struct command_box {
     struct msg_app_submit submit;
     char *token;
     char *error;
+    char *name;
     struct value *tree;
 };
 
@@ -49,5 +51,8 @@ int registry_load(struct registry *r, const struct port *port, gp_bytes bytes,
  * failure it stays the caller's. */
 int registry_add_take(struct registry *r, struct app *app);
 void app_free(struct app *app); /* NULL is fine */
+
+/* A mark for a worker that has none. GP_EFULL, GP_ENOMEM. */
+int registry_add_mark(struct registry *r, uint32_t worker, const char *name, bool force);
 
 #endif

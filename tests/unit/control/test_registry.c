@@ -209,3 +209,78 @@ GP_TEST(registry, keeps_the_plan_and_counts_lives)
     value_free(plan);
     registry_deinit(&r);
 }
+
+/* ---- marks of workers ---- */
+
+static int drain(struct registry *r, uint32_t worker, const char *name, bool force, bool undo)
+{
+    struct command command = {
+        .op = COMMAND_DRAIN, .worker = worker, .name = name, .force = force, .undo = undo};
+    struct app *app;
+
+    return registry_apply(r, &command, &app, NULL);
+}
+
+static void add_worker(struct registry *r, uint32_t heir_of)
+{
+    struct command command = {.op = COMMAND_WORKER, .worker = heir_of};
+    struct app *app;
+
+    GP_REQUIRE_EQ(registry_apply(r, &command, &app, NULL), 0);
+}
+
+GP_TEST(registry, drains_a_worker_until_that_is_undone)
+{
+    struct registry r;
+
+    registry_init(&r, 1);
+    add_worker(&r, 0);
+    add_worker(&r, 0);
+    GP_CHECK_EQ(drain(&r, 3, "w", false, false), GP_ENOENT);
+    GP_CHECK_EQ(drain(&r, 0, "w", false, false), GP_ENOENT);
+    GP_CHECK_EQ(r.marked, 0);
+    GP_REQUIRE_EQ(drain(&r, 2, "w", false, false), 0);
+    GP_REQUIRE_EQ(drain(&r, 2, "w", true, false), 0); /* once more, and for good */
+    GP_CHECK_EQ(r.marks_count, 1);
+    GP_CHECK(registry_mark(&r, 1) == NULL);
+    GP_REQUIRE(registry_mark(&r, 2) != NULL);
+    GP_CHECK(registry_mark(&r, 2)->force);
+    GP_REQUIRE_EQ(drain(&r, 2, "w", false, true), 0);
+    GP_REQUIRE_EQ(drain(&r, 2, "w", false, true), 0);
+    GP_CHECK_EQ(r.marks_count, 0);
+    GP_CHECK(registry_mark(&r, 2) == NULL);
+    GP_CHECK_EQ(r.marked, 4); /* appmasters may know an older one */
+    registry_deinit(&r);
+}
+
+/* A host that was drained, stopped and started again waits for its operator. */
+GP_TEST(registry, lets_a_worker_inherit_the_mark_of_its_name)
+{
+    struct registry r;
+
+    registry_init(&r, 1);
+    add_worker(&r, 0);
+    GP_REQUIRE_EQ(drain(&r, 1, "w", true, false), 0);
+    add_worker(&r, 1);
+    GP_CHECK(registry_mark(&r, 1) == NULL);
+    GP_REQUIRE(registry_mark(&r, 2) != NULL);
+    GP_CHECK_STR_EQ(registry_mark(&r, 2)->name, "w");
+    add_worker(&r, 1); /* there is nothing more to inherit */
+    GP_CHECK(registry_mark(&r, 3) == NULL);
+    registry_deinit(&r);
+}
+
+GP_TEST(registry, bounds_its_marks)
+{
+    struct registry r;
+
+    registry_init(&r, 1);
+    for (uint32_t i = 1; i <= REGISTRY_MARKS_MAX + 1; i++) {
+        add_worker(&r, 0);
+        GP_CHECK_EQ(drain(&r, i, "w", false, false), i <= REGISTRY_MARKS_MAX ? 0 : GP_EFULL);
+    }
+    GP_REQUIRE_EQ(drain(&r, 5, "w", false, true), 0);
+    GP_CHECK_EQ(drain(&r, REGISTRY_MARKS_MAX + 1, "w", false, false), 0);
+    GP_CHECK_EQ(r.marks[0].worker, 1);
+    registry_deinit(&r);
+}

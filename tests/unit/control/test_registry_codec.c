@@ -86,6 +86,11 @@ static void fill(struct registry *r, const struct port *port)
         GP_REQUIRE_EQ(id > 5 ? pass(r, port, &c) : 0, 0);
     }
     GP_REQUIRE_EQ(pass(r, port, &(struct command){.op = COMMAND_WORKER}), 0);
+    GP_REQUIRE_EQ(pass(r, port, &(struct command){.op = COMMAND_WORKER}), 0);
+    GP_REQUIRE_EQ(pass(r, port, &(struct command){.op = COMMAND_DRAIN, .worker = 1, .name = "one"}),
+                  0);
+    GP_REQUIRE_EQ(pass(r, port, &(struct command){.op = COMMAND_DRAIN, .worker = 2, .force = true}),
+                  0);
     GP_REQUIRE_EQ(pass(r, port, &(struct command){.op = COMMAND_KILL, .app = 3}), 0);
     value_free(plan);
     value_free(live);
@@ -108,7 +113,11 @@ GP_TEST(registry_codec, gives_back_the_same_registry)
     GP_REQUIRE_EQ(registry_load(&again, desk.port, buf_bytes(&first), NULL), 0);
     GP_REQUIRE_EQ(registry_save(&again, &second), 0);
     GP_CHECK(str_eq(buf_str(&first), buf_str(&second)));
-    GP_CHECK_EQ(again.next_worker, 2);
+    GP_CHECK_EQ(again.next_worker, 3);
+    GP_CHECK_EQ(again.marked, 2);
+    GP_REQUIRE_EQ(again.marks_count, 2);
+    GP_CHECK_STR_EQ(again.marks[0].name, "one");
+    GP_CHECK(!again.marks[0].force && again.marks[1].force);
     GP_CHECK_EQ(again.ended, 1);
     GP_CHECK_EQ(again.bytes, r.bytes);
     GP_CHECK(registry_find(&again, 3)->is_stopping);
@@ -226,6 +235,36 @@ GP_TEST(registry_codec, refuses_a_newer_format)
     GP_REQUIRE_EQ(buf_append_u32(&bytes, sizeof header - 1), 0);
     GP_REQUIRE_EQ(buf_append(&bytes, header, sizeof header - 1), 0);
     GP_CHECK_EQ(registry_load(&r, desk.port, buf_bytes(&bytes), NULL), GP_EVERSION);
+    buf_deinit(&bytes);
+    registry_deinit(&r);
+    desk_end(&desk);
+}
+
+/* A record of kind and text, as a registry holds them. */
+static void add_part(struct buf *out, uint8_t kind, const char *text)
+{
+    GP_REQUIRE_EQ(buf_append_u8(out, kind), 0);
+    GP_REQUIRE_EQ(buf_append_u32(out, (uint32_t)strlen(text)), 0);
+    GP_REQUIRE_EQ(buf_append(out, text, strlen(text)), 0);
+}
+
+GP_TEST(registry_codec, refuses_marks_of_workers_that_never_were)
+{
+    static const char *const marks[] = {"{\"worker\":0}", "{\"worker\":9}", "{\"worker\":1}"};
+    struct desk desk;
+    struct registry r;
+    struct buf bytes = {0};
+
+    desk_begin(&desk);
+    registry_init(&r, 1);
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        buf_truncate(&bytes, 0);
+        add_part(&bytes, 'H', "{\"format\":1,\"next_id\":1,\"next_worker\":2,\"parts\":2}");
+        add_part(&bytes, 'D', "{\"worker\":1}");
+        add_part(&bytes, 'D', marks[i]); /* the last of them for the second time */
+        GP_CHECK_EQ(registry_load(&r, desk.port, buf_bytes(&bytes), NULL), GP_EPROTO);
+        GP_CHECK_EQ(r.marks_count, 0);
+    }
     buf_deinit(&bytes);
     registry_deinit(&r);
     desk_end(&desk);
