@@ -42,7 +42,10 @@ struct parcel {
     void *rbuf;                  /* the read buffer they lie in, for streams */
     void *copy;                  /* the bytes themselves, when copied out; to be freed */
     struct index_block *index;
-    struct parcel *next; /* in a free list */
+    struct parcel *next; /* in a free list, or in neighbour.held_head */
+    const uint8_t *body; /* all of it */
+    const uint8_t *at;   /* what is not looked at yet */
+    size_t left;
 };
 
 struct batch {

@@ -106,6 +106,23 @@ static void tell_failed(struct engine *e)
     }
 }
 
+static void tell_moved(struct engine *e)
+{
+    for (uint32_t i = 0; e->told_opened && i < e->lane_count; i++) {
+        struct lane_moved *m = lane_take_moved(e->lanes[i]);
+
+        while (m) {
+            struct lane_moved *next = m->next;
+
+            if (!e->stopping && e->spec.events->on_moved) {
+                e->spec.events->on_moved(e->spec.user, m);
+            }
+            lane_moved_free(m);
+            m = next;
+        }
+    }
+}
+
 static void tell_news(struct engine *e)
 {
     for (uint32_t i = 0; e->told_opened && i < e->lane_count; i++) {
@@ -127,7 +144,14 @@ void engine_ask_news(struct engine *e, enum lane_ask ask)
 
 static void tell_ended(struct engine *e)
 {
-    if (e->told_ended || !e->starting || !lanes_are(e, LANE_ENDED)) {
+    if (!e->starting || e->told_ended == lanes_are(e, LANE_ENDED)) {
+        return;
+    }
+    if (e->told_ended) {
+        e->told_ended = false;
+        if (e->spec.events->on_resumed) {
+            e->spec.events->on_resumed(e->spec.user);
+        }
         return;
     }
     e->told_ended = true;
@@ -150,6 +174,9 @@ static void on_bell(void *user)
     }
     if (!e->stopping) {
         tell_failed(e);
+    }
+    if (!e->stopping) {
+        tell_moved(e);
     }
     if (!e->stopping) {
         tell_news(e);
@@ -305,6 +332,7 @@ int engine_assign(struct engine *e, const struct engine_job *job, struct gp_erro
         return rc;
     }
     e->env = (struct lane_env){.topology = e->topology,
+                               .moves = job->moves,
                                .options = job->options,
                                .processors = job->processors,
                                .partitioners = job->partitioners,

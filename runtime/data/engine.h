@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "data/lane.h"
 #include "data/lane_host.h"
+#include "data/move.h"
 #include "data/options.h"
 #include "graph/placement.h"
 #include "port/port.h"
@@ -39,8 +40,12 @@ struct engine_events {
     void (*on_updated)(void *user, uint64_t generation);
     /* A lane answers engine_ask_news(). The news are borrowed until return. */
     void (*on_news)(void *user, uint32_t lane, const struct lane_news *news);
+    /* A task that the placement has leaving has left, or stays. Borrowed until return. */
+    void (*on_moved)(void *user, const struct lane_moved *moved);
     /* Every task has ended. */
     void (*on_ended)(void *user);
+    /* ... but others have come since. */
+    void (*on_resumed)(void *user);
     /* The threads are gone. */
     void (*on_stopped)(void *user);
 };
@@ -76,6 +81,7 @@ struct engine_sibling {
  * only what is borrowed until return is read. */
 struct engine_job {
     uint64_t generation;
+    uint64_t moves; /* the latest generation, up to this one, that moved tasks; 0: none did */
     const struct plan *plan;
     const struct placement *placement; /* until return, and so on to siblings; with sessions */
     const struct placement_host *hosts;
@@ -97,8 +103,8 @@ int engine_assign(struct engine *e, const struct engine_job *job, struct gp_erro
 void engine_start(struct engine *e);
 
 /*
- * After assign: makes a new placement true, see lane_update.c. Own tasks stay where they are; those
- * whose session grew are restarted. Updates are taken one after the other, each by all lanes; then
+ * After assign: makes a new placement true, see lane_update.c. Own tasks whose session grew are
+ * restarted; those that it has elsewhere are closed, those that it has here now are opened. Updates are taken one after the other, each by all lanes; then
  * on_updated. One that is not newer than all before it is nothing. 0; GP_EINVAL, GP_EFULL (too many
  * wait), GP_ENOMEM: nothing has changed.
  */

@@ -81,24 +81,14 @@ int engine_find_places(const struct engine *e, const struct engine_job *job,
     return 0;
 }
 
-/* What runs here stays here, whatever else changes. */
-static int check_own(const struct engine *e, const struct topology *from, const struct topology *to,
-                     struct gp_error *err)
+/* Only lanes that this executor has can take tasks. */
+static int check_own(const struct engine *e, const struct topology *t, struct gp_error *err)
 {
-    for (uint32_t p = 0; p < from->plan->processor_count; p++) {
-        for (uint32_t i = 0; i < from->processors[p].tasks; i++) {
-            uint32_t was = from->processors[p].lane_of[i];
-            uint32_t is = to->processors[p].lane_of[i];
-            bool was_own =
-                was != TOPOLOGY_PARKED && from->lanes[was].executor == e->identity.executor;
-            bool is_own = is != TOPOLOGY_PARKED && to->lanes[is].executor == e->identity.executor;
+    for (uint32_t i = 0; i < t->lane_count; i++) {
+        const struct topology_lane *l = &t->lanes[i];
 
-            if ((was_own || is_own) && was != is) {
-                return gp_error_set(
-                    err, GP_EINVAL,
-                    "task %u of %s cannot come to or leave executor %u while it runs", i,
-                    from->plan->processors[p].name, e->identity.executor);
-            }
+        if (l->executor == e->identity.executor && l->tasks > 0 && l->lane >= e->lane_count) {
+            return gp_error_set(err, GP_EINVAL, "executor %u has no lane %u", l->executor, l->lane);
         }
     }
     return 0;
@@ -143,12 +133,13 @@ static int make_change(const struct engine *e, const struct engine_job *job,
     int rc = topology_new(e->topology->plan, job->placement, job->hosts, job->host_count,
                           e->env.options, before, &c->topology, err);
 
-    rc = rc < 0 ? rc : check_own(e, before, c->topology, err);
+    rc = rc < 0 ? rc : check_own(e, c->topology, err);
     rc = rc < 0 ? rc : engine_find_places(e, job, c->topology, &c->places, err);
     if (rc == 0 && copy_states(c, job) < 0) {
         rc = gp_error_set(err, GP_ENOMEM, "no memory for an update");
     }
     c->update = (struct lane_update){.generation = job->generation,
+                                     .moves = job->moves,
                                      .topology = c->topology,
                                      .places = c->places,
                                      .states = c->states,

@@ -192,6 +192,16 @@ void inbox_add_end(struct task *t)
     inbox_push(t, e);
 }
 
+void inbox_add_leave(struct task *t, uint64_t generation)
+{
+    struct entry *e = inbox_new_entry(t->stage->lane);
+
+    e->parcel = NULL;
+    e->kind = ENTRY_LEAVE;
+    e->u.generation = generation;
+    inbox_push(t, e);
+}
+
 void inbox_pop(struct task *t)
 {
     struct lane *lane = t->stage->lane;

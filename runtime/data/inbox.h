@@ -47,9 +47,12 @@ struct inlink {
     uint64_t arrived;
     uint64_t done; /* consumed or dropped */
     uint64_t done_told;
+    uint64_t awaits; /* tasks have come there by the move of that generation: its time counts from
+                        what that lane says then; 0: it counts */
     int64_t watermark_ns;
     bool idle;
     bool ended;
+    bool vacant; /* no task that sends on it is there any more: its time does not count */
 };
 
 /* The large message of one account that is asked for, granted or being put together. */
@@ -66,6 +69,7 @@ enum entry_kind {
     ENTRY_LARGE,   /* one message put together from fragments */
     ENTRY_WATERMARK,
     ENTRY_END,
+    ENTRY_LEAVE, /* the task moves: nothing for this session follows */
 };
 
 struct entry {
@@ -77,6 +81,7 @@ struct entry {
         const uint8_t *end;     /* RANGE: behind the last row */
         const uint16_t *index;  /* INDEX: offset of the next row, in words of 8 bytes */
         int64_t time_ns;        /* WATERMARK */
+        uint64_t generation;    /* LEAVE */
         struct large_in *large; /* LARGE, owned */
     } u;
     uint32_t kind;
@@ -99,6 +104,9 @@ struct index_block {
  * consumed. 0, or GP_EPROTO when the bytes are not a batch that this neighbour may send. */
 int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len);
 
+/* Reads on where a parcel had to wait. As inbox_accept_take(). */
+int inbox_read_on(struct lane *lane, struct parcel *parcel);
+
 /* Views of the next rows of t, all of one port: their count, 0 when none are at the head. */
 uint32_t inbox_views(struct task *t, struct gp_row *views, uint32_t max, uint32_t *ret_port);
 
@@ -108,6 +116,7 @@ void inbox_consume(struct task *t, const struct gp_row *views, uint32_t n);
 /* Appends a watermark or the end; a watermark directly behind another replaces it. */
 void inbox_add_watermark(struct task *t, int64_t time_ns);
 void inbox_add_end(struct task *t);
+void inbox_add_leave(struct task *t, uint64_t generation);
 
 /* Puts the watermark that t has seen in front of all: its next session is to see it too. */
 void inbox_repeat_watermark(struct task *t);

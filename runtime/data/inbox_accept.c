@@ -8,13 +8,14 @@
 #include "data/inbox.h"
 #include "data/lane.h"
 #include "data/large.h"
+#include "data/move.h"
 #include "data/stage.h"
 #include "data/task.h"
 
 static void touch(struct inlink *link)
 {
     if (UNLIKELY(!link->owed)) {
-        link->owed = (uint32_t *)calloc(link->stage->task_count, sizeof(*link->owed));
+        link->owed = (uint32_t *)calloc(link->stage->task_count + 1u, sizeof(*link->owed));
         ASSERT(link->owed);
     }
 }
@@ -36,7 +37,7 @@ static struct entry *new_entry(struct lane *lane, struct parcel *parcel, struct 
 static void deliver_range(struct lane *lane, struct parcel *parcel, struct inlink *link,
                           const struct batch_element *e, uint32_t local)
 {
-    struct task *t = &link->stage->tasks[local];
+    struct task *t = link->stage->tasks[local];
     struct entry *entry;
 
     if (UNLIKELY(!task_takes(t))) {
@@ -122,7 +123,7 @@ static void deliver_sorted(struct lane *lane, struct parcel *parcel, struct inli
         entry->at = base;
         entry->u.index = room + at;
         entry->rows = lane->sort_counts[local];
-        inbox_push(&link->stage->tasks[local], entry);
+        inbox_push(link->stage->tasks[local], entry);
         lane->sort_counts[local] = at;
         at += entry->rows;
     }
@@ -152,7 +153,7 @@ static int deliver_rows(struct lane *lane, struct parcel *parcel, struct inlink 
         deliver_sorted(lane, parcel, link, e, base, touched, (uint32_t)rows);
     }
     for (uint32_t i = 0; i < touched; i++) {
-        struct task *t = &link->stage->tasks[lane->sort_touched[i]];
+        struct task *t = link->stage->tasks[lane->sort_touched[i]];
 
         lane->sort_counts[lane->sort_touched[i]] = 0;
         if (rows > 0 && !task_takes(t)) {
@@ -162,6 +163,12 @@ static int deliver_rows(struct lane *lane, struct parcel *parcel, struct inlink 
         }
     }
     return rows < 0 ? rows : 0;
+}
+
+/* Whether a task was here already for the sender when it said: all tasks there. */
+static bool is_meant(const struct inlink *link, const struct task *t)
+{
+    return LIKELY(t->came <= link->neighbour->moved);
 }
 
 static int accept_rows(struct lane *lane, struct parcel *parcel, struct inlink *link,
@@ -176,9 +183,12 @@ static int accept_rows(struct lane *lane, struct parcel *parcel, struct inlink *
         return deliver_rows(lane, parcel, link, e, base);
     }
     if (e->dst == BATCH_DST_ALL) {
-        link->arrived += (uint64_t)e->rows * (s->task_count - 1);
+        link->arrived -= e->rows;
         for (uint32_t i = 0; i < s->task_count; i++) {
-            deliver_range(lane, parcel, link, e, i);
+            if (is_meant(link, s->tasks[i])) {
+                link->arrived += e->rows;
+                deliver_range(lane, parcel, link, e, i);
+            }
         }
         return 0;
     }
@@ -212,7 +222,7 @@ static int accept_messages(struct lane *lane, struct parcel *parcel, const struc
     touch(link);
     while (at < end) {
         uint32_t size = row_check(at, (size_t)(end - at));
-        struct task *t = &s->tasks[local];
+        struct task *t = s->tasks[local];
 
         if (size == 0) {
             return GP_EPROTO;
@@ -243,13 +253,16 @@ static int drop_stale(struct lane *lane, struct inlink *link, const struct batch
 
     touch(link);
     counter_add(&lane->stats.stale_rows, e->rows);
-    link->arrived += e->dst == BATCH_DST_ALL ? (uint64_t)e->rows * s->task_count : e->rows;
     if (e->dst == BATCH_DST_ALL) {
         for (uint32_t i = 0; i < s->task_count; i++) {
-            inbox_drop(&s->tasks[i], link, e->rows, e->bytes);
+            if (is_meant(link, s->tasks[i])) {
+                link->arrived += e->rows;
+                inbox_drop(s->tasks[i], link, e->rows, e->bytes);
+            }
         }
         return 0;
     }
+    link->arrived += e->rows;
     while (at < end) {
         uint32_t size = row_check(at, (size_t)(end - at));
         int64_t local =
@@ -260,16 +273,18 @@ static int drop_stale(struct lane *lane, struct inlink *link, const struct batch
         if (local < 0) {
             return GP_EPROTO;
         }
-        inbox_drop(&s->tasks[local], link, 1, size);
+        inbox_drop(s->tasks[local], link, 1, size);
         at += size;
     }
     return 0;
 }
 
+/* What a task said in an earlier session may come from where it was then. */
 static bool source_is_theirs(const struct topology_processor *from, const struct parcel *parcel,
                              const struct batch_element *e)
 {
-    return e->source < from->tasks && from->lane_of[e->source] == parcel->neighbour->index;
+    return e->source < from->tasks && (from->lane_of[e->source] == parcel->neighbour->index ||
+                                       e->session < from->session[e->source]);
 }
 
 static int accept_element(struct lane *lane, struct parcel *parcel, const struct batch_element *e,
@@ -285,21 +300,23 @@ static int accept_element(struct lane *lane, struct parcel *parcel, const struct
         return GP_EPROTO;
     }
     link = parcel->neighbour->inlinks[e->edge];
-    if (UNLIKELY(!link || (link->ended && e->kind != BATCH_END))) {
+    if (UNLIKELY(!link || (link->ended && e->kind != BATCH_END && !(e->flags & BATCH_AFRESH)))) {
         return GP_EPROTO;
     }
     switch (e->kind) {
     case BATCH_WATERMARK:
-        stage_on_watermark(link, (int64_t)get_u64_le(e->body));
+        if (UNLIKELY(e->flags & BATCH_AFRESH)) {
+            stage_on_afresh(link, (int64_t)get_u64_le(e->body));
+        } else {
+            stage_on_watermark(link, (int64_t)get_u64_le(e->body));
+        }
         return 0;
     case BATCH_IDLE:
     case BATCH_ACTIVE:
         stage_on_idle(link, e->kind == BATCH_IDLE);
         return 0;
     case BATCH_END:
-        if (!link->ended) { /* it is said again on each connection */
-            stage_on_end(link);
-        }
+        stage_on_end(link);
         return 0;
     case BATCH_PROBE:
         return 0;
@@ -313,7 +330,7 @@ static int accept_element(struct lane *lane, struct parcel *parcel, const struct
     switch (e->kind) {
     case BATCH_ROWS:
         link->neighbour->runs_seen++;
-        if (UNLIKELY(e->session < from->session[e->source])) {
+        if (UNLIKELY(e->session < from->since[e->source])) {
             return drop_stale(lane, link, e);
         }
         return accept_rows(lane, parcel, link, e, base);
@@ -326,23 +343,54 @@ static int accept_element(struct lane *lane, struct parcel *parcel, const struct
     }
 }
 
-int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len)
+int inbox_read_on(struct lane *lane, struct parcel *parcel)
 {
-    struct batch_cursor cursor = {body, len};
+    struct batch_cursor cursor = {parcel->at, parcel->left};
+    struct neighbour *p = parcel->neighbour;
     struct batch_element e;
-    int rc = len > BATCH_BODY_SIZE ? GP_EPROTO : 0;
+    int rc = 0;
 
-    parcel->refs = 1;
-    parcel->held_bytes = parcel->batch ? BATCH_BLOCK_SIZE : (uint32_t)len;
-    counter_add(&lane->stats.batches_in, 1);
+    p->reading = true;
+
     while (rc == 0) {
         rc = batch_next(&cursor, &e);
         if (rc <= 0) {
             break;
         }
-        rc = accept_element(lane, parcel, &e, body);
+        if (UNLIKELY(e.kind == BATCH_MOVE)) {
+            rc = 0;
+            if (move_on_mark(p, get_u64_le(e.body))) {
+                parcel->at = cursor.at;
+                parcel->left = cursor.left;
+                move_hold(parcel, true);
+                p->reading = false;
+                return 0;
+            }
+            continue;
+        }
+        rc = accept_element(lane, parcel, &e, parcel->body);
     }
+    p->reading = false;
     parcel_used(lane, parcel, 0);
     parcel_unref(lane, parcel);
     return rc;
+}
+
+int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len)
+{
+    parcel->refs = 1;
+    parcel->held_bytes = parcel->batch ? BATCH_BLOCK_SIZE : (uint32_t)len;
+    parcel->body = body;
+    parcel->at = body;
+    parcel->left = len;
+    counter_add(&lane->stats.batches_in, 1);
+    if (UNLIKELY(len > BATCH_BODY_SIZE)) {
+        parcel_unref(lane, parcel);
+        return GP_EPROTO;
+    }
+    if (UNLIKELY(parcel->neighbour->held_head != NULL)) {
+        move_hold(parcel, false);
+        return 0;
+    }
+    return inbox_read_on(lane, parcel);
 }

@@ -77,7 +77,7 @@ void inbox_compact(struct lane *lane)
         struct stage *s = lane->stages[p];
 
         for (uint32_t i = 0; s && i < s->task_count; i++) {
-            compact_task(&s->tasks[i]);
+            compact_task(s->tasks[i]);
         }
     }
 }

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "data/large.h"
+#include "data/move.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/service.h"
@@ -65,6 +66,17 @@ void lane_task_closed(struct lane *lane)
     }
 }
 
+void lane_look_at_end(struct lane *lane)
+{
+    enum lane_phase phase = lane_phase(lane);
+
+    if (phase == LANE_RUNNING && lane->tasks_closed == lane->tasks_total) {
+        set_phase(lane, LANE_ENDED);
+    } else if (phase == LANE_ENDED && lane->tasks_closed < lane->tasks_total) {
+        set_phase(lane, LANE_RUNNING);
+    }
+}
+
 void lane_fail(struct lane *lane, const struct task *t, const char *function, const char *text)
 {
     struct lane_failure *f = (struct lane_failure *)malloc(sizeof(*f));
@@ -107,7 +119,7 @@ static int for_each_task(struct lane *lane, task_fn fn)
         struct stage *s = lane->stages[p];
 
         for (uint32_t i = 0; s && i < s->task_count; i++) {
-            int rc = fn(&s->tasks[i]);
+            int rc = fn(s->tasks[i]);
 
             if (rc < 0) {
                 return rc;
@@ -429,6 +441,11 @@ void lane_fini(struct lane *lane)
     for (uint32_t i = 0; i < lane->other_count; i++) {
         if (lane->others[i]->kind == NEIGHBOUR_STREAM) {
             neighbour_stream_end(lane->others[i]);
+        }
+    }
+    for (uint32_t i = 0; i < lane->topology->lane_count; i++) {
+        if (lane->neighbours[i]) {
+            move_drop_held(lane->neighbours[i]);
         }
     }
     lane_log_counters(lane);

@@ -79,6 +79,7 @@ struct lane_timers;
 struct gp_waker;
 struct stream_hub;
 struct stream_place;
+struct lane_moved;
 
 /* What to run for one processor of the plan. */
 struct lane_processor {
@@ -92,6 +93,7 @@ struct lane_processor {
 struct lane_state {
     uint32_t processor;
     uint32_t task;
+    bool moved; /* it is what its session before said when it left (move.h) */
     gp_bytes bytes;
 };
 
@@ -105,6 +107,7 @@ struct lane_tasks {
 /* Shared by the lanes of an executor; borrowed, outlives them. */
 struct lane_env {
     const struct topology *topology; /* the first; see lane.topology */
+    uint64_t moves;                  /* of that: see move.h */
     const struct lane_state *states; /* until every lane has opened its tasks */
     uint32_t state_count;
     const struct lane_tasks *ended; /* ... of them those that ended in an earlier life */
@@ -140,6 +143,7 @@ enum lane_phase {
  * lane has said that it took it; the topology until the one after it was taken. */
 struct lane_update {
     uint64_t generation;
+    uint64_t moves; /* the latest generation, up to this one, that moved tasks; 0: none did */
     const struct topology *topology;
     const struct stream_place *places; /* [topology lane]: those that are new are read */
     const struct lane_state *states;
@@ -260,7 +264,12 @@ struct lane {
     int32_t **unmanaged; /* [processor]: accounts, see unmanaged.h */
     uint32_t tasks_total;
     uint32_t tasks_closed;  /* ended */
+    uint32_t sort_cap;      /* tasks that there is scratch memory for */
     uint32_t blocked_count; /* tasks in a stage.blocked */
+    uint64_t moves;         /* move.h */
+    uint64_t marked;        /* the same, as the neighbours were told */
+    uint64_t aligned;       /* ... and that all neighbours have said to have taken */
+    bool aligning;          /* aligned < moves */
     bool pool_waits;        /* ... some of them for batches */
     bool holds_partial;     /* a batch is not handed over because its neighbour has enough */
 
@@ -274,6 +283,7 @@ struct lane {
     _Alignas(CACHE_LINE) _Atomic uint32_t phase;    /* enum lane_phase */
     _Atomic uint64_t generation;                    /* of the latest update that was taken */
     _Atomic(struct lane_failure *) failures;        /* not told yet, newest first */
+    _Atomic(struct lane_moved *) moved;             /* the same for tasks that were to leave */
     _Atomic(struct lane_news *) news;               /* the latest answer, not taken yet */
     _Atomic(struct gp_waker *) woken;               /* wakers that rang, newest first */
     uint32_t command_done;
@@ -330,6 +340,12 @@ bool lane_env_has_ended(const struct lane_env *env, uint32_t processor, uint32_t
 
 /* A task ended. */
 void lane_task_closed(struct lane *lane);
+
+/* Tasks have come or gone: it may have ended, or not have ended any more. */
+void lane_look_at_end(struct lane *lane);
+
+/* Room to sort rows of so many tasks. 0 or GP_ENOMEM. */
+int lane_grow_scratch(struct lane *lane, uint32_t tasks);
 
 /* Logs what was counted, at the lane's end. */
 void lane_log_counters(const struct lane *lane);

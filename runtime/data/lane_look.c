@@ -96,7 +96,7 @@ static void look_at_states(struct lane *lane, struct lane_news *news, bool all)
         struct stage *s = lane->stages[p];
 
         for (uint32_t i = 0; s && s->table.poll && s->table.snapshot && i < s->task_count; i++) {
-            look_at_task(&s->tasks[i], news, all);
+            look_at_task(s->tasks[i], news, all);
         }
     }
 }
@@ -121,8 +121,8 @@ static void look_at_ended(struct lane *lane, struct lane_news *news)
         const struct stage *s = lane->stages[p];
 
         for (uint32_t i = 0; s && s->ended > 0 && i < s->task_count; i++) {
-            if (s->tasks[i].state == TASK_CLOSED) {
-                add_ended(news, p, s->tasks[i].api.index);
+            if (s->tasks[i]->state == TASK_CLOSED) {
+                add_ended(news, p, s->tasks[i]->api.index);
             }
         }
     }

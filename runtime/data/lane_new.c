@@ -5,6 +5,7 @@
 
 #include "data/lane.h"
 #include "data/large.h"
+#include "data/move.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -36,6 +37,29 @@ static int add_neighbour(struct lane *lane, uint32_t index, enum neighbour_kind 
     return 0;
 }
 
+int lane_grow_scratch(struct lane *lane, uint32_t tasks)
+{
+    uint32_t *counts;
+    uint32_t *touched;
+
+    if (tasks <= lane->sort_cap) {
+        return 0;
+    }
+    counts = (uint32_t *)calloc(tasks, sizeof(*counts)); /* all are zero between batches */
+    touched = (uint32_t *)calloc(tasks, sizeof(*touched));
+    if (!counts || !touched) {
+        free(counts);
+        free(touched);
+        return GP_ENOMEM;
+    }
+    free(lane->sort_counts);
+    free(lane->sort_touched);
+    lane->sort_counts = counts;
+    lane->sort_touched = touched;
+    lane->sort_cap = tasks;
+    return 0;
+}
+
 static int make_tables(struct lane *lane)
 {
     const struct topology *t = lane->topology;
@@ -54,16 +78,14 @@ static int make_tables(struct lane *lane)
     lane->stages = (struct stage **)calloc(t->plan->processor_count, sizeof(struct stage *));
     lane->out_edges =
         (struct out_edge **)calloc(t->plan->edge_count + 1u, sizeof(struct out_edge *));
-    lane->sort_counts = (uint32_t *)calloc(largest, sizeof(uint32_t));
-    lane->sort_touched = (uint32_t *)calloc(largest, sizeof(uint32_t));
     lane->sort_locals = (uint32_t *)calloc(BATCH_ROWS_MAX, sizeof(uint32_t));
     lane->sort_offsets = (uint16_t *)calloc(BATCH_ROWS_MAX, sizeof(uint16_t));
     lane->gone = (struct neighbour){.lane = lane, .kind = NEIGHBOUR_GONE};
     lane->gone.inlinks = (struct inlink **)calloc(
         (size_t)t->plan->edge_count + t->plan->processor_count, sizeof(struct inlink *));
     return lane->neighbours && lane->others && lane->gone.inlinks && lane->rings && lane->stages &&
-                   lane->out_edges && lane->sort_counts && lane->sort_touched &&
-                   lane->sort_locals && lane->sort_offsets
+                   lane->out_edges && lane_grow_scratch(lane, largest) == 0 && lane->sort_locals &&
+                   lane->sort_offsets
                ? 0
                : GP_ENOMEM;
 }
@@ -73,12 +95,11 @@ static int build(struct lane *lane, struct gp_error *err)
     const struct topology *t = lane->topology;
     int rc = make_tables(lane);
 
+    /* Of each processor, also of those without tasks here: some may come. */
     for (uint32_t p = 0; rc == 0 && p < t->plan->processor_count; p++) {
-        if (t->processors[p].offset[lane->index] < t->processors[p].offset[lane->index + 1]) {
-            rc = stage_new(lane, p, &lane->stages[p], err);
-            if (rc < 0) {
-                return rc;
-            }
+        rc = stage_new(lane, p, &lane->stages[p], err);
+        if (rc < 0) {
+            return rc;
         }
     }
     if (rc == 0) {
@@ -103,6 +124,9 @@ int lane_new(const struct lane_env *env, uint32_t index, struct lane **ret, stru
     lane->env = env;
     lane->options = env->options;
     lane->topology = env->topology;
+    lane->moves = env->moves;
+    lane->marked = env->moves;
+    lane->aligned = env->moves;
     lane->index = index;
     lane->small_max = env->options->batch_bytes - BATCH_FRAME_HEADER_SIZE - BATCH_ELEMENT_SIZE -
                       ROW_HEADER_SIZE - 8;
@@ -138,6 +162,10 @@ void lane_free(struct lane *lane)
 
         neighbour_free(lane->retired);
         lane->retired = next;
+    }
+    for (struct lane_moved *m = lane_take_moved(lane), *next; m; m = next) {
+        next = m->next;
+        lane_moved_free(m);
     }
     for (uint32_t i = 0; lane->gone.inlinks && i < lane->topology->plan->edge_count +
                                                        lane->topology->plan->processor_count;
@@ -202,9 +230,6 @@ int lane_connect(struct lane *a, struct lane *b)
     struct ring *to_a;
     struct ring *to_b;
 
-    if (!hosts_tasks(a->topology, a->index) || !hosts_tasks(b->topology, b->index)) {
-        return 0;
-    }
     to_a = ring_new();
     to_b = ring_new();
     if (!to_a || !to_b || connect_half(a, b, to_a, to_b) < 0) {

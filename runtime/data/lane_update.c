@@ -5,10 +5,11 @@
  *   1. neighbours that are no more are retired, while the old topology still says what was theirs;
  *   2. the new topology is the lane's;
  *   3. new neighbours are made, with their links in;
- *   4. stages look at their edges again: accounts of tasks that are elsewhere now are closed until
- *      their lane is ready;
- *   5. own tasks whose session grew are restarted;
- *   6. new neighbours are dialled.
+ *   4. stages look at their tasks and edges again: tasks that are elsewhere now are removed, their
+ *      accounts closed until their lane is ready;
+ *   5. own tasks whose session grew are restarted, those that have come are opened;
+ *   6. when tasks move, all neighbours are told that this lane knows (move.h);
+ *   7. new neighbours are dialled.
  * Nothing else is touched: tasks, rows, accounts and links that the update does not concern go on.
  *
  * Thread: the lane's. Failures: without memory the lane cannot keep its promises, so that is an
@@ -18,6 +19,8 @@
 
 #include "base/log.h"
 #include "data/lane.h"
+#include "data/large.h"
+#include "data/move.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -49,9 +52,8 @@ static void retire_some(struct lane *lane, const struct topology *to)
     for (uint32_t i = 0; i < from->lane_count; i++) {
         struct neighbour *p = lane->neighbours[i];
 
-        if (!p || p->kind != NEIGHBOUR_STREAM ||
-            (to->lanes[i].executor == from->lanes[i].executor && is_shared(lane, to, i))) {
-            continue;
+        if (!p || p->kind != NEIGHBOUR_STREAM || to->lanes[i].executor == from->lanes[i].executor) {
+            continue; /* also without tasks: what they sent may be on its way */
         }
         neighbour_retire(p);
         forget(lane, p);
@@ -91,7 +93,7 @@ static void for_each_stage(struct lane *lane, stage_fn fn, const void *arg)
 static void await_inlinks(struct stage *s, const void *arg)
 {
     (void)arg;
-    ASSERT(stage_await_inlinks(s) == 0);
+    stage_await_inlinks(s);
 }
 
 static void rebuild(struct stage *s, const void *arg)
@@ -104,19 +106,22 @@ static void add_neighbours(struct lane *lane, const struct lane_update *update)
     for (uint32_t i = 0; i < lane->topology->lane_count; i++) {
         if (!lane->neighbours[i] && is_shared(lane, lane->topology, i)) {
             ASSERT(lane_add_stream(lane, i, &update->places[i]) == 0);
+        } else if (lane->neighbours[i]) {
+            ASSERT(stage_add_inlinks(lane->neighbours[i]) == 0);
         }
     }
 }
 
-static gp_bytes find_state(const struct lane_state *states, uint32_t count, uint32_t processor,
-                           uint32_t task)
+/* Empty bytes when there is none. */
+static struct lane_state find_state(const struct lane_state *states, uint32_t count,
+                                    uint32_t processor, uint32_t task)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (states[i].processor == processor && states[i].task == task) {
-            return states[i].bytes;
+            return states[i];
         }
     }
-    return (gp_bytes){0};
+    return (struct lane_state){0};
 }
 
 static void restart_some(struct stage *s, const void *arg)
@@ -124,13 +129,18 @@ static void restart_some(struct stage *s, const void *arg)
     const struct lane_update *update = (const struct lane_update *)arg;
 
     for (uint32_t i = 0; i < s->task_count; i++) {
-        struct task *t = &s->tasks[i];
+        struct task *t = s->tasks[i];
         uint64_t session = s->topology->session[t->api.index];
+        struct lane_state state =
+            find_state(update->states, update->state_count, s->processor, t->api.index);
 
-        if (session > t->session) {
-            task_restart(
-                t, session,
-                find_state(update->states, update->state_count, s->processor, t->api.index));
+        if (!s->topology->is_leaving[t->api.index]) {
+            t->leaving = 0;
+        }
+        if (t->state == TASK_NEW && lane_phase(s->lane) != LANE_OPEN_FAILED) {
+            task_arrive(t, state.bytes, state.moved);
+        } else if (session > t->session) {
+            task_restart(t, session, state.bytes, state.moved);
         }
     }
 }
@@ -144,24 +154,41 @@ static void dial_new(struct lane *lane)
     }
 }
 
+/* What they drew is by the placement before. */
+static void end_runs(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->topology->lane_count; i++) {
+        if (lane->neighbours[i]) {
+            neighbour_end_run(lane->neighbours[i]);
+        }
+    }
+}
+
 void lane_take_update(struct lane *lane, const struct lane_update *update)
 {
     const struct topology *before = lane->topology;
 
+    end_runs(lane);
     retire_some(lane, update->topology);
     lane->topology = update->topology;
     grow_tables(lane, before->lane_count, update->topology->lane_count);
     for_each_stage(lane, await_inlinks, NULL);
+    move_begin(lane, update->moves);
     add_neighbours(lane, update);
     for_each_stage(lane, rebuild, before);
     unmanaged_rebuild(lane, before);
+    large_finish_leaving(lane);
     for_each_stage(lane, restart_some, update);
+    lane_look_at_end(lane);
+    move_mark(lane);
+    large_begin_adrift(lane);
     dial_new(lane);
+    move_look(lane);
 }
 
 gp_bytes lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task)
 {
-    return find_state(env->states, env->state_count, processor, task);
+    return find_state(env->states, env->state_count, processor, task).bytes;
 }
 
 bool lane_env_has_ended(const struct lane_env *env, uint32_t processor, uint32_t task)

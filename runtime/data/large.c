@@ -30,6 +30,7 @@ struct large_out {
     uint32_t source;
     uint64_t session;
     enum large_state state;
+    bool is_adrift; /* its task has moved, and the link to its lane is not there yet */
     struct batch_fragment head;
     uint32_t total;  /* bytes of key and value */
     int64_t sent_ns; /* the last fragment */
@@ -244,7 +245,7 @@ int large_on_grant(struct lane *lane, const struct neighbour *from, uint32_t edg
 
     (void)from; /* that dst is on its lane was checked */
     if (!out || out->state != LARGE_REQUESTED) {
-        return GP_EPROTO;
+        return lane->moves > 0 ? 0 : GP_EPROTO; /* asked for in an earlier session */
     }
     out->state = LARGE_SENDING;
     lane->large_granted = true;
@@ -267,6 +268,18 @@ static void finish(struct lane *lane, struct large_out *out)
     }
     if (e->large_count == 0) {
         stage_task_changed(e->stage); /* a watermark or the end may have waited for it */
+    }
+}
+
+/* All that is left of it, at once. */
+static void put_rest(struct lane *lane, struct large_out *out)
+{
+    struct neighbour *p = neighbour_of(out->edge, out->dst);
+    struct batch_element what = element_for(out->edge, out->source, out->dst, out->session);
+
+    out->sent_ns = lane->now_ns;
+    while (out->head.offset < out->total) {
+        ASSERT(put_fragment(p, &what, &out->head, out->bytes, out->bytes + out->head.key_len) == 0);
     }
 }
 
@@ -302,7 +315,7 @@ bool large_pump(struct lane *lane)
     {
         struct large_out *out = LIST_ENTRY(node, struct large_out, node);
 
-        if (out->state != LARGE_SENDING) {
+        if (out->state != LARGE_SENDING || out->edge->to->is_leaving[out->dst]) {
             continue;
         }
         if (send_some(lane, out)) {
@@ -314,6 +327,76 @@ bool large_pump(struct lane *lane)
     return more && !list_is_empty(&lane->large_out);
 }
 
+void large_finish_leaving(struct lane *lane)
+{
+    LIST_FOREACH_SAFE(node, &lane->large_out)
+    {
+        struct large_out *out = LIST_ENTRY(node, struct large_out, node);
+        struct out_edge *e = out->edge;
+
+        if (out->state != LARGE_SENDING || out->head.offset == 0 || !e->to->is_leaving[out->dst]) {
+            continue;
+        }
+        put_rest(lane, out);
+        finish(lane, out); /* one behind it waits for its turn, there or elsewhere */
+    }
+}
+
+void large_follow(struct out_edge *e, uint32_t dst, struct neighbour *from)
+{
+    LIST_FOREACH (node, &e->stage->lane->large_out) {
+        struct large_out *out = LIST_ENTRY(node, struct large_out, node);
+
+        if (out->edge != e || out->dst != dst || out->is_adrift) {
+            continue;
+        }
+        ASSERT(out->head.offset == 0);
+        out->state = LARGE_QUEUED;
+        out->is_adrift = true;
+        if (from && from->sent) {
+            from->sent[e->edge]--;
+        }
+    }
+}
+
+void large_begin_adrift(struct lane *lane)
+{
+    LIST_FOREACH (node, &lane->large_out) {
+        struct large_out *out = LIST_ENTRY(node, struct large_out, node);
+        struct out_edge *e = out->edge;
+        struct neighbour *p;
+
+        if (!out->is_adrift || e->lane_of[out->dst] == TOPOLOGY_PARKED) {
+            continue;
+        }
+        p = neighbour_of(e, out->dst);
+        if (!p->ready) {
+            continue;
+        }
+        out->is_adrift = false;
+        out_edge_draw_row(e, out->dst, row_size(out->head.key_len, out->head.value_len));
+        if (p->sent) {
+            p->sent[e->edge]++;
+        }
+        if (find(lane, e, out->dst) == out) {
+            ASSERT(advance(out) == 0);
+            lane->large_granted = lane->large_granted || out->state == LARGE_SENDING;
+        }
+    }
+}
+
+bool large_is_sending(const struct task *t)
+{
+    LIST_FOREACH (node, &t->stage->lane->large_out) {
+        const struct large_out *out = LIST_ENTRY(node, struct large_out, node);
+
+        if (out->edge->stage == t->stage && out->source == t->api.index) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void large_drop(struct neighbour *p)
 {
     struct lane *lane = p->lane;
@@ -323,7 +406,7 @@ void large_drop(struct neighbour *p)
         struct large_out *out = LIST_ENTRY(node, struct large_out, node);
         struct out_edge *e = out->edge;
 
-        if (e->lane_of[out->dst] != p->index) {
+        if (e->lane_of[out->dst] != p->index || out->is_adrift) {
             continue;
         }
         list_remove(&out->node);

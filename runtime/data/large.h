@@ -59,6 +59,18 @@ bool large_pump(struct lane *lane);
 /* Nothing more reaches that neighbour: what was to be sent there is dropped. */
 void large_drop(struct neighbour *p);
 
+/* The lane has a new placement: what was begun for tasks that leave is written now, before the mark. */
+void large_finish_leaving(struct lane *lane);
+
+/* A task is elsewhere: what waits for it goes there. from may be NULL. */
+void large_follow(struct out_edge *e, uint32_t dst, struct neighbour *from);
+
+/* ... as soon as the link to its lane is ready: called when one is, and behind the mark of a move. */
+void large_begin_adrift(struct lane *lane);
+
+/* Whether something that this task emitted is still to be sent. */
+bool large_is_sending(const struct task *t);
+
 /* Whether sources should wait: too much is copied. */
 bool large_is_full(const struct lane *lane);
 
@@ -89,6 +101,11 @@ void large_release(struct task *t, struct large_in *in);
 
 /* What was asked for on a link or is half here will not come. */
 void large_forget_link(struct inlink *link);
+
+/* Tasks have come or gone: was[i] is where the one stood that stands at i now, or UINT32_MAX. First for
+ * each link, then once for the stage. */
+void large_reorder(struct inlink *link, const uint32_t *was, uint32_t count);
+void large_reordered(struct stage *s);
 
 /* Frees what a link, or the stage, holds. */
 void large_free_link(struct inlink *link);

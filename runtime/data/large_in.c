@@ -33,11 +33,12 @@ static int find_local(const struct inlink *link, uint32_t dst, uint32_t *ret_loc
 static void make_slots(struct inlink *link)
 {
     if (!link->large) {
-        link->large = (struct large_slot *)calloc(link->stage->task_count, sizeof(*link->large));
+        link->large =
+            (struct large_slot *)calloc(link->stage->task_count + 1u, sizeof(*link->large));
         ASSERT(link->large);
     }
     if (!link->owed) {
-        link->owed = (uint32_t *)calloc(link->stage->task_count, sizeof(*link->owed));
+        link->owed = (uint32_t *)calloc(link->stage->task_count + 1u, sizeof(*link->owed));
         ASSERT(link->owed);
     }
 }
@@ -107,7 +108,7 @@ static int begin(struct inlink *link, uint32_t local, const struct batch_element
     struct large_slot *slot = &link->large[local];
     struct stage *s = link->stage;
     uint32_t total = f->key_len + f->value_len;
-    bool dropped = !task_takes(&s->tasks[local]) || stage_is_stale(link, e);
+    bool dropped = !task_takes(s->tasks[local]) || stage_is_stale(link, e);
     struct large_in *in;
 
     if (f->offset != 0 || (total > link->neighbour->window_in && total != slot->granted)) {
@@ -128,7 +129,7 @@ static int begin(struct inlink *link, uint32_t local, const struct batch_element
 
 static void deliver(struct inlink *link, uint32_t local, struct large_in *in)
 {
-    struct task *t = &link->stage->tasks[local];
+    struct task *t = link->stage->tasks[local];
     struct entry *entry;
 
     link->large[local].in = NULL;
@@ -229,9 +230,73 @@ void large_forget_link(struct inlink *link)
         s->large_reserved -= slot->granted;
         *slot = (struct large_slot){0};
         if (in) {
-            large_release(&s->tasks[i], in);
+            large_release(s->tasks[i], in);
         }
     }
+    serve(s);
+}
+
+static void free_slot(struct stage *s, const struct large_slot *slot)
+{
+    s->large_reserved -= slot->granted;
+    if (slot->in && slot->in->reserved) {
+        s->large_reserved -= slot->in->head.key_len + slot->in->head.value_len;
+    }
+    free(slot->in);
+}
+
+static uint32_t place_now(const uint32_t *was, uint32_t count, uint32_t local)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (was[i] == local) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static void reorder_waiting(struct inlink *link, const uint32_t *was, uint32_t count)
+{
+    LIST_FOREACH_SAFE(node, &link->stage->large_waiting)
+    {
+        struct large_wait *w = LIST_ENTRY(node, struct large_wait, node);
+
+        if (w->link == link) {
+            w->local = place_now(was, count, w->local);
+            if (w->local == UINT32_MAX) {
+                list_remove(&w->node);
+                free(w);
+            }
+        }
+    }
+}
+
+void large_reorder(struct inlink *link, const uint32_t *was, uint32_t count)
+{
+    struct stage *s = link->stage;
+    struct large_slot *slots;
+
+    if (!link->large) {
+        return;
+    }
+    slots = (struct large_slot *)calloc(count + 1u, sizeof(*slots));
+    ASSERT(slots);
+    for (uint32_t i = 0; i < count; i++) {
+        if (was[i] != UINT32_MAX) {
+            slots[i] = link->large[was[i]];
+            link->large[was[i]] = (struct large_slot){0};
+        }
+    }
+    for (uint32_t i = 0; i < s->task_count; i++) {
+        free_slot(s, &link->large[i]);
+    }
+    free(link->large);
+    link->large = slots;
+    reorder_waiting(link, was, count);
+}
+
+void large_reordered(struct stage *s)
+{
     serve(s);
 }
 

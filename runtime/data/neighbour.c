@@ -28,6 +28,7 @@ struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbou
                                             : EDGE_TCP;
     p->lane = lane;
     p->index = index;
+    p->moved = lane->moves;
     p->window_in = lane->topology->lanes[lane->index].window_bytes;
     p->window_out = kind == NEIGHBOUR_STREAM ? 0 : lane->topology->lanes[index].window_bytes;
     list_node_init(&p->dirty);
@@ -300,6 +301,7 @@ static int take_credit(struct neighbour *p, const struct batch_credit *c)
 {
     struct lane *lane = p->lane;
     struct out_edge *e;
+    int64_t bytes;
 
     if (!p->ready) {
         return GP_EPROTO;
@@ -311,15 +313,24 @@ static int take_credit(struct neighbour *p, const struct batch_credit *c)
         return GP_EPROTO;
     }
     e = lane->out_edges[c->edge];
-    if (c->dst >= e->targets || e->lane_of[c->dst] != p->index) {
+    if (c->dst >= e->targets) {
         return GP_EPROTO;
+    }
+    if (e->lane_of[c->dst] != p->index) {
+        return 0; /* it has moved: that account is no more */
     }
     if (c->kind != BATCH_CREDIT_BYTES) {
         return c->kind == BATCH_CREDIT_LARGE ? large_on_grant(lane, p, c->edge, c->dst) : GP_EPROTO;
     }
     /* More than was drawn would let the account grow without bound. */
-    if ((int64_t)e->credit[c->dst] + c->bytes > (int64_t)p->window_out) {
-        return GP_EPROTO;
+    bytes = (int64_t)p->window_out - e->credit[c->dst];
+    if (c->bytes > bytes) {
+        if (lane->moves == 0) {
+            return GP_EPROTO;
+        }
+        /* Of a session before the task went and came back. */
+        out_edge_refill(e, c->dst, (uint32_t)bytes);
+        return 0;
     }
     out_edge_refill(e, c->dst, c->bytes);
     return 0;

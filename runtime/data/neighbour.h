@@ -64,7 +64,6 @@ struct neighbour {
     bool busy;           /* the last batch left because it was full */
     bool failed;         /* its connection is about to end: nothing of it is believed */
     bool ready;          /* batches may go there */
-    bool was_ready;      /* ever */
     uint32_t window_in;  /* of the accounts that it draws on */
     uint32_t window_out; /* of the accounts into it; 0: not said yet */
     uint8_t *batch_end;
@@ -103,6 +102,12 @@ struct neighbour {
 
     struct inlink **inlinks; /* [edge]: what comes in from there, or NULL */
     struct neighbour *next_retired;
+
+    /* move.h */
+    uint64_t moved;           /* generation of the latest mark read from it */
+    struct parcel *held_head; /* what came behind it and has to wait */
+    struct parcel *held_tail;
+    bool reading; /* a batch of it is being walked over */
 };
 
 struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbour_kind kind);

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "data/lane.h"
 #include "data/large.h"
+#include "data/move.h"
 #include "data/neighbour.h"
 #include "data/output.h"
 #include "data/stage.h"
@@ -92,6 +93,7 @@ static void drop_batches(struct neighbour *p)
 void neighbour_lose(struct neighbour *p)
 {
     drop_batches(p);
+    move_drop_held(p);
     large_drop(p);
     close_accounts(p);
     p->window_out = 0;
@@ -121,7 +123,7 @@ static void sum_pending(struct inlink *link)
     }
     memset(link->owed, 0, s->task_count * sizeof(*link->owed));
     for (uint32_t i = 0; i < s->task_count; i++) {
-        for (const struct entry *e = s->tasks[i].in_head; e; e = e->next) {
+        for (const struct entry *e = s->tasks[i]->in_head; e; e = e->next) {
             if (e->kind <= ENTRY_LARGE && e->link == link) {
                 link->owed[i] += inbox_unread_bytes(e);
             }
@@ -215,8 +217,13 @@ static int take_pending(struct neighbour *p, const struct batch_credit *c)
         return unmanaged_draw(p->lane, p, c->edge & ~BATCH_UNMANAGED, c->dst, c->bytes);
     }
     e = c->edge < edge_count(p) ? p->lane->out_edges[c->edge] : NULL;
-    if (!e || c->dst >= e->targets || e->lane_of[c->dst] != p->index ||
-        e->credit[c->dst] < (int32_t)c->bytes - WINDOW_MAX) {
+    if (!e || c->dst >= e->targets) {
+        return GP_EPROTO;
+    }
+    if (e->lane_of[c->dst] != p->index) {
+        return 0; /* it has moved: that account is no more */
+    }
+    if (e->credit[c->dst] < (int32_t)c->bytes - WINDOW_MAX - out_edge_held(e, c->dst)) {
         return GP_EPROTO;
     }
     out_edge_draw_row(e, c->dst, c->bytes);
@@ -279,12 +286,13 @@ int neighbour_take_done(struct neighbour *p, const struct batch_credit *c)
 
 void neighbour_say_time(struct neighbour *p)
 {
+    move_say_mark(p);
     for (uint32_t i = 0; i < p->lane->topology->plan->processor_count; i++) {
         if (p->lane->stages[i]) {
             stage_say_time(p->lane->stages[i], p);
         }
     }
-    p->was_ready = true;
+    large_begin_adrift(p->lane);
 }
 
 /* ---- retiring ---- */
@@ -307,6 +315,10 @@ static void count_doubt(const struct neighbour *p)
 {
     uint64_t rows = 0;
 
+    if (p->lane->topology->lanes[p->index].tasks == 0) {
+        return; /* all its tasks have left it: nothing was on its way */
+    }
+
     for (uint32_t e = 0; e <= edge_count(p); e++) {
         rows += p->sent[e] > p->done[e] ? p->sent[e] - p->done[e] : 0;
     }
@@ -328,7 +340,7 @@ void neighbour_retire(struct neighbour *p)
         struct stage *s = lane->stages[i];
 
         for (uint32_t k = 0; s && k < s->task_count; k++) {
-            leave_entries(p, &s->tasks[k]);
+            leave_entries(p, s->tasks[k]);
         }
         if (s) {
             stage_remove_inlinks(s, p);

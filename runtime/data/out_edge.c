@@ -5,6 +5,7 @@
 
 #include "data/cursor.h"
 #include "data/lane.h"
+#include "data/large.h"
 #include "data/output.h"
 #include "data/stage.h"
 #include "data/task.h"
@@ -68,7 +69,10 @@ static int choose(struct out_edge *e, const struct topology *topology, uint32_t 
 
 static int choose_local(struct out_edge *e, const struct topology *topology, uint32_t self)
 {
-    int rc = choose(e, topology, self, false);
+    int rc;
+
+    free(e->choice);
+    rc = choose(e, topology, self, false);
 
     if (rc == 0 && e->choice_count == 0) {
         free(e->choice);
@@ -173,8 +177,9 @@ void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes)
     }
     e->exhausted--;
     if (e->kind == PLAN_FORWARD) {
-        if (e->stage->topology->lane_of[dst] == e->stage->lane->index) {
-            task_unblock(&e->stage->tasks[e->stage->topology->local_of[dst]]);
+        if (e->stage->topology->lane_of[dst] == e->stage->lane->index &&
+            e->stage->topology->local_of[dst] < e->stage->task_count) {
+            task_unblock(e->stage->tasks[e->stage->topology->local_of[dst]]);
         }
     } else if (!list_is_empty(&e->stage->blocked)) {
         stage_unblock(e->stage);
@@ -184,7 +189,29 @@ void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes)
 void out_edge_close(struct out_edge *e, uint32_t dst)
 {
     e->exhausted += e->credit[dst] > 0;
-    e->credit[dst] = 0;
+    e->credit[dst] = -out_edge_held(e, dst);
+}
+
+/* What is for a task that moves waits here, whatever it has consumed; or goes on. */
+static void hold(struct out_edge *e, uint32_t dst, bool held)
+{
+    if (held) {
+        e->exhausted += e->credit[dst] > 0;
+        e->credit[dst] -= OUT_EDGE_HOLD;
+    } else {
+        out_edge_refill(e, dst, OUT_EDGE_HOLD);
+    }
+}
+
+/* Whether its lane hosts targets that it did not host before. */
+static bool listens_new(const struct out_edge *e, const struct topology *before, uint32_t to)
+{
+    for (uint32_t l = 0; l < e->lane_count; l++) {
+        if (topology_has_come(e->stage->lane->topology, before, to, e->lanes[l])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int out_edge_rebuild(struct out_edge *e, const struct topology *before)
@@ -192,6 +219,8 @@ int out_edge_rebuild(struct out_edge *e, const struct topology *before)
     const struct lane *lane = e->stage->lane;
     const uint32_t to = lane->topology->plan->edges[e->edge].to;
     const uint16_t *was = before->processors[to].lane_of;
+    const uint8_t *was_leaving = before->processors[to].is_leaving;
+    int rc;
 
     e->to = &lane->topology->processors[to];
     e->lane_of = e->to->lane_of;
@@ -201,12 +230,24 @@ int out_edge_rebuild(struct out_edge *e, const struct topology *before)
             e->lane_of[i] == TOPOLOGY_PARKED ? NULL : lane->neighbours[e->lane_of[i]];
 
         if (e->lane_of[i] == was[i]) {
-            continue; /* as it was, or closed with the lane that had this number */
+            /* As it was, or closed with the lane that had this number. */
+            if (e->to->is_leaving[i] != was_leaving[i]) {
+                hold(e, i, e->to->is_leaving[i]);
+            }
+            continue;
         }
         out_edge_close(e, i);
         if (p && p->ready) {
             out_edge_refill(e, i, p->window_out);
         }
+        if (p && e->large_count > 0) {
+            large_follow(e, i, was[i] == TOPOLOGY_PARKED ? NULL : lane->neighbours[was[i]]);
+        }
     }
-    return list_lanes(e, lane->topology);
+    rc = list_lanes(e, lane->topology);
+    if (rc == 0 && e->kind == PLAN_LOCAL) {
+        rc = choose_local(e, lane->topology, lane->index);
+    }
+    e->listens_new = listens_new(e, before, to);
+    return rc;
 }

@@ -199,10 +199,11 @@ static inline int32_t put_to_task(struct task *t, struct output *o, uint32_t dst
     return write_row(p, dst, m, f->key_len, f->hash, f->size);
 }
 
-/* Whether its lane takes batches now. */
+/* Whether its lane takes batches now, and for it. */
 static bool is_reachable(const struct out_edge *e, uint32_t dst)
 {
-    return e->lane_of[dst] != TOPOLOGY_PARKED && e->neighbours[e->lane_of[dst]]->ready;
+    return !e->to->is_leaving[dst] && e->lane_of[dst] != TOPOLOGY_PARKED &&
+           e->neighbours[e->lane_of[dst]]->ready;
 }
 
 /* The next target in turn that has credit; if none has, the next in turn. One is always reachable:

@@ -45,6 +45,9 @@ struct neighbour;
 
 #define RUN_BYTES 16384
 
+/* An account of a task that moves is so much lower, so that nobody draws on it. */
+#define OUT_EDGE_HOLD (1 << 29)
+
 struct out_edge {
     uint32_t edge;
     uint32_t kind; /* enum plan_partitioner */
@@ -57,8 +60,9 @@ struct out_edge {
     struct stage *stage;
     struct neighbour **neighbours; /* [lane], the lane's own table */
     uint64_t hash_seed;
-    bool counts;     /* its rows are what the stage emitted (the first edge of its port) */
-    uint32_t *lanes; /* that host targets */
+    bool listens_new; /* since the latest placement, tasks are where none were before */
+    bool counts;      /* its rows are what the stage emitted (the first edge of its port) */
+    uint32_t *lanes;  /* that host targets */
     uint32_t lane_count;
     uint8_t *single;  /* [lane]: hosts one target, so its runs need not be sorted */
     uint32_t *choice; /* local: targets on this lane, or in this process; NULL: all */
@@ -104,6 +108,12 @@ void out_edge_refill(struct out_edge *e, uint32_t dst, uint32_t bytes);
 
 /* Nothing may be sent to that task for now. */
 void out_edge_close(struct out_edge *e, uint32_t dst);
+
+/* By how much the account of a task is lower than what it stands for. */
+static inline int32_t out_edge_held(const struct out_edge *e, uint32_t dst)
+{
+    return e->to->is_leaving[dst] ? OUT_EDGE_HOLD : 0;
+}
 
 /* Takes over what the lane's new topology says: the accounts of tasks that are elsewhere now are
  * closed, or open where their lane is ready. 0 or GP_ENOMEM. */

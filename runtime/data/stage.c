@@ -80,10 +80,9 @@ static int make_out_edges(struct stage *s, struct gp_error *err)
     return 0;
 }
 
-int stage_await_inlinks(struct stage *s)
+void stage_await_inlinks(struct stage *s)
 {
     const struct topology *topology = s->lane->topology;
-    struct inlink **inlinks;
 
     s->inlink_max = 0;
     s->in_parked = false;
@@ -93,22 +92,39 @@ int stage_await_inlinks(struct stage *s)
                 &topology->processors[topology->plan->edges[e].from];
 
             s->inlink_max += from->lanes;
-            s->in_parked = s->in_parked || from->parked > 0;
+            s->in_parked = s->in_parked || from->parked > 0 || from->leaving > 0;
         }
     }
-    inlinks = (struct inlink **)realloc(s->inlinks, (s->inlink_max + 1u) * sizeof(*inlinks));
-    s->inlinks = inlinks ? inlinks : s->inlinks;
-    return inlinks ? 0 : GP_ENOMEM;
+}
+
+static struct task *new_task(struct stage *s, uint32_t local)
+{
+    struct task *t = (struct task *)calloc(1, sizeof(*t));
+
+    if (t && task_init(t, s, local) < 0) {
+        free(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void free_task(struct task *t)
+{
+    if (t) {
+        task_deinit(t);
+        free(t);
+    }
 }
 
 static int make_tasks(struct stage *s, struct gp_error *err)
 {
     uint32_t count = topology_tasks_on(s->topology, s->lane->index, &s->task_indices);
 
-    s->tasks = (struct task *)calloc(count, sizeof(*s->tasks));
+    s->tasks = (struct task **)calloc(count + 1u, sizeof(*s->tasks));
     for (uint32_t i = 0; s->tasks && i < count; i++) {
         s->task_count++;
-        if (task_init(&s->tasks[i], s, i) < 0) {
+        s->tasks[i] = new_task(s, i);
+        if (!s->tasks[i]) {
             return gp_error_set(err, GP_ENOMEM, "no memory for the tasks of %s", s->name);
         }
     }
@@ -137,12 +153,11 @@ static int stage_build(struct stage *s, struct gp_error *err)
     if (rc == 0) {
         rc = make_out_edges(s, err);
     }
-    if (rc == 0 && stage_await_inlinks(s) < 0) {
-        rc = gp_error_set(err, GP_ENOMEM, "no memory for the inputs of %s", s->name);
-    }
+    stage_await_inlinks(s);
     if (rc == 0) {
         rc = make_tasks(s, err);
     }
+    counter_set(&s->watermark, (uint64_t)(s->task_count > 0 ? GP_TIME_MIN : GP_TIME_MAX));
     return rc;
 }
 
@@ -162,7 +177,6 @@ int stage_new(struct lane *lane, uint32_t processor, struct stage **ret, struct 
     list_init(&s->large_waiting);
     list_node_init(&s->in_changed);
     list_node_init(&s->out_changed);
-    counter_set(&s->watermark, (uint64_t)GP_TIME_MIN);
     rc = stage_build(s, err);
     if (rc < 0) {
         stage_free(s);
@@ -187,7 +201,7 @@ void stage_free(struct stage *s)
         return;
     }
     for (uint32_t i = 0; i < s->task_count; i++) {
-        task_deinit(&s->tasks[i]);
+        free_task(s->tasks[i]);
     }
     for (uint32_t i = 0; i < s->out_count; i++) {
         out_edge_deinit(&s->out_edges[i]);
@@ -222,6 +236,19 @@ static struct inlink *new_inlink(struct stage *s, struct neighbour *neighbour, u
     return link;
 }
 
+static int add_inlink(struct stage *s, struct inlink *link)
+{
+    struct inlink **inlinks =
+        (struct inlink **)realloc(s->inlinks, (s->inlink_count + 1u) * sizeof(*inlinks));
+
+    if (!inlinks) {
+        return GP_ENOMEM;
+    }
+    s->inlinks = inlinks;
+    s->inlinks[s->inlink_count++] = link;
+    return 0;
+}
+
 int stage_add_inlinks(struct neighbour *neighbour)
 {
     struct lane *lane = neighbour->lane;
@@ -233,16 +260,16 @@ int stage_add_inlinks(struct neighbour *neighbour)
         struct stage *s = lane->stages[edge->to];
         struct inlink *link;
 
-        if (!s || from->offset[neighbour->index] == from->offset[neighbour->index + 1]) {
+        if (neighbour->inlinks[e] ||
+            from->offset[neighbour->index] == from->offset[neighbour->index + 1]) {
             continue;
         }
         link = new_inlink(s, neighbour, e, neighbour->window_in);
-        if (!link) {
+        if (!link || add_inlink(s, link) < 0) {
+            free(link);
             return GP_ENOMEM;
         }
         link->port = edge->to_port;
-        ASSERT(s->inlink_count < s->inlink_max);
-        s->inlinks[s->inlink_count++] = link;
         neighbour->inlinks[e] = link;
     }
     return 0;
@@ -283,7 +310,7 @@ struct inlink *stage_gone_link(struct stage *s, const struct inlink *link)
         *place = new_inlink(s, &s->lane->gone, link->edge, UINT32_MAX);
         ASSERT(*place);
         (*place)->port = link->port;
-        (*place)->owed = (uint32_t *)calloc(s->task_count, sizeof(*link->owed));
+        (*place)->owed = (uint32_t *)calloc(s->task_count + 1u, sizeof(*link->owed));
         ASSERT((*place)->owed);
     }
     return *place;
@@ -307,28 +334,158 @@ void stage_remove_inlinks(struct stage *s, const struct neighbour *neighbour)
     }
 }
 
+/* ---- tasks come and go ---- */
+
+/* Where each task that stays stood, by where it stands now; UINT32_MAX: it has come. */
+static uint32_t *map_locals(const struct stage *s, const struct topology_processor *before,
+                            uint32_t count)
+{
+    uint32_t *was = (uint32_t *)malloc((count + 1u) * sizeof(*was));
+
+    for (uint32_t i = 0; was && i < count; i++) {
+        uint32_t index = s->task_indices[i];
+
+        was[i] = before->lane_of[index] == s->lane->index ? before->local_of[index] : UINT32_MAX;
+    }
+    return was;
+}
+
+static void reorder_link(struct inlink *link, const uint32_t *was, uint32_t count)
+{
+    uint32_t *owed;
+
+    if (!link) {
+        return;
+    }
+    large_reorder(link, was, count);
+    if (!link->owed) {
+        return;
+    }
+    owed = (uint32_t *)calloc(count + 1u, sizeof(*owed));
+    ASSERT(owed);
+    for (uint32_t i = 0; i < count; i++) {
+        owed[i] = was[i] == UINT32_MAX ? 0 : link->owed[was[i]];
+    }
+    free(link->owed);
+    link->owed = owed;
+}
+
+static void reorder_links(struct stage *s, const uint32_t *was, uint32_t count)
+{
+    const struct plan *plan = s->lane->topology->plan;
+
+    for (uint32_t i = 0; i < s->inlink_count; i++) {
+        reorder_link(s->inlinks[i], was, count);
+    }
+    for (uint32_t i = 0; s->unmanaged && i < s->unmanaged_count; i++) {
+        reorder_link(s->unmanaged[i], was, count);
+    }
+    for (uint32_t e = 0; e < plan->edge_count; e++) {
+        if (plan->edges[e].to == s->processor) {
+            reorder_link(s->lane->gone.inlinks[e], was, count);
+        }
+    }
+    reorder_link(s->lane->gone.inlinks[plan->edge_count + s->processor], was, count);
+    large_reordered(s);
+}
+
+/* Those that went are closed here, those that came are made. */
+static int take_tasks(struct stage *s, const struct topology *before)
+{
+    uint32_t count = topology_tasks_on(s->topology, s->lane->index, &s->task_indices);
+    uint32_t *was = map_locals(s, &before->processors[s->processor], count);
+    struct task **tasks = (struct task **)calloc(count + 1u, sizeof(*tasks));
+
+    if (!was || !tasks || lane_grow_scratch(s->lane, count) < 0) {
+        free(was);
+        free(tasks);
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (was[i] != UINT32_MAX) {
+            tasks[i] = s->tasks[was[i]];
+            s->tasks[was[i]] = NULL;
+        }
+    }
+    for (uint32_t i = 0; i < s->task_count; i++) {
+        if (s->tasks[i]) {
+            task_remove(s->tasks[i]);
+            free_task(s->tasks[i]);
+        }
+    }
+    reorder_links(s, was, count);
+    free(s->tasks);
+    free(was);
+    s->tasks = tasks;
+    s->task_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!tasks[i]) {
+            tasks[i] = new_task(s, i);
+            ASSERT(tasks[i]); /* half done, there is no way back */
+            s->lane->tasks_total++;
+        }
+        tasks[i]->local = i;
+    }
+    if (count == 0) {
+        counter_set(&s->watermark, (uint64_t)GP_TIME_MAX);
+    }
+    return 0;
+}
+
+static bool has_moved(const struct stage *s, const struct topology *before)
+{
+    const struct topology_processor *was = &before->processors[s->processor];
+    const uint32_t *old;
+    const uint32_t *now;
+    uint32_t count = topology_tasks_on(was, s->lane->index, &old);
+
+    return topology_tasks_on(s->topology, s->lane->index, &now) != count ||
+           (count > 0 && memcmp(old, now, count * sizeof(*now)) != 0);
+}
+
+/* Links from lanes where all tasks that sent have left do not count; those from lanes to which some
+ * came count from what these lanes say then. */
+static void count_inlinks(struct stage *s, const struct topology *before)
+{
+    const struct topology *now = s->lane->topology;
+
+    s->inlink_ended = 0;
+    for (uint32_t i = 0; i < s->inlink_count; i++) {
+        struct inlink *link = s->inlinks[i];
+        uint32_t from = now->plan->edges[link->edge].from;
+        uint32_t lane = link->neighbour->index;
+
+        link->vacant = now->processors[from].offset[lane] == now->processors[from].offset[lane + 1];
+        if (topology_has_come(now, before, from, lane)) {
+            link->awaits = s->lane->moves;
+        }
+        s->inlink_ended += link->ended && !link->vacant;
+    }
+}
+
 int stage_rebuild(struct stage *s, const struct topology *before)
 {
     int rc = 0;
 
     s->topology = &s->lane->topology->processors[s->processor];
-    ASSERT(topology_tasks_on(s->topology, s->lane->index, &s->task_indices) == s->task_count);
+    if (has_moved(s, before)) {
+        rc = take_tasks(s, before);
+    }
+    (void)topology_tasks_on(s->topology, s->lane->index, &s->task_indices);
     for (uint32_t i = 0; i < s->out_count && rc == 0; i++) {
         rc = out_edge_rebuild(&s->out_edges[i], before);
+        s->say_afresh = s->say_afresh || s->out_edges[i].listens_new;
     }
     for (uint32_t i = 0; i < s->task_count; i++) {
         for (uint32_t k = 0; k < s->out_count; k++) {
-            struct output *o = &s->tasks[i].outputs[k];
+            struct output *o = &s->tasks[i]->outputs[k];
             uint32_t next = o->next;
 
-            output_init(o, &s->out_edges[k], &s->tasks[i]);
+            output_init(o, &s->out_edges[k], s->tasks[i]);
             o->next = next % s->out_edges[k].choice_count;
         }
     }
-    s->inlink_ended = 0;
-    for (uint32_t i = 0; i < s->inlink_count; i++) {
-        s->inlink_ended += s->inlinks[i]->ended;
-    }
+    count_inlinks(s, before);
     if (s->inlink_max > 0 || s->in_parked) {
         stage_in_changed(s);
     }

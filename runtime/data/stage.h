@@ -58,7 +58,7 @@ struct stage {
     uint64_t hash_seed;
     const struct topology_processor *topology;
     const uint32_t *task_indices; /* [task_count] */
-    struct task *tasks;
+    struct task **tasks;          /* those that live here now, by index */
     uint32_t task_count;
 
     struct stage_port *ports;
@@ -68,8 +68,8 @@ struct stage {
     struct inlink **inlinks; /* one for each (edge in, lane that sends on it) */
     uint32_t inlink_count;
     uint32_t inlink_ended;
-    uint32_t inlink_max;       /* as the topology says */
-    bool in_parked;            /* some of the tasks that send are on no lane: time waits for them */
+    uint32_t inlink_max;       /* of those that count, as the topology says */
+    bool in_parked;            /* some of the tasks that send are on no lane, or move: time waits */
     struct inlink **unmanaged; /* [unmanaged_count] by lane, or NULL before use */
     uint32_t unmanaged_count;
 
@@ -86,7 +86,8 @@ struct stage {
     bool in_ended; /* handed to the tasks */
     bool out_idle;
     bool out_ended;
-    uint32_t ended; /* tasks that ended regularly */
+    bool say_afresh; /* with the next move mark: who listens has changed, or what was promised */
+    uint32_t ended;  /* tasks that ended regularly */
 
     /* read by the control thread */
     struct counter in_rows;
@@ -106,7 +107,8 @@ struct stage {
 int stage_new(struct lane *lane, uint32_t processor, struct stage **ret, struct gp_error *err);
 void stage_free(struct stage *s);
 
-/* What comes from a neighbour, for all stages of its lane. 0; GP_ENOMEM. */
+/* What comes from a neighbour, for all stages of its lane: those links that are not there yet. 0;
+ * GP_ENOMEM. */
 int stage_add_inlinks(struct neighbour *neighbour);
 
 /* The link of messages outside the stream from a neighbour. */
@@ -116,6 +118,9 @@ struct inlink *stage_unmanaged_link(struct stage *s, struct neighbour *neighbour
 void stage_on_watermark(struct inlink *link, int64_t time_ns);
 void stage_on_idle(struct inlink *link, bool idle);
 void stage_on_end(struct inlink *link);
+
+/* ... what holds whatever was said before: tasks have come to the sending lane. */
+void stage_on_afresh(struct inlink *link, int64_t time_ns);
 
 /* Something of the inlinks changed: they are looked at at the end of the turn. */
 void stage_in_changed(struct stage *s);
@@ -138,11 +143,15 @@ void stage_remove_inlinks(struct stage *s, const struct neighbour *neighbour);
 /* The one that takes the place of a link whose neighbour is no more, for what came from it. */
 struct inlink *stage_gone_link(struct stage *s, const struct inlink *link);
 
-/* How many links come in by the lane's topology, and room for them. 0 or GP_ENOMEM. */
-int stage_await_inlinks(struct stage *s);
+/* How many links that count come in by the lane's topology. */
+void stage_await_inlinks(struct stage *s);
 
-/* Takes over what the lane's new topology says, once its neighbours are there. 0 or GP_ENOMEM. */
+/* Takes over what the lane's new topology says, once its neighbours are there: its edges, and which
+ * tasks live here. Those that have come are not opened. 0 or GP_ENOMEM. */
 int stage_rebuild(struct stage *s, const struct topology *before);
+
+/* Says to all who listen where this stage stands, whatever was said before. */
+void stage_say_afresh(struct stage *s);
 
 void inlink_free(struct inlink *link);
 

@@ -44,11 +44,30 @@ void stage_on_idle(struct inlink *link, bool idle)
     }
 }
 
+/* After the mark of that move what is said is by it. */
+static void end_waiting(struct inlink *link)
+{
+    if (link->neighbour->moved >= link->awaits) {
+        link->awaits = 0;
+    }
+    stage_in_changed(link->stage);
+}
+
+/* It is said again on each connection. */
 void stage_on_end(struct inlink *link)
 {
+    link->stage->inlink_ended += !link->ended && !link->vacant;
     link->ended = true;
-    link->stage->inlink_ended++;
-    stage_in_changed(link->stage);
+    end_waiting(link);
+}
+
+void stage_on_afresh(struct inlink *link, int64_t time_ns)
+{
+    link->stage->inlink_ended -= link->ended && !link->vacant;
+    link->ended = false;
+    link->idle = false;
+    link->watermark_ns = time_ns;
+    end_waiting(link);
 }
 
 bool stage_is_due(const struct stage *s, int64_t advanced_ns)
@@ -62,20 +81,31 @@ bool stage_is_stale(const struct inlink *link, const struct batch_element *e)
     const struct topology *topology = link->stage->lane->topology;
 
     return e->session <
-           topology->processors[topology->plan->edges[link->edge].from].session[e->source];
+           topology->processors[topology->plan->edges[link->edge].from].since[e->source];
 }
 
-/* The smallest watermark of the links that count; false when all are idle or ended. What tasks that
- * are on no lane will send is as old as it was. */
-static bool smallest_in(const struct stage *s, int64_t *ret_ns)
+/* Whether time must not pass now: what tasks that are on no lane, or on their way to another, will send
+ * is as old as it was. */
+static bool time_waits(const struct stage *s)
 {
-    int64_t smallest = s->in_parked ? s->in_ns : GP_TIME_MAX;
-    bool active = s->in_parked;
+    bool waits = s->in_parked || s->lane->aligning;
+
+    for (uint32_t i = 0; !waits && i < s->inlink_count; i++) {
+        waits = s->inlinks[i]->awaits > 0 && !s->inlinks[i]->vacant;
+    }
+    return waits;
+}
+
+/* The smallest watermark of the links that count; false when all are idle or ended. */
+static bool smallest_in(const struct stage *s, bool waits, int64_t *ret_ns)
+{
+    int64_t smallest = waits ? s->in_ns : GP_TIME_MAX;
+    bool active = waits;
 
     for (uint32_t i = 0; i < s->inlink_count; i++) {
         const struct inlink *link = s->inlinks[i];
 
-        if (!link->ended && !link->idle) {
+        if (!link->ended && !link->idle && !link->vacant) {
             active = true;
             if (link->watermark_ns < smallest) {
                 smallest = link->watermark_ns;
@@ -89,13 +119,13 @@ static bool smallest_in(const struct stage *s, int64_t *ret_ns)
 static void hand_watermark(struct stage *s)
 {
     for (uint32_t i = 0; i < s->task_count; i++) {
-        struct task *t = &s->tasks[i];
+        struct task *t = s->tasks[i];
 
-        if (!task_takes(t)) {
-            continue;
+        if (!task_takes(t) || t->watermark_ns >= s->in_ns) {
+            continue; /* it came from where time was ahead */
         }
-        if (!t->in_head && t->state != TASK_FAILED && !s->table.on_watermark &&
-            !timers_has_event(t) && t->pending == TASK_PENDING_NONE) {
+        if (!t->in_head && t->state != TASK_FAILED && t->state != TASK_GONE &&
+            !s->table.on_watermark && !timers_has_event(t) && t->pending == TASK_PENDING_NONE) {
             t->watermark_ns = s->in_ns; /* nobody to ask, nothing before it */
             task_pass_watermark(t, s->in_ns);
             continue;
@@ -108,7 +138,7 @@ static void hand_watermark(struct stage *s)
 static void hand_end(struct stage *s)
 {
     for (uint32_t i = 0; i < s->task_count; i++) {
-        struct task *t = &s->tasks[i];
+        struct task *t = s->tasks[i];
 
         if (task_takes(t)) {
             inbox_add_end(t);
@@ -119,10 +149,11 @@ static void hand_end(struct stage *s)
 
 void stage_advance_in(struct stage *s)
 {
+    bool waits = time_waits(s);
     int64_t smallest;
 
     s->in_advanced_ns = s->lane->now_ns;
-    if (s->inlink_ended == s->inlink_max && !s->in_parked) {
+    if (s->inlink_ended == s->inlink_max && !waits) {
         if (!s->in_ended) {
             s->in_ended = true;
             s->in_idle = false;
@@ -134,7 +165,7 @@ void stage_advance_in(struct stage *s)
         }
         return;
     }
-    s->in_idle = !smallest_in(s, &smallest);
+    s->in_idle = !smallest_in(s, waits, &smallest);
     if (!s->in_idle && smallest > s->in_ns) {
         s->in_ns = smallest;
         hand_watermark(s);
@@ -149,7 +180,7 @@ static bool smallest_out(const struct stage *s, int64_t *ret_ns)
     bool active = false;
 
     for (uint32_t i = 0; i < s->task_count; i++) {
-        const struct task *t = &s->tasks[i];
+        const struct task *t = s->tasks[i];
 
         if (t->state >= TASK_ENDED || t->idle) {
             continue;
@@ -164,9 +195,10 @@ static bool smallest_out(const struct stage *s, int64_t *ret_ns)
 }
 
 static void put_time(const struct out_edge *e, struct neighbour *p, enum batch_kind kind,
-                     int64_t time_ns)
+                     uint32_t flags, int64_t time_ns)
 {
     const struct batch_element element = {.kind = (uint32_t)kind,
+                                          .flags = flags,
                                           .bytes = kind == BATCH_WATERMARK ? 8 : 0,
                                           .edge = e->edge,
                                           .dst = BATCH_DST_ALL};
@@ -187,30 +219,48 @@ static void send_time(struct stage *s, enum batch_kind kind, int64_t time_ns)
             struct neighbour *p = s->lane->neighbours[e->lanes[l]];
 
             if (p->ready) {
-                put_time(e, p, kind, time_ns);
+                put_time(e, p, kind, 0, time_ns);
             }
         }
     }
 }
 
+static void say_edge(const struct stage *s, const struct out_edge *e, struct neighbour *p)
+{
+    if (s->out_ended) {
+        put_time(e, p, BATCH_END, 0, 0);
+        return;
+    }
+    put_time(e, p, BATCH_WATERMARK, BATCH_AFRESH, s->out_ns);
+    if (s->out_idle) {
+        put_time(e, p, BATCH_IDLE, 0, 0);
+    }
+}
+
 void stage_say_time(struct stage *s, struct neighbour *p)
 {
-    for (uint32_t i = 0; i < s->out_count; i++) {
+    for (uint32_t i = 0; i < s->out_count && s->task_count > 0; i++) {
         const struct out_edge *e = &s->out_edges[i];
         const uint32_t *tasks;
 
-        if (topology_tasks_on(e->to, p->index, &tasks) == 0) {
-            continue;
+        if (topology_tasks_on(e->to, p->index, &tasks) > 0) {
+            say_edge(s, e, p);
         }
-        if (s->out_ended) {
-            put_time(e, p, BATCH_END, 0);
-            continue;
-        }
-        if (s->out_idle || p->was_ready) {
-            put_time(e, p, s->out_idle ? BATCH_IDLE : BATCH_ACTIVE, 0);
-        }
-        if (s->out_ns > GP_TIME_MIN) {
-            put_time(e, p, BATCH_WATERMARK, s->out_ns);
+    }
+}
+
+void stage_say_afresh(struct stage *s)
+{
+    s->say_afresh = false;
+    for (uint32_t i = 0; i < s->out_count && s->task_count > 0; i++) {
+        const struct out_edge *e = &s->out_edges[i];
+
+        for (uint32_t l = 0; l < e->lane_count; l++) {
+            struct neighbour *p = s->lane->neighbours[e->lanes[l]];
+
+            if (p->ready) {
+                say_edge(s, e, p);
+            }
         }
     }
 }
@@ -232,7 +282,7 @@ void stage_advance_out(struct stage *s)
     bool active;
 
     s->out_advanced_ns = s->lane->now_ns;
-    if (s->out_ended || has_large(s)) {
+    if (s->out_ended || has_large(s) || s->task_count == 0) {
         return; /* large.c comes back to it */
     }
     if (s->ended == s->task_count) {

@@ -9,6 +9,7 @@
 #include "data/cursor.h"
 #include "data/lane.h"
 #include "data/large.h"
+#include "data/move.h"
 #include "data/output.h"
 #include "data/service.h"
 #include "data/stage.h"
@@ -257,6 +258,9 @@ void task_fail(struct task *t, const char *function, const char *text)
         return;
     }
     t->state = TASK_FAILED;
+    if (t->leaving > 0) {
+        move_cannot_leave(t, "it failed");
+    }
     leave(t);
     counter_add(&t->stage->lane->stats.tasks_failed, 1);
     task_report_failure(t, function, text);
@@ -273,6 +277,7 @@ static void reset(struct task *t, uint64_t session)
     t->polling = false;
     t->silent = false;
     t->idle = false;
+    t->leaving = 0;
     t->refused = false;
     t->emitted = false;
     t->overdraft = 0;
@@ -287,12 +292,141 @@ static void reset(struct task *t, uint64_t session)
     }
 }
 
-void task_restart(struct task *t, uint64_t session, gp_bytes state)
+static void note_begin_failed(struct task *t, const char *function)
+{
+    t->state = TASK_FAILED;
+    counter_add(&t->stage->lane->stats.tasks_failed, 1);
+    task_report_failure(t, function,
+                        t->fail_text && t->fail_text[0] ? t->fail_text : "gave no reason");
+}
+
+/* What it is to see of time that passed here without it. */
+static void catch_up(struct task *t)
+{
+    const struct stage *s = t->stage;
+
+    if (s->in_ns > t->watermark_ns && (s->inlink_max > 0 || s->in_parked)) {
+        inbox_add_watermark(t, s->in_ns);
+    }
+    if (s->in_ended) {
+        inbox_add_end(t);
+    }
+}
+
+static void go_on(struct task *t)
+{
+    t->state = TASK_OPEN;
+    if (lane_phase(t->stage->lane) >= LANE_RUNNING) {
+        run(t);
+    }
+}
+
+/* Its code opens with what it had where it was. True when it runs. */
+static bool resume(struct task *t, gp_bytes state)
+{
+    struct move_state s;
+    const char *function = "restore";
+
+    if (move_read(state, &s) < 0) {
+        note_begin_failed(t, function);
+        return false;
+    }
+    t->watermark_ns = s.watermark_ns;
+    t->out_ns = s.out_ns;
+    move_set_turns(t, &s);
+    if (s.ended) {
+        skip(t);
+        return false;
+    }
+    if (begin(t, s.snapshot, &function) < 0) {
+        note_begin_failed(t, function);
+        return false;
+    }
+    if (move_set_timers(t, &s) < 0) {
+        close_code(t, false);
+        note_begin_failed(t, "timer_set");
+        return false;
+    }
+    return true;
+}
+
+/* What this stage promised may be ahead of it: all who listen are told with the next mark. */
+static void hold_back(struct task *t)
+{
+    struct stage *s = t->stage;
+
+    if (t->state < TASK_ENDED) {
+        s->out_ended = false;
+        s->out_ns = s->task_count == 1 || t->out_ns < s->out_ns ? t->out_ns : s->out_ns;
+        counter_set(&s->watermark, (uint64_t)s->out_ns);
+    }
+    s->say_afresh = true;
+    stage_task_changed(s);
+}
+
+void task_arrive(struct task *t, gp_bytes state, bool moved)
+{
+    const char *function;
+    bool runs;
+
+    t->came = t->stage->lane->moves;
+    if (moved) {
+        runs = resume(t, state);
+    } else {
+        runs = begin(t, state, &function) == 0;
+        if (!runs) {
+            note_begin_failed(t, function);
+        }
+    }
+    LOG_INFO(t->stage->lane->env->log, "task.arrived", KV_STR("processor", t->stage->name),
+             KV_U64("task", t->api.index), KV_HEX("session", t->session));
+    if (runs) {
+        go_on(t);
+    }
+    if (t->state < TASK_ENDED) {
+        catch_up(t);
+        task_ready(t);
+    }
+    hold_back(t);
+}
+
+void task_go(struct task *t)
+{
+    t->state = TASK_GONE;
+    leave(t);
+    close_code(t, false);
+}
+
+void task_remove(struct task *t)
+{
+    struct stage *s = t->stage;
+    struct lane *lane = s->lane;
+
+    if (t->state == TASK_CLOSED) {
+        s->ended--;
+        counter_set(&s->tasks_ended, counter_get(&s->tasks_ended) - 1);
+        lane->tasks_closed--;
+    } else if (t->state == TASK_FAILED) {
+        counter_set(&lane->stats.tasks_failed, counter_get(&lane->stats.tasks_failed) - 1);
+    }
+    for (const struct entry *e = t->in_head; e; e = e->next) {
+        if (e->kind <= ENTRY_LARGE) {
+            e->link->done += e->rows;
+            counter_add(&lane->stats.rows_lost, e->rows);
+        }
+    }
+    task_close(t);
+    service_take_wakes(lane); /* none of its own is left in the list */
+    lane->tasks_total--;
+    stage_task_changed(s);
+}
+
+void task_restart(struct task *t, uint64_t session, gp_bytes state, bool moved)
 {
     struct lane *lane = t->stage->lane;
     const char *function;
 
-    if (t->state >= TASK_ENDED) {
+    if (t->state == TASK_ENDED || t->state == TASK_CLOSED) {
         t->session = session;
         return;
     }
@@ -308,28 +442,35 @@ void task_restart(struct task *t, uint64_t session, gp_bytes state)
     counter_add(&lane->stats.tasks_restarted, 1);
     LOG_INFO(lane->env->log, "task.restarted", KV_STR("processor", t->stage->name),
              KV_U64("task", t->api.index), KV_HEX("session", session));
+    if (moved) {
+        if (resume(t, state)) {
+            go_on(t);
+        }
+        stage_task_changed(t->stage);
+        return;
+    }
     if (begin(t, state, &function) < 0) {
-        t->state = TASK_FAILED;
-        counter_add(&lane->stats.tasks_failed, 1);
-        task_report_failure(t, function, t->fail_text ? t->fail_text : "gave no reason");
+        note_begin_failed(t, function);
         return;
     }
     inbox_repeat_watermark(t);
-    t->state = TASK_OPEN;
-    if (lane_phase(lane) >= LANE_RUNNING) {
-        run(t);
-    }
+    go_on(t);
     stage_task_changed(t->stage);
 }
 
 void task_end(struct task *t)
 {
+    bool leaving = t->leaving > 0;
+
     t->state = TASK_ENDED;
     leave(t);
     inbox_clear(t);
     t->stage->ended++;
     counter_add(&t->stage->tasks_ended, 1);
     task_close(t);
+    if (leaving) {
+        move_leave(t);
+    }
     stage_task_changed(t->stage);
     lane_task_closed(t->stage->lane);
 }

@@ -8,6 +8,9 @@
  *    │             │               FAILED
  *    └──refused────┴──────stop──────┴──────────────────────────────▶ CLOSED
  *
+ * One that moves to another lane (move.h) is GONE here until the placement says that it is there; or
+ * that it is here again, in its next session.
+ *
  * A FAILED task has no instance of user code; what is sent to it waits in its inbox, as far as credit
  * goes, for its next session. Restarting one that runs is the same: its code is closed, without a
  * chance to emit, and opened anew. What it had not consumed the next session gets.
@@ -46,6 +49,7 @@ enum task_state {
     TASK_OPEN,
     TASK_RUNNING,
     TASK_FAILED,
+    TASK_GONE, /* it has left for another lane */
     TASK_ENDED,
     TASK_CLOSED,
 };
@@ -90,6 +94,9 @@ struct task {
     int64_t watermark_ns; /* of its input */
     int64_t out_ns;       /* what it promises */
     uint64_t session;
+    uint64_t
+        leaving;   /* lane.moves when it was asked to leave, and not answered yet; 0: it was not */
+    uint64_t came; /* lane.moves when it came here; 0: it was here from the start */
     uint64_t state_hash; /* of the state that was told last */
     bool state_failed;   /* said so already */
     bool emitted;        /* since it was cleared */
@@ -119,8 +126,18 @@ void task_deinit(struct task *t);
 int task_open(struct task *t);
 void task_start(struct task *t);
 
-/* A new session in place of the one that runs or failed. state is what a snapshot gave; empty: none. */
-void task_restart(struct task *t, uint64_t session, gp_bytes state);
+/* A new session in place of the one that runs, failed or has left. state is what a snapshot gave, or,
+ * when moved, what the session before took along; empty: none. */
+void task_restart(struct task *t, uint64_t session, gp_bytes state, bool moved);
+
+/* It has come to this lane, made by task_init() after the start. The same state. */
+void task_arrive(struct task *t, gp_bytes state, bool moved);
+
+/* It leaves: its code is closed, what it was is taken. */
+void task_go(struct task *t);
+
+/* It is on another lane now, whatever it does here. Before task_deinit(). */
+void task_remove(struct task *t);
 
 /* Whether it still takes rows; what it does not take is dropped. */
 static inline bool task_takes(const struct task *t)

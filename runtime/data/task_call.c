@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "data/cursor.h"
 #include "data/lane.h"
+#include "data/large.h"
+#include "data/move.h"
 #include "data/output.h"
 #include "data/service.h"
 #include "data/stage.h"
@@ -348,6 +350,21 @@ static enum step step_end(struct task *t)
     return STEP_WAIT;
 }
 
+/* All that came before the move is done, and so must be what it emitted. */
+static enum step step_leave(struct task *t)
+{
+    if (t->in_head->u.generation != t->leaving) {
+        inbox_pop(t); /* the appmaster thought better of it */
+        return STEP_MORE;
+    }
+    if (large_is_sending(t)) {
+        return STEP_LATER;
+    }
+    inbox_pop(t);
+    move_leave(t);
+    return STEP_LATER;
+}
+
 static void note_activity(struct task *t, int32_t rc)
 {
     struct lane *lane = t->stage->lane;
@@ -431,6 +448,8 @@ enum step task_step(struct task *t, int64_t *budget)
             return step_watermark(t, budget);
         case ENTRY_END:
             return step_end(t);
+        case ENTRY_LEAVE:
+            return step_leave(t);
         default:
             return step_rows(t, budget);
         }

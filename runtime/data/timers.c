@@ -45,12 +45,14 @@ struct lane_timers {
 /* A number for a task of the lane that does not depend on addresses, so that a replay is exact. */
 static uint64_t task_id(const struct task *t)
 {
-    return (uint64_t)t->stage->processor << 32 | t->local;
+    return (uint64_t)t->stage->processor << 32 | t->api.index;
 }
 
 static struct task *task_of_id(const struct lane *lane, uint64_t id)
 {
-    return &lane->stages[id >> 32]->tasks[(uint32_t)id];
+    const struct stage *s = lane->stages[id >> 32];
+
+    return s->tasks[s->topology->local_of[(uint32_t)id]];
 }
 
 static bool earlier(const struct heap_item *a, const struct heap_item *b)
@@ -224,6 +226,17 @@ static void on_timer(void *user)
     arm(lt);
 }
 
+/* All may come to this lane. */
+static size_t count_tasks(const struct topology *topology)
+{
+    size_t count = 1;
+
+    for (uint32_t p = 0; p < topology->plan->processor_count; p++) {
+        count += topology->processors[p].tasks;
+    }
+    return count;
+}
+
 int lane_timers_new(struct lane *lane, struct lane_timers **ret)
 {
     struct lane_timers *lt = (struct lane_timers *)calloc(1, sizeof(*lt));
@@ -234,7 +247,7 @@ int lane_timers_new(struct lane *lane, struct lane_timers **ret)
     }
     lt->lane = lane;
     lt->armed_ns = INT64_MAX;
-    heap_init(&lt->tasks, lane->tasks_total + 1u);
+    heap_init(&lt->tasks, count_tasks(lane->topology));
     list_init(&lt->silent);
     rc = timer_new(lane->loop, on_timer, lt, &lt->timer);
     if (rc < 0) {
@@ -358,6 +371,22 @@ int timers_watch_silence(struct task *t, int64_t at_ns)
     }
     arm(lt);
     return 0;
+}
+
+uint32_t timers_count(const struct task *t)
+{
+    return t->timers ? t->timers->clocks[0].count + t->timers->clocks[1].count : 0;
+}
+
+void timers_for_each(const struct task *t, timers_fn fn, void *user)
+{
+    for (uint32_t clock = 0; t->timers && clock < 2; clock++) {
+        const struct heap *h = &t->timers->clocks[clock];
+
+        for (uint32_t i = 0; i < h->count; i++) {
+            fn(user, &(struct timer_due){clock, h->items[i].id, h->items[i].at_ns});
+        }
+    }
 }
 
 void timers_free(struct task *t)

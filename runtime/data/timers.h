@@ -43,6 +43,11 @@ bool timers_has_event(const struct task *t);
 /* The host's own timer of a source: it falls idle when it is silent until then. 0 ends it. */
 int timers_watch_silence(struct task *t, int64_t at_ns);
 
+/* What is set, in no order. */
+typedef void (*timers_fn)(void *user, const struct timer_due *timer);
+uint32_t timers_count(const struct task *t);
+void timers_for_each(const struct task *t, timers_fn fn, void *user);
+
 void timers_free(struct task *t);
 
 #endif

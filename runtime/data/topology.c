@@ -108,15 +108,32 @@ int topology_find_lane(const struct topology *t, uint32_t executor, uint32_t lan
     return GP_ENOENT;
 }
 
+bool topology_has_come(const struct topology *t, const struct topology *before, uint32_t processor,
+                       uint32_t lane)
+{
+    const uint32_t *tasks;
+    uint32_t count = topology_tasks_on(&t->processors[processor], lane, &tasks);
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (before->processors[processor].lane_of[tasks[i]] != lane) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int processor_init(struct topology_processor *p, uint32_t tasks, uint32_t lane_count)
 {
     p->tasks = tasks;
     p->lane_of = (uint16_t *)malloc(tasks * sizeof(*p->lane_of));
     p->local_of = (uint32_t *)malloc(tasks * sizeof(*p->local_of));
     p->session = (uint64_t *)calloc(tasks, sizeof(*p->session));
+    p->since = (uint64_t *)calloc(tasks, sizeof(*p->since));
+    p->is_leaving = (uint8_t *)calloc(tasks, 1);
     p->by_lane = (uint32_t *)malloc(tasks * sizeof(*p->by_lane));
     p->offset = (uint32_t *)calloc(lane_count + 1u, sizeof(*p->offset));
-    if (!p->lane_of || !p->local_of || !p->session || !p->by_lane || !p->offset) {
+    if (!p->lane_of || !p->local_of || !p->session || !p->since || !p->is_leaving || !p->by_lane ||
+        !p->offset) {
         return GP_ENOMEM;
     }
     for (uint32_t i = 0; i < tasks; i++) {
@@ -145,6 +162,9 @@ static int place_range(struct topology *t, const struct placement_range *r, stru
                                 t->plan->processors[r->processor].name);
         }
         p->session[i] = r->session;
+        p->since[i] = r->since > 0 ? r->since : r->session;
+        p->is_leaving[i] = r->leaving && lane >= 0;
+        p->leaving += p->is_leaving[i];
         p->lane_of[i] = lane < 0 ? TOPOLOGY_PARKED : (uint16_t)lane;
         if (lane >= 0) {
             t->lanes[lane].tasks++;
@@ -182,19 +202,32 @@ static int group_by_lane(struct topology *t, uint32_t processor, struct gp_error
     return 0;
 }
 
-/* An account stands for each (edge, lane that sends on it, task that receives on it). */
+/* An account stands for each (edge, lane that sends on it, task that receives on it). Those of one
+ * lane, or of all lanes. */
+static uint64_t count_accounts(const struct topology *t, uint32_t lane, bool all)
+{
+    uint64_t accounts = 0;
+
+    for (uint32_t e = 0; e < t->plan->edge_count; e++) {
+        const struct topology_processor *to = &t->processors[t->plan->edges[e].to];
+        uint64_t tasks = all ? to->tasks : to->offset[lane + 1] - to->offset[lane];
+
+        accounts += tasks * t->processors[t->plan->edges[e].from].lanes;
+    }
+    return accounts;
+}
+
+/* A lane with few tasks counts as one with an even share: windows stay as they are when others move
+ * to it. */
 static void set_windows(struct topology *t, const struct data_options *options)
 {
+    uint64_t share = count_accounts(t, 0, true) / t->lane_count;
+
     for (uint32_t l = 0; l < t->lane_count; l++) {
-        uint64_t accounts = 0;
+        uint64_t accounts = count_accounts(t, l, false);
         uint64_t window = options->lane_budget_bytes;
 
-        for (uint32_t e = 0; e < t->plan->edge_count; e++) {
-            const struct topology_processor *to = &t->processors[t->plan->edges[e].to];
-            uint64_t tasks = to->offset[l + 1] - to->offset[l];
-
-            accounts += tasks * t->processors[t->plan->edges[e].from].lanes;
-        }
+        accounts = accounts > share ? accounts : share;
         if (accounts > 0) {
             window /= accounts;
         }
@@ -276,6 +309,8 @@ void topology_free(struct topology *t)
         free(t->processors[p].lane_of);
         free(t->processors[p].local_of);
         free(t->processors[p].session);
+        free(t->processors[p].since);
+        free(t->processors[p].is_leaving);
         free(t->processors[p].by_lane);
         free(t->processors[p].offset);
     }

@@ -31,13 +31,16 @@ struct topology_lane {
 
 struct topology_processor {
     uint32_t tasks;
-    uint32_t lanes;     /* that host at least one */
-    uint32_t parked;    /* tasks on no lane */
-    uint16_t *lane_of;  /* [task], or TOPOLOGY_PARKED */
-    uint32_t *local_of; /* [task] position among its lane's tasks of this processor */
-    uint64_t *session;  /* [task] rows of older ones are dropped */
-    uint32_t *by_lane;  /* [tasks] task indices, grouped by lane, ascending within */
-    uint32_t *offset;   /* [lane_count + 1] into by_lane */
+    uint32_t lanes;      /* that host at least one */
+    uint32_t parked;     /* tasks on no lane */
+    uint32_t leaving;    /* tasks that move: their lane gives them up */
+    uint16_t *lane_of;   /* [task], or TOPOLOGY_PARKED */
+    uint32_t *local_of;  /* [task] position among its lane's tasks of this processor */
+    uint64_t *session;   /* [task] */
+    uint64_t *since;     /* [task] rows of older sessions than that are dropped */
+    uint8_t *is_leaving; /* [task] */
+    uint32_t *by_lane;   /* [tasks] task indices, grouped by lane, ascending within */
+    uint32_t *offset;    /* [lane_count + 1] into by_lane */
 };
 
 struct topology {
@@ -61,6 +64,10 @@ void topology_free(struct topology *t);
 
 /* Number of a lane, or negative GP_ENOENT. */
 int topology_find_lane(const struct topology *t, uint32_t executor, uint32_t lane);
+
+/* Whether tasks of a processor are on that lane that were elsewhere before. */
+bool topology_has_come(const struct topology *t, const struct topology *before, uint32_t processor,
+                       uint32_t lane);
 
 /* Of two lanes that are to be connected, the one that dials: by executor and index, so that both
  * sides say the same. */

@@ -23,7 +23,8 @@ static int32_t full(const struct lane *lane, const struct topology_processor *to
 {
     const struct neighbour *p = neighbour_of(lane, to, dst);
 
-    return p && p->ready ? (int32_t)lane->options->unmanaged_window_bytes : 0;
+    return p && p->ready && !to->is_leaving[dst] ? (int32_t)lane->options->unmanaged_window_bytes
+                                                 : 0;
 }
 
 /* What is left of the accounts of a processor's tasks, made on first use. */
@@ -133,12 +134,19 @@ int unmanaged_refill(struct lane *lane, const struct neighbour *from, uint32_t p
         return GP_EPROTO;
     }
     to = &lane->topology->processors[processor];
-    if (dst >= to->tasks || to->lane_of[dst] != from->index) {
+    if (dst >= to->tasks) {
         return GP_EPROTO;
+    }
+    if (to->lane_of[dst] != from->index || to->is_leaving[dst]) {
+        return 0; /* it has moved, or does: that account is no more */
     }
     credit = &lane->unmanaged[processor][dst];
     if ((int64_t)*credit + bytes > lane->options->unmanaged_window_bytes) {
-        return GP_EPROTO;
+        if (lane->moves == 0) {
+            return GP_EPROTO;
+        }
+        *credit = (int32_t)lane->options->unmanaged_window_bytes; /* see neighbour.c */
+        return 0;
     }
     *credit += (int32_t)bytes;
     return 0;
@@ -186,9 +194,11 @@ int unmanaged_draw(struct lane *lane, const struct neighbour *p, uint32_t proces
     int32_t *credit;
 
     if (processor >= lane->topology->plan->processor_count ||
-        dst >= lane->topology->processors[processor].tasks ||
-        lane->topology->processors[processor].lane_of[dst] != p->index) {
+        dst >= lane->topology->processors[processor].tasks) {
         return GP_EPROTO;
+    }
+    if (lane->topology->processors[processor].lane_of[dst] != p->index) {
+        return 0;
     }
     credit = accounts_of(lane, processor);
     if (!credit || credit[dst] < (int32_t)bytes - INT32_MAX / 2) {
@@ -204,7 +214,8 @@ void unmanaged_rebuild(struct lane *lane, const struct topology *before)
         const struct topology_processor *to = &lane->topology->processors[i];
 
         for (uint32_t k = 0; lane->unmanaged[i] && k < to->tasks; k++) {
-            if (to->lane_of[k] != before->processors[i].lane_of[k]) {
+            if (to->lane_of[k] != before->processors[i].lane_of[k] ||
+                to->is_leaving[k] != before->processors[i].is_leaving[k]) {
                 lane->unmanaged[i][k] = full(lane, to, k);
             }
         }

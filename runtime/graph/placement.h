@@ -23,6 +23,8 @@ struct placement_range {
     uint32_t executor; /* id, from 1 */
     uint32_t lane;     /* index in that executor */
     uint64_t session;  /* of these tasks; placement_make() leaves it 0 */
+    uint64_t since;    /* the oldest session whose rows still count; 0: session */
+    bool leaving;      /* their executor gives them up with their state: they move */
 };
 
 struct placement {

@@ -19,10 +19,14 @@
  *
  *   kind             body
  *   ROWS             rows (row.h), `rows` of them
- *   WATERMARK        i64 time_ns: no older row follows on this edge from this lane
+ *   WATERMARK        i64 time_ns: no older row follows on this edge from this lane. With the flag
+ *                    AFRESH it replaces what was said before: it may be older, and the lane is
+ *                    neither idle nor at its end
  *   IDLE, ACTIVE     none: this lane's watermark of the edge does not count for now; counts again
  *   END              none: nothing follows on this edge from this lane
- *   BARRIER, MOVE    reserved
+ *   MOVE             u64 generation: this lane has taken the placement of that generation, and what
+ *                    follows is by it; edge, tasks and session are 0
+ *   BARRIER          reserved
  *   PROBE            i64 time_ns of the sender: measures latency
  *   FRAGMENT         struct batch_fragment and a piece of a message too large for a batch
  *   LARGE_REQUEST    u64 bytes: asks to send a message larger than the account's window
@@ -71,6 +75,8 @@
 #define BATCH_DST_ROWS  0xffffffffu
 #define BATCH_DST_ALL   0xfffffffeu
 #define BATCH_UNMANAGED 0x80000000u /* in edge: the rest is a processor */
+
+#define BATCH_AFRESH 1u /* in flags of WATERMARK */
 
 enum batch_kind {
     BATCH_ROWS = 1,
@@ -145,6 +151,7 @@ static inline int batch_element_is_sane(const struct batch_element *e)
     case BATCH_ROWS:
         return e->rows > 0 && (uint64_t)e->rows * ROW_HEADER_SIZE <= e->bytes;
     case BATCH_WATERMARK:
+    case BATCH_MOVE:
     case BATCH_PROBE:
     case BATCH_LARGE_REQUEST:
         return e->rows == 0 && e->bytes == 8;

@@ -90,8 +90,12 @@ static int check_ranges(const struct record *r, const struct plan *plan, struct 
     }
     for (uint32_t i = 0; i < r->ranges_count; i++) {
         const struct record_range *from = &r->ranges[i];
-        placement.ranges[i] = (struct placement_range){from->processor, from->first, from->count,
-                                                       from->executor,  from->lane,  from->session};
+        placement.ranges[i] = (struct placement_range){.processor = from->processor,
+                                                       .first = from->first,
+                                                       .count = from->count,
+                                                       .executor = from->executor,
+                                                       .lane = from->lane,
+                                                       .session = from->session};
     }
     rc = placement_check(&placement, plan, err);
     placement_deinit(&placement);

@@ -121,6 +121,16 @@ static const struct gp_processor sink_table = {.size = sizeof(sink_table),
                                                .process = sink_process,
                                                .on_message = sink_message};
 
+static struct placement_range range(uint32_t processor, uint32_t first, uint32_t count,
+                                    uint32_t executor)
+{
+    return (struct placement_range){.processor = processor,
+                                    .first = first,
+                                    .count = count,
+                                    .executor = executor,
+                                    .session = LONE_SESSION};
+}
+
 void lone_lane_begin(struct lone_lane *w)
 {
     const struct stream_place place = {.executor = 1};
@@ -140,10 +150,10 @@ void lone_lane_begin(struct lone_lane *w)
                             .processor_count = 2,
                             .edges = w->edges,
                             .edge_count = 2};
-    w->ranges[0] = (struct placement_range){0, 0, 1, 1, 0, LONE_SESSION};
-    w->ranges[1] = (struct placement_range){0, 1, 1, 2, 0, LONE_SESSION};
-    w->ranges[2] = (struct placement_range){1, 0, LONE_SINKS, 2, 0, LONE_SESSION};
-    w->ranges[3] = (struct placement_range){1, LONE_SINKS, 1, 1, 0, LONE_SESSION};
+    w->ranges[0] = range(0, 0, 1, 1);
+    w->ranges[1] = range(0, 1, 1, 2);
+    w->ranges[2] = range(1, 0, LONE_SINKS, 2);
+    w->ranges[3] = range(1, LONE_SINKS, 1, 1);
     placement.count = 4;
     w->hosts[0] = (struct placement_host){1, 1, 0};
     w->hosts[1] = (struct placement_host){2, 1, 0};

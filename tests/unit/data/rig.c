@@ -378,9 +378,21 @@ static void on_news(void *user, uint32_t lane, const struct lane_news *news)
     }
 }
 
+static void on_moved(void *user, const struct lane_moved *moved)
+{
+    struct rig *rig = user;
+
+    rig->on_moved(rig, moved);
+}
+
 static void on_ended(void *user)
 {
     ((struct rig *)user)->ended++;
+}
+
+static void on_resumed(void *user)
+{
+    ((struct rig *)user)->ended--;
 }
 
 static void on_stopped(void *user)
@@ -394,6 +406,8 @@ static const struct engine_events events = {
     .on_failed = on_failed,
     .on_updated = on_updated,
     .on_news = on_news,
+    .on_moved = on_moved,
+    .on_resumed = on_resumed,
     .on_ended = on_ended,
     .on_stopped = on_stopped,
 };
@@ -444,6 +458,7 @@ void rig_announce(struct rig *rig, uint32_t index)
 struct engine_job rig_job(const struct rig *rig, uint64_t generation)
 {
     return (struct engine_job){.generation = generation,
+                               .moves = rig->moves,
                                .plan = &rig->plan,
                                .placement = &rig->placement,
                                .hosts = rig->hosts,
@@ -618,6 +633,8 @@ static void spawn(struct rig *rig, uint32_t i)
 uint32_t rig_add_executor(struct rig *rig)
 {
     GP_REQUIRE(rig->executors < RIG_EXECUTORS_MAX);
+    rig->hosts[rig->executors] = (struct placement_host){
+        .executor = rig->executors + 1, .lanes = rig->lanes, .blocking = rig->blocking};
     spawn(rig, rig->executors);
     return rig->executors++;
 }

@@ -94,6 +94,9 @@ struct rig {
     /* NULL, or told of each task that fails while running; then that is no end. */
     void (*on_failed)(struct rig *rig, const struct lane_failure *failure);
     void (*on_news)(struct rig *rig, const struct lane_news *news); /* may be NULL */
+    void (*on_moved)(struct rig *rig, const struct lane_moved *moved);
+    uint64_t moves; /* of the latest placement */
+    void *mover;
     const struct lane_tasks *not_run; /* that ended in an earlier life */
     uint32_t not_run_count;
     void *user;

@@ -294,8 +294,12 @@ static void wish_for(struct run *run, struct wish *w)
         for (uint32_t i = 0; i < rig->processors[p].parallelism; i++) {
             const struct place *at = &run->places[p][i];
 
-            w->ranges[w->placement.count++] =
-                (struct placement_range){p, i, 1, at->executor + 1, at->lane, at->session};
+            w->ranges[w->placement.count++] = (struct placement_range){.processor = p,
+                                                                       .first = i,
+                                                                       .count = 1,
+                                                                       .executor = at->executor + 1,
+                                                                       .lane = at->lane,
+                                                                       .session = at->session};
             if (at->ended) {
                 w->ended[ended++] = (struct lane_tasks){p, i, 1};
             }
@@ -563,9 +567,13 @@ static void check_account(struct run *run, const struct lane *from, const struct
     const struct topology_lane *me = &from->topology->lanes[from->index];
     const struct lane *to = find_lane(run, &from->topology->lanes[e->lane_of[dst]]);
     int back = topology_find_lane(to->topology, me->executor, me->lane);
-    const struct inlink *link = back < 0 ? NULL : to->neighbours[back]->inlinks[e->edge];
+    const struct inlink *link =
+        back < 0 || !to->neighbours[back] ? NULL : to->neighbours[back]->inlinks[e->edge];
     uint32_t owed;
 
+    if (e->stage->task_count == 0) {
+        return; /* it never sent */
+    }
     if (!link) {
         broke(run, "a lane does not know who sends to it", NULL, NULL);
         return;
@@ -593,7 +601,7 @@ static void check_lane(struct run *run, const struct lane *lane)
         const struct stage *s = lane->stages[p];
 
         for (uint32_t i = 0; s && i < s->task_count; i++) {
-            if (s->tasks[i].in_head || s->tasks[i].state != TASK_CLOSED) {
+            if (s->tasks[i]->in_head || s->tasks[i]->state != TASK_CLOSED) {
                 broke(run, "a task holds something", NULL, NULL);
             }
         }
@@ -638,8 +646,8 @@ static void show(struct run *run)
                 fprintf(stderr, "   p%u: %u/%u inlinks ended%s;", p, s->inlink_ended, s->inlink_max,
                         s->in_parked ? " parked" : "");
                 for (uint32_t t = 0; t < s->task_count; t++) {
-                    fprintf(stderr, " %u:%u%s%s", s->tasks[t].api.index, s->tasks[t].state,
-                            s->tasks[t].in_head ? "i" : "", s->tasks[t].waiting ? "w" : "");
+                    fprintf(stderr, " %u:%u%s%s", s->tasks[t]->api.index, s->tasks[t]->state,
+                            s->tasks[t]->in_head ? "i" : "", s->tasks[t]->waiting ? "w" : "");
                 }
                 for (uint32_t k = 0; k < s->out_count; k++) {
                     fprintf(stderr, " e%u %u/%u ex", s->out_edges[k].edge,

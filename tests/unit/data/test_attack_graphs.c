@@ -21,6 +21,7 @@ struct happened {
     uint64_t large;
     uint64_t blocked;
     uint64_t full;
+    struct trial_moves moves;
 };
 
 static void add_up(struct happened *h, const struct trial *t)
@@ -32,6 +33,11 @@ static void add_up(struct happened *h, const struct trial *t)
     h->large += counter_get(&t->rig.seen.large);
     h->blocked += counter_get(&t->rig.seen.blocked);
     h->full += counter_get(&t->rig.seen.batches_full);
+    h->moves.asked += t->moved.asked;
+    h->moves.moved += t->moved.moved;
+    h->moves.came_back += t->moved.came_back;
+    h->moves.cancelled += t->moved.cancelled;
+    h->moves.ended += t->moved.ended;
 }
 
 static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
@@ -59,6 +65,14 @@ static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
     if (seeds >= 100) {
         GP_CHECK(h.yields > 0 && h.waits > 0 && h.rejects > 0 && h.delayed > 0);
         GP_CHECK(h.large > 0 && h.blocked > 0 && h.full > 0);
+        GP_CHECK(!world->moves || (h.moves.moved > 0 && h.moves.came_back > 0 &&
+                                   h.moves.cancelled > 0 && h.moves.ended > 0));
+    }
+    if (getenv("RIG_VERBOSE")) {
+        fprintf(stderr, "asked %llu, moved %llu, came back %llu, cancelled %llu, ended %llu\n",
+                (unsigned long long)h.moves.asked, (unsigned long long)h.moves.moved,
+                (unsigned long long)h.moves.came_back, (unsigned long long)h.moves.cancelled,
+                (unsigned long long)h.moves.ended);
     }
     free(t);
 }
@@ -79,4 +93,11 @@ GP_TEST(attack_graphs, several_executors)
 {
     run_seeds("several_executors", 1, 200,
               &(struct trial_world){.lanes_max = 2, .executors_max = 3, .row_max = 10000});
+}
+
+GP_TEST(attack_graphs, tasks_that_move)
+{
+    run_seeds(
+        "tasks_that_move", 1, 200,
+        &(struct trial_world){.lanes_max = 3, .executors_max = 3, .row_max = 10000, .moves = true});
 }

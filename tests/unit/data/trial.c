@@ -267,6 +267,13 @@ static void describe(const struct trial *t)
             (unsigned long long)t->seed, rig->executors, rig->same_host ? " on one host" : "",
             rig->lanes, o->batch_bytes, o->window_min_bytes, o->window_max_bytes, o->slice_rows,
             (long long)o->linger_ns, o->pool_warm_bytes, o->pool_max_bytes);
+    fprintf(stderr,
+            "  rows lost %llu, stale %llu, in doubt %llu; %llu bad batches, %llu links failed\n",
+            (unsigned long long)counter_get(&rig->seen.rows_lost),
+            (unsigned long long)counter_get(&rig->seen.stale_rows),
+            (unsigned long long)counter_get(&rig->seen.rows_in_doubt),
+            (unsigned long long)counter_get(&rig->seen.bad_batches),
+            (unsigned long long)counter_get(&rig->seen.failed_links));
     for (uint32_t p = 0; p < rig->processor_count; p++) {
         const struct trial_processor *tp = &t->processors[p];
 
@@ -297,6 +304,9 @@ const char *trial_run(struct trial *t, uint64_t seed, const struct trial_world *
     t->rig.user = t;
     t->rig.before_stop = trial_check_balance;
     t->rig.patience_ns = INT64_C(300000000000);
+    if (world->moves) {
+        t->rig.disturb = trial_disturb;
+    }
     if (getenv("RIG_VERBOSE")) {
         describe(t);
     }

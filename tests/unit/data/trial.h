@@ -61,6 +61,15 @@ struct trial_edge {
     uint64_t sum_due;
 };
 
+/* What was done to tasks that changed lanes. */
+struct trial_moves {
+    uint64_t asked;
+    uint64_t moved;
+    uint64_t came_back;
+    uint64_t cancelled;
+    uint64_t ended; /* moved when there was nothing left of them */
+};
+
 struct trial {
     struct rig rig;
     uint64_t seed;
@@ -72,6 +81,7 @@ struct trial {
     _Atomic uint64_t waits;
     _Atomic uint64_t rejects;
     _Atomic uint64_t delayed;
+    struct trial_moves moved;
 };
 
 /* What a seed may draw from. */
@@ -82,6 +92,7 @@ struct trial_world {
     uint32_t row_max;   /* that all edges together carry, about */
     bool large;
     bool real;
+    bool moves; /* tasks change lanes while it runs. Simulated only */
 };
 
 /* Makes and runs the job of a seed. NULL when all went right; else what did not, valid with t. */
@@ -102,6 +113,9 @@ uint32_t trial_value_len(const struct trial_processor *maker, uint64_t number);
 
 void trial_expect(struct trial *t);
 void trial_compare(struct trial *t);
+
+/* Moves tasks about. */
+void trial_disturb(struct rig *rig, void *world);
 
 /* before_stop of the rig: all credit and batches are at home. */
 void trial_check_balance(struct rig *rig);

@@ -20,9 +20,10 @@ static void check_edge(struct rig *rig, const struct lane *from, const struct ou
 {
     for (uint32_t dst = 0; dst < e->targets; dst++) {
         const struct lane *to = lane_of(rig, e->lane_of[dst]);
-        const struct inlink *link = to->neighbours[from->index]->inlinks[e->edge];
-        uint32_t owed = link->owed ? link->owed[link->stage->topology->local_of[dst]] : 0;
-        int64_t window = from->neighbours[to->index]->window_out;
+        const struct neighbour *back = to->neighbours[from->index];
+        const struct inlink *link = back ? back->inlinks[e->edge] : NULL; /* none: never sent */
+        uint32_t owed = link && link->owed ? link->owed[link->stage->topology->local_of[dst]] : 0;
+        int64_t window = from->neighbours[to->index] ? from->neighbours[to->index]->window_out : 0;
 
         if (e->credit[dst] + (int64_t)owed != window) {
             trial_broke(rig->user,
@@ -50,7 +51,7 @@ static void check_lane(struct rig *rig, const struct lane *lane)
         const struct stage *s = lane->stages[p];
 
         for (uint32_t i = 0; s && i < s->task_count; i++) {
-            if (s->tasks[i].in_head || s->tasks[i].state != TASK_CLOSED) {
+            if (s->tasks[i]->in_head || s->tasks[i]->state != TASK_CLOSED) {
                 trial_broke(rig->user, "processor %u task %u holds something", p, i);
             }
         }
@@ -78,11 +79,14 @@ static void show_lane(const struct rig *rig, const struct lane *lane)
             lane->index, lane->tasks_closed, lane->tasks_total, lane->blocked_count,
             lane->pool_waits ? ", pool waits" : "", lane->holds_partial ? ", holds partial" : "",
             lane->pool.free_count, lane->pool.count, lane->held_batches);
+    fprintf(stderr, "  moves %llu%s, self %llu\n", (unsigned long long)lane->moves,
+            lane->aligning ? ", aligning" : "", (unsigned long long)lane->self->moved);
     for (uint32_t i = 0; i < lane->other_count; i++) {
         const struct neighbour *p = lane->others[i];
 
-        fprintf(stderr, "  to %u: %u in flight%s%s, %u credits untold\n", p->index, p->in_flight,
-                p->queue_head ? ", queued" : "", p->open ? ", open" : "", p->credit_count);
+        fprintf(stderr, "  to %u: %u in flight%s%s, %u credits untold, moved %llu%s\n", p->index,
+                p->in_flight, p->queue_head ? ", queued" : "", p->open ? ", open" : "",
+                p->credit_count, (unsigned long long)p->moved, p->held_head ? ", held" : "");
     }
     for (uint32_t p = 0; p < rig->processor_count; p++) {
         const struct stage *s = lane->stages[p];
@@ -91,9 +95,9 @@ static void show_lane(const struct rig *rig, const struct lane *lane)
         uint32_t blocked = 0;
 
         for (uint32_t i = 0; s && i < s->task_count; i++) {
-            full += s->tasks[i].in_head != NULL;
-            waiting += s->tasks[i].waiting;
-            blocked += s->tasks[i].place == TASK_BLOCKED;
+            full += s->tasks[i]->in_head != NULL;
+            waiting += s->tasks[i]->waiting;
+            blocked += s->tasks[i]->place == TASK_BLOCKED;
         }
         if (s) {
             fprintf(stderr,
@@ -104,8 +108,16 @@ static void show_lane(const struct rig *rig, const struct lane *lane)
             fprintf(stderr, " edge %u: %u of %u exhausted", s->out_edges[i].edge,
                     s->out_edges[i].exhausted, s->out_edges[i].targets);
         }
+        for (uint32_t i = 0; s && s->ended < s->task_count && i < s->inlink_count; i++) {
+            const struct inlink *link = s->inlinks[i];
+
+            fprintf(stderr, "\n      edge %u from %u:%s%s%s", link->edge, link->neighbour->index,
+                    link->ended ? " ended" : "", link->vacant ? " vacant" : "",
+                    link->awaits ? " awaits" : "");
+        }
         if (s) {
-            fprintf(stderr, "\n");
+            fprintf(stderr, " %u of %u inlinks ended%s\n", s->inlink_ended, s->inlink_max,
+                    s->in_parked ? ", parked" : "");
         }
     }
 }

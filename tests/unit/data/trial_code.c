@@ -54,6 +54,7 @@ struct self {
     bool end_yielded;
     bool is_over;
     struct gp_cursor *cursors[TRIAL_PORTS_MAX];
+    bool has_left; /* its next session takes all of it */
     uint32_t value_cap;
     uint8_t *value;
 };
@@ -109,10 +110,49 @@ static int32_t self_open(const struct gp_task *task, void **ret_self)
     return GP_OK;
 }
 
+static void free_lasts(struct self *self)
+{
+    for (uint32_t e = 0; e < RIG_EDGES_MAX; e++) {
+        free(self->last[e]);
+    }
+}
+
+/* All sessions are of one process: a state may be a pointer. */
+static int32_t self_snapshot(void *user, struct gp_snapshot *snapshot)
+{
+    struct self *self = user;
+
+    self->has_left = true;
+    return snapshot->put(snapshot, GP_GROUP_NONE, GP_STR("self"), gp_bytes_of(&self, sizeof(self)));
+}
+
+static int32_t self_restore(void *user, struct gp_restore *restore)
+{
+    struct self *self = user;
+    const struct gp_task *task = self->task;
+    struct gp_entry_view entry;
+    struct self *before;
+
+    if (restore->next(restore, &entry) != 1 || entry.bytes.len != sizeof(before)) {
+        return GP_FAIL;
+    }
+    memcpy(&before, entry.bytes.ptr, sizeof(before));
+    free_lasts(self);
+    memcpy(before->cursors, self->cursors, sizeof(self->cursors)); /* of this session */
+    *self = *before;
+    self->task = task;
+    self->has_left = false;
+    free(before);
+    return restore->next(restore, &entry) == 0 ? GP_OK : GP_FAIL;
+}
+
 static void self_close(void *user, uint32_t ended)
 {
     struct self *self = user;
 
+    if (self->has_left) {
+        return;
+    }
     if (!ended && atomic_load(&self->trial->broken) == 0) {
         trial_broke(self->trial, "processor %u task %u was closed before its end",
                     self->about->index, self->task->index);
@@ -127,9 +167,7 @@ static void self_close(void *user, uint32_t ended)
         free(self->delayed);
         self->delayed = next;
     }
-    for (uint32_t e = 0; e < RIG_EDGES_MAX; e++) {
-        free(self->last[e]);
-    }
+    free_lasts(self);
     free(self->value);
     free(self);
 }
@@ -374,6 +412,10 @@ static const char *check_row(struct self *self, uint32_t port, const struct gp_r
         return "a row came to another task";
     }
     if (!follows(self, partitioner, self->last[e][h.sender_task], h.sent)) {
+        if (getenv("RIG_VERBOSE")) {
+            fprintf(stderr, "edge %u: expected %llu, got %llu\n", e,
+                    (unsigned long long)self->last[e][h.sender_task], (unsigned long long)h.sent);
+        }
         return "a row is out of order";
     }
     self->last[e][h.sender_task] = h.sent + 1;
@@ -555,8 +597,11 @@ const struct gp_processor trial_source = {
     .size = sizeof(struct gp_processor),
     .kind = GP_KIND_PROCESSOR,
     .type = "source",
+    .flags = GP_PROCESSOR_STATEFUL,
     .open = self_open,
     .poll = source_poll,
+    .snapshot = self_snapshot,
+    .restore = self_restore,
     .close = self_close,
 };
 
@@ -569,5 +614,7 @@ const struct gp_processor trial_pass = {
     .on_timer = pass_on_timer,
     .on_watermark = pass_on_watermark,
     .on_end = pass_on_end,
+    .snapshot = self_snapshot,
+    .restore = self_restore,
     .close = self_close,
 };

@@ -101,10 +101,11 @@ GP_TEST(placement, check_finds_gaps_overlaps_and_strangers)
     struct plan plan;
     struct gp_error err = {0};
     const uint32_t parallelism[] = {4};
-    struct placement_range gap[] = {{0, 0, 2, 1, 0, 0}, {0, 3, 1, 1, 0, 0}};
-    struct placement_range overlap[] = {{0, 0, 3, 1, 0, 0}, {0, 2, 2, 1, 0, 0}};
-    struct placement_range stranger[] = {{0, 0, 4, 1, 0, 0}, {1, 0, 1, 1, 0, 0}};
-    struct placement_range huge[] = {{0, 0, UINT32_MAX, 1, 0, 0}};
+    struct placement_range gap[] = {{0, 0, 2, 1, 0, 0, 0, false}, {0, 3, 1, 1, 0, 0, 0, false}};
+    struct placement_range overlap[] = {{0, 0, 3, 1, 0, 0, 0, false}, {0, 2, 2, 1, 0, 0, 0, false}};
+    struct placement_range stranger[] = {{0, 0, 4, 1, 0, 0, 0, false},
+                                         {1, 0, 1, 1, 0, 0, 0, false}};
+    struct placement_range huge[] = {{0, 0, UINT32_MAX, 1, 0, 0, 0, false}};
 
     make_plan(&plan, processors, parallelism, 1);
     GP_CHECK_EQ(placement_check(&(struct placement){gap, 2}, &plan, &err), GP_EINVAL);
