@@ -26,10 +26,10 @@ struct all_at_work {
 static void add_stage(struct all_at_work *all, const struct executor *ex, const struct stage *s)
 {
     for (uint32_t i = 0; s && i < s->task_count && all->count < TASKS_MAX; i++) {
-        if (s->tasks[i].state == TASK_OPEN || s->tasks[i].state == TASK_RUNNING) {
+        if (s->tasks[i]->state == TASK_OPEN || s->tasks[i]->state == TASK_RUNNING) {
             all->tasks[all->count++] =
                 (struct at_work){ex->options.app, ex->options.executor, s->processor,
-                                 s->task_indices[i], s->tasks[i].session};
+                                 s->task_indices[i], s->tasks[i]->session};
         }
     }
 }
