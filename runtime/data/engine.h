@@ -105,8 +105,8 @@ void engine_start(struct engine *e);
 /*
  * After assign: makes a new placement true, see lane_update.c. Own tasks whose session grew are
  * restarted; those that it has elsewhere are closed, those that it has here now are opened. Updates
- * are taken one after the other, each by all lanes; then on_updated. One that is not newer than all before it is nothing. 0; GP_EINVAL, GP_EFULL (too many
- * wait), GP_ENOMEM: nothing has changed.
+ * are taken one after the other, each by all lanes; then on_updated. One that is not newer than all
+ * before it is nothing. 0; GP_EINVAL, GP_EFULL (too many wait), GP_ENOMEM: nothing has changed.
  */
 int engine_update(struct engine *e, const struct engine_job *job, struct gp_error *err);
 
