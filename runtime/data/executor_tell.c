@@ -307,10 +307,17 @@ void ex_tell_updated(struct executor *ex)
     }
 }
 
+static void tell_done(struct executor *ex)
+{
+    const struct msg_executor_done msg = {.generation = engine_generation(ex->engine)};
+
+    tell(ex, MSG_EXECUTOR_DONE, &msg);
+}
+
 void ex_tell_ended(struct executor *ex)
 {
     report(ex, true);
-    tell(ex, MSG_EXECUTOR_DONE, NULL);
+    tell_done(ex);
 }
 
 void ex_tell_all(struct executor *ex)
@@ -325,7 +332,7 @@ void ex_tell_all(struct executor *ex)
     tell_states(ex, (gp_bytes){0}); /* what has ended; states follow */
     engine_ask_news(ex->engine, LANE_ASK_ALL);
     if (ex->state == EX_ENDED) {
-        tell(ex, MSG_EXECUTOR_DONE, NULL);
+        tell_done(ex);
     }
 }
 

@@ -92,7 +92,7 @@ enum message_pattern {
     X(EXECUTOR_START, 1026, "executor.start", TELL, A, msg_empty, none)                            \
     X(EXECUTOR_REPORT, 1027, "executor.report", TELL, E, msg_executor_report, none)                \
     X(EXECUTOR_FAILED, 1028, "executor.failed", TELL, E, msg_executor_failed, none)                \
-    X(EXECUTOR_DONE, 1029, "executor.done", TELL, E, msg_empty, none)                              \
+    X(EXECUTOR_DONE, 1029, "executor.done", TELL, E, msg_executor_done, none)                      \
     X(EXECUTOR_STOP, 1030, "executor.stop", ASK, A, msg_empty, msg_empty)                          \
     X(EXECUTOR_UPDATE, 1031, "executor.update", ASK, A, msg_executor_update, msg_executor_updated) \
     X(EXECUTOR_STATES, 1032, "executor.states", TELL, E, msg_executor_states, none)                \

@@ -180,6 +180,12 @@ static const struct field executor_states_items[] = {
 const struct fields msg_executor_states_fields =
     FIELDS("executor_states", struct msg_executor_states, executor_states_items);
 
+static const struct field executor_done_items[] = {
+    FIELD_U64(struct msg_executor_done, generation, MAY, "of the latest placement it has taken"),
+};
+const struct fields msg_executor_done_fields =
+    FIELDS("executor_done", struct msg_executor_done, executor_done_items);
+
 static const struct field executor_failed_items[] = {
     COUNT(struct msg_executor_failed, processor, MUST, MSG_PROCESSORS_MAX,
           "index in the plan; beyond it: no task is to blame"),

@@ -153,6 +153,12 @@ struct msg_executor_states {
     uint32_t ended_count;
 };
 
+/* All tasks that it has by the placement of that generation have ended: maybe it has none. Told again
+ * after each update for which this is so; what was told before it does not count any more. */
+struct msg_executor_done {
+    uint64_t generation;
+};
+
 /* A task waits for its next session, which an update brings. */
 struct msg_executor_failed {
     uint32_t processor;
@@ -189,6 +195,7 @@ extern const struct fields msg_executor_update_fields;
 extern const struct fields msg_executor_updated_fields;
 extern const struct fields msg_executor_report_fields;
 extern const struct fields msg_executor_states_fields;
+extern const struct fields msg_executor_done_fields;
 extern const struct fields msg_executor_failed_fields;
 extern const struct fields msg_executor_moved_fields;
 
