@@ -11,8 +11,9 @@
 #define WAITERS_MAX          1024u /* unanswered app.wait and log.read with a wait */
 #define UPLOADS_MAX          16u
 #define PLUGIN_DIRS_MAX      16u
-#define CHILDREN_MAX         1024u        /* processes of one worker */
-#define EXECUTORS_MAX        1000u        /* of one application */
+#define CHILDREN_MAX         1024u /* processes of one worker */
+#define EXECUTORS_MAX        1000u /* of one application */
+#define MOVES_MAX            1024u /* tasks of one application that are to move; others follow */
 #define CHUNK_BYTES          (192u << 10) /* of an artefact in one message */
 
 #define SLOTS_DEFAULT    100u

@@ -342,6 +342,7 @@ static void resolve_processors(struct build *b, const struct build_plugin *plugi
         if (table) {
             p->is_source = table->poll != NULL;
             p->flags = table->flags;
+            p->has_snapshot = table->snapshot != NULL;
         } else if (catalog) {
             mistakes_add(&b->mistakes, "processor '%s': plugin '%s' has no processor '%s'", p->name,
                          plugins[p->plugin].name, p->type);

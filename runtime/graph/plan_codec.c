@@ -32,6 +32,8 @@ static const struct field processor_items[] = {
     FIELD_COUNT(struct plan_processor, parallelism, FIELD_REQUIRED, GP_PARALLELISM_MAX, "tasks"),
     FIELD_COUNT(struct plan_processor, flags, FIELD_OPTIONAL, 0, "1 stateful, 2 blocking"),
     FIELD_COUNT(struct plan_processor, is_source, FIELD_OPTIONAL, 1, "1: it is polled"),
+    FIELD_COUNT(struct plan_processor, has_snapshot, FIELD_OPTIONAL, 1,
+                "1: what its tasks keep can come along when they move"),
     FIELD_COUNT(struct plan_processor, inputs, FIELD_OPTIONAL, PLAN_PORTS_MAX, "input ports"),
     FIELD_COUNT(struct plan_processor, outputs, FIELD_OPTIONAL, PLAN_PORTS_MAX, "output ports"),
     FIELD_LIST(struct plan_processor, config, FIELD_OPTIONAL, PLAN_CONFIG_MAX, &config_fields,

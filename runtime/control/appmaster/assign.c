@@ -80,7 +80,9 @@ static int news_make(const struct am_executor *e, struct news *ret)
                                              .count = r->count,
                                              .executor = r->executor,
                                              .lane = r->lane,
-                                             .session = r->session};
+                                             .session = r->session,
+                                             .since = r->since,
+                                             .leaving = r->leaving};
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
         const struct am_executor *s = am->executors[i];

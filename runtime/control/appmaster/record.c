@@ -35,6 +35,9 @@ void record_deinit(struct record *r)
     free(r->ended);
     free(r->events);
     free(r->past);
+    free(r->moves);
+    free(r->leave);
+    free(r->goal.reason);
     *r = (struct record){0};
 }
 

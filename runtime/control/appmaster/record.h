@@ -40,6 +40,38 @@ struct record_range {
     uint32_t executor;
     uint32_t lane;
     uint64_t session;
+    uint64_t since; /* the oldest session whose rows still count; 0: session */
+    bool leaving;   /* they are to be given up where they are: see struct record_move */
+};
+
+/*
+ * A task that moves: PLANNED ─▶ LEAVING (its range says so) ─▶ PLACED ─▶ forgotten, once the
+ * executor that it came to has it.
+ */
+struct record_move {
+    uint32_t processor;
+    uint32_t task;
+    uint64_t session; /* of its life before */
+    uint32_t from;    /* executor, which keeps what the task takes along until it hears of PLACED */
+    uint32_t executor; /* where it comes */
+    uint32_t lane;
+    uint64_t placed; /* generation in which it came there; 0: not yet */
+};
+
+/* A worker where no task may come, and from where all are to go. */
+struct record_leave {
+    uint32_t worker;
+    bool force; /* also those that lose their state by it */
+};
+
+/* What was asked for last, while it is not reached. */
+struct record_goal {
+    bool is_open;
+    bool spread; /* evenly over all executors, and all workers that have room */
+    bool force;
+    char *reason; /* NULL: none */
+    uint64_t begun_ms;
+    uint32_t done; /* tasks */
 };
 
 struct record {
@@ -58,6 +90,14 @@ struct record {
     uint32_t events_count;
     struct msg_processor_stats *past; /* what dead executors had counted; by processor */
     uint32_t past_count;
+    struct record_move *moves; /* ascending by processor and task */
+    uint32_t moves_count;
+    uint64_t moved; /* the latest generation that began, ended or cancelled moves; 0: none did */
+    struct record_leave *leave;
+    uint32_t leave_count;
+    struct record_goal goal; /* the owner's, as what follows */
+    uint64_t moves_done;
+    uint64_t moves_refused;
     /* The owner's, kept here for the next epoch. */
     uint32_t restarts;    /* used of the budget ... */
     uint64_t restarts_ms; /* ... by this wall time */
@@ -102,6 +142,13 @@ int record_place(struct record *r, const struct plan *plan, uint32_t epoch);
  */
 int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t epoch);
 
+/*
+ * Puts each of these ranges, of one task and ascending, in the place of what was said of that task:
+ * another executor and lane, another session, leaving or not. 0, GP_ENOMEM, GP_ETOOBIG: nothing has
+ * changed.
+ */
+int record_change(struct record *r, const struct record_range *changes, uint32_t count);
+
 /* A new session for one task; with too many ranges for that, for all of its range. GP_ENOENT. */
 int record_restart(struct record *r, uint32_t processor, uint32_t task, uint32_t epoch);
 
@@ -110,6 +157,16 @@ int record_end(struct record *r, uint32_t processor, uint32_t first, uint32_t co
 
 const struct record_range *record_range_of(const struct record *r, uint32_t processor,
                                            uint32_t task); /* NULL */
+
+/* ---- tasks that move ---- */
+
+struct record_move *record_move_of(const struct record *r, uint32_t processor, uint32_t task);
+/* One move more, or another in the place of one of the same task. GP_ENOMEM, GP_EFULL. */
+int record_add_move(struct record *r, const struct record_move *move);
+/* Forgets it; those behind it come up. */
+void record_drop_move(struct record *r, struct record_move *move);
+/* NULL: tasks may be there. */
+const struct record_leave *record_leaves(const struct record *r, uint32_t worker);
 
 /* ---- what happened ---- */
 

@@ -37,6 +37,8 @@ static const struct field range_items[] = {
     COUNT(PART, executor, MUST, 0, "that runs them"),
     COUNT(PART, lane, MUST, MSG_LANES_MAX - 1, "of that executor"),
     FIELD_U64(PART, session, MUST, "of these tasks"),
+    FIELD_U64(PART, since, MAY, "the oldest session whose rows still count; 0: that one"),
+    FIELD_BOOL(PART, leaving, MAY, "they are to be given up where they are"),
 };
 static const struct fields range_fields = FIELDS("range", PART, range_items);
 #undef PART
@@ -50,6 +52,39 @@ static const struct field ended_items[] = {
 static const struct fields ended_fields = FIELDS("ended", PART, ended_items);
 #undef PART
 
+#define PART struct record_move
+static const struct field move_items[] = {
+    COUNT(PART, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(PART, task, MUST, 0, "that moves"),
+    FIELD_U64(PART, session, MUST, "of its life before"),
+    COUNT(PART, from, MUST, 0, "executor that it leaves"),
+    COUNT(PART, executor, MUST, 0, "to which it comes"),
+    COUNT(PART, lane, MUST, MSG_LANES_MAX - 1, "of that executor"),
+    FIELD_U64(PART, placed, MAY, "generation in which it came there; 0: not yet"),
+};
+static const struct fields move_fields = FIELDS("move", PART, move_items);
+#undef PART
+
+#define PART struct record_leave
+static const struct field leave_items[] = {
+    COUNT(PART, worker, MUST, 0, "where no task may be"),
+    FIELD_BOOL(PART, force, MAY, "also those that lose their state"),
+};
+static const struct fields leave_fields = FIELDS("leave", PART, leave_items);
+#undef PART
+
+#define PART struct record_goal
+static const struct field goal_items[] = {
+    FIELD_BOOL(PART, is_open, MAY, "it is not reached yet"),
+    FIELD_BOOL(PART, spread, MAY, "over all workers"),
+    FIELD_BOOL(PART, force, MAY, "also tasks that lose their state"),
+    FIELD_TEXT(PART, reason, MAY, MSG_REASON_MAX, "for people"),
+    FIELD_U64(PART, begun_ms, MAY, "since 1970"),
+    COUNT(PART, done, MAY, 0, "tasks that moved for it"),
+};
+static const struct fields goal_fields = FIELDS("goal", PART, goal_items);
+#undef PART
+
 #define PART struct record
 static const struct field record_items[] = {
     FIELD_U64(PART, version, MUST, "of this record"),
@@ -59,6 +94,12 @@ static const struct field record_items[] = {
     FIELD_LIST(PART, executors, MAY, EXECUTORS_MAX, &executor_fields, "by id"),
     FIELD_LIST(PART, ranges, MAY, MSG_RANGES_MAX, &range_fields, "where tasks run"),
     FIELD_LIST(PART, ended, MAY, MSG_RANGES_MAX, &ended_fields, "tasks that are not run again"),
+    FIELD_LIST(PART, moves, MAY, MOVES_MAX, &move_fields, "tasks that move"),
+    FIELD_U64(PART, moved, MAY, "the latest generation with a move in it"),
+    FIELD_LIST(PART, leave, MAY, MSG_LEAVE_MAX, &leave_fields, "workers that are left"),
+    FIELD_OBJECT(PART, goal, &goal_fields, "what moves are for"),
+    FIELD_U64(PART, moves_done, MAY, "so far"),
+    FIELD_U64(PART, moves_refused, MAY, "so far"),
     FIELD_LIST(PART, events, MAY, MSG_EVENTS_MAX, &msg_app_event_fields, "what happened"),
     FIELD_LIST(PART, past, MAY, MSG_PROCESSORS_MAX, &msg_processor_stats_fields,
                "what dead executors had counted"),
@@ -114,6 +155,14 @@ static int check(const struct record *r, const struct plan *plan, struct gp_erro
         if (!record_find(r, r->ranges[i].executor)) {
             return gp_error_set(err, GP_EPROTO, "tasks are on executor %u, which is not there",
                                 r->ranges[i].executor);
+        }
+    }
+    for (uint32_t i = 0; i < r->moves_count; i++) {
+        const struct record_move *m = &r->moves[i];
+        bool is_after = i == 0 || m->processor > m[-1].processor ||
+                        (m->processor == m[-1].processor && m->task > m[-1].task);
+        if (!is_after || !record_range_of(r, m->processor, m->task)) {
+            return gp_error_set(err, GP_EPROTO, "move %u is of no task, or out of order", i);
         }
     }
     for (uint32_t i = 0; i < r->past_count; i++) {

@@ -28,7 +28,8 @@ static void ranges_push(struct ranges *to, struct record_range range)
     }
     if (last && last->processor == range.processor && last->first + last->count == range.first &&
         last->executor == range.executor && last->lane == range.lane &&
-        last->session == range.session) {
+        last->session == range.session && last->since == range.since &&
+        last->leaving == range.leaving) {
         last->count += range.count;
         return;
     }
@@ -104,8 +105,12 @@ int record_place(struct record *r, const struct plan *plan, uint32_t epoch)
     rc = rc < 0 ? rc : placement_make(plan, hosts, count, &placement);
     for (uint32_t i = 0; rc >= 0 && i < placement.count; i++) {
         const struct placement_range *p = &placement.ranges[i];
-        ranges_push(&to, (struct record_range){p->processor, p->first, p->count, p->executor,
-                                               p->lane, (uint64_t)epoch << 32 | r->next_session});
+        ranges_push(&to, (struct record_range){.processor = p->processor,
+                                               .first = p->first,
+                                               .count = p->count,
+                                               .executor = p->executor,
+                                               .lane = p->lane,
+                                               .session = (uint64_t)epoch << 32 | r->next_session});
     }
     placement_deinit(&placement);
     free(hosts);
@@ -174,8 +179,12 @@ static void give_range(struct giving *g, const struct record *r, const struct re
         g->given = 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        ranges_push(to, (struct record_range){range->processor, range->first + i, 1, g->to->id,
-                                              next_lane(g), g->session});
+        ranges_push(to, (struct record_range){.processor = range->processor,
+                                              .first = range->first + i,
+                                              .count = 1,
+                                              .executor = g->to->id,
+                                              .lane = next_lane(g),
+                                              .session = g->session});
     }
     g->left -= count;
     rest.first += count;
@@ -271,41 +280,63 @@ int record_end(struct record *r, uint32_t processor, uint32_t first, uint32_t co
     return 1;
 }
 
-/* ---- a task begins anew where it is ---- */
+/* ---- single tasks ---- */
+
+/* Compares a range of one task with another range. */
+static int compare(const struct record_range *change, const struct record_range *range)
+{
+    if (change->processor != range->processor) {
+        return change->processor < range->processor ? -1 : 1;
+    }
+    return change->first < range->first ? -1 : change->first - range->first >= range->count;
+}
+
+int record_change(struct record *r, const struct record_range *changes, uint32_t count)
+{
+    struct ranges to = {0};
+    uint32_t next = 0;
+
+    for (uint32_t i = 0; i < r->ranges_count; i++) {
+        struct record_range rest = r->ranges[i];
+
+        while (next < count && compare(&changes[next], &rest) == 0) {
+            struct record_range before = rest;
+            before.count = changes[next].first - rest.first;
+            ranges_push(&to, before);
+            ranges_push(&to, changes[next]);
+            rest.first += before.count + 1;
+            rest.count -= before.count + 1;
+            next++;
+        }
+        ranges_push(&to, rest);
+    }
+    ASSERT(next == count); /* ascending, and all of them there */
+    return ranges_finish(&to, r);
+}
 
 int record_restart(struct record *r, uint32_t processor, uint32_t task, uint32_t epoch)
 {
     const struct record_range *found = record_range_of(r, processor, task);
     bool whole = r->ranges_count + 2 > MSG_RANGES_MAX;
-    struct ranges to = {0};
-    int rc;
+    struct record_range anew;
+    int rc = 0;
 
     if (!found) {
         return GP_ENOENT;
     }
-    for (uint32_t i = 0; i < r->ranges_count; i++) {
-        struct record_range before = r->ranges[i];
-        struct record_range middle = before;
-        struct record_range after = before;
-        if (&r->ranges[i] != found) {
-            ranges_push(&to, before);
-            continue;
-        }
-        middle.session = (uint64_t)epoch << 32 | r->next_session;
-        if (whole) {
-            ranges_push(&to, middle);
-            continue;
-        }
-        before.count = task - before.first;
-        middle.first = task;
-        middle.count = 1;
-        after.first = task + 1;
-        after.count -= before.count + 1;
-        ranges_push(&to, before);
-        ranges_push(&to, middle);
-        ranges_push(&to, after);
+    anew = *found;
+    anew.session = (uint64_t)epoch << 32 | r->next_session;
+    anew.since = 0;
+    anew.leaving = false;
+    if (whole) {
+        r->ranges[found - r->ranges] = anew;
+        r->version++;
+        r->generation++;
+    } else {
+        anew.first = task;
+        anew.count = 1;
+        rc = record_change(r, &anew, 1);
     }
-    rc = ranges_finish(&to, r);
     r->next_session += rc >= 0;
     return rc;
 }

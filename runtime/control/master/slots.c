@@ -247,14 +247,14 @@ static int grant_parts(struct master *m, const struct app *app, struct granting 
     return 0;
 }
 
-/* Leaves out those that are to be avoided; how many are left. */
+/* Those that may be taken; how many they are. */
 static uint32_t leave_out(struct scheduler_worker *list, uint32_t count,
                           const struct msg_slots_request *msg)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        bool avoided = false;
+        bool avoided = msg->worker != 0 && msg->worker != list[i].id;
         for (uint32_t k = 0; k < msg->avoid_count && !avoided; k++) {
             avoided = msg->avoid[k].worker == list[i].id;
         }

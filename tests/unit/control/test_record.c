@@ -1,4 +1,7 @@
 /* What an application should be, and how that changes when parts of it die. */
+#include <stdlib.h>
+
+#include "base/assert.h"
 #include "base/str.h"
 #include "control/appmaster/record.h"
 #include "gp_test.h"
@@ -295,6 +298,117 @@ GP_TEST(record, refuses_one_that_does_not_fit_the_plan)
     r.next_executor = 2;
     GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
     GP_CHECK_EQ(record_decode(tree, &plan, &back, &err), GP_EPROTO);
+    value_free(tree);
+    record_deinit(&r);
+}
+
+/* ---- tasks that move ---- */
+
+static const struct record_range *range_of(const struct record *r, uint32_t processor,
+                                           uint32_t task)
+{
+    const struct record_range *range = record_range_of(r, processor, task);
+
+    GP_REQUIRE(range != NULL);
+    return range;
+}
+
+GP_TEST(record, changes_single_tasks_and_joins_them_again)
+{
+    struct record_range changes[3];
+    struct record r;
+    uint32_t ranges;
+    uint64_t generation;
+
+    begin(&r);
+    ranges = r.ranges_count;
+    generation = r.generation;
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t processor = i == 2;
+        uint32_t task = i == 1 ? 6 : 1;
+        changes[i] = *range_of(&r, processor, task);
+        changes[i].first = task;
+        changes[i].count = 1;
+        changes[i].leaving = true;
+    }
+    GP_REQUIRE_EQ(record_change(&r, changes, 3), 0);
+    GP_CHECK_EQ(r.generation, generation + 1);
+    check_cover(&r);
+    for (uint32_t t = 0; t < 8; t++) {
+        GP_CHECK_EQ(range_of(&r, 0, t)->leaving, t == 1 || t == 6);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        changes[i].leaving = false;
+    }
+    GP_REQUIRE_EQ(record_change(&r, changes, 3), 0);
+    GP_CHECK_EQ(r.ranges_count, ranges);
+    check_cover(&r);
+    record_deinit(&r);
+}
+
+/* Rows of sessions before count for a task that moved, and not for one that began anew. */
+GP_TEST(record, forgets_where_a_task_came_from_when_it_begins_anew)
+{
+    struct record_range change;
+    struct record r;
+
+    begin(&r);
+    change = *range_of(&r, 0, 3);
+    change.first = 3;
+    change.count = 1;
+    change.since = change.session;
+    change.session++;
+    change.leaving = true;
+    GP_REQUIRE_EQ(record_change(&r, &change, 1), 0);
+    GP_CHECK_EQ(range_of(&r, 0, 3)->since, change.since);
+    GP_REQUIRE_EQ(record_restart(&r, 0, 3, 2), 0);
+    GP_CHECK_EQ(range_of(&r, 0, 3)->since, 0);
+    GP_CHECK(!range_of(&r, 0, 3)->leaving);
+    GP_CHECK_EQ(range_of(&r, 0, 3)->session >> 32, 2);
+    record_deinit(&r);
+}
+
+GP_TEST(record, keeps_moves_in_order_and_over_epochs)
+{
+    struct record_move move = {.session = 7, .from = 1, .executor = 2, .lane = 1};
+    static const uint32_t tasks[] = {5, 0, 7, 5, 2};
+    struct gp_error err = {0};
+    struct value *tree = NULL;
+    struct record later;
+    struct record r;
+
+    begin(&r);
+    for (uint32_t i = 0; i < ARRAY_LEN(tasks); i++) {
+        move.task = tasks[i];
+        move.placed = i;
+        GP_REQUIRE_EQ(record_add_move(&r, &move), 0);
+    }
+    GP_CHECK_EQ(r.moves_count, 4);
+    r.leave = calloc(1, sizeof *r.leave);
+    *r.leave = (struct record_leave){.worker = 3, .force = true};
+    r.leave_count = 1;
+    r.goal = (struct record_goal){.is_open = true, .done = 2};
+    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_REQUIRE_EQ(record_decode(tree, &plan, &later, &err), 0);
+    GP_CHECK_EQ(later.moves_count, 4);
+    GP_CHECK_EQ(record_move_of(&later, 0, 5)->placed, 3);
+    GP_CHECK(!record_move_of(&later, 0, 4));
+    GP_CHECK(!record_move_of(&later, 1, 0));
+    GP_CHECK(record_leaves(&later, 3)->force);
+    GP_CHECK(!record_leaves(&later, 1));
+    GP_CHECK(later.goal.is_open);
+    GP_CHECK_EQ(later.goal.done, 2);
+    record_drop_move(&later, record_move_of(&later, 0, 0));
+    GP_CHECK_EQ(later.moves[0].task, 2);
+    GP_CHECK_EQ(later.moves_count, 3);
+    value_free(tree);
+    record_deinit(&later);
+    /* Of a task that there is not. */
+    move.processor = 2;
+    move.task = 2;
+    GP_REQUIRE_EQ(record_add_move(&r, &move), 0);
+    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_CHECK_EQ(record_decode(tree, &plan, &later, &err), GP_EPROTO);
     value_free(tree);
     record_deinit(&r);
 }
