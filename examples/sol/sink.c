@@ -157,7 +157,10 @@ static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in
             histogram_add(&s->latency, late_ns > 0 ? (uint64_t)late_ns : 0);
         }
     }
-    s->first_ns = s->first_ns ? s->first_ns : now_ns;
+    if (!s->first_ns) {
+        s->first_ns = now_ns;
+        gp_count(s->task, "reached", 1); /* how many sinks ever got something */
+    }
     s->last_ns = now_ns;
     return GP_OK;
 }
@@ -190,14 +193,14 @@ static int32_t sink_on_end(void *self, struct gp_out *out)
     gp_logf(s->task, GP_LOG_INFO,
             "{\"sol\":{\"task\":%u,\"messages\":%llu,\"seconds\":%.6f,\"rate\":%.0f,"
             "\"bytes\":%llu,\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,"
-            "\"max\":%.1f},\"ordered\":%llu,\"out_of_order\":%llu,\"missing\":%llu,"
+            "\"p9999\":%.1f,\"max\":%.1f},\"ordered\":%llu,\"out_of_order\":%llu,\"missing\":%llu,"
             "\"corrupt\":%llu}}",
             s->task->index, (unsigned long long)s->messages, seconds,
             seconds > 0 ? (double)s->messages / seconds : 0.0, (unsigned long long)s->bytes,
             sink_latency_us(s, 0.5), sink_latency_us(s, 0.9), sink_latency_us(s, 0.99),
-            sink_latency_us(s, 0.999), (double)s->latency.max / 1e3, (unsigned long long)s->ordered,
-            (unsigned long long)s->out_of_order, (unsigned long long)s->missing,
-            (unsigned long long)s->corrupt);
+            sink_latency_us(s, 0.999), sink_latency_us(s, 0.9999), (double)s->latency.max / 1e3,
+            (unsigned long long)s->ordered, (unsigned long long)s->out_of_order,
+            (unsigned long long)s->missing, (unsigned long long)s->corrupt);
     return GP_OK;
 }
 

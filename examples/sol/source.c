@@ -166,6 +166,7 @@ static int32_t source_poll(void *self, struct gp_out *out, uint32_t budget)
 
     if (s->start_ns == 0) {
         s->start_ns = now_ns;
+        gp_count(s->task, "started", 1); /* how many sources were ever asked */
     }
     return s->rate == 0 ? source_flat_out(s, out, budget, now_ns)
                         : source_paced(s, out, budget, now_ns);

@@ -44,7 +44,8 @@ class Bench:
         return self.program("probe")["one_way_ns"]
 
     def limit(self, row):
-        options = ["--seconds", str(self.plan.seconds), *row.limit[1:]]
+        options = ["--seconds", str(self.plan.seconds)]
+        options += [str(o(self.system, self.plan) if callable(o) else o) for o in row.limit[1:]]
         if row.limit[0] == "limit_wordcount":
             options += ["--input", self.plan.text]
         return self.program(row.limit[0], *options)

@@ -14,12 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CACHE_LINE    64
+#define CACHE_LINE 64
+#ifndef MESSAGE_BYTES /* given where a program is built for another size */
 #define MESSAGE_BYTES 100
-#define MESSAGE_KINDS 128 /* a power of two: the cost of choosing one must not show */
+#endif
+#define MESSAGE_KINDS                                                                              \
+    (MESSAGE_BYTES > 1024 ? 8 : 128) /* powers of two: choosing one costs little */
 
 #define CHECK(condition) ((condition) ? (void)0 : limit_die(#condition, __FILE__, __LINE__))
 
@@ -83,6 +87,16 @@ static inline void *pages_new(size_t bytes)
 
     CHECK(pages != MAP_FAILED);
     return pages;
+}
+
+/* ---- processes ---- */
+
+static inline void child_check(pid_t child)
+{
+    int status;
+
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 /* ---- messages ---- */
@@ -231,6 +245,8 @@ static inline void result_rate(uint64_t messages, uint64_t wall_ns, uint64_t cpu
     result_number("seconds", (double)wall_ns * 1e-9);
     result_number("rate_msgs_per_s", (double)messages / (double)wall_ns * 1e9);
     result_number("cpu_ns_per_msg", (double)cpu_ns / (double)messages);
+    result_number("bytes_per_s", (double)messages * MESSAGE_BYTES / (double)wall_ns * 1e9);
+    result_number("cpu_ns_per_kib", (double)cpu_ns / ((double)messages * MESSAGE_BYTES / 1024));
 }
 
 #endif

@@ -46,6 +46,7 @@ static inline void result_percentiles_us(const struct histogram *h)
     result_number("p50_us", histogram_quantile(h, 0.5) * 1e-3);
     result_number("p99_us", histogram_quantile(h, 0.99) * 1e-3);
     result_number("p999_us", histogram_quantile(h, 0.999) * 1e-3);
+    result_number("p9999_us", histogram_quantile(h, 0.9999) * 1e-3);
 }
 
 #endif

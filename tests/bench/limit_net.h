@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <uv.h>
 
@@ -54,14 +53,6 @@ static inline unsigned fork_connected(bool tcp, int *ret_fd, pid_t *ret_child)
     *ret_fd = fds[end];
     *ret_child = child;
     return end;
-}
-
-static inline void child_check(pid_t child)
-{
-    int status;
-
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 /* A stream in a loop of its own. */

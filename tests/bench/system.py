@@ -75,11 +75,13 @@ def sol_figures(text, sinks, exact):
     figures = {
         "messages": sum(r["messages"] for r in reports),
         "rate_msgs_per_s": sum(r["rate"] for r in reports),
+        "bytes": reports[0]["bytes"],
     }
     if figures["messages"] == 0:
         raise CommandError("no message arrived")
-    for quantile in ("p50", "p99", "p999"):
+    for quantile in ("p50", "p99", "p999", "p9999"):
         figures[f"{quantile}_us"] = max(r["latency_us"][quantile] for r in reports)
+    figures["bytes_per_s"] = figures["rate_msgs_per_s"] * figures["bytes"]
     return figures
 
 
@@ -124,17 +126,20 @@ class System:
             arguments += ["--set", f"{key}={value}"]
         return arguments
 
-    def run_alone(self, example, settings):
+    def command_alone(self, example, settings, lanes=LANES, executors=1):
+        return [self.path("bin", "gpctl"), "run", *self.job(example, settings, executors),
+                "--lanes", str(lanes), "--output", "json"]
+
+    def run_alone(self, example, settings, lanes=LANES):
         """The job in one process. Returns what it printed, its wall and its CPU seconds."""
-        argv = [self.path("bin", "gpctl"), "run", *self.job(example, settings, 1),
-                "--lanes", str(LANES), "--output", "json"]
-        done = machine.run(argv, JOB_TIMEOUT_S, self.environment)
+        done = machine.run(self.command_alone(example, settings, lanes), JOB_TIMEOUT_S,
+                           self.environment)
         return done.output, done.seconds, done.cpu_s
 
     def run_on_cluster(self, example, settings, executors, edge):
         """The same on a local cluster of its own, data going over the given kind of edge. Returns the
         job's logs."""
-        with Cluster(self, executors, edge) as cluster:
+        with Cluster(self, executors, {"data.edge": edge}) as cluster:
             cpu_s = cluster.cpu_s()
             begin_s = time.monotonic()
             cluster.submit(example, settings, executors)
@@ -144,15 +149,15 @@ class System:
 
 
 class Cluster:
-    """`gpd local` with a port of its own choice and nothing left behind. edge: how its data travels."""
+    """`gpd local` with a port of its own choice and nothing left behind."""
 
-    def __init__(self, system, workers, edge=None):
+    def __init__(self, system, workers, configuration=None):
         self._system = system
         self._data = system.folder()
         argv = [system.path("bin", "gpd"), "local", "--port", "0", "--workers", str(workers),
                 "--data", self._data]
-        if edge:
-            argv += ["--set", f"data.edge={edge}"]
+        for key, value in (configuration or {}).items():
+            argv += ["--set", f"{key}={value}"]
         self._log_path = os.path.join(self._data, "gpd.out")
         with open(self._log_path, "wb") as log:
             self.process = machine.start(argv, system.environment, stdout=log,
@@ -206,14 +211,33 @@ class Cluster:
     def job_logs(self):
         return self.gpctl("logs", JOB_NAME)
 
-    def wait_until_job_runs(self):
-        deadline_s = time.monotonic() + READY_TIMEOUT_S
-        while time.monotonic() < deadline_s:
-            for job in objects_in(self.gpctl("list", "--output", "json")):
-                if job.get("name") == JOB_NAME and job.get("state") == "running":
-                    return
-            time.sleep(0.01)
-        raise CommandError(f"the job does not run after {READY_TIMEOUT_S} s")
+    def describe(self):
+        return json.loads(self.gpctl("describe", JOB_NAME, "--output", "json"))
+
+    def tasks_running(self):
+        """Tasks of the job that run or have ended; 0 before it runs."""
+        about = self.describe()
+        if about["application"]["state"] != "running":
+            return 0
+        return sum(p["running"] + p["ended"] for p in about["processors"])
+
+    def wait_until_job_runs(self, tasks=1):
+        deadline_s = time.monotonic() + JOB_TIMEOUT_S
+        while self.tasks_running() < tasks:
+            if time.monotonic() > deadline_s:
+                raise CommandError(f"the job does not run after {JOB_TIMEOUT_S} s")
+            time.sleep(0.005)
+
+    def progress(self, seconds):
+        """Of SOL: how many tasks did nothing yet, and the rate of messages over some seconds."""
+        about = self.describe()
+        begin_s = time.monotonic()
+        still = sum(p["parallelism"] - p["counters"].get(counter, 0)
+                    for p, counter in zip(about["processors"], ("started", "reached")))
+        time.sleep(seconds)
+        moved = sum(e["messages"] for e in self.describe()["edges"])
+        moved -= sum(e["messages"] for e in about["edges"])
+        return {"still": still, "rate_msgs_per_s": moved / (time.monotonic() - begin_s)}
 
     def settle(self):
         """Waits until the job's processes are gone, so that their CPU time is counted."""
