@@ -61,15 +61,16 @@ endfunction()
 # gp_fuzz(NAME file.c [LINKS ...])
 #
 # file.c has LLVMFuzzerTestOneInput(); tests/fuzz/corpus/NAME/ has at least one good input and every
-# input that once broke it. With GP_FUZZ libFuzzer looks for new ones for GP_FUZZ_SECONDS; without, the
-# driver runs the corpus and a fixed number of mutations.
-set(GP_FUZZ_SECONDS 20 CACHE STRING "How long ctest lets each libFuzzer target search")
+# input that once broke it. With GP_FUZZ libFuzzer looks for new ones; without, the driver runs the
+# corpus and a fixed number of mutations. tests/fuzz/run_target.sh says how long and from which seed;
+# it also ends what hangs, save in campaigns of an hour and more.
 function(gp_fuzz name file)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINKS")
   set(target fuzz_${name})
   set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
   set(work ${PROJECT_BINARY_DIR}/tests/fuzz/${name})
-  file(MAKE_DIRECTORY ${work} ${work}/found)
+  set(kind driver)
+  file(MAKE_DIRECTORY ${work})
   add_executable(${target} ${file})
   target_link_libraries(${target} PRIVATE gp_flags gp_warnings ${arg_LINKS})
   # The one function without a prototype is libFuzzer's.
@@ -77,12 +78,12 @@ function(gp_fuzz name file)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz)
   if(GP_FUZZ)
     target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-    set(command ${target} -max_total_time=${GP_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
-      -print_final_stats=1 ${work}/found ${corpus})
+    set(kind libfuzzer)
   else()
     target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c)
-    set(command ${target} ${corpus})
   endif()
-  add_test(NAME fuzz.${name} COMMAND ${command} WORKING_DIRECTORY ${work})
-  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+  add_test(NAME fuzz.${name}
+    COMMAND sh ${PROJECT_SOURCE_DIR}/tests/fuzz/run_target.sh ${kind} $<TARGET_FILE:${target}> ${corpus}
+    WORKING_DIRECTORY ${work})
+  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 4000 LABELS fuzz)
 endfunction()
