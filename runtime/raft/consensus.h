@@ -26,8 +26,8 @@
  * Time, randomness and disk through port; one loop, one thread. Calls may be made from callbacks,
  * consensus_close() too. Callbacks come from the loop and from inside consensus_receive(),
  * consensus_form() and consensus_join(); on_change and the ends of proposals and changes only from
- * the loop. Events logged: consensus.opened, consensus.formed, consensus.role, consensus.snapshot,
- * consensus.installed, consensus.broken, consensus.mended.
+ * the loop. Events logged: consensus.opened, consensus.formed, consensus.role, consensus.doubted,
+ * consensus.snapshot, consensus.installed, consensus.broken, consensus.mended.
  */
 #ifndef RAFT_CONSENSUS_H
 #define RAFT_CONSENSUS_H
@@ -132,6 +132,13 @@ int consensus_join(struct consensus *c, const char *group, uint64_t self, const 
 /* What arrived from another member, whose address is not empty; bytes of any content are fine: bad
  * ones are counted and dropped. */
 void consensus_receive(struct consensus *c, uint64_t from, const char *address, gp_bytes bytes);
+
+/*
+ * The connection to this member broke. A follower that it led asks the others soon, and not after the
+ * time of an election, whether one is due: a pre-vote, which those refuse who still hear it. So a
+ * false alarm costs a message. Nothing happens from inside a callback.
+ */
+void consensus_doubt(struct consensus *c, uint64_t member);
 
 /*
  * How a proposal ended: 0: applied (apply() came before); GP_ENOTLEADER, GP_ENOMEM: it will not be

@@ -44,6 +44,8 @@
 #define SNAPSHOT_BYTES_DEFAULT      (UINT64_C(1) << 19)
 #define TRAILING_PART               4u /* of those bytes: what is kept before a snapshot */
 
+#define DOUBT_PART 3u /* of the election timeout: until those who lost their leader ask around */
+
 #define OWED_MAX         256u       /* callbacks libraft waits for; one call of it makes a few */
 #define BATCH_COUNT_MAX  64u        /* proposals written with one fsync */
 #define BATCH_BYTES_MAX  (1u << 20) /* or one of more */

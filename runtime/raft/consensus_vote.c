@@ -1,5 +1,6 @@
 /*
- * Votes of a member whose own list of members gives it none.
+ * Votes that libraft leaves to us: soon, when the leader's connection breaks (consensus_doubt), and
+ * those of a member whose own list of members gives it none.
  *
  * Who is a voter is said by the candidate's list, which may be newer than ours: a second member whose
  * promotion was written by the first one, which then died, has to elect that one or nobody ever
@@ -13,6 +14,37 @@ static bool has_leader(const struct consensus *c)
 {
     return c->leader_heard_ns != 0 &&
            life_now_ns(c) - c->leader_heard_ns < c->options.election_timeout_ns;
+}
+
+/*
+ * As if the time since we heard it were over, but for what is drawn so that not all begin at once.
+ * libraft has no call for it; the fields are those that its timer and recvUpdateLeader() set.
+ */
+static void forget_leader(struct consensus *c)
+{
+    struct raft *r = &c->raft;
+    uint32_t draw;
+
+    raft_free(r->follower_state.current_leader.address);
+    r->follower_state.current_leader.address = NULL;
+    r->follower_state.current_leader.id = 0;
+    c->leader_heard_ns = 0;
+    port_random(c->port, &draw, sizeof(draw));
+    r->follower_state.randomized_election_timeout = draw % (r->election_timeout / DOUBT_PART + 1);
+    r->election_timer_start = c->io.time(&c->io);
+}
+
+void consensus_doubt(struct consensus *c, uint64_t member)
+{
+    if (c->is_closed || c->depth > 0 || !life_is_up(c) || c->raft.state != RAFT_FOLLOWER ||
+        life_leader(c) != member || member == 0) {
+        return;
+    }
+    life_enter(c);
+    LOG_INFO(c->port->log, "consensus.doubted", KV_HEX("leader", member),
+             KV_U64("term", c->raft.current_term));
+    forget_leader(c);
+    life_leave(c);
 }
 
 bool vote_is_ours(const struct consensus *c)

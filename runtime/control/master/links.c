@@ -450,6 +450,9 @@ void links_down(struct master *m, struct peer *peer)
     struct link *link = link_of(m, peer);
     struct caller *caller = caller_of(m, peer);
 
+    if (m->consensus && (link || caller)) {
+        consensus_doubt(m->consensus, link ? link->id : caller->id);
+    }
     if (link) {
         link->is_heard = false;
         return;

@@ -106,6 +106,29 @@ GP_TEST(masters, go_on_from_their_disks)
     council_end(&c);
 }
 
+/* A broken connection is enough to ask around; nobody waits for silence. */
+GP_TEST(masters, replace_a_killed_leader_soon)
+{
+    int64_t sum_ns = 0;
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct council c;
+        uint32_t leader;
+        int64_t before_ns;
+
+        council_begin(&c, seed);
+        start_three(&c);
+        council_run_s(&c, 5);
+        leader = council_await_leader(&c);
+        before_ns = sim_now_ns(c.sim);
+        sim_kill(c.procs[leader]);
+        GP_CHECK(council_await_leader(&c) != leader);
+        sum_ns += sim_now_ns(c.sim) - before_ns;
+        council_end(&c);
+    }
+    GP_CHECK(sum_ns / 20 < 200000000);
+}
+
 /* Who lost its disk is somebody else: it may have voted, and must not vote again. */
 GP_TEST(masters, wait_to_be_added_after_a_loss_of_the_disk)
 {

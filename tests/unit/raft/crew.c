@@ -463,6 +463,18 @@ void crew_famine(struct crew *crew, bool lasts)
     }
 }
 
+void crew_doubt(struct crew *crew, uint32_t number)
+{
+    struct consensus_status status;
+
+    if (crew->members[number].c == NULL) {
+        return;
+    }
+    consensus_status(crew->members[number].c, &status);
+    crew->counts.doubts += status.leader != 0 && status.role == CONSENSUS_FOLLOWER;
+    consensus_doubt(crew->members[number].c, status.leader);
+}
+
 void crew_heal(struct crew *crew)
 {
     memset(crew->cuts, 0, sizeof(crew->cuts));

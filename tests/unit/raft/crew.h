@@ -81,7 +81,7 @@ struct crew_counts {
     uint64_t lost, doubled, late, cut, large;
     uint64_t kills, power, restarts, pauses, partitions, oneway, full, broken, slow;
     uint64_t installs, snapshots, famines, seals_broken, mended, transfers, added, removed,
-        barriers;
+        barriers, doubts;
 };
 
 struct crew {
@@ -140,6 +140,9 @@ bool crew_agrees(struct crew *crew);
 void crew_kill(struct crew *crew, uint32_t number);
 void crew_cut(struct crew *crew, uint32_t from, uint32_t to); /* one way */
 void crew_heal(struct crew *crew);
+
+/* Its connection to whom it follows breaks, as it sees it. */
+void crew_doubt(struct crew *crew, uint32_t number);
 
 /* While it lasts libraft gets no memory, in any member. */
 void crew_famine(struct crew *crew, bool lasts);

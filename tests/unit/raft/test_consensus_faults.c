@@ -60,12 +60,23 @@ static void act_propose(struct plan *plan)
     }
 }
 
+/* With reason or without. */
+static void act_doubt(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->crew->count; i++) {
+        if (one_in(plan->crew, 2)) {
+            crew_doubt(plan->crew, i);
+        }
+    }
+}
+
 static void act_kill(struct plan *plan)
 {
     struct crew *crew = plan->crew;
     struct crew_member *m = &crew->members[anyone(crew)];
 
     if (m->c == NULL) {
+        act_doubt(plan);
         return;
     }
     if (one_in(crew, 2)) {
@@ -75,6 +86,7 @@ static void act_kill(struct plan *plan)
         crew->counts.power++;
         (void)sim_crash(m->host);
     }
+    act_doubt(plan);
     plan->is_paused[m->number] = false;
 }
 
@@ -446,4 +458,5 @@ GP_TEST(consensus_faults, keep_every_rule_and_all_that_was_acknowledged)
     COUNT(sums, added);
     COUNT(sums, removed);
     COUNT(sums, barriers);
+    COUNT(sums, doubts);
 }

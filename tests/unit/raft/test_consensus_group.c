@@ -86,6 +86,56 @@ GP_TEST(consensus_group, replaces_a_leader_that_died)
     GP_CHECK(sum / 20 < 900 * MS);
 }
 
+GP_TEST(consensus_group, does_not_wait_when_the_connection_of_a_leader_broke)
+{
+    int64_t sum = 0;
+
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct crew crew;
+        int64_t before;
+        uint32_t dead;
+
+        begin(&crew, seed, 3 + 2 * (uint32_t)(seed % 2), 3 + 2 * (uint32_t)(seed % 2));
+        propose_many(&crew, 5, 100);
+        dead = crew_leader(&crew)->number;
+        crew_kill(&crew, dead);
+        before = sim_now_ns(crew.sim);
+        for (uint32_t i = 0; i < crew.count; i++) {
+            crew_doubt(&crew, i);
+        }
+        GP_CHECK(crew_wait(&crew, crew_has_leader, 5000 * MS));
+        sum += sim_now_ns(crew.sim) - before;
+        propose_many(&crew, 5, 100);
+        GP_REQUIRE(crew_start(&crew, dead));
+        end(&crew);
+    }
+    GP_CHECK(sum / 40 < 150 * MS);
+}
+
+/* Those that still hear the leader refuse, and it leads on. */
+GP_TEST(consensus_group, a_false_alarm_changes_no_leader)
+{
+    struct consensus_status before;
+    struct consensus_status after;
+    struct crew crew;
+
+    begin(&crew, 3, 3, 3);
+    propose_many(&crew, 5, 100);
+    consensus_status(crew_leader(&crew)->c, &before);
+    for (uint32_t i = 0; i < 50; i++) {
+        crew_doubt(&crew, i % 3);
+        crew_run(&crew, (150 + i) * MS);
+    }
+    GP_CHECK(crew.counts.doubts >= 30);
+    GP_REQUIRE(crew_leader(&crew) != NULL);
+    consensus_status(crew_leader(&crew)->c, &after);
+    GP_CHECK_EQ(after.leader, before.leader);
+    GP_CHECK_EQ(after.term, before.term);
+    propose_many(&crew, 5, 100);
+    GP_CHECK_EQ(crew.counts.acknowledged, 10);
+    end(&crew);
+}
+
 GP_TEST(consensus_group, all_survive_a_restart_of_all)
 {
     struct crew crew;
