@@ -5,6 +5,10 @@
  *       ▲      │ all in vain
  *       └─wait─┘ from redial_min to redial_max, doubling; begins anew once it was up
  *
+ * Of several addresses none is given much time at first: one that is frozen, or cut off without a
+ * word, does not hold up who could be answered by the next. When nobody answers, whoever was silent is
+ * tried again in the same round with twice the patience, up to half of the failure timeout.
+ *
  * Where a leader is known (follow.c) it is tried first; it need not be one of the addresses.
  *
  * A peer that is dialled once has one round and no wait. Failures: an address that cannot be
@@ -18,7 +22,8 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#define DIAL_ADDRS_MAX 16
+#define DIAL_ADDRS_MAX  16
+#define PATIENCE_MIN_NS INT64_C(200000000)
 
 void dial_free(struct dial *dial)
 {
@@ -40,7 +45,7 @@ void dial_stop(struct dial *dial)
 }
 
 /* Where there are others to try, nobody is waited for as long as a stranger may take. */
-static int64_t patience_ns(const struct peer *peer)
+static int64_t patience_max_ns(const struct peer *peer)
 {
     const struct endpoint_limits *limits = &peer->ep->limits;
     const int64_t half_ns = limits->failure_timeout_ns / 2;
@@ -49,6 +54,30 @@ static int64_t patience_ns(const struct peer *peer)
                    half_ns < limits->handshake_timeout_ns
                ? half_ns
                : limits->handshake_timeout_ns;
+}
+
+static int64_t patience_ns(const struct peer *peer)
+{
+    const struct dial *dial = peer->dial;
+    const int64_t max_ns = patience_max_ns(peer);
+    const int64_t now_ns = dial->patience_ns == 0 ? PATIENCE_MIN_NS : dial->patience_ns;
+
+    return dial->addrs_count == 1 || dial->once || now_ns > max_ns ? max_ns : now_ns;
+}
+
+/* The same addresses again, with more patience, if that may help. */
+static bool pass_again(struct peer *peer)
+{
+    struct dial *dial = peer->dial;
+    const int64_t had_ns = patience_ns(peer);
+
+    if (!dial->was_slow || had_ns >= patience_max_ns(peer)) {
+        return false;
+    }
+    dial->patience_ns = 2 * had_ns;
+    dial->was_slow = false;
+    dial->tried = 0;
+    return true;
 }
 
 static bool try_next(struct peer *peer, struct gp_error *err)
@@ -90,6 +119,8 @@ void dial_wait(struct peer *peer)
         wait_ns = limits->redial_max_ns;
     }
     dial->backoff_ns = wait_ns;
+    dial->patience_ns = 0;
+    dial->was_slow = false;
     dial->tried = 0;
     timer_start(dial->timer, rng_between(&peer->ep->rng, wait_ns / 2, wait_ns));
 }
@@ -119,11 +150,14 @@ void dial_on(struct peer *peer, const struct gp_error *why)
 {
     struct gp_error err = *why;
 
-    while (peer->dial->leader.text[0] != '\0' || peer->dial->tried < peer->dial->addrs_count) {
-        if (try_next(peer, &err)) {
-            return;
+    peer->dial->was_slow = peer->dial->was_slow || why->code == GP_ETIMEOUT;
+    do {
+        while (peer->dial->leader.text[0] != '\0' || peer->dial->tried < peer->dial->addrs_count) {
+            if (try_next(peer, &err)) {
+                return;
+            }
         }
-    }
+    } while (pass_again(peer));
     round_over(peer, &err);
 }
 

@@ -41,6 +41,8 @@ struct dial {
     bool once;
     bool is_over; /* once, and it ended */
     int64_t backoff_ns;
+    int64_t patience_ns; /* with the next address; 0: the first of a round */
+    bool was_slow;       /* one of this pass might have answered to more patience */
     struct timer *timer; /* until the next round; while up and is_held: until asks go out again */
 
     struct net_addr leader; /* to be tried before the list; "": nobody */

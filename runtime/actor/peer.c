@@ -196,6 +196,8 @@ static void on_conn_ready(void *user, struct conn *conn)
         ep->strangers--;
     } else {
         peer->dial->backoff_ns = 0;
+        peer->dial->patience_ns = 0;
+        peer->dial->was_slow = false;
     }
     peer->was_up = true;
     ep->counts.connected++;

@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "edge/paths.h"
 
+#define LINGER_MS 20 /* all that was asked is answered: a master that is frozen holds nobody up */
+
 void ctl_open(struct ctl *ctl, const struct options *options)
 {
     const char *output = options_text(options, "output");
@@ -64,7 +66,7 @@ int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint
 
 static int make_world(struct ctl *ctl, struct gp_error *err)
 {
-    struct edge_options options = {.log = &ctl->log};
+    struct edge_options options = {.log = &ctl->log, .linger_ms = LINGER_MS};
 
     if (options_has(ctl->options, "verbose")) {
         logs_init(&ctl->log, LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT, "gpctl");

@@ -9,7 +9,7 @@
 #define EDGE_LISTEN_BACKLOG      511    /* connections the kernel queues */
 #define EDGE_ACCEPTS_PER_TURN    16     /* of one listener: then others have their turn */
 #define EDGE_ACCEPT_PAUSE_MS     100    /* when descriptors have run out */
-#define EDGE_STREAM_LINGER_MS    1000   /* of stream_end() */
+#define EDGE_STREAM_LINGER_MS    1000   /* of stream_end(), unless the world has its own */
 #define EDGE_DISCARD_SIZE_BYTES  4096   /* read at once from a stream that is ending */
 #define EDGE_DIAL_ADDRESSES_MAX  8      /* addresses of one name that are tried */
 #define EDGE_TURNS_PER_POLL      8      /* of a busy runner */

@@ -198,7 +198,8 @@ int edge_loop_init(struct edge_loop *l)
 {
     int rc;
 
-    *l = (struct edge_loop){.base = {.ops = &loop_ops, .net = &edge_net_ops}};
+    *l = (struct edge_loop){.base = {.ops = &loop_ops, .net = &edge_net_ops},
+                            .linger_ms = EDGE_STREAM_LINGER_MS};
     list_init(&l->ready);
     list_init(&l->writes_kept);
     list_init(&l->posted);

@@ -43,7 +43,8 @@ struct edge_loop {
     struct list writes_kept; /* requests for the next writes (net_write.c) */
     uint32_t writes_kept_count;
     uint32_t objects;
-    uint64_t reads; /* of streams, ends of theirs included */
+    uint32_t linger_ms; /* of stream_end() */
+    uint64_t reads;     /* of streams, ends of theirs included */
     pthread_mutex_t posted_lock;
     struct list posted;                    /* tasks from other threads, under posted_lock */
     char discard[EDGE_DISCARD_SIZE_BYTES]; /* where unwanted bytes are read to */

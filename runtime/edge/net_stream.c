@@ -3,7 +3,7 @@
  *
  * Happy path: opened by net_dial.c or net_listen.c; read into the reader's own memory; the peer
  * ends (GP_ECLOSED); stream_free(). Ending: stream_end() sends what is queued and a FIN, then reads
- * and drops what still comes until the peer's FIN or EDGE_STREAM_LINGER_MS: closing a socket with
+ * and drops what still comes until the peer's FIN or the loop's linger_ms: closing a socket with
  * unread bytes would reset the connection and take our last bytes with it.
  *
  * Failures: a broken read is told once, with its cause; after that nothing comes. The struct lives
@@ -223,7 +223,7 @@ static void end_stream(struct stream *stream)
     (void)uv_timer_init(&l->uv, &s->linger); /* these cannot fail */
     s->linger.data = s;
     s->handles_open++;
-    (void)uv_timer_start(&s->linger, on_linger, EDGE_STREAM_LINGER_MS, 0);
+    (void)uv_timer_start(&s->linger, on_linger, l->linger_ms, 0);
     s->shutdown.data = s;
     if (uv_shutdown(&s->shutdown, &s->uv.stream, on_shutdown) < 0) {
         edge_stream_close(s); /* the peer is gone already */

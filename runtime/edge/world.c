@@ -132,6 +132,9 @@ int edge_world_new(const struct edge_options *options, struct edge_world **ret,
     if (options != NULL) {
         w->options = *options;
     }
+    if (w->options.linger_ms > 0) {
+        w->loop.linger_ms = w->options.linger_ms;
+    }
     w->port = (struct port){
         .world = w,
         .ops = &world_ops,
