@@ -267,6 +267,7 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
     LOG_INFO(master_log(m), "appmaster.registered", KV_U64("app", app->id),
              KV_U64("epoch", app->epoch), KV_STR("address", msg->address));
     rc = endpoint_reply(m->ep, token, &welcome);
+    drain_registered(place);
     if (app->is_stopping) {
         places_stop(place);
     }

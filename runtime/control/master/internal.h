@@ -10,6 +10,8 @@
  *   uploads.c    artefacts coming in and going out
  *   copies.c     artefacts on other masters
  *   registrations.c  workers that come
+ *   drain.c      workers that are to be left, tasks that are to be spread
+ *   drains.c     what clients ask of that
  *   slots.c      slots for executors
  *   queries.c    what clients ask to see
  *
@@ -56,6 +58,9 @@ struct app_place {
     bool is_noted;         /* it is said that the application waits */
     bool is_stopping;      /* it was asked to stop */
     bool is_ending;        /* its end is proposed */
+    bool is_moved;         /* nothing went wrong: its next life costs nothing */
+    bool leaves;           /* its appmaster may believe that there are workers to leave */
+    uint64_t telling;      /* app.rebalance under way; 0: none */
     struct timer *timer;   /* deadline or pause: as the phase says */
     bool is_held_known;    /* the appmaster said what it holds: ... */
     struct app_hold *held; /* ... that, and what was granted since */
@@ -138,6 +143,10 @@ struct master {
     struct waiter waiters[WAITERS_MAX];
     uint32_t waiter_count;
     struct timer *waiter_timer;
+    struct timer *drain_timer; /* the next round of drain.c: */
+    bool is_round_due;
+    struct timer *balance_timer; /* workers have joined */
+    bool is_balanced;            /* tasks are spread whenever one joins */
     struct upload uploads[UPLOADS_MAX];
     uint64_t next_upload;
     struct list pending;
@@ -291,6 +300,9 @@ struct app_place *apps_place(struct master *m, uint32_t app); /* NULL: it has no
 int places_open(struct master *m, uint32_t app, struct app_place **ret);
 /* Has appmasters started that wait for a worker. To be called when there may be room. */
 void places_seek(struct master *m);
+/* Has the next life of an appmaster that is up begin elsewhere, though this one is well. false: no
+ * other worker has room; it stays. */
+bool places_leave(struct app_place *place);
 /* The appmaster is here. */
 void places_registered(struct app_place *place, uint64_t peer,
                        const struct msg_appmaster_register *msg);
@@ -317,6 +329,33 @@ int places_offer(struct master *m, const struct app *app, const struct worker_en
 /* Takes what it keeps of msg. */
 int registrations_add(struct master *m, struct peer *peer, struct msg_worker_register *msg,
                       struct reply_token token, struct gp_error *err);
+
+/* ---- drain.c ---- */
+
+/* A mark was made or taken away. */
+void drain_marked(struct master *m);
+/* What the registry says of a worker. */
+void drain_refresh(struct master *m, struct worker_entry *entry);
+/* A worker is new, or serves again. */
+void drain_joined(struct master *m, struct worker_entry *entry);
+/* An appmaster is here: it hears what it is to leave. */
+void drain_registered(struct app_place *place);
+/* There is room, or something was given back: who is to leave hears it again. */
+void drain_at_once(struct master *m);
+/* The same, in a while, for those who are still where they are to leave. */
+void drain_look(struct master *m);
+void on_drain_timer(void *user);
+void on_balance_timer(void *user);
+uint32_t drain_state(const struct master *m, uint32_t worker); /* enum worker_state */
+/* Slots that executors hold there. */
+uint32_t drain_tasks(struct master *m, const struct worker_entry *entry);
+
+/* ---- drains.c ---- */
+
+int drains_worker(struct master *m, const struct msg_worker_drain *msg, struct reply_token token,
+                  struct gp_error *err);
+int drains_rebalance(struct master *m, const struct msg_app_rebalance *msg,
+                     struct reply_token token, struct gp_error *err);
 
 /* ---- slots.c ---- */
 

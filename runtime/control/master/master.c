@@ -284,6 +284,10 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
     case MSG_ARTEFACT_CHUNK:
         rc = uploads_chunk(m, peer, in->bytes, &received, err);
         return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &received);
+    case MSG_APP_REBALANCE:
+        return drains_rebalance(m, in->msg, in->token, err);
+    case MSG_WORKER_DRAIN:
+        return drains_worker(m, in->msg, in->token, err);
     case MSG_MASTER_ADD:
         return group_add(m, in->msg, in->token, err);
     case MSG_MASTER_REMOVE:
@@ -425,6 +429,8 @@ static int make_timers(struct master *m)
 {
     int rc = timer_new(m->port->loop, on_waiter_timer, m, &m->waiter_timer);
 
+    rc = rc < 0 ? rc : timer_new(m->port->loop, on_drain_timer, m, &m->drain_timer);
+    rc = rc < 0 ? rc : timer_new(m->port->loop, on_balance_timer, m, &m->balance_timer);
     return rc < 0 ? rc : timer_new(m->port->loop, on_reread_timer, m, &m->reread_timer);
 }
 
@@ -444,6 +450,7 @@ static int settle(struct master *m, const struct master_options *options, struct
         .window_ms = options->restarts_window_ns ? options->restarts_window_ns / 1000000
                                                  : RESTARTS_WINDOW_MS,
     };
+    m->is_balanced = options->rebalance;
     m->start_timeout_ns = options->start_timeout_ns ? options->start_timeout_ns : START_TIMEOUT_NS;
     memcpy(m->secret.bytes, options->secret.ptr, options->secret.len);
     m->secret.len = options->secret.len;
@@ -529,6 +536,8 @@ void master_free(struct master *m)
     m->consensus = NULL;
     endpoint_free(m->ep);
     timer_free(m->waiter_timer);
+    timer_free(m->drain_timer);
+    timer_free(m->balance_timer);
     timer_free(m->reread_timer);
     timer_free(m->retire_timer);
     copies_deinit(m);

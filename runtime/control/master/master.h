@@ -42,6 +42,7 @@ struct master_options {
     int64_t start_timeout_ns;   /* 0: START_TIMEOUT_NS */
     uint32_t restarts;          /* of an application in a window; 0: 10 */
     int64_t restarts_window_ns; /* 0: 60 s */
+    bool rebalance;             /* whenever a worker joins */
     struct endpoint_limits limits;
 };
 

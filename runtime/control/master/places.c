@@ -10,7 +10,8 @@
  * is replicated before the worker is asked for anything: no two lives of an appmaster have the same
  * epoch. What ends a life draws from the application's budget (restarts.h); when that is spent, or
  * when a life ended before it wrote down anything to go on from, the application has failed. A life
- * that a worker refused to begin costs nothing; another worker is tried. Whoever is given up is
+ * that a worker refused to begin costs nothing; another worker is tried. Nor does one that begins
+ * because the worker of the one before is drained. Whoever is given up is
  * killed at once: it may only be frozen, and would hold its slot. One that has no plan yet may be
  * silent for as long as a start may take: user code builds its graph, on the thread that would answer.
  * Executors run on all the while: their slots are other slots.
@@ -164,6 +165,7 @@ static void lost(struct app_place *place, const char *why, bool may_rebuild)
     if (place->is_ending) {
         return;
     }
+    place->is_moved = false;
     LOG_WARN(master_log(m), "appmaster.lost", KV_U64("app", app->id), KV_U64("epoch", app->epoch),
              KV_STR("why", why));
     if (app->is_stopping) {
@@ -389,7 +391,7 @@ static int begin_epoch(struct app_place *place, const struct app *app, uint32_t 
 {
     struct master *m = place->master;
     uint32_t left = restarts_left(&m->restarts, app->spent, master_wall_ms(m) - app->spent_ms);
-    bool is_free = app->epoch == 0 || place->refusals > 0;
+    bool is_free = app->epoch == 0 || place->refusals > 0 || place->is_moved;
     struct command command = {.op = COMMAND_EPOCH,
                               .app = app->id,
                               .epoch = app->epoch,
@@ -436,8 +438,9 @@ static void note_waiting(struct app_place *place, const struct app *app)
     }
     place->is_noted = true;
     (void)str_format(text, sizeof text,
-                     "it waits: no worker has a free slot for the appmaster (%u worker%s)",
-                     m->workers.count, m->workers.count == 1 ? "" : "s");
+                     "it waits: no worker has a free slot for the appmaster (%u worker%s%s)",
+                     m->workers.count, m->workers.count == 1 ? "" : "s",
+                     m->registry.marks_count > 0 ? ", drained ones included" : "");
     LOG_INFO(master_log(m), "app.waiting", KV_U64("app", app->id), KV_STR("why", text));
     (void)master_propose(m, &command, on_noted, NULL, NULL); /* only for people */
 }
@@ -480,12 +483,35 @@ void places_seek(struct master *m)
     }
 }
 
+bool places_leave(struct app_place *place)
+{
+    struct master *m = place->master;
+    const struct app *app = registry_find(&m->registry, place->app);
+    struct scheduler_worker list[WORKERS_MAX];
+    const struct scheduler_worker *pick = pick_worker(place, list);
+    uint32_t from = place->worker;
+
+    if (!pick) {
+        return false;
+    }
+    give_slot_back(place, app);
+    place->is_moved = true;
+    LOG_INFO(master_log(m), "appmaster.moved", KV_U64("app", app->id), KV_U64("from", from),
+             KV_U64("to", pick->id));
+    if (begin_epoch(place, app, pick->id) < 0) {
+        place->phase = PLACE_PAUSED;
+        timer_start(place->timer, TRY_AGAIN_NS);
+    }
+    return true;
+}
+
 void places_registered(struct app_place *place, uint64_t peer,
                        const struct msg_appmaster_register *msg)
 {
     place->peer = peer;
     place->pid = msg->pid;
     place->phase = PLACE_UP;
+    place->is_moved = false;
     place->refusals = 0;
     place->refused_by = 0;
     (void)str_format(place->address, sizeof place->address, "%s", msg->address);

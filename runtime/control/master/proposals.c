@@ -170,6 +170,7 @@ int proposals_apply(struct master *m, gp_bytes bytes)
     struct app *app = NULL;
     struct gp_error err = {0};
     uint32_t worker = m->registry.next_worker;
+    uint32_t op;
     int rc = command_decode(m->port, bytes, &box, &err);
 
     if (rc < 0) {
@@ -180,6 +181,7 @@ int proposals_apply(struct master *m, gp_bytes bytes)
     }
     rc = registry_apply(&m->registry, &box.command, &app, &err);
     p = rc == GP_ENOMEM ? NULL : find(m, &box.command);
+    op = box.command.op;
     command_box_deinit(&box);
     if (p) {
         p->is_applied = true;
@@ -192,6 +194,9 @@ int proposals_apply(struct master *m, gp_bytes bytes)
             places_ended(m, app);
         }
         waiters_notify(m, app);
+    }
+    if (rc >= 0 && op == COMMAND_DRAIN) {
+        drain_marked(m);
     }
     return rc;
 }

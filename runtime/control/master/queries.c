@@ -49,7 +49,9 @@ int queries_workers(struct master *m, const struct msg_worker_list *list, struct
                                      .slots_used = entry->used,
                                      .executors = entry->processes,
                                      .up_ms = (now_ns - entry->up_since_ns) / NS_PER_MS,
-                                     .version = entry->info.version};
+                                     .version = entry->info.version,
+                                     .state = drain_state(m, entry->id),
+                                     .tasks = drain_tasks(m, entry)};
     }
     return endpoint_reply(m->ep, token, &page);
 }

@@ -3,7 +3,8 @@
  *
  * A worker keeps its id for life, through lost connections and changes of the leader: it says which
  * one it had, and gets it again. A new one gets the next number, which is replicated first, so that
- * no two workers ever have the same. What it holds for applications it says itself: it is the ledger.
+ * no two workers ever have the same; whoever was drained, stopped and started again under the name it
+ * had is drained still. What it holds for applications it says itself: it is the ledger.
  */
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ static void registering_deinit(void *pending)
 }
 
 /* It has an id: welcome. */
-static int admit(struct master *m, uint32_t id, struct msg_worker_register *msg,
+static int admit(struct master *m, uint32_t id, bool is_new, struct msg_worker_register *msg,
                  struct reply_token token, struct gp_error *err)
 {
     struct worker_entry *entry;
@@ -48,8 +49,13 @@ static int admit(struct master *m, uint32_t id, struct msg_worker_register *msg,
              KV_STR("name", entry->info.name), KV_STR("address", entry->info.address),
              KV_U64("slots", entry->info.slots));
     rc = endpoint_reply(m->ep, token, &welcome);
+    drain_refresh(m, entry);
     slots_keep(m, entry);
     places_seek(m);
+    drain_at_once(m);
+    if (is_new) {
+        drain_joined(m, entry);
+    }
     return rc;
 }
 
@@ -60,7 +66,7 @@ static void on_numbered(struct master *m, void *user, const struct outcome *outc
 
     if (outcome->code < 0) {
         (void)endpoint_reply_error(m->ep, r->token, outcome->err);
-    } else if (admit(m, outcome->worker, &r->msg, r->token, &err) < 0) {
+    } else if (admit(m, outcome->worker, true, &r->msg, r->token, &err) < 0) {
         (void)endpoint_reply_error(m->ep, r->token, &err);
     }
     pending_free(r);
@@ -87,10 +93,22 @@ static void forget_old(struct master *m, const struct msg_worker_register *msg)
     }
 }
 
+/* Who was drained under this name, and has gone; 0: nobody. */
+static uint32_t heir_of(const struct master *m, const char *name)
+{
+    for (uint32_t i = 0; i < m->registry.marks_count; i++) {
+        const struct drain_mark *mark = &m->registry.marks[i];
+        if (strcmp(mark->name, name) == 0 && !workers_find(&m->workers, mark->worker)) {
+            return mark->worker;
+        }
+    }
+    return 0;
+}
+
 int registrations_add(struct master *m, struct peer *peer, struct msg_worker_register *msg,
                       struct reply_token token, struct gp_error *err)
 {
-    const struct command command = {.op = COMMAND_WORKER};
+    const struct command command = {.op = COMMAND_WORKER, .worker = heir_of(m, msg->name)};
     const struct worker_entry *entry = workers_find_peer(&m->workers, peer_id(peer));
     struct registering *r;
     int rc;
@@ -101,7 +119,7 @@ int registrations_add(struct master *m, struct peer *peer, struct msg_worker_reg
     }
     forget_old(m, msg);
     if (may_have(m, msg->id)) {
-        return admit(m, msg->id, msg, token, err);
+        return admit(m, msg->id, false, msg, token, err);
     }
     r = pending_new(m, sizeof *r);
     if (!r) {

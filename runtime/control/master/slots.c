@@ -133,6 +133,7 @@ void slots_hold(struct master *m, struct peer *peer, const struct msg_slots_hold
         }
     }
     places_seek(m);
+    drain_at_once(m);
 }
 
 /* ---- requests ---- */
@@ -287,7 +288,9 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
     }
     rc = scheduler_spread(list, count, msg->slots, executors ? executors : 1, err);
     if (rc < 0) {
-        gp_error_hint(err, "gpctl workers; start more workers, or lower the parallelism");
+        gp_error_hint(err, m->registry.marks_count > 0
+                               ? "gpctl workers; start more workers, or gpctl drain --undo one"
+                               : "gpctl workers; start more workers, or lower the parallelism");
         LOG_WARN(master_log(m), "slots.refused", KV_U64("app", app->id),
                  KV_U64("slots", msg->slots));
         return rc;

@@ -100,14 +100,19 @@ struct worker_entry *workers_find_peer(const struct workers *w, uint64_t peer)
 
 uint32_t workers_offer(const struct workers *w, struct scheduler_worker *list)
 {
+    uint32_t count = 0;
+
     for (uint32_t i = 0; i < w->count; i++) {
         const struct worker_entry *entry = w->entries[i];
         uint32_t slots = entry->info.slots;
-        list[i] = (struct scheduler_worker){.id = entry->id,
-                                            .free = slots > entry->used ? slots - entry->used : 0,
-                                            .used = entry->used};
+        if (!entry->is_draining) {
+            list[count++] =
+                (struct scheduler_worker){.id = entry->id,
+                                          .free = slots > entry->used ? slots - entry->used : 0,
+                                          .used = entry->used};
+        }
     }
-    return w->count;
+    return count;
 }
 
 int workers_grant(struct workers *w, uint32_t app, uint32_t worker, uint32_t slots)

@@ -18,6 +18,10 @@ struct worker_entry {
     uint32_t used;                   /* slots granted */
     uint32_t processes;              /* as it last reported */
     int64_t up_since_ns;
+    bool is_draining; /* as the registry says, as is_forced: it is offered to nobody */
+    bool is_forced;
+    bool is_drained; /* and that was said */
+    bool is_new;     /* it joined just now: see drain.c */
 };
 
 /* Slots of one application on one worker. */
@@ -48,7 +52,8 @@ void workers_remove(struct workers *w, struct worker_entry *entry);
 struct worker_entry *workers_find(const struct workers *w, uint32_t id);
 struct worker_entry *workers_find_peer(const struct workers *w, uint64_t peer);
 
-/* The workers as the scheduler sees them; list has room for WORKERS_MAX. Returns the count. */
+/* The workers as the scheduler sees them, without those that are drained; list has room for
+ * WORKERS_MAX. Returns the count. */
 uint32_t workers_offer(const struct workers *w, struct scheduler_worker *list);
 
 /* Books slots; more of them on a worker where the application has some. GP_ENOMEM. */
