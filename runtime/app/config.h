@@ -66,6 +66,12 @@ struct config_recovery {
     int64_t window;
 };
 
+enum config_rebalance { CONFIG_REBALANCE_MANUAL, CONFIG_REBALANCE_AUTO };
+
+struct config_balance {
+    uint32_t rebalance; /* enum config_rebalance */
+};
+
 struct config_timeouts {
     int64_t start;
 };
@@ -83,6 +89,7 @@ struct config {
     struct config_data data;
     struct config_timeouts timeouts;
     struct config_recovery recovery;
+    struct config_balance balance;
 };
 
 extern const struct fields config_fields;

@@ -69,6 +69,16 @@ static const struct field recovery_items[] = {
 static const struct fields recovery_fields =
     FIELDS("recovery", struct config_recovery, recovery_items);
 
+static const char *const rebalance_names[] = {"manual", "auto", NULL};
+
+static const struct field balance_items[] = {
+    KEY_ENUM(struct config_balance, rebalance, rebalance_names, "manual",
+             "auto: when a worker joined and stayed for three seconds, or takes tasks again, the "
+             "tasks of all applications are spread over the workers anew, while rows flow. manual: "
+             "when somebody says `gpctl rebalance APP`. A key of the masters."),
+};
+static const struct fields balance_fields = FIELDS("balance", struct config_balance, balance_items);
+
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
 
@@ -159,5 +169,6 @@ static const struct field config_items[] = {
                  "The data plane. An application may change each for itself: --set data.linger=0."),
     FIELD_OBJECT(struct config, timeouts, &timeouts_fields, "How long one waits for another."),
     FIELD_OBJECT(struct config, recovery, &recovery_fields, "What is repaired, and how often."),
+    FIELD_OBJECT(struct config, balance, &balance_fields, "When tasks move."),
 };
 const struct fields config_fields = FIELDS("configuration", struct config, config_items);

@@ -106,6 +106,8 @@ CTL_COMMAND(ctl_kill);
 CTL_COMMAND(ctl_logs);
 CTL_COMMAND(ctl_masters);
 CTL_COMMAND(ctl_workers);
+CTL_COMMAND(ctl_drain);
+CTL_COMMAND(ctl_rebalance);
 CTL_COMMAND(ctl_inspect);
 CTL_COMMAND(ctl_version);
 

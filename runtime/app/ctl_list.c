@@ -132,6 +132,7 @@ static const struct table_column worker_columns[] = {
     {"ID", TABLE_RIGHT},    {"NAME", TABLE_LEFT},       {"ADDRESS", TABLE_LEFT},
     {"HOST", TABLE_LEFT},   {"PID", TABLE_RIGHT},       {"CPUS", TABLE_RIGHT},
     {"SLOTS", TABLE_RIGHT}, {"EXECUTORS", TABLE_RIGHT}, {"UP", TABLE_RIGHT},
+    {"TASKS", TABLE_RIGHT}, {"STATE", TABLE_LEFT},
 };
 
 static void add_worker_row(struct listing *l, const struct msg_worker_info *worker)
@@ -147,6 +148,8 @@ static void add_worker_row(struct listing *l, const struct msg_worker_info *work
     table_cell(&l->table, "%u/%u", worker->slots_used, worker->slots);
     table_cell(&l->table, "%u", worker->executors);
     table_cell(&l->table, "%s", units_duration(worker->up_ms * NS_PER_MS, up));
+    table_cell(&l->table, "%u", worker->tasks);
+    table_cell(&l->table, "%s", show_worker_state(worker->state));
 }
 
 static int on_workers(void *user, const void *msg)

@@ -74,6 +74,28 @@ static const struct option_spec logs_options[] = {
     {0},
 };
 
+#define WAIT_OPTIONS                                                                               \
+    {"wait", 'w', NULL, "until nothing is under way any more", OPTION_FLAG},                       \
+    {                                                                                              \
+        "timeout", 0, "TIME", "with --wait: give up after this time, as 90s or 5m (never)",        \
+            OPTION_VALUE                                                                           \
+    }
+
+static const struct option_spec drain_options[] = {
+    {"undo", 0, NULL, "it takes tasks again", OPTION_FLAG},
+    {"force", 0, NULL, "move tasks that keep state and have no snapshot, too: they lose it",
+     OPTION_FLAG},
+    WAIT_OPTIONS,
+    {0},
+};
+
+static const struct option_spec rebalance_options[] = {
+    {"force", 0, NULL, "move tasks that keep state and have no snapshot, too: they lose it",
+     OPTION_FLAG},
+    WAIT_OPTIONS,
+    {0},
+};
+
 static int show_help(const struct command_spec *spec, const struct options *options, void *context);
 
 static const struct command_spec commands[] = {
@@ -176,6 +198,41 @@ static const struct command_spec commands[] = {
      .summary = "the workers and their slots",
      .examples = "  $ gpctl workers\n  $ gpctl workers -o json\n",
      .run = ctl_workers},
+    {.name = "drain",
+     .operands = "WORKER",
+     .summary = "move all tasks off a worker, so that it may stop",
+     .details =
+         "WORKER is an id, a name or host:port, as `gpctl workers` shows them. Its tasks move to "
+         "other workers\nwhile rows flow: nothing is lost, nothing restarts. It gets no new ones "
+         "until --undo, also when it\nis started again under its name. What cannot go is said, "
+         "with the reason, and goes as soon as it can:\nwhen a worker joins, for want of room. "
+         "Once it is drained, the worker may stop.\n\n"
+         "With --wait: exit code 0 once it is drained, 4 when what is left cannot go, 5 when it is "
+         "lost on the\nway, 7 after --timeout, which also waits for what cannot go now. Draining "
+         "goes on in any case.",
+     .examples = "  $ gpctl drain 3 --wait\n"
+                 "  $ gpctl drain 3 --wait --timeout 5m && ssh host3 systemctl stop gpd-worker\n"
+                 "  $ gpctl drain worker-b -o json\n"
+                 "  $ gpctl drain 3 --undo\n",
+     .options = drain_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_drain},
+    {.name = "rebalance",
+     .operands = "ID|NAME",
+     .summary = "spread the tasks of an application evenly over the workers",
+     .details =
+         "After workers were added, say. Tasks move while rows flow: nothing is lost, nothing "
+         "restarts. Those of\na processor that keeps state and has no snapshot stay where they "
+         "are, unless --force. With\n`balance.rebalance: auto` in the masters' configuration this "
+         "happens whenever a worker joins.",
+     .examples = "  $ gpctl rebalance wordcount\n"
+                 "  $ gpctl rebalance 7 --wait --timeout 1m\n"
+                 "  $ gpctl rebalance wordcount -o json\n",
+     .options = rebalance_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_rebalance},
     {.name = "inspect",
      .operands = "APP.so",
      .summary = "what a plugin file says of itself, without running it",

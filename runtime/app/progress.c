@@ -31,6 +31,15 @@ void progress_at(struct progress *p, uint64_t done, uint64_t size)
     p->is_shown = true;
 }
 
+void progress_say(struct progress *p, const char *text)
+{
+    if (p->to) {
+        (void)fprintf(p->to, "\r%s\x1b[K", text);
+        (void)fflush(p->to);
+        p->is_shown = true;
+    }
+}
+
 void progress_end(struct progress *p)
 {
     if (p->is_shown) {

@@ -1,5 +1,5 @@
 /*
- * progress.h: how far an upload has come, in one line of a terminal.
+ * progress.h: how far something has come, in one line of a terminal.
  */
 #ifndef APP_PROGRESS_H
 #define APP_PROGRESS_H
@@ -21,6 +21,9 @@ void progress_begin(struct progress *p, FILE *to, const char *label);
 
 /* Draws when the line would change. */
 void progress_at(struct progress *p, uint64_t done, uint64_t size);
+
+/* A line of words instead of a bar. */
+void progress_say(struct progress *p, const char *text);
 
 /* Wipes the line. */
 void progress_end(struct progress *p);

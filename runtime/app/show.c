@@ -40,6 +40,11 @@ const char *show_state(uint32_t app_state)
     return app_state <= APP_KILLED ? app_state_names[app_state] : "unknown";
 }
 
+const char *show_worker_state(uint32_t worker_state)
+{
+    return worker_state <= WORKER_LOST ? worker_state_names[worker_state] : "unknown";
+}
+
 static struct value *encode(const struct fields *table, const void *from)
 {
     struct value *tree = NULL;

@@ -20,6 +20,7 @@ int64_t show_run_ns(const struct msg_app_summary *app, int64_t now_ms);
 int64_t show_now_ms(void);
 
 const char *show_state(uint32_t app_state);
+const char *show_worker_state(uint32_t worker_state);
 
 struct value *show_app(const struct msg_app_summary *app);
 struct value *show_worker(const struct msg_worker_info *worker);
