@@ -12,6 +12,8 @@ PORT = 3000
 FAILURE_S = 1.0
 NOTICED_S = (4 * FAILURE_S + 4) * harness.SLOWNESS
 HEALED_S = 15.0 * harness.SLOWNESS
+# Between lanes, which may be busy in user code, silence means less.
+SILENT_LINK_S = 20.0 * harness.SLOWNESS
 
 
 class Network(harness.Case):
@@ -142,6 +144,47 @@ class Network(harness.Case):
         self.net.heal()
         self.wait_for_workers(cluster, HEALED_S, 3, 4)
         cluster.is_healthy()
+
+
+    def check_it_flows(self, cluster, app, seconds):
+        """Rows come to the sink, and go on coming."""
+        seen = []
+
+        def check():
+            seen.append(cluster.json("describe", str(app))["processors"][2]["in"])
+            return len(seen) > 4 and all(a < b for a, b in zip(seen[-5:], seen[-4:]))
+
+        system.wait_until(check, "rows flow", seconds, pause_s=0.5)
+
+    def executors(self, cluster, app):
+        """{id: host}"""
+        hosts = {worker: host for host, worker in self.workers_by_host(cluster).items()}
+        return {e["id"]: hosts[e["worker"]] for e in cluster.json("describe", str(app))["executors"] if e["id"] > 0}
+
+    def test_executors_that_only_each_other_cannot_reach(self):
+        cluster = self.begin(workers=3)
+        self.wait_for_workers(cluster, harness.READY_S, 3, 4, 5)
+        app = cluster.submit(self.plugin("steady"), "--executors", "2", "--set", "rate=1000", "--set",
+                             "data.edge=tcp")
+        cluster.wait_for_state(app, "running")
+        self.check_it_flows(cluster, app, harness.JOB_S)
+        before = self.executors(cluster, app)
+        self.net.cut(*before.values())
+        begin_s = time.monotonic()
+
+        def is_mended():
+            self.last = cluster.json("describe", str(app))["events"]
+            return any("could not reach each other" in e["text"] and e["took_ms"] >= 0 for e in self.last)
+
+        system.wait_until(is_mended, "one of the two is replaced", SILENT_LINK_S + NOTICED_S, pause_s=0.2)
+        print(f"replaced {time.monotonic() - begin_s:.1f} s after the cut", file=sys.stderr)
+        self.check_it_flows(cluster, app, HEALED_S)
+        after = self.executors(cluster, app)
+        self.assertEqual(1, len(before.keys() & after.keys()), after)
+        self.assertNotEqual(set(before.values()), set(after.values()))
+        self.net.heal()
+        self.check_it_flows(cluster, app, HEALED_S)
+        self.assertEqual(after, self.executors(cluster, app))
 
 
 class PeopleOnTheLastHost(harness.Cluster):

@@ -61,6 +61,7 @@ static void stop_timers(struct appmaster *am)
     timer_stop(am->step_timer);
     timer_stop(am->record_timer);
     timer_stop(am->slots_timer);
+    timer_stop(am->look_timer);
     timer_stop(am->failed_timer);
     timer_stop(am->deadline);
 }
@@ -386,6 +387,7 @@ int appmaster_new(const struct appmaster_options *options, struct appmaster **re
     rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_step, am, &am->step_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_put_again, am, &am->record_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, launching_again, am, &am->slots_timer);
+    rc = rc < 0 ? rc : timer_new(am->port->loop, unreached_look, am, &am->look_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_restart_tasks, am, &am->failed_timer);
     rc = rc < 0 ? rc : endpoint_new(&config, &am->ep);
     if (rc < 0) {
@@ -422,12 +424,14 @@ void appmaster_free(struct appmaster *am)
     timer_free(am->step_timer);
     timer_free(am->record_timer);
     timer_free(am->slots_timer);
+    timer_free(am->look_timer);
     timer_free(am->failed_timer);
     executors_deinit(am);
     for (uint32_t i = 0; i < am->worker_count; i++) {
         free(am->workers[i]);
     }
     free(am->workers);
+    shunned_deinit(&am->shunned);
     planning_deinit(am);
     free(am);
 }

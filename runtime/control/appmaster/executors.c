@@ -153,11 +153,15 @@ static void kill_process(struct am_executor *e)
     }
 }
 
-void executors_lost(struct am_executor *e, const char *how, const char *text)
+static bool was_running(const struct am_executor *e)
+{
+    return e->state == EXECUTOR_RUNNING || e->state == EXECUTOR_DONE || e->is_restored;
+}
+
+static void lose(struct am_executor *e, const char *how, bool is_free, const char *text)
 {
     struct appmaster *am = e->am;
-    bool was_running = e->state == EXECUTOR_RUNNING || e->state == EXECUTOR_DONE || e->is_restored;
-    bool is_free = was_running && am->state == AM_RECOVERING; /* what dies together costs once */
+    bool had_run = was_running(e);
     bool is_launched = e->is_asked || e->is_restored || e->state > EXECUTOR_LAUNCHING;
 
     ASSERT(e->state != EXECUTOR_GONE);
@@ -175,7 +179,7 @@ void executors_lost(struct am_executor *e, const char *how, const char *text)
         timer_start(e->timer, EXIT_WAIT_NS);
     }
     stats_keep(am, &e->report);
-    if (was_running) {
+    if (had_run) {
         am->record.is_lost_at_least = true; /* what it had not sent yet, nobody knows */
     }
     record_bury(&am->record, e->id);
@@ -183,6 +187,17 @@ void executors_lost(struct am_executor *e, const char *how, const char *text)
         budget_used(&am->budget, am_now_ns(am)) > 2) {
         am->replace_ns = am_now_ns(am) + budget_wait_ns(&am->budget, am_now_ns(am));
     }
+}
+
+void executors_lost(struct am_executor *e, const char *how, const char *text)
+{
+    /* What dies together costs once. */
+    lose(e, how, was_running(e) && e->am->state == AM_RECOVERING, text);
+}
+
+void executors_give_up(struct am_executor *e, bool is_free, const char *text)
+{
+    lose(e, "cut off", is_free, text);
 }
 
 /* Its connection is gone; why is not known yet. */
@@ -420,6 +435,7 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
         fields_deinit(&msg_executor_report_fields, &e->report);
         e->report = *msg;
         *msg = (struct msg_executor_report){0};
+        unreached_reported(am, &e->report);
     }
 }
 

@@ -9,6 +9,8 @@
  *   assign.c      what executors are told: assignments and updates
  *   executors.c   what executors say; how they are lost and stopped
  *   record.c ...  what should be (pure)
+ *   unreached.c   those that live and cannot reach each other
+ *   cuts.c        which of them to give up (pure)
  *   budget.c      how often parts may be restarted (pure)
  *   stats.c       reports added up, for describe
  *   words.c       sentences about what happened
@@ -21,6 +23,7 @@
 #include "base/log.h"
 #include "control/appmaster/appmaster.h"
 #include "control/appmaster/budget.h"
+#include "control/appmaster/cuts.h"
 #include "control/appmaster/record.h"
 #include "graph/build.h"
 #include "graph/plugin_load.h"
@@ -87,14 +90,15 @@ struct am_executor {
     uint64_t told;     /* latest generation that it was told, ... */
     uint64_t taken;    /* ... and that it says is true */
     uint64_t session;  /* the highest it was told of */
-    uint32_t asks;     /* open ones, whose answers come here */
-    bool is_asked;     /* to be launched */
-    bool is_restored;  /* known from the record only, until it registers again */
-    bool is_adopted;   /* its next report tells of what was before this epoch */
-    bool is_settled;   /* GONE: its process has ended, or nobody can tell */
-    bool is_released;  /* GONE: its slots are given back */
-    const char *how;   /* GONE: "crashed", "lost" */
-    bool stopped;      /* answered executor.stop, or needs not */
+    uint32_t cut_looks; /* in how many, one after the other, another and it had lost each other */
+    uint32_t asks;      /* open ones, whose answers come here */
+    bool is_asked;      /* to be launched */
+    bool is_restored;   /* known from the record only, until it registers again */
+    bool is_adopted;    /* its next report tells of what was before this epoch */
+    bool is_settled;    /* GONE: its process has ended, or nobody can tell */
+    bool is_released;   /* GONE: its slots are given back */
+    const char *how;    /* GONE: "crashed", "lost" */
+    bool stopped;       /* answered executor.stop, or needs not */
 };
 
 /* A task that failed and waits for its next session. */
@@ -149,6 +153,10 @@ struct appmaster {
     uint32_t slots_for; /* the dead executor; 0: the first time */
     uint32_t slots_refused;
     struct timer *slots_timer;
+
+    struct timer *look_timer;
+    bool is_looking;             /* it runs */
+    struct shunned_list shunned; /* where others could not be reached from */
 
     struct budget budget;
     int64_t trouble_ns; /* when RECOVERING began */
@@ -229,6 +237,14 @@ bool recovery_trouble(struct appmaster *am, bool is_free, const char *text);
 /* Goes on from the record of an earlier epoch. */
 void recovery_resume(struct appmaster *am);
 
+/* ---- unreached.c ---- */
+
+/* An executor says whom it cannot reach. */
+void unreached_reported(struct appmaster *am, const struct msg_executor_report *report);
+void unreached_look(void *user); /* of look_timer */
+/* Workers that nothing is to begin on now; ret has room for SHUNNED_MAX. How many. */
+uint32_t unreached_avoid(const struct appmaster *am, struct msg_worker_ref *ret);
+
 /* ---- launching.c ---- */
 
 void launching_step(struct appmaster *am);
@@ -248,6 +264,8 @@ struct am_executor *executors_add(struct appmaster *am, const struct record_exec
 struct am_executor *executors_find(const struct appmaster *am, uint32_t id);
 /* It is dead, or held to be: its process is made to end, its tasks wait for others. */
 void executors_lost(struct am_executor *e, const char *how, const char *text);
+/* The same by our own decision: is_free when another that was given up with it has paid. */
+void executors_give_up(struct am_executor *e, bool is_free, const char *text);
 /* All its tasks have ended. */
 bool executors_is_done(const struct am_executor *e);
 /* Forgets those that are GONE and settled. */

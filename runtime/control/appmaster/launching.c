@@ -60,6 +60,8 @@ void launching_again(void *user)
 
 static void refused(struct appmaster *am, const struct gp_error *err)
 {
+    struct msg_worker_ref avoid[SHUNNED_MAX];
+    uint32_t avoided = unreached_avoid(am, avoid);
     char text[WORDS_MAX];
     int64_t wait_ns = AGAIN_MIN_NS;
 
@@ -73,6 +75,12 @@ static void refused(struct appmaster *am, const struct gp_error *err)
     }
     if (am->slots_refused == 0) {
         (void)str_format(text, sizeof text, "waiting for slots: %s", err->text);
+        if (avoided > 0) {
+            (void)str_format(text, sizeof text,
+                             "waiting for slots: %s (%u worker%s left out for a while, from which "
+                             "executors could not reach others)",
+                             err->text, avoided, avoided == 1 ? " is" : "s are");
+        }
         LOG_WARN(am_log(am), "app.waits_for_slots", KV_U64("app", am->options.launch->app),
                  KV_STR("why", err->text));
         record_event_more(&am->record, text, -1);
@@ -131,10 +139,13 @@ static void on_granted(void *user, struct peer *peer, const struct answer *answe
 
 static void request(struct appmaster *am, uint32_t dead, uint32_t slots, uint32_t executors)
 {
+    struct msg_worker_ref avoid[SHUNNED_MAX];
     struct msg_slots_request msg = {.app = am->options.launch->app,
                                     .epoch = am_epoch(am),
                                     .slots = slots,
-                                    .executors = executors};
+                                    .executors = executors,
+                                    .avoid = avoid,
+                                    .avoid_count = unreached_avoid(am, avoid)};
     struct gp_error err;
     int rc;
 

@@ -422,3 +422,116 @@ GP_TEST(recovery, goes_on_without_a_master_until_one_is_there)
     TROUPE_UNTIL(t, troupe_living(t) == TROUPE_WORKERS && troupe_is_well(t));
     end(t);
 }
+
+/* ---- executors that live and cannot reach each other ---- */
+
+static void cut(struct fake_executor *a, struct fake_executor *b)
+{
+    troupe_miss(a, (const struct fake_executor *[]){b, NULL});
+    troupe_miss(b, (const struct fake_executor *[]){a, NULL});
+}
+
+/* Two that wait for each other would wait for ever: one goes to where it can be reached. */
+GP_TEST(recovery, gives_up_one_of_two_that_cannot_reach_each_other)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct troupe *t = troupe_new();
+        struct fake_executor *a;
+        struct fake_executor *b;
+        uint32_t worker;
+        int64_t since_ns;
+
+        begin(t, seed);
+        a = troupe_executor(t, 0);
+        b = troupe_executor(t, 2);
+        worker = b->worker;
+        since_ns = sim_now_ns(t->sim);
+        cut(a, b);
+        TROUPE_UNTIL(t, !b->alive);
+        GP_CHECK(sim_now_ns(t->sim) - since_ns >= 3 * SECOND);
+        GP_CHECK(sim_now_ns(t->sim) - since_ns < 4 * SECOND);
+        troupe_miss(a, NULL);
+        TROUPE_UNTIL(t, troupe_is_well(t));
+        GP_CHECK_EQ(troupe_living(t), TROUPE_WORKERS);
+        GP_CHECK_EQ(t->avoided, 1);
+        for (uint32_t i = 0; i < TROUPE_WORKERS; i++) {
+            GP_CHECK(troupe_executor(t, i)->worker != worker);
+        }
+        troupe_describe(t);
+        GP_CHECK_EQ(t->live.restarts, 1);
+        GP_CHECK_EQ(t->live.events_count, 1);
+        GP_CHECK(strstr(t->live.events[0].text, " could not reach each other for 3 s") != NULL);
+        GP_CHECK(t->live.events[0].took_ms >= 0);
+        end(t);
+    }
+}
+
+/* One side alone: its lane waits in user code, say. Or it is over in a moment, again and again. */
+GP_TEST(recovery, gives_up_nobody_who_is_missed_for_a_moment_or_by_one_side)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct troupe *t = troupe_new();
+
+        begin(t, seed);
+        troupe_miss(troupe_executor(t, 0), (const struct fake_executor *[]){
+                                               troupe_executor(t, 1), troupe_executor(t, 2), NULL});
+        troupe_run_ms(t, 20000);
+        for (uint32_t i = 0; i < 10; i++) {
+            cut(troupe_executor(t, 0), troupe_executor(t, 1));
+            troupe_run_ms(t, 2500);
+            troupe_miss(troupe_executor(t, 1), NULL);
+            troupe_run_ms(t, 500);
+        }
+        GP_CHECK_EQ(t->recoverings, 0);
+        GP_CHECK_EQ(troupe_living(t), TROUPE_WORKERS);
+        GP_CHECK(troupe_is_well(t));
+        end(t);
+    }
+}
+
+/* An appmaster that was frozen has looked at nothing meanwhile. */
+GP_TEST(recovery, gives_others_time_when_it_was_frozen_itself)
+{
+    struct troupe *t = troupe_new();
+
+    begin(t, 1);
+    cut(troupe_executor(t, 0), troupe_executor(t, 1));
+    troupe_run_ms(t, 1500);
+    sim_pause(t->appmaster_proc);
+    troupe_run_ms(t, 2000);
+    troupe_miss(troupe_executor(t, 0), NULL);
+    troupe_run_ms(t, 100);
+    sim_resume(t->appmaster_proc);
+    troupe_run_ms(t, 5000);
+    GP_CHECK_EQ(t->recoverings, 0);
+    GP_CHECK_EQ(troupe_living(t), TROUPE_WORKERS);
+    end(t);
+}
+
+/* No room but there: it waits, tries whether the network is whole, ever more rarely, and never fails. */
+GP_TEST(recovery, tries_the_other_side_again_now_and_then)
+{
+    struct troupe *t = troupe_new();
+    uint32_t tries = 0;
+    int64_t since_ns;
+
+    t->slots = 4;
+    begin(t, 1);
+    since_ns = sim_now_ns(t->sim);
+    while (sim_now_ns(t->sim) - since_ns < 600 * SECOND) {
+        cut(troupe_executor(t, 0), troupe_executor(t, 2));
+        TROUPE_UNTIL(t, troupe_living(t) == TROUPE_WORKERS - 1);
+        tries++;
+        troupe_miss(troupe_executor(t, 0), NULL);
+        troupe_run_ms(t, 3000);
+        troupe_describe(t);
+        GP_CHECK(strstr(t->live.events[t->live.events_count - 1].text,
+                        "(1 worker is left out for a while") != NULL);
+        for (uint32_t i = 0; i < 6 && !troupe_is_well(t); i++) {
+            troupe_run_ms(t, 100000);
+        }
+        GP_REQUIRE(troupe_is_well(t));
+    }
+    GP_CHECK(tries >= 3 && tries < 8);
+    end(t);
+}

@@ -85,6 +85,11 @@ static int grant_slots(struct troupe *t, const struct msg_slots_request *msg,
     bool taken[TROUPE_WORKERS] = {false};
 
     t->requests++;
+    t->avoided = msg->avoid_count;
+    for (uint32_t i = 0; i < msg->avoid_count; i++) {
+        GP_REQUIRE(msg->avoid[i].worker >= 1 && msg->avoid[i].worker <= TROUPE_WORKERS);
+        taken[msg->avoid[i].worker - 1] = true;
+    }
     for (uint32_t n = 0; n < TROUPE_WORKERS && left > 0; n++) {
         struct fake_worker *w = NULL;
         uint32_t share = n < wanted ? (left + (wanted - n) - 1) / (wanted - n) : left;
@@ -508,6 +513,18 @@ void troupe_report(struct fake_executor *e, uint64_t messages)
     struct msg_edge_stats edge = {.kind = 0, .messages = messages, .bytes = 100 * messages};
     const struct msg_executor_report msg = {.edges = &edge, .edges_count = 1};
 
+    GP_REQUIRE_EQ(peer_tell(e->peer, MSG_EXECUTOR_REPORT, &msg), 0);
+}
+
+void troupe_miss(struct fake_executor *e, const struct fake_executor *const *others)
+{
+    struct msg_executor_ref refs[TROUPE_EXECUTORS];
+    struct msg_executor_report msg = {.unreachable = refs};
+
+    while (others && others[msg.unreachable_count]) {
+        refs[msg.unreachable_count].executor = others[msg.unreachable_count]->id;
+        msg.unreachable_count++;
+    }
     GP_REQUIRE_EQ(peer_tell(e->peer, MSG_EXECUTOR_REPORT, &msg), 0);
 }
 

@@ -89,6 +89,7 @@ struct troupe {
     uint64_t puts;
     uint32_t requests;
     uint32_t refusals; /* of slots */
+    uint32_t avoided;  /* workers that the latest request did not want */
     uint32_t released; /* slots */
     uint32_t state;    /* enum app_state */
     char error[2048];
@@ -127,5 +128,7 @@ void troupe_describe(struct troupe *t);
 void troupe_fail_task(struct fake_executor *e, uint32_t processor, uint32_t task, const char *text);
 /* The executor says how many messages went over the edge since it began. */
 void troupe_report(struct fake_executor *e, uint64_t messages);
+/* The executor says that it cannot reach these (NULL-terminated); NULL: it reaches all. */
+void troupe_miss(struct fake_executor *e, const struct fake_executor *const *others);
 
 #endif
