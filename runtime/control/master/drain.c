@@ -11,7 +11,7 @@
  * to those that hold anything on such a worker again and again: so it does not matter what was lost on
  * the way, which leader began, or that there was no room yesterday. Tasks are moved by their
  * appmaster. That one moves, by the beginning of its next epoch elsewhere, once its executors have
- * left or stay for good; it costs nothing of the budget, for nothing went wrong.
+ * left; it costs nothing of the budget, for nothing went wrong.
  *
  * A worker is drained when no slot of it is held. One that is lost keeps its mark, and whoever is
  * started again under its name inherits it (registrations.c).
@@ -103,17 +103,16 @@ struct telling {
     void *user;
 };
 
-/* Its executors have gone from there, or stay; now the appmaster itself. One that is repairing
- * something does that first. */
+/* Its executors have gone from there; now the appmaster itself. One that is repairing something, or
+ * moving tasks elsewhere, does that first. */
 static void move_appmaster(struct master *m, struct app_place *place,
                            const struct msg_app_rebalanced *said)
 {
     const struct worker_entry *entry = workers_find(&m->workers, place->worker);
     const struct app *app = registry_find(&m->registry, place->app);
-    bool is_alone = drain_held(m, place->app, place->worker) == 1;
 
     if (entry && entry->is_draining && drain_can_tell(place) && app->state == APP_RUNNING &&
-        said->moving == 0 && (is_alone || said->refused_count > 0)) {
+        said->moving == 0 && drain_held(m, place->app, place->worker) == 1) {
         (void)places_leave(place); /* without room it stays; the next round tries again */
     }
 }
