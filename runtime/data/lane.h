@@ -335,7 +335,7 @@ void lane_news_free(struct lane_news *news);         /* NULL is fine */
 void lane_look(struct lane *lane);
 
 /* What a task begins with, empty when nothing; whether it ended in an earlier life. */
-gp_bytes lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task);
+struct lane_state lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task);
 bool lane_env_has_ended(const struct lane_env *env, uint32_t processor, uint32_t task);
 
 /* A task ended. */

@@ -138,9 +138,9 @@ static void restart_some(struct stage *s, const void *arg)
             t->leaving = 0;
         }
         if (t->state == TASK_NEW && lane_phase(s->lane) != LANE_OPEN_FAILED) {
-            task_arrive(t, state.bytes, state.moved);
+            task_arrive(t, &state);
         } else if (session > t->session) {
-            task_restart(t, session, state.bytes, state.moved);
+            task_restart(t, session, &state);
         }
     }
 }
@@ -186,9 +186,9 @@ void lane_take_update(struct lane *lane, const struct lane_update *update)
     move_look(lane);
 }
 
-gp_bytes lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task)
+struct lane_state lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task)
 {
-    return find_state(env->states, env->state_count, processor, task).bytes;
+    return find_state(env->states, env->state_count, processor, task);
 }
 
 bool lane_env_has_ended(const struct lane_env *env, uint32_t processor, uint32_t task)

@@ -20,7 +20,6 @@
 #include "data/stage.h"
 #include "data/task.h"
 #include "data/task_call.h"
-#include "wire/messages_executor.h"
 
 #define STATE_VERSION 1u
 #define TIMER_BYTES   20u
@@ -238,26 +237,35 @@ void lane_moved_free(struct lane_moved *m)
     }
 }
 
-static struct lane_moved *answer(struct task *t)
+static struct lane_moved *note(const struct task *t, enum msg_moved what)
 {
     struct lane_moved *m = (struct lane_moved *)calloc(1, sizeof(*m));
 
     ASSERT(m); /* or the move would never end */
+    m->what = what;
     m->processor = t->stage->processor;
     m->task = t->api.index;
     m->session = t->session;
+    m->ended = t->state == TASK_CLOSED;
+    m->text = "";
     buf_init(&m->state, MSG_MOVED_STATE_MAX);
-    t->leaving = 0;
     return m;
+}
+
+static void refuse(struct task *t, struct lane_moved *m, const char *why)
+{
+    m->what = MSG_MOVED_REFUSED;
+    m->text = why;
+    LOG_INFO(t->stage->lane->env->log, "task.stays", KV_STR("processor", t->stage->name),
+             KV_U64("task", t->api.index), KV_STR("text", why));
 }
 
 void move_cannot_leave(struct task *t, const char *why)
 {
-    struct lane_moved *m = answer(t);
+    struct lane_moved *m = note(t, MSG_MOVED_REFUSED);
 
-    m->refused = why;
-    LOG_INFO(t->stage->lane->env->log, "task.stays", KV_STR("processor", t->stage->name),
-             KV_U64("task", t->api.index), KV_STR("text", why));
+    t->leaving = 0;
+    refuse(t, m, why);
     tell(t->stage->lane, m);
 }
 
@@ -327,12 +335,13 @@ static const char *take_state(struct task *t, struct buf *out)
 
 void move_leave(struct task *t)
 {
-    struct lane_moved *m = answer(t);
+    struct lane_moved *m = note(t, MSG_MOVED_LEFT);
+    const char *why = take_state(t, &m->state);
 
-    m->refused = take_state(t, &m->state);
-    if (m->refused) {
-        LOG_INFO(t->stage->lane->env->log, "task.stays", KV_STR("processor", t->stage->name),
-                 KV_U64("task", t->api.index), KV_STR("text", m->refused));
+    t->leaving = 0;
+    if (why) {
+        buf_clear(&m->state);
+        refuse(t, m, why);
     } else {
         LOG_INFO(t->stage->lane->env->log, "task.left", KV_STR("processor", t->stage->name),
                  KV_U64("task", t->api.index), KV_HEX("session", t->session),
@@ -345,6 +354,11 @@ void move_leave(struct task *t)
 }
 
 /* ---- coming ---- */
+
+void move_resumed(struct task *t)
+{
+    tell(t->stage->lane, note(t, MSG_MOVED_RESUMED));
+}
 
 int move_read(gp_bytes state, struct move_state *ret)
 {

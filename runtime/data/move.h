@@ -28,20 +28,23 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "wire/messages_executor.h"
 
 struct lane;
 struct neighbour;
 struct parcel;
 struct task;
 
-/* What became of a task that was to leave. */
+/* What became of a task that was to leave, or that came with its state and runs. */
 struct lane_moved {
     struct lane_moved *next;
+    enum msg_moved what;
     uint32_t processor;
     uint32_t task;
     uint64_t session;
-    const char *refused; /* why it stays; NULL: it has left */
-    struct buf state;    /* for task_arrive() */
+    bool ended;       /* there is nothing left to run */
+    const char *text; /* why it stays; "" otherwise */
+    struct buf state; /* of one that has left: for task_arrive() */
 };
 
 /* The lane has a new placement, whose latest move is of that generation. */
@@ -70,6 +73,9 @@ void move_leave(struct task *t);
 
 /* It ended or failed before. */
 void move_cannot_leave(struct task *t, const char *why);
+
+/* The task is where it was to come to. */
+void move_resumed(struct task *t);
 
 /* What a state says. Borrows from it. 0 or GP_EPROTO. */
 struct move_state {

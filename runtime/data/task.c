@@ -60,6 +60,19 @@ void task_deinit(struct task *t)
     free(t->outputs);
 }
 
+/* What user code had asked for. */
+static void release(struct task *t)
+{
+    service_release(t);
+    timers_free(t);
+}
+
+static void close_code(struct task *t, bool ended)
+{
+    call_close(t, ended);
+    release(t);
+}
+
 /* It ended in an earlier life, elsewhere. */
 static void skip(struct task *t)
 {
@@ -75,29 +88,67 @@ static int begin(struct task *t, gp_bytes state, const char **ret_function)
 {
     *ret_function = "open";
     if (call_open(t) != GP_OK) {
+        release(t);
         return GP_EUSER;
     }
     if (state.len > 0 && t->stage->table.restore) {
         *ret_function = "restore";
         if (call_restore(t, state) != GP_OK) {
-            call_close(t, false);
+            close_code(t, false);
             return GP_EUSER;
         }
     }
     return 0;
 }
 
+/* The same with what it had where it was before. What had ended there is over: it is closed. */
+static int resume(struct task *t, gp_bytes state, const char **ret_function)
+{
+    struct move_state s;
+
+    *ret_function = "restore";
+    if (move_read(state, &s) < 0) {
+        return GP_EPROTO;
+    }
+    t->watermark_ns = s.watermark_ns;
+    t->out_ns = s.out_ns;
+    move_set_turns(t, &s);
+    if (s.ended) {
+        skip(t);
+        return 0;
+    }
+    if (begin(t, s.snapshot, ret_function) < 0) {
+        return GP_EUSER;
+    }
+    *ret_function = "timer_set";
+    if (move_set_timers(t, &s) < 0) {
+        close_code(t, false);
+        return GP_EUSER;
+    }
+    return 0;
+}
+
+static int begin_with(struct task *t, const struct lane_state *state, const char **ret_function)
+{
+    return state->moved ? resume(t, state->bytes, ret_function)
+                        : begin(t, state->bytes, ret_function);
+}
+
 int task_open(struct task *t)
 {
     const struct lane_env *env = t->stage->lane->env;
+    const struct lane_state state = lane_env_state(env, t->stage->processor, t->api.index);
     const char *function;
 
     if (lane_env_has_ended(env, t->stage->processor, t->api.index)) {
         skip(t);
         return 0;
     }
-    if (begin(t, lane_env_state(env, t->stage->processor, t->api.index), &function) == 0) {
-        t->state = TASK_OPEN;
+    if (begin_with(t, &state, &function) == 0) {
+        t->state = t->state == TASK_CLOSED ? TASK_CLOSED : TASK_OPEN;
+        if (state.moved) {
+            move_resumed(t);
+        }
         return 0;
     }
     t->state = TASK_CLOSED;
@@ -244,14 +295,6 @@ static void leave(struct task *t)
     counter_set(&t->stage->running, counter_get(&t->stage->running) - 1);
 }
 
-/* User code and what it had asked for. */
-static void close_code(struct task *t, bool ended)
-{
-    call_close(t, ended);
-    service_release(t);
-    timers_free(t);
-}
-
 void task_fail(struct task *t, const char *function, const char *text)
 {
     if (t->state != TASK_RUNNING) {
@@ -321,35 +364,6 @@ static void go_on(struct task *t)
     }
 }
 
-/* Its code opens with what it had where it was. True when it runs. */
-static bool resume(struct task *t, gp_bytes state)
-{
-    struct move_state s;
-    const char *function = "restore";
-
-    if (move_read(state, &s) < 0) {
-        note_begin_failed(t, function);
-        return false;
-    }
-    t->watermark_ns = s.watermark_ns;
-    t->out_ns = s.out_ns;
-    move_set_turns(t, &s);
-    if (s.ended) {
-        skip(t);
-        return false;
-    }
-    if (begin(t, s.snapshot, &function) < 0) {
-        note_begin_failed(t, function);
-        return false;
-    }
-    if (move_set_timers(t, &s) < 0) {
-        close_code(t, false);
-        note_begin_failed(t, "timer_set");
-        return false;
-    }
-    return true;
-}
-
 /* What this stage promised may be ahead of it: all who listen are told with the next mark. */
 static void hold_back(struct task *t)
 {
@@ -364,25 +378,31 @@ static void hold_back(struct task *t)
     stage_task_changed(s);
 }
 
-void task_arrive(struct task *t, gp_bytes state, bool moved)
+/* Its next session. True when there is something to run. */
+static bool begin_next(struct task *t, const struct lane_state *state)
 {
     const char *function;
-    bool runs;
 
-    t->came = t->stage->lane->moves;
-    if (moved) {
-        runs = resume(t, state);
-    } else {
-        runs = begin(t, state, &function) == 0;
-        if (!runs) {
-            note_begin_failed(t, function);
-        }
+    if (begin_with(t, state, &function) < 0) {
+        note_begin_failed(t, function);
+        return false;
     }
+    if (state->moved) {
+        move_resumed(t);
+    }
+    if (t->state == TASK_CLOSED) {
+        return false;
+    }
+    go_on(t);
+    return true;
+}
+
+void task_arrive(struct task *t, const struct lane_state *state)
+{
+    t->came = t->stage->lane->moves;
+    (void)begin_next(t, state); /* it has failed, or ended before */
     LOG_INFO(t->stage->lane->env->log, "task.arrived", KV_STR("processor", t->stage->name),
              KV_U64("task", t->api.index), KV_HEX("session", t->session));
-    if (runs) {
-        go_on(t);
-    }
     if (t->state < TASK_ENDED) {
         catch_up(t);
         task_ready(t);
@@ -421,13 +441,15 @@ void task_remove(struct task *t)
     stage_task_changed(s);
 }
 
-void task_restart(struct task *t, uint64_t session, gp_bytes state, bool moved)
+void task_restart(struct task *t, uint64_t session, const struct lane_state *state)
 {
     struct lane *lane = t->stage->lane;
-    const char *function;
 
     if (t->state == TASK_ENDED || t->state == TASK_CLOSED) {
         t->session = session;
+        if (state->moved) {
+            move_resumed(t);
+        }
         return;
     }
     if (t->state == TASK_RUNNING) {
@@ -442,19 +464,9 @@ void task_restart(struct task *t, uint64_t session, gp_bytes state, bool moved)
     counter_add(&lane->stats.tasks_restarted, 1);
     LOG_INFO(lane->env->log, "task.restarted", KV_STR("processor", t->stage->name),
              KV_U64("task", t->api.index), KV_HEX("session", session));
-    if (moved) {
-        if (resume(t, state)) {
-            go_on(t);
-        }
-        stage_task_changed(t->stage);
-        return;
+    if (begin_next(t, state) && !state->moved) {
+        inbox_repeat_watermark(t);
     }
-    if (begin(t, state, &function) < 0) {
-        note_begin_failed(t, function);
-        return;
-    }
-    inbox_repeat_watermark(t);
-    go_on(t);
     stage_task_changed(t->stage);
 }
 

@@ -38,6 +38,7 @@
 #include "data/limits.h"
 #include "data/timers.h"
 
+struct lane_state;
 struct stage;
 struct entry;
 struct output;
@@ -128,10 +129,10 @@ void task_start(struct task *t);
 
 /* A new session in place of the one that runs, failed or has left. state is what a snapshot gave, or,
  * when moved, what the session before took along; empty: none. */
-void task_restart(struct task *t, uint64_t session, gp_bytes state, bool moved);
+void task_restart(struct task *t, uint64_t session, const struct lane_state *state);
 
 /* It has come to this lane, made by task_init() after the start. The same state. */
-void task_arrive(struct task *t, gp_bytes state, bool moved);
+void task_arrive(struct task *t, const struct lane_state *state);
 
 /* It leaves: its code is closed, what it was is taken. */
 void task_go(struct task *t);

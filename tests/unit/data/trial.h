@@ -65,6 +65,7 @@ struct trial_edge {
 struct trial_moves {
     uint64_t asked;
     uint64_t moved;
+    uint64_t resumed;
     uint64_t came_back;
     uint64_t cancelled;
     uint64_t ended; /* moved when there was nothing left of them */

@@ -60,7 +60,11 @@ static void on_moved(struct rig *rig, const struct lane_moved *m)
         trial_broke(t, "p%u task %u answers for another session", m->processor, m->task);
         return;
     }
-    if (m->refused) {
+    if (m->what == MSG_MOVED_RESUMED) {
+        t->moved.resumed++;
+        return;
+    }
+    if (m->what == MSG_MOVED_REFUSED) {
         p->status = p->status == LEAVES ? REFUSED : p->status;
         return;
     }
@@ -69,7 +73,7 @@ static void on_moved(struct rig *rig, const struct lane_moved *m)
     p->state_len = buf_len(&m->state);
     p->state = malloc(p->state_len);
     memcpy(p->state, buf_bytes(&m->state).ptr, p->state_len);
-    t->moved.ended += p->state[4] != 0;
+    t->moved.ended += m->ended;
 }
 
 static void learn(struct mover *m)
