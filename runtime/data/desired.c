@@ -20,7 +20,9 @@ static int take_placement(struct desired *d, const struct msg_placed *placed, ui
                                                           .count = r->count,
                                                           .executor = r->executor,
                                                           .lane = r->lane,
-                                                          .session = r->session};
+                                                          .session = r->session,
+                                                          .since = r->since,
+                                                          .leaving = r->leaving};
     }
     d->placement.count = count;
     return 0;
@@ -78,8 +80,10 @@ static int take_states(struct desired *d, const struct msg_task_state *from, uin
         if (hex_decode(gp_str_of(from[i].state), at, len) < 0) {
             return GP_EPROTO;
         }
-        d->states[i] = (struct lane_state){
-            .processor = from[i].processor, .task = from[i].task, .bytes = gp_bytes_of(at, len)};
+        d->states[i] = (struct lane_state){.processor = from[i].processor,
+                                           .task = from[i].task,
+                                           .moved = from[i].moved,
+                                           .bytes = gp_bytes_of(at, len)};
         at += len;
     }
     d->state_count = count;
@@ -104,6 +108,10 @@ static int finish(const struct desired *d, int rc, const struct plan *plan, stru
     if (rc < 0) {
         return gp_error_set(err, rc, "taking what the appmaster wants: %s", error_sentence(rc));
     }
+    if (d->moves > d->generation) {
+        return gp_error_set(err, GP_EINVAL, "moves of generation %llu in generation %llu",
+                            (unsigned long long)d->moves, (unsigned long long)d->generation);
+    }
     return placement_check(&d->placement, plan, err);
 }
 
@@ -112,7 +120,7 @@ int desired_init_assign(struct desired *ret, const struct msg_executor_assign *m
 {
     int rc;
 
-    *ret = (struct desired){.generation = msg->generation};
+    *ret = (struct desired){.generation = msg->generation, .moves = msg->moves};
     rc = take_placement(ret, msg->placement, msg->placement_count);
     rc = rc < 0 ? rc : take_siblings(ret, msg->executors, msg->executors_count);
     rc = rc < 0 ? rc : take_states(ret, msg->states, msg->states_count);
@@ -125,7 +133,7 @@ int desired_init_update(struct desired *ret, const struct msg_executor_update *m
 {
     int rc;
 
-    *ret = (struct desired){.generation = msg->generation};
+    *ret = (struct desired){.generation = msg->generation, .moves = msg->moves};
     rc = take_placement(ret, msg->placement, msg->placement_count);
     rc = rc < 0 ? rc : take_siblings(ret, msg->executors, msg->executors_count);
     rc = rc < 0 ? rc : take_states(ret, msg->states, msg->states_count);
@@ -147,6 +155,7 @@ void desired_deinit(struct desired *d)
 void desired_describe(const struct desired *d, struct engine_job *job)
 {
     job->generation = d->generation;
+    job->moves = d->moves;
     job->placement = &d->placement;
     job->hosts = d->hosts;
     job->host_count = d->sibling_count;

@@ -10,6 +10,7 @@
 /* Host names of siblings borrow from the message; the rest is its own. */
 struct desired {
     uint64_t generation;
+    uint64_t moves;
     struct placement placement;
     struct placement_host *hosts;
     struct engine_sibling *siblings;

@@ -114,10 +114,12 @@ static void tell_moved(struct engine *e)
         while (m) {
             struct lane_moved *next = m->next;
 
+            m->next = NULL;
             if (!e->stopping && e->spec.events->on_moved) {
                 e->spec.events->on_moved(e->spec.user, m);
+            } else {
+                lane_moved_free(m);
             }
-            lane_moved_free(m);
             m = next;
         }
     }
@@ -142,9 +144,14 @@ void engine_ask_news(struct engine *e, enum lane_ask ask)
     }
 }
 
+bool engine_has_ended(const struct engine *e)
+{
+    return lanes_are(e, LANE_ENDED);
+}
+
 static void tell_ended(struct engine *e)
 {
-    if (!e->starting || e->told_ended == lanes_are(e, LANE_ENDED)) {
+    if (!e->starting || e->told_ended == engine_has_ended(e)) {
         return;
     }
     if (e->told_ended) {

@@ -40,8 +40,9 @@ struct engine_events {
     void (*on_updated)(void *user, uint64_t generation);
     /* A lane answers engine_ask_news(). The news are borrowed until return. */
     void (*on_news)(void *user, uint32_t lane, const struct lane_news *news);
-    /* A task that the placement has leaving has left, or stays. Borrowed until return. */
-    void (*on_moved)(void *user, const struct lane_moved *moved);
+    /* A task that the placement has leaving has left, or stays; or one has come with its state. Whose
+     * it is now: lane_moved_free(). */
+    void (*on_moved)(void *user, struct lane_moved *moved);
     /* Every task has ended. */
     void (*on_ended)(void *user);
     /* ... but others have come since. */
@@ -113,8 +114,12 @@ int engine_update(struct engine *e, const struct engine_job *job, struct gp_erro
 /* Of the assignment or update that all lanes have; 0 before assign. */
 uint64_t engine_generation(const struct engine *e);
 
-/* The session of a task of the plan, as of that. After assign. */
+/* The session of a task of the plan, and whether it is to leave, as of that. After assign. */
 uint64_t engine_session(const struct engine *e, uint32_t processor, uint32_t task);
+bool engine_is_leaving(const struct engine *e, uint32_t processor, uint32_t task);
+
+/* Whether every task has ended, now: on_ended or on_resumed may be on their way. After assign. */
+bool engine_has_ended(const struct engine *e);
 void engine_stop(struct engine *e);
 void engine_free(struct engine *e); /* after on_stopped; NULL is fine */
 

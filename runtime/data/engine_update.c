@@ -236,3 +236,8 @@ uint64_t engine_session(const struct engine *e, uint32_t processor, uint32_t tas
 {
     return e->topology->processors[processor].session[task];
 }
+
+bool engine_is_leaving(const struct engine *e, uint32_t processor, uint32_t task)
+{
+    return e->topology->processors[processor].is_leaving[task];
+}

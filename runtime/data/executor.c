@@ -15,7 +15,7 @@ static const uint32_t moves[] = {
     [EX_OPENING] = TO(EX_OPEN) | TO(EX_STOPPING),
     [EX_OPEN] = TO(EX_RUNNING) | TO(EX_STOPPING),
     [EX_RUNNING] = TO(EX_ENDED) | TO(EX_STOPPING),
-    [EX_ENDED] = TO(EX_STOPPING),
+    [EX_ENDED] = TO(EX_RUNNING) | TO(EX_STOPPING),
     [EX_STOPPING] = TO(EX_STOPPED),
     [EX_STOPPED] = 0,
 };
@@ -35,6 +35,7 @@ void ex_stop(struct executor *ex, int32_t exit_code)
     ex->exit_code = exit_code;
     ex_find_stop(ex);
     ex_tell_stop(ex);
+    ex_moves_stop(ex);
     engine_stop(ex->engine);
 }
 
@@ -132,6 +133,24 @@ static void on_ended(void *user)
     ex_tell_ended(ex);
 }
 
+/* Tasks have come. */
+static void on_resumed(void *user)
+{
+    struct executor *ex = user;
+
+    if (ex->state != EX_ENDED) {
+        return;
+    }
+    move(ex, EX_RUNNING);
+    LOG_INFO(ex_log(ex), "executor.resumed", KV_U64("executor", ex->options.executor));
+    ex_tell_start(ex);
+}
+
+static void on_moved(void *user, struct lane_moved *moved)
+{
+    ex_moves_take(user, moved);
+}
+
 static void on_stopped(void *user)
 {
     struct executor *ex = user;
@@ -153,7 +172,9 @@ static const struct engine_events engine_events = {
     .on_failed = on_failed,
     .on_updated = on_updated,
     .on_news = on_news,
+    .on_moved = on_moved,
     .on_ended = on_ended,
+    .on_resumed = on_resumed,
     .on_stopped = on_stopped,
 };
 
@@ -227,6 +248,7 @@ static void on_updated(void *user, uint64_t generation)
 
     LOG_INFO(ex_log(ex), "executor.updated", KV_U64("generation", generation));
     ex_tell_updated(ex);
+    ex_moves_updated(ex);
     for (uint32_t i = 0; i < ex->update_count; i++) {
         if (ex->updates[i].generation <= generation) {
             answer_update(ex, ex->updates[i].token);
@@ -235,6 +257,9 @@ static void on_updated(void *user, uint64_t generation)
         }
     }
     ex->update_count = kept;
+    if (ex->state == EX_ENDED && engine_has_ended(ex->engine)) {
+        ex_tell_ended(ex);
+    }
 }
 
 static int on_update(struct executor *ex, struct incoming *in, struct gp_error *err)
@@ -430,6 +455,7 @@ int executor_new(const struct executor_options *options, struct executor **ret,
     config.name = ex->name;
     rc = rc < 0 ? rc : ex_find_init(ex);
     rc = rc < 0 ? rc : ex_tell_init(ex);
+    rc = rc < 0 ? rc : ex_moves_init(ex);
     rc = rc < 0 ? rc : timer_new(ex->port->loop, on_done_timer, ex, &ex->done_timer);
     rc = rc < 0 ? rc : endpoint_new(&config, &ex->ep);
     if (rc < 0) {
@@ -461,6 +487,7 @@ void executor_free(struct executor *ex)
     job_free(ex->job);
     ex_find_deinit(ex);
     ex_tell_deinit(ex);
+    ex_moves_deinit(ex);
     timer_free(ex->done_timer);
     for (uint32_t i = 0; i < ex->text_count; i++) {
         buf_deinit(&ex->texts[i]);

@@ -12,7 +12,8 @@
  *   OPENING      plugins are loaded, every task is opened; then the assignment is answered
  *   OPEN         for executor.start
  *   RUNNING      reports; a failed task is told at once
- *   ENDED        every task has ended: executor.done was told; credit of others still flows
+ *   ENDED        every task has ended: executor.done was told; credit of others still flows. When
+ *                tasks come that have not, it is RUNNING again
  *
  * From WAITING on it may lose its appmaster and come back to it, or to the next (executor_find.c),
  * while its tasks run on. It obeys the highest epoch it has heard of, and takes executor.update
@@ -26,7 +27,7 @@
  * Thread: the control thread, which is no lane: user code that hangs does not stop it.
  * Events logged: executor.registered, executor.assigned, executor.started, executor.task_failed,
  * executor.updated, executor.appmaster_lost, executor.appmaster_found, executor.ended,
- * executor.orphaned, executor.refused, executor.stopped.
+ * executor.resumed, executor.move_unheard, executor.orphaned, executor.refused, executor.stopped.
  */
 #ifndef DATA_EXECUTOR_H
 #define DATA_EXECUTOR_H

@@ -1,6 +1,6 @@
 /*
  * executor_internal.h: shared by executor.c (what the appmaster wants), executor_find.c (the
- * appmaster itself) and executor_tell.c (what it is told).
+ * appmaster itself), executor_tell.c (what it is told) and executor_moves.c (the same of moves).
  */
 #ifndef DATA_EXECUTOR_INTERNAL_H
 #define DATA_EXECUTOR_INTERNAL_H
@@ -65,6 +65,13 @@ struct executor {
     struct msg_executor_report last; /* owned */
     struct lane_failure *failures;   /* of tasks that wait for their next session, oldest first */
 
+    /* executor_moves.c */
+    struct lane_moved *moved_due;   /* to be told, oldest first */
+    struct lane_moved *moved_told;  /* ... and told, which a later appmaster must hear, too */
+    struct lane_moved *moved_asked; /* first of moved_due while an answer is due; NULL: forgotten */
+    bool moved_waits;               /* an answer is due */
+    struct timer *moved_timer;
+
     struct desired assigned;         /* until every task is open */
     struct reply_token assign_token; /* correlation 0: none waits */
     bool start_wanted;               /* executor.start came while tasks were being opened */
@@ -122,5 +129,20 @@ void ex_tell_news(struct executor *ex, uint32_t lane, const struct lane_news *ne
 
 /* An update was taken: forgets failures of sessions that are over. */
 void ex_tell_updated(struct executor *ex);
+
+/* ---- executor_moves.c ---- */
+
+int ex_moves_init(struct executor *ex);
+void ex_moves_deinit(struct executor *ex);
+void ex_moves_stop(struct executor *ex);
+
+/* A task has left, stays or has come: it is told. */
+void ex_moves_take(struct executor *ex, struct lane_moved *m);
+
+/* An update was taken: forgets what needs no telling any more. */
+void ex_moves_updated(struct executor *ex);
+
+/* Everything once more, to an appmaster that may not know. */
+void ex_moves_tell_all(struct executor *ex);
 
 #endif

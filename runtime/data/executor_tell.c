@@ -331,6 +331,7 @@ void ex_tell_all(struct executor *ex)
     }
     tell_states(ex, (gp_bytes){0}); /* what has ended; states follow */
     engine_ask_news(ex->engine, LANE_ASK_ALL);
+    ex_moves_tell_all(ex);
     if (ex->state == EX_ENDED) {
         tell_done(ex);
     }

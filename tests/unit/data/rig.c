@@ -378,11 +378,14 @@ static void on_news(void *user, uint32_t lane, const struct lane_news *news)
     }
 }
 
-static void on_moved(void *user, const struct lane_moved *moved)
+static void on_moved(void *user, struct lane_moved *moved)
 {
     struct rig *rig = user;
 
-    rig->on_moved(rig, moved);
+    if (rig->on_moved) {
+        rig->on_moved(rig, moved);
+    }
+    lane_moved_free(moved);
 }
 
 static void on_ended(void *user)
