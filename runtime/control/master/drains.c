@@ -341,7 +341,7 @@ int drains_worker(struct master *m, const struct msg_worker_drain *msg, struct r
 {
     const struct drain_mark *before;
     bool is_so;
-    uint32_t worker;
+    uint32_t worker = 0;
     int rc = find(m, msg->worker, &worker, err);
 
     if (rc < 0) {
