@@ -121,6 +121,10 @@ static const struct field grant_revoke_items[] = {
     APP(struct msg_grant_revoke),
     EPOCH(struct msg_grant_revoke),
     COUNT(struct msg_grant_revoke, slots, MAY, 0, "given back; 0: all"),
+    FIELD_BOOL(
+        struct msg_grant_revoke, is_all_due, MAY,
+        "what processes need now is given back when they end: no more, no less, whatever was "
+        "still due before"),
 };
 const struct fields msg_grant_revoke_fields =
     FIELDS("grant_revoke", struct msg_grant_revoke, grant_revoke_items);

@@ -98,6 +98,7 @@ struct msg_grant_revoke {
     uint32_t app;
     uint32_t epoch;
     uint32_t slots;
+    bool is_all_due; /* what its processes need now is given back when they end */
 };
 
 struct msg_executor_launch {

@@ -11,7 +11,7 @@
 #endif
 #define HELD (8 + 1) /* a slot for each task of the job and one for its appmaster */
 
-static const char *const endless[] = {"rows=0", "pause=3000", NULL};
+static const char *const endless[] = {"rows=0", "pause=30000", NULL};
 static const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .config = endless};
 
 static uint32_t slots_used(const struct cluster *c)
@@ -88,6 +88,50 @@ GP_TEST(slots, are_the_same_under_the_next_leader)
         kill_executor(&c);
         cluster_run_us(&c, (int64_t)seed * 60);
         GP_CHECK_EQ(cluster_restart_master(&c, 100000), 0);
+        check(&c, seed);
+    }
+}
+
+/* A whole host stands still: a worker, its executors, perhaps the appmaster. It has its successors by
+ * the time it wakes, or wakes in the middle of that, and says what it held. */
+static void freeze(struct cluster *c, bool stops_clock)
+{
+    struct sim_host *host = c->workers[rng_below(&c->rng, CLUSTER_WORKERS)].host;
+
+    sim_freeze(host, stops_clock);
+    cluster_run_us(c, 2500000 + (int64_t)rng_below(&c->rng, 3500000));
+    sim_thaw(host);
+}
+
+GP_TEST(slots, of_a_host_that_was_frozen_are_given_back)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct cluster c = {0};
+
+        begin(&c, seed);
+        freeze(&c, seed % 2 == 0);
+        if (seed % 3 == 0) {
+            cluster_run_us(&c, 2000000);
+            freeze(&c, seed % 2 == 0);
+        }
+        check(&c, seed);
+    }
+}
+
+/* What it was about to take when it froze, and what it holds of two epochs. */
+GP_TEST(slots, of_a_host_that_was_frozen_in_a_recovery_are_given_back)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct cluster c = {0};
+
+        begin(&c, seed);
+        kill_executor(&c);
+        cluster_run_us(&c, (int64_t)seed * 60);
+        if (seed % 2 == 0) {
+            sim_kill(cluster_process(&c, "appmaster", 0));
+            cluster_run_us(&c, (int64_t)seed * 40);
+        }
+        freeze(&c, seed % 4 < 2);
         check(&c, seed);
     }
 }

@@ -39,15 +39,21 @@ struct granting {
     struct granting_part parts[];
 };
 
+static void revoke(struct master *m, const struct worker_entry *entry,
+                   const struct msg_grant_revoke *msg)
+{
+    struct peer *peer = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
+
+    if (peer) {
+        (void)peer_tell(peer, MSG_GRANT_REVOKE, msg); /* a worker that is lost registers anew */
+    }
+}
+
 void slots_revoke(struct master *m, const struct worker_entry *entry, uint32_t app, uint32_t epoch,
                   uint32_t slots)
 {
-    struct peer *peer = entry ? endpoint_peer(m->ep, entry->peer) : NULL;
-    struct msg_grant_revoke revoke = {.term = m->term, .app = app, .epoch = epoch, .slots = slots};
-
-    if (peer) {
-        (void)peer_tell(peer, MSG_GRANT_REVOKE, &revoke); /* a worker that is lost registers anew */
-    }
+    revoke(m, entry,
+           &(struct msg_grant_revoke){.term = m->term, .app = app, .epoch = epoch, .slots = slots});
 }
 
 /* ---- what an application holds ---- */
@@ -101,7 +107,12 @@ static void take_the_rest(struct master *m, const struct app *app, const struct 
     if (place->is_held_known && booked > keep) {
         LOG_INFO(master_log(m), "slots.taken_back", KV_U64("app", app->id),
                  KV_U64("worker", entry->id), KV_U64("slots", booked - keep));
-        slots_revoke(m, entry, app->id, app->epoch, booked - keep);
+        revoke(m, entry,
+               &(struct msg_grant_revoke){.term = m->term,
+                                          .app = app->id,
+                                          .epoch = app->epoch,
+                                          .slots = booked - keep,
+                                          .is_all_due = true});
         workers_release(&m->workers, app->id, entry->id, booked - keep);
     }
 }

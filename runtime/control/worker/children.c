@@ -245,6 +245,7 @@ static void on_exited(void *user, const struct proc_exit *borrowed)
     child->proc = NULL;
     w->live_count--;
     tell_exit(child);
+    worker_give_back(w, child->app);
     worker_changed(w);
     if (child->executor == 0) {
         launches_go_on(w, child->app); /* which forgets this one */

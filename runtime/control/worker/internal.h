@@ -119,6 +119,8 @@ int masters_dial(struct worker *w, const struct worker_options *options, struct 
 
 /* Something that the master should know has changed. */
 void worker_changed(struct worker *w);
+/* Slots of a grant that are due, as far as no process needs them any more. */
+void worker_give_back(struct worker *w, uint32_t app);
 void worker_on_report_timer(void *user); /* of report_timer */
 extern const struct endpoint_events worker_events;
 

@@ -20,6 +20,7 @@ struct ledger_grant {
     uint32_t slots;
     char token[LEDGER_TOKEN_SIZE];
     uint64_t appmaster; /* the owner's note: connection of its appmaster, 0: none */
+    uint32_t due;       /* the owner's note: slots that go back when processes have ended */
 };
 
 struct ledger {

@@ -144,7 +144,8 @@ void masters_register(void *user)
         return;
     }
     for (uint32_t i = 0; i < w->ledger.count && i < ARRAY_LEN(grants); i++) {
-        const struct ledger_grant *grant = &w->ledger.grants[i];
+        struct ledger_grant *grant = &w->ledger.grants[i];
+        grant->due = 0; /* whoever leads now counts anew */
         grants[msg.grants_count++] =
             (struct msg_kept_grant){grant->app, grant->epoch, grant->slots};
     }

@@ -145,7 +145,20 @@ static int grant_offer(struct worker *w, const struct msg_grant_offer *offer,
     return endpoint_reply(w->ep, token, NULL);
 }
 
-/* Part of a grant is what no process needs: a leader that takes over may give back twice. */
+void worker_give_back(struct worker *w, uint32_t app)
+{
+    struct ledger_grant *grant = ledger_find(&w->ledger, app);
+    uint32_t spare = grant ? launches_spare_slots(w, app) : 0;
+    uint32_t slots = grant && grant->due < spare ? grant->due : spare;
+
+    if (slots > 0) {
+        grant->due -= slots;
+        (void)ledger_revoke(&w->ledger, app, grant->epoch, slots);
+    }
+}
+
+/* Part of a grant is what no process needs: a leader that takes over may give back twice. But of an
+ * executor that was given up and lives on, frozen, say, the rest is due when it ends. */
 static int grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke,
                         struct gp_error *err)
 {
@@ -156,7 +169,11 @@ static int grant_revoke(struct worker *w, const struct msg_grant_revoke *revoke,
     }
     if (revoke->slots > 0) {
         uint32_t spare = launches_spare_slots(w, revoke->app);
+        struct ledger_grant *grant = ledger_find(&w->ledger, revoke->app);
         slots = slots < spare ? slots : spare;
+        if (grant && revoke->is_all_due && revoke->epoch >= grant->epoch) {
+            grant->due = revoke->slots - slots;
+        }
         if (slots == 0) {
             return 0;
         }
