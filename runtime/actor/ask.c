@@ -23,6 +23,7 @@
 #include "actor/payload.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/str.h"
 
 /* ---- the lists ---- */
 
@@ -207,8 +208,11 @@ int peer_ask_bytes(struct peer *peer, uint16_t type, gp_bytes bytes, int64_t tim
 /* ---- answers ---- */
 
 /* Waits for the leader: follow.c says when it is sent again. */
-static void wait_for_leader(struct ask *ask, const char *leader)
+static void wait_for_leader(struct ask *ask, const char *leader, const char *why)
 {
+    struct dial *dial = ask->peer->dial;
+
+    (void)str_format(dial->refused, sizeof(dial->refused), "%s", why); /* cutting is fine */
     ask->is_sent = false;
     ask->was_refused = true;
     follow_refused(ask->peer, leader);
@@ -225,7 +229,7 @@ static void take_error(struct ask *ask, gp_bytes payload)
         return;
     }
     if (what.code == GP_ENOTLEADER && ask->may_follow) {
-        wait_for_leader(ask, what.leader);
+        wait_for_leader(ask, what.leader, what.text);
         fields_deinit(&wire_error_fields, &what);
         return;
     }
@@ -289,8 +293,8 @@ static void time_out(struct ask *ask)
     struct gp_error err;
 
     if (ask->was_refused) {
-        (void)gp_error_set(&err, GP_ENOTLEADER, "no leader was found in time for %s",
-                           message_type_name(ask->type));
+        (void)gp_error_set(&err, GP_ENOTLEADER, "no leader was found in time for %s: %s",
+                           message_type_name(ask->type), ask->peer->dial->refused);
     } else {
         (void)gp_error_set(&err, GP_ETIMEOUT, "%s did not answer %s in time", peer_label(ask->peer),
                            message_type_name(ask->type));

@@ -47,6 +47,7 @@ struct dial {
 
     struct net_addr leader; /* to be tried before the list; "": nobody */
     struct net_addr lost;   /* where nobody was, lately: who names it as leader does not know */
+    char refused[128];      /* the latest words of one that does not lead */
     bool is_moving;         /* the connection ends for another master */
     bool is_held;           /* there is no leader: what was refused is sent again, here */
     int64_t follow_ns;      /* the latest wait for a leader; 0: none since an answer */

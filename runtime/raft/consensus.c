@@ -347,6 +347,7 @@ void consensus_status(const struct consensus *c, struct consensus_status *ret)
         .role = life_role(c),
         .term = c->last_term,
         .leader = life_leader(c),
+        .heir = c->broken < 0 ? c->heir : 0,
         .broken = c->broken,
         .malformed = c->malformed,
         .strangers = c->strangers,
@@ -359,12 +360,38 @@ void consensus_status(const struct consensus *c, struct consensus_status *ret)
     }
 }
 
+/* The last list that stood in the log. */
+static uint32_t members_of_before(const struct consensus *c,
+                                  struct consensus_member ret[CONSENSUS_MEMBERS_MAX])
+{
+    const struct members_entry *last = members_log_at(&c->members, UINT64_MAX);
+    struct raft_configuration list;
+    uint32_t count = 0;
+
+    if (last == NULL) {
+        return 0;
+    }
+    if (members_decode(buf_bytes(&last->bytes), &list) == 0) {
+        for (; count < list.n; count++) {
+            ret[count] = (struct consensus_member){.id = list.servers[count].id,
+                                                   .votes = list.servers[count].role == RAFT_VOTER};
+            (void)str_format(ret[count].address, sizeof(ret[count].address), "%s",
+                             list.servers[count].address);
+        }
+    }
+    raft_configuration_close(&list);
+    return count;
+}
+
 uint32_t consensus_members(const struct consensus *c,
                            struct consensus_member ret[CONSENSUS_MEMBERS_MAX])
 {
     const struct raft *r = &c->raft;
     uint32_t count = 0;
 
+    if (c->broken < 0 && !c->is_live) {
+        return members_of_before(c, ret);
+    }
     for (unsigned i = 0; c->is_live && i < r->configuration.n && count < CONSENSUS_MEMBERS_MAX;
          i++) {
         const struct raft_server *server = &r->configuration.servers[i];

@@ -65,6 +65,7 @@ struct consensus_status {
     enum consensus_role role;
     uint64_t term;
     uint64_t leader;    /* id; 0: none is known */
+    uint64_t heir;      /* while broken: who was asked to lead instead; 0: nobody */
     uint64_t last;      /* last entry here */
     uint64_t committed; /* as known here */
     uint64_t applied;
@@ -170,6 +171,7 @@ int consensus_remove(struct consensus *c, uint64_t id, consensus_fn fn, void *us
  * give it to; GP_ESTATE: it is being given away; fn with GP_ETIMEOUT: still leading. */
 int consensus_transfer(struct consensus *c, uint64_t to, consensus_fn fn, void *user);
 
+/* While broken, the members are those of before, of whom nothing is known. */
 void consensus_status(const struct consensus *c, struct consensus_status *ret);
 uint32_t consensus_members(const struct consensus *c,
                            struct consensus_member ret[CONSENSUS_MEMBERS_MAX]);

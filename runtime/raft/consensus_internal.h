@@ -259,6 +259,7 @@ struct consensus {
     int64_t mend_delay_ns;
     int64_t mended_ns;
     uint64_t last_term; /* while no instance lives */
+    uint64_t heir;
 
     struct seen seen;
     uint64_t malformed;

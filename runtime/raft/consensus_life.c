@@ -101,6 +101,7 @@ int life_start(struct consensus *c, struct gp_error *err)
     c->leader_term = 0;
     c->bytes_since_snapshot = 0;
     c->snapshot_bytes = 0;
+    c->heir = 0;
     c->start_code = 0;
     if (journal_snapshot_index(c->journal) == 0) {
         c->start_code = c->events->restore(c->user, (gp_bytes){0});

@@ -231,7 +231,7 @@ void send_farewell(struct consensus *c)
     if (best == NULL || frame.index_term == 0 || c->is_closed) {
         return;
     }
-    frame.to = best->id;
+    frame.to = c->heir = best->id;
     buf_clear(&c->out);
     if (raft_frame_encode(&frame, &c->out) == 0) {
         c->events->send(c->user, best->id, best->address, buf_bytes(&c->out));

@@ -100,7 +100,8 @@ enum message_pattern {
     X(MASTER_HELLO, 1280, "master.hello", ASK, M, msg_master_hello, msg_master_hello)              \
     X(MASTER_FOUND, 1281, "master.found", ASK, M, msg_master_found, msg_empty)                     \
     X(MASTER_JOIN, 1282, "master.join", ASK, M, msg_master_join, msg_empty)                        \
-    X(MASTER_FETCH, 1283, "master.fetch", ASK, M, msg_master_fetch, msg_empty)
+    X(MASTER_FETCH, 1283, "master.fetch", ASK, M, msg_master_fetch, msg_empty)                     \
+    X(MASTER_ROOM, 1284, "master.room", ASK, M, msg_empty, msg_empty)
 
 #define ROLES_CM  (ROLES_C | ROLES_M)
 #define ROLES_CWM (ROLES_C | ROLES_W | ROLES_M)

@@ -49,13 +49,13 @@ class FullDisk(groups.Group):
         return self.roles()[i] == "broken"
 
     def fill_until_broken(self, i):
-        """The first to need the disk may be told that it is full; others lead at once."""
+        """Nobody notices: others lead at once, and whoever submits is sent to them."""
         self.disks[i].fill()
 
         def check():
             result = self.cluster.gpctl("submit", self.plugin("ticker"), "--name", f"filler-{time.monotonic_ns()}",
                                         "--executors", "1", timeout=2 * harness.COMMAND_S)
-            self.assertIn(result.code, (harness.OK, harness.FAILED), str(result))
+            self.ok(result)
             return self.is_broken(i)
 
         system.wait_until(check, f"master {i} is broken: {self.roles()}", NOTICED_S)

@@ -79,7 +79,11 @@ static int submit_check(struct master *m, struct msg_app_submit *submit, struct 
 
 static void submitting_fail(struct submitting *s, const struct gp_error *err)
 {
-    (void)endpoint_reply_error(s->pending.master->ep, s->token, err);
+    struct master *m = s->pending.master;
+    struct gp_error told = *err;
+
+    (void)room_give_way(m, told.code, &told);
+    (void)endpoint_reply_error(m->ep, s->token, &told);
     pending_free(s);
 }
 

@@ -119,6 +119,7 @@ void group_status(const struct master *m, struct consensus_status *ret)
     }
 }
 
+/* Or where one is to be looked for first. */
 static void leader_address(const struct master *m, const struct consensus_status *status,
                            char out[CONSENSUS_ADDRESS_MAX])
 {
@@ -127,7 +128,7 @@ static void leader_address(const struct master *m, const struct consensus_status
 
     out[0] = '\0';
     for (uint32_t i = 0; i < count; i++) {
-        if (status->leader != 0 && members[i].id == status->leader) {
+        if (members[i].id == (status->leader != 0 ? status->leader : status->heir)) {
             (void)str_format(out, CONSENSUS_ADDRESS_MAX, "%s", members[i].address);
         }
     }
@@ -136,6 +137,7 @@ static void leader_address(const struct master *m, const struct consensus_status
 static void lead_begin(struct master *m, uint64_t term)
 {
     m->leads = true;
+    m->is_giving_way = false;
     m->term = term;
     LOG_INFO(master_log(m), "master.leads", KV_U64("term", term),
              KV_U64("apps", m->registry.count - m->registry.ended));
@@ -193,8 +195,11 @@ int group_check_leads(const struct master *m, struct gp_error *err)
 {
     struct consensus_status status;
 
-    if (m->leads) {
+    if (m->leads && !m->is_giving_way) {
         return 0;
+    }
+    if (m->leads) {
+        return gp_error_set(err, GP_ENOTLEADER, "another master is about to lead");
     }
     group_status(m, &status);
     if (status.role == CONSENSUS_UNFORMED) {

@@ -4,6 +4,7 @@
  *   master.c     the node: connections, keys, who may ask what
  *   proposals.c  how the registry changes
  *   group.c      this master as a member of the group: who leads, who belongs to it
+ *   room.c       its disk is full: another one leads
  *   links.c      connections between masters, how a group begins
  *   apps.c       what clients and appmasters want of applications
  *   places.c     where appmasters are, and their next lives
@@ -125,6 +126,12 @@ struct master {
     uint64_t term; /* in which we lead */
     bool is_torn;  /* the registry misses a command: it is read anew */
     bool is_retired;
+    bool is_giving_way;  /* the lead, for lack of room on our disk: room.c */
+    int64_t gave_way_ns; /* when; 0: never */
+    uint32_t way_next;   /* of the members, to be asked for room */
+    uint64_t way_asked;  /* who was asked last */
+    uint32_t way_room;   /* how many have room */
+    uint64_t way_to;     /* the first of them */
     struct timer *reread_timer;
     struct timer *retire_timer;
     struct link links[LINKS_MAX];
@@ -213,6 +220,14 @@ int group_add(struct master *m, const struct msg_master_ref *ref, struct reply_t
 int group_remove(struct master *m, const struct msg_master_ref *ref, struct reply_token token,
                  struct gp_error *err);
 void on_reread_timer(void *user);
+
+/* ---- room.c ---- */
+
+/* How a handler ends whose code this is. Without room on our disk (GP_ENOSPC) a master that has some
+ * is made to lead, and whoever asked goes there: GP_ENOTLEADER. GP_ENOSPC: there is none. */
+int room_give_way(struct master *m, int code, struct gp_error *err);
+/* GP_ENOSPC, GP_EIO: our disk has none. */
+int room_check(struct master *m, struct gp_error *err);
 
 /* ---- links.c ---- */
 

@@ -279,10 +279,10 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
     case MSG_APP_KILL:
         return apps_kill(m, in->msg, in->token, err);
     case MSG_ARTEFACT_OFFER:
-        rc = uploads_offer(m, peer, in->msg, &place, err);
+        rc = room_give_way(m, uploads_offer(m, peer, in->msg, &place, err), err);
         return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &place);
     case MSG_ARTEFACT_CHUNK:
-        rc = uploads_chunk(m, peer, in->bytes, &received, err);
+        rc = room_give_way(m, uploads_chunk(m, peer, in->bytes, &received, err), err);
         return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &received);
     case MSG_APP_REBALANCE:
         return drains_rebalance(m, in->msg, in->token, err);
@@ -315,6 +315,9 @@ static int from_master(struct master *m, struct peer *peer, struct incoming *in,
     case MSG_MASTER_JOIN:
         rc = links_join(m, in->msg, err);
         break;
+    case MSG_MASTER_ROOM:
+        rc = room_check(m, err);
+        break;
     default:
         return GP_EUNSUPPORTED;
     }
@@ -325,7 +328,8 @@ static int from_master(struct master *m, struct peer *peer, struct incoming *in,
 static bool is_for_anyone(uint16_t type)
 {
     return type == MSG_CLUSTER_INFO || type == MSG_ARTEFACT_GET || type == MSG_MASTER_HELLO ||
-           type == MSG_MASTER_FOUND || type == MSG_MASTER_JOIN || type == MSG_MASTER_FETCH;
+           type == MSG_MASTER_FOUND || type == MSG_MASTER_JOIN || type == MSG_MASTER_FETCH ||
+           type == MSG_MASTER_ROOM;
 }
 
 static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)

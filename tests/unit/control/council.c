@@ -63,7 +63,8 @@ void council_begin(struct council *c, uint64_t seed)
     const char *masters[COUNCIL_MAX];
     struct client_options client = {.masters = masters,
                                     .master_count = COUNCIL_MAX,
-                                    .secret = gp_bytes_of(SECRET, strlen(SECRET))};
+                                    .secret = gp_bytes_of(SECRET, strlen(SECRET)),
+                                    .timeout_ns = 600 * SECOND}; /* of a clock that stood still */
     char host[16];
 
     memset(c, 0, sizeof *c);

@@ -1,4 +1,5 @@
 /* How masters become a group (links.c), and how its members change (group.c). */
+#include "base/str.h"
 #include "council.h"
 #include "gp_test.h"
 
@@ -212,6 +213,69 @@ GP_TEST(masters, remove_even_their_leader)
         GP_CHECK_EQ(council_change(&c, MSG_MASTER_REMOVE, c.addresses[leader]), 0);
         council_run_s(&c, 2);
         GP_CHECK(council_leader(&c) != leader && council_leader(&c) < 3);
+        council_end(&c);
+    }
+}
+
+/* ---- no room ---- */
+
+struct submitted {
+    bool is_over;
+    int code;
+    struct gp_error err;
+};
+
+static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct submitted *s = user;
+
+    (void)msg;
+    s->is_over = true;
+    s->code = code;
+    s->err = code < 0 ? *err : (struct gp_error){0};
+}
+
+static bool is_over(void *user)
+{
+    return ((const struct submitted *)user)->is_over;
+}
+
+/* A file that is no plugin, which only shows when all of it is there. */
+static int submit_rubbish(struct council *c, struct submitted *s)
+{
+    const struct port *port = sim_proc_port(c->person);
+    const struct client_submit submit = {.path = "/job.so", .fn = on_submitted, .user = s};
+
+    *s = (struct submitted){0};
+    GP_REQUIRE(port->fs->write_file(port->world, "/job.so", str_bytes(GP_STR("no plugin at all")),
+                                    0600, NULL) >= 0);
+    GP_REQUIRE(client_submit(c->client, &submit, NULL) >= 0);
+    GP_REQUIRE_EQ(sim_run_until(c->sim, is_over, s, NULL), 0);
+    return s->code;
+}
+
+/* Whoever submits goes to one that has room, and hears nothing of it, as long as more than half have. */
+GP_TEST(masters, let_another_lead_that_has_room)
+{
+    for (uint32_t full = 0; full <= 3; full++) {
+        struct council c;
+        struct submitted s;
+        uint32_t leader;
+
+        council_begin(&c, 5 + full);
+        start_three(&c);
+        council_run_s(&c, 5);
+        leader = council_await_leader(&c);
+        for (uint32_t i = 0; i < full; i++) {
+            sim_disk_fill(c.hosts[(leader + i) % 3], true);
+        }
+        GP_CHECK_EQ(submit_rubbish(&c, &s), full < 2 ? GP_EABI : GP_ENOSPC);
+        for (uint32_t i = 0; i < 3; i++) {
+            sim_disk_fill(c.hosts[i], false);
+        }
+        council_run_s(&c, 60);
+        GP_CHECK(council_await_leader(&c) < 3);
+        GP_CHECK_EQ(submit_rubbish(&c, &s), GP_EABI);
         council_end(&c);
     }
 }
