@@ -268,6 +268,17 @@ static struct value *restarts_tree(const struct msg_app_live *live)
     return tree_end(&t);
 }
 
+static struct value *moves_tree(const struct msg_app_moves *moves)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "open", moves->open);
+    tree_u64(&t, "done", moves->done);
+    tree_u64(&t, "refused", moves->refused);
+    return tree_end(&t);
+}
+
 struct value *describe_tree(const struct description *d)
 {
     struct tree t;
@@ -281,6 +292,7 @@ struct value *describe_tree(const struct description *d)
     tree_take(&t, "events", events_list(d));
     tree_take(&t, "lost", describe_losses(&d->msg->live));
     tree_take(&t, "restarts", restarts_tree(&d->msg->live));
+    tree_take(&t, "moves", moves_tree(&d->msg->live.moves));
     tree_text(&t, "last_error", d->msg->live.last_error);
     tree_text(&t, "guarantee", d->msg->live.guarantee);
     return tree_end(&t);

@@ -95,6 +95,19 @@ static void print_restarts(const struct msg_app_live *live, FILE *to)
     }
 }
 
+static void print_moves(const struct msg_app_moves *moves, FILE *to)
+{
+    char text[128];
+
+    if (moves->done + moves->open + moves->refused > 0) {
+        (void)str_format(text, sizeof text,
+                         "%llu task%s moved while it ran, %u under way, %llu refused",
+                         (unsigned long long)moves->done, moves->done == 1 ? "" : "s", moves->open,
+                         (unsigned long long)moves->refused);
+        print_line(to, "moves", text);
+    }
+}
+
 /* What happened, and how long it took until all was well again. */
 static void print_events(const struct msg_app_live *live, FILE *to)
 {
@@ -142,6 +155,7 @@ static void print_head(const struct description *d, FILE *to)
     print_line(to, "guarantee", d->msg->live.guarantee);
     print_losses(&d->msg->live, to);
     print_restarts(&d->msg->live, to);
+    print_moves(&d->msg->live.moves, to);
     print_events(&d->msg->live, to);
     print_line(to, "last error", *d->msg->live.last_error ? d->msg->live.last_error : "none");
 }

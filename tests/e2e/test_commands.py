@@ -12,10 +12,11 @@ import harness
 import system
 
 APPLICATION = {"id", "name", "state", "executors", "tasks", "submitted_ms", "started_ms", "finished_ms", "error"}
-WORKER = {"id", "name", "address", "host", "pid", "slots", "slots_used", "executors", "cpus", "up_ms"}
+WORKER = {"id", "name", "address", "host", "pid", "slots", "slots_used", "executors", "cpus", "up_ms", "state", "tasks"}
 EDGE = {"from", "from_port", "to", "to_port", "partitioner", "kinds", "messages", "bytes", "rate"}
 EXECUTOR = {"id", "worker", "host", "pid", "lanes", "tasks", "state"}
-COMMANDS = ["submit", "run", "simulate", "list", "describe", "kill", "logs", "masters", "workers", "inspect", "version"]
+COMMANDS = ["submit", "run", "simulate", "list", "describe", "kill", "logs", "masters", "workers", "drain", "rebalance",
+            "inspect", "version"]
 ROLES = ["local", "master", "worker", "check-config", "version"]
 
 
@@ -144,8 +145,8 @@ class Query(harness.Case):
         system.wait_until(lambda: sum(e["messages"] for e in self.cluster.json("describe", "ticker")["edges"]) > 5,
                           "messages are counted", 10 * harness.SLOWNESS, pause_s=0.1)
         described = self.cluster.json("describe", "ticker")
-        self.assertEqual({"application", "processors", "edges", "executors", "tasks", "events", "lost", "restarts", "last_error", "guarantee"},
-                         described.keys())
+        self.assertEqual({"application", "processors", "edges", "executors", "tasks", "events", "lost", "restarts",
+                          "moves", "last_error", "guarantee"}, described.keys())
         self.assertEqual(APPLICATION, described["application"].keys())
         ticks, sink = described["processors"]
         self.assertLessEqual({"name", "parallelism", "plugin", "type", "in", "out", "rate_in", "rate_out"}, sink.keys())
@@ -189,6 +190,7 @@ class Query(harness.Case):
         for worker in workers:
             self.assertEqual(WORKER, worker.keys())
             self.assertEqual((100, 0, 0), (worker["slots"], worker["slots_used"], worker["executors"]))
+            self.assertEqual(("serving", 0), (worker["state"], worker["tasks"]))
             self.assertEqual(self.cluster.daemon.pid, worker["pid"])
             self.assertLessEqual(0, worker["up_ms"])
         self.assertEqual(2, len({w["id"] for w in workers}))
@@ -212,6 +214,48 @@ class Query(harness.Case):
             titles, *lines = rows(self.ok(self.cluster.gpctl(command)).out)
             for line in lines:
                 self.assertEqual(len(titles), len(line), (titles, line))
+
+
+class Drain(harness.Case):
+    """What needs no task to move; see test_moves.py for those that do."""
+
+    DRAINED = {"worker", "name", "state", "tasks", "force", "apps"}
+
+    def setUp(self):
+        super().setUp()
+        self.cluster = self.local(workers=2)
+        self.workers = self.cluster.json("workers")["workers"]
+
+    def test_an_idle_worker_is_drained_at_once(self):
+        result = self.ok(self.cluster.gpctl("drain", str(self.workers[0]["id"])))
+        self.assertRegex(result.out, r"^worker 1 \(.*\) is drained and may stop\n$")
+        self.assertEqual(["drained", "serving"], [w["state"] for w in self.cluster.json("workers")["workers"]])
+
+    def test_by_name_address_and_again(self):
+        for name in (self.workers[1]["address"], self.workers[1]["name"], "worker/2", "2"):
+            report = self.cluster.json("drain", name, "--wait")
+            self.assertEqual(self.DRAINED, report.keys())
+            self.assertEqual((2, "drained", 0, []), tuple(report[k] for k in ("worker", "state", "tasks", "apps")))
+        self.assertEqual("serving", self.cluster.json("drain", "2", "--undo")["state"])
+        self.assertEqual("serving", self.cluster.json("drain", "2", "--undo")["state"])
+
+    def test_new_tasks_go_elsewhere(self):
+        self.ok(self.cluster.gpctl("drain", "1"))
+        app = self.cluster.submit(self.plugin("ticker"), "--parallelism", "sink=4")
+        self.cluster.wait_for_state(app, "running")
+        self.assertEqual([0, 5], [w["tasks"] for w in self.cluster.json("workers")["workers"]])
+        self.assertEqual({2}, {e["worker"] for e in self.cluster.json("describe", str(app))["executors"]})
+
+    def test_what_cannot_be(self):
+        self.assert_refused(self.cluster.gpctl("drain", "9"), harness.NOT_FOUND, "no worker '9'", "gpctl workers")
+        self.assert_refused(self.cluster.gpctl("drain", self.workers[0]["name"] + "0"), harness.NOT_FOUND,
+                            "did you mean")
+        for wrong in (["1", "--undo", "--wait"], ["1", "--undo", "--force"], ["1", "--timeout", "3s"], [""], []):
+            self.assert_refused(self.cluster.gpctl("drain", *wrong), harness.USAGE)
+        self.assert_refused(self.cluster.gpctl("rebalance", "nobody"), harness.NOT_FOUND, "no application 'nobody'")
+        self.assert_refused(self.cluster.gpctl("rebalance", "nobody", "--timeout", "3s"), harness.USAGE)
+        self.ok(self.cluster.gpctl("submit", self.plugin("faulty"), "--wait"))
+        self.assert_refused(self.cluster.gpctl("rebalance", "faulty"), harness.CONFLICT, "is finished", "gpctl list")
 
 
 class Kill(harness.Case):

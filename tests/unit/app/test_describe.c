@@ -60,6 +60,7 @@ static void begin(struct description *d, struct msg_app_description *msg)
                  .lost = 3120,
                  .in_doubt = 40,
                  .is_lost_at_least = true,
+                 .moves = {.open = 1, .done = 7, .refused = 2},
                  .restarts = 2,
                  .restarts_max = 10,
                  .restart_window_ms = 60000,
@@ -106,9 +107,9 @@ GP_TEST(describe, adds_up_the_ways_of_an_edge)
 
 GP_TEST(describe, has_the_members_that_programs_read)
 {
-    static const char *const members[] = {"application", "processors", "edges", "executors",
-                                          "tasks",       "events",     "lost",  "restarts",
-                                          "last_error",  "guarantee"};
+    static const char *const members[] = {"application", "processors", "edges",    "executors",
+                                          "tasks",       "events",     "lost",     "restarts",
+                                          "moves",       "last_error", "guarantee"};
     struct description *d = calloc(1, sizeof *d);
     struct msg_app_description msg;
     struct value *tree;
@@ -151,6 +152,8 @@ GP_TEST(describe, draws_the_graph_and_where_it_runs)
     GP_CHECK(strstr(text, "at least 3,120 messages, and up to 40 more on their way to what died") !=
              NULL);
     GP_CHECK(strstr(text, "restarts    2 of the 10 that it may have in ") != NULL);
+    GP_CHECK(strstr(text, "moves       7 tasks moved while it ran, 1 under way, 2 refused") !=
+             NULL);
     GP_CHECK(strstr(text, "  executor 2 crashed: SIGSEGV (took 240 ms)\n") != NULL);
     GP_CHECK(strstr(text, "task 1: no (not over yet)\n") != NULL);
     capture_end(&c);
