@@ -235,6 +235,7 @@ void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes)
         return;
     }
     link->owed[t->local] = 0;
+    link->taken -= owed;
     if (link->neighbour->kind == NEIGHBOUR_GONE) {
         return;
     }
@@ -245,6 +246,12 @@ void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes)
     } else {
         neighbour_add_credit(link->neighbour, &credit);
     }
+}
+
+void inbox_owe_large(struct task *t, struct inlink *link, const struct large_in *in)
+{
+    link->taken += in->reserved ? in->size : 0; /* until now its own budget bounded it */
+    inbox_owe(t, link, in->size);
 }
 
 void inbox_drop(struct task *t, struct inlink *link, uint32_t rows, uint32_t bytes)
@@ -345,7 +352,7 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
 
     e->link->done += n;
     if (UNLIKELY(e->kind == ENTRY_LARGE)) {
-        inbox_owe(t, e->link, e->u.large->size);
+        inbox_owe_large(t, e->link, e->u.large);
         return true;
     }
     if (e->kind == ENTRY_INDEX) {
@@ -405,13 +412,13 @@ void inbox_clear(struct task *t)
     while (t->in_head) {
         struct entry *e = t->in_head;
 
-        if (e->kind <= ENTRY_LARGE) {
+        if (e->kind == ENTRY_LARGE) {
+            inbox_owe_large(t, e->link, e->u.large);
+        } else if (e->kind < ENTRY_LARGE) {
             uint32_t bytes = inbox_unread_bytes(e);
 
             inbox_owe(t, e->link, bytes);
-            if (e->parcel) {
-                parcel_used(t->stage->lane, e->parcel, bytes);
-            }
+            parcel_used(t->stage->lane, e->parcel, bytes);
         }
         inbox_pop(t);
     }

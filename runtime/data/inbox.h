@@ -17,6 +17,14 @@
  * mostly done is therefore copied out (inbox_compact.c), so that a task that stopped holds about as
  * much memory as it has rows, and not 64 KiB for each of them.
  *
+ * What a lane of another process sends is held against what it may have drawn (inlink.taken), once per
+ * run of rows and for all accounts of the link together: what one of them has in excess another
+ * lacks, so what bounds this lane's memory is their sum. Besides its windows an honest sender draws
+ * what the rules of output.h let it overdraw: of each account one message more, no larger than a
+ * batch or a window, and for a row that goes on emitting once more message_max, where rows are spread over accounts as
+ * they please (shuffle, local, forward, broadcast) to each of them. Large messages that were asked for
+ * are held against their own budget (large.h).
+ *
  * Thread: the lane's.
  */
 #ifndef DATA_INBOX_H
@@ -43,6 +51,9 @@ struct inlink {
     uint32_t *owed; /* [task of the stage] bytes consumed and not yet given back; NULL before use */
     struct large_slot *large; /* [task of the stage], NULL before use */
     uint32_t owed_max;        /* half the window */
+    int64_t taken;            /* bytes of rows that came and are not yet given back */
+    int64_t taken_max;        /* for each task of the stage ... */
+    int64_t taken_max_once;   /* ... and for all together */
     /* Rows since ever, to each receiving task counted as one: */
     uint64_t arrived;
     uint64_t done; /* consumed or dropped */
@@ -101,7 +112,8 @@ struct index_block {
 };
 
 /* Reads the elements of a batch. The parcel is taken: it is given back when its last row is
- * consumed. 0, or GP_EPROTO when the bytes are not a batch that this neighbour may send. */
+ * consumed. 0; GP_EPROTO when the bytes are not a batch that this neighbour may send; GP_EFULL when
+ * they are more than it has credit for. */
 int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len);
 
 /* Reads on where a parcel had to wait. As inbox_accept_take(). */
@@ -147,6 +159,7 @@ uint32_t inbox_unread_bytes(const struct entry *e); /* of the rows of an entry *
 struct entry *inbox_new_entry(struct lane *lane);
 void inbox_push(struct task *t, struct entry *e);
 void inbox_owe(struct task *t, struct inlink *link, uint32_t bytes);
+void inbox_owe_large(struct task *t, struct inlink *link, const struct large_in *in);
 void inbox_deinit_pools(struct lane *lane);
 
 #endif

@@ -20,6 +20,33 @@ static void touch(struct inlink *link)
     }
 }
 
+/* Whether a task was here already for the sender when it said: all tasks there. */
+static bool is_meant(const struct inlink *link, const struct task *t)
+{
+    return LIKELY(t->came <= link->neighbour->moved);
+}
+
+/* So many bytes more of the link's accounts are drawn. Of those who share this process it is known. */
+static int take(struct inlink *link, uint64_t bytes)
+{
+    int64_t max = link->taken_max * link->stage->task_count + link->taken_max_once;
+
+    link->taken += (int64_t)bytes;
+    return UNLIKELY(link->taken > max && link->neighbour->kind == NEIGHBOUR_STREAM) ? GP_EFULL : 0;
+}
+
+/* ... of all tasks that are meant when the sender says: all tasks there. */
+static int take_all(struct inlink *link, const struct batch_element *e)
+{
+    uint32_t tasks = 0;
+
+    for (uint32_t i = 0; i < link->stage->task_count; i++) {
+        tasks += is_meant(link, link->stage->tasks[i]);
+    }
+    link->arrived += (uint64_t)e->rows * tasks;
+    return take(link, (uint64_t)e->bytes * tasks);
+}
+
 static struct entry *new_entry(struct lane *lane, struct parcel *parcel, struct inlink *link,
                                const struct batch_element *e, enum entry_kind kind)
 {
@@ -165,12 +192,6 @@ static int deliver_rows(struct lane *lane, struct parcel *parcel, struct inlink 
     return rows < 0 ? rows : 0;
 }
 
-/* Whether a task was here already for the sender when it said: all tasks there. */
-static bool is_meant(const struct inlink *link, const struct task *t)
-{
-    return LIKELY(t->came <= link->neighbour->moved);
-}
-
 static int accept_rows(struct lane *lane, struct parcel *parcel, struct inlink *link,
                        const struct batch_element *e, const uint8_t *base)
 {
@@ -178,19 +199,23 @@ static int accept_rows(struct lane *lane, struct parcel *parcel, struct inlink *
     int64_t local;
 
     touch(link);
-    link->arrived += e->rows;
-    if (e->dst == BATCH_DST_ROWS) {
-        return deliver_rows(lane, parcel, link, e, base);
-    }
     if (e->dst == BATCH_DST_ALL) {
-        link->arrived -= e->rows;
+        if (take_all(link, e) < 0) {
+            return GP_EFULL;
+        }
         for (uint32_t i = 0; i < s->task_count; i++) {
             if (is_meant(link, s->tasks[i])) {
-                link->arrived += e->rows;
                 deliver_range(lane, parcel, link, e, i);
             }
         }
         return 0;
+    }
+    link->arrived += e->rows;
+    if (take(link, e->bytes) < 0) {
+        return GP_EFULL;
+    }
+    if (e->dst == BATCH_DST_ROWS) {
+        return deliver_rows(lane, parcel, link, e, base);
     }
     local = local_of(lane, s, e->dst);
     if (UNLIKELY(local < 0)) {
@@ -220,6 +245,9 @@ static int accept_messages(struct lane *lane, struct parcel *parcel, const struc
     }
     link = stage_unmanaged_link(s, parcel->neighbour);
     touch(link);
+    if (take(link, e->bytes) < 0) {
+        return GP_EFULL;
+    }
     while (at < end) {
         uint32_t size = row_check(at, (size_t)(end - at));
         struct task *t = s->tasks[local];
@@ -254,15 +282,20 @@ static int drop_stale(struct lane *lane, struct inlink *link, const struct batch
     touch(link);
     counter_add(&lane->stats.stale_rows, e->rows);
     if (e->dst == BATCH_DST_ALL) {
+        if (take_all(link, e) < 0) {
+            return GP_EFULL;
+        }
         for (uint32_t i = 0; i < s->task_count; i++) {
             if (is_meant(link, s->tasks[i])) {
-                link->arrived += e->rows;
                 inbox_drop(s->tasks[i], link, e->rows, e->bytes);
             }
         }
         return 0;
     }
     link->arrived += e->rows;
+    if (take(link, e->bytes) < 0) {
+        return GP_EFULL;
+    }
     while (at < end) {
         uint32_t size = row_check(at, (size_t)(end - at));
         int64_t local =
@@ -390,7 +423,7 @@ int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *b
     }
     if (UNLIKELY(parcel->neighbour->held_head != NULL)) {
         move_hold(parcel, false);
-        return 0;
+        return move_holds_too_much(parcel->neighbour) ? GP_EFULL : 0;
     }
     return inbox_read_on(lane, parcel);
 }

@@ -190,6 +190,7 @@ struct lane_stats {
     struct counter batches_in;
     struct counter stale_rows;
     struct counter bad_batches;
+    struct counter overdrawn; /* links that ended for it */
     struct counter failed_links;
     struct counter blocked;         /* times a task had to wait for credit */
     struct counter sources_blocked; /* ... or for batches, and was a source */

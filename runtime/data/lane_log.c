@@ -17,6 +17,7 @@ static const struct {
     size_t offset;
 } counters[] = {
     COUNTER("account.exhausted", blocked),
+    COUNTER("account.overdrawn", overdrawn),
     COUNTER("source.held_back", sources_blocked),
     COUNTER("batch.filled", batches_full),
     COUNTER("batch.lingered", lingered),

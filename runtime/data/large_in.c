@@ -134,8 +134,10 @@ static void deliver(struct inlink *link, uint32_t local, struct large_in *in)
 
     link->large[local].in = NULL;
     link->arrived++;
+    link->taken += in->reserved ? 0 : in->size;
     if (in->dropped || !task_takes(t)) {
-        inbox_drop(t, link, 1, in->size);
+        inbox_drop(t, link, 1, 0);
+        inbox_owe_large(t, link, in);
         large_release(t, in);
         return;
     }

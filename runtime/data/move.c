@@ -24,6 +24,10 @@
 #define STATE_VERSION 1u
 #define TIMER_BYTES   20u
 
+/* A run of one row without key or value is 56 bytes for 24 that credit was drawn for. */
+#define HELD_PER_ROW_BYTE 3u
+#define HELD_BASE_BYTES   (1u << 20) /* watermarks and the like, while others are awaited */
+
 /* ---- marks, and what waits behind them ---- */
 
 static void put_mark(struct neighbour *p)
@@ -72,6 +76,7 @@ void move_hold(struct parcel *parcel, bool in_front)
 {
     struct neighbour *p = parcel->neighbour;
 
+    p->held_bytes += parcel->held_bytes;
     if (in_front) {
         parcel->next = p->held_head;
         p->held_head = parcel;
@@ -87,18 +92,33 @@ static struct parcel *take_held(struct neighbour *p)
 {
     struct parcel *parcel = p->held_head;
 
+    p->held_bytes -= parcel->held_bytes;
     p->held_head = parcel->next;
     p->held_tail = p->held_head ? p->held_tail : NULL;
     parcel->next = NULL;
     return parcel;
 }
 
+bool move_holds_too_much(const struct neighbour *p)
+{
+    int64_t rows = p->lane->options->large_budget_bytes;
+
+    for (uint32_t e = 0; e < p->lane->topology->plan->edge_count; e++) {
+        const struct inlink *link = p->inlinks[e];
+
+        rows += link ? link->taken_max * link->stage->task_count + link->taken_max_once : 0;
+    }
+    return p->kind == NEIGHBOUR_STREAM &&
+           p->held_bytes > HELD_BASE_BYTES + (uint64_t)rows * HELD_PER_ROW_BYTE;
+}
+
 static void read_on(struct neighbour *p)
 {
     while (p->held_head && !p->reading && !p->failed && !must_wait(p)) {
-        if (inbox_read_on(p->lane, take_held(p)) < 0) {
-            counter_add(&p->lane->stats.bad_batches, 1);
-            neighbour_fail(p, GP_EPROTO, "a batch is malformed");
+        int rc = inbox_read_on(p->lane, take_held(p));
+
+        if (rc < 0) {
+            neighbour_fail_batch(p, rc);
         }
     }
 }

@@ -62,6 +62,10 @@ bool move_on_mark(struct neighbour *p, uint64_t generation);
 /* Keeps the rest of a parcel until it may be read; in front of what is kept, or behind. */
 void move_hold(struct parcel *parcel, bool in_front);
 
+/* Whether that is more than the neighbour can have had credit for: nothing of it is read, so nothing
+ * is counted. */
+bool move_holds_too_much(const struct neighbour *p);
+
 /* The neighbours that have to say their mark are fewer, or the same ones. */
 void move_look(struct lane *lane);
 

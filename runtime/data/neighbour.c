@@ -323,7 +323,7 @@ static int take_credit(struct neighbour *p, const struct batch_credit *c)
         return c->kind == BATCH_CREDIT_LARGE ? large_on_grant(lane, p, c->edge, c->dst) : GP_EPROTO;
     }
     /* More than was drawn would let the account grow without bound. */
-    bytes = (int64_t)p->window_out - e->credit[c->dst];
+    bytes = (int64_t)p->window_out - out_edge_held(e, c->dst) - e->credit[c->dst];
     if (c->bytes > bytes) {
         if (lane->moves == 0) {
             return GP_EPROTO;
@@ -357,6 +357,17 @@ void neighbour_fail(struct neighbour *p, int code, const char *text)
              KV_U64("executor", lane->topology->lanes[p->index].executor), KV_CODE("code", code),
              KV_STR("text", text));
     neighbour_stream_refuse(p, code, text); /* neighbour_stream_down() follows */
+}
+
+void neighbour_fail_batch(struct neighbour *p, int code)
+{
+    if (code == GP_EFULL) {
+        counter_add(&p->lane->stats.overdrawn, 1);
+        neighbour_fail(p, code, "it sends more than it has credit for");
+    } else {
+        counter_add(&p->lane->stats.bad_batches, 1);
+        neighbour_fail(p, code, "a batch is malformed");
+    }
 }
 
 /* Reads in place what this lane sent to itself. */

@@ -107,6 +107,7 @@ struct neighbour {
     uint64_t moved;           /* generation of the latest mark read from it */
     struct parcel *held_head; /* what came behind it and has to wait */
     struct parcel *held_tail;
+    uint64_t held_bytes;
     bool reading; /* a batch of it is being walked over */
 };
 
@@ -188,6 +189,9 @@ void neighbour_take_credit(struct neighbour *p, const struct batch_credit *credi
 
 /* The neighbour broke the rules: its connection ends, and is made anew. */
 void neighbour_fail(struct neighbour *p, int code, const char *text);
+
+/* ... with a batch that inbox_accept_take() did not take, and why. */
+void neighbour_fail_batch(struct neighbour *p, int code);
 
 /* For neighbour_ring.c and neighbour_stream.c. The oldest queued batch, or NULL. */
 struct batch *neighbour_next_queued(struct neighbour *p);

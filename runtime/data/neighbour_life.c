@@ -118,6 +118,7 @@ static void sum_pending(struct inlink *link)
 {
     const struct stage *s = link->stage;
 
+    link->taken = 0;
     if (!link->owed) {
         return;
     }
@@ -125,7 +126,10 @@ static void sum_pending(struct inlink *link)
     for (uint32_t i = 0; i < s->task_count; i++) {
         for (const struct entry *e = s->tasks[i]->in_head; e; e = e->next) {
             if (e->kind <= ENTRY_LARGE && e->link == link) {
-                link->owed[i] += inbox_unread_bytes(e);
+                uint32_t bytes = inbox_unread_bytes(e);
+
+                link->owed[i] += bytes;
+                link->taken += e->kind == ENTRY_LARGE && e->u.large->reserved ? 0 : bytes;
             }
         }
     }

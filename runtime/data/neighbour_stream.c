@@ -320,6 +320,7 @@ static void take_batch(struct neighbour *p, const struct frame_header *header, c
     struct lane *lane = p->lane;
     struct parcel *parcel;
     struct rbuf *kept;
+    int rc;
 
     if (header->sequence != p->seen_seq || p->stream->state != LINK_UP) {
         neighbour_fail(p, GP_EPROTO, "a batch is missing or came twice");
@@ -334,9 +335,9 @@ static void take_batch(struct neighbour *p, const struct frame_header *header, c
     parcel = parcel_new(lane);
     parcel->neighbour = p;
     parcel->rbuf = kept;
-    if (inbox_accept_take(lane, parcel, (const uint8_t *)payload, header->length) < 0) {
-        counter_add(&lane->stats.bad_batches, 1);
-        neighbour_fail(p, GP_EPROTO, "a batch is malformed");
+    rc = inbox_accept_take(lane, parcel, (const uint8_t *)payload, header->length);
+    if (rc < 0) {
+        neighbour_fail_batch(p, rc);
     }
 }
 

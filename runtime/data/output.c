@@ -150,6 +150,15 @@ static inline bool is_held_up(const struct out_edge *e, uint32_t dst)
     return UNLIKELY(e->large_count > 0) && large_is_pending(e, dst);
 }
 
+/* So they queue up behind it, as much as one call of user code may overdraw. */
+static RARE int32_t queue_up(struct task *t, struct output *o, uint32_t dst, const struct gp_msg *m,
+                             const struct row_facts *f)
+{
+    int32_t rc = overdraw(t, f->size);
+
+    return rc == GP_OK ? large_put(t, o, dst, m, f->key_len, f->hash) : rc;
+}
+
 /*
  * What is rare when a row goes to one task: no open run, or an account that this row exhausts.
  * GP_MORE: the row may be written; anything else is the answer.
@@ -162,7 +171,7 @@ static RARE int32_t begin_to_task(struct task *t, struct output *o, struct neigh
     int32_t rc = GP_OK;
 
     if (is_held_up(e, dst)) {
-        return large_put(t, o, dst, m, f->key_len, f->hash);
+        return queue_up(t, o, dst, m, f);
     }
     if (!output_is_open(o, p, f->size)) {
         rc = begin(t, o, p, single ? dst : BATCH_DST_ROWS, f->size);
@@ -206,12 +215,14 @@ static bool is_reachable(const struct out_edge *e, uint32_t dst)
            e->neighbours[e->lane_of[dst]]->ready;
 }
 
-/* The next target in turn that has credit; if none has, the next in turn. One is always reachable:
- * the one that had credit when the task was called. */
+/* The next target in turn that has credit; if none has, the one that lacks least, so that no account
+ * is lower than one row can bring it. One is always reachable: the one that had credit when the task
+ * was called. */
 static void retarget(struct task *t, struct output *o)
 {
     struct out_edge *e = o->edge;
     uint32_t chosen = UINT32_MAX;
+    int32_t most = INT32_MIN;
     uint32_t dst;
 
     for (uint32_t i = 0; i < e->choice_count; i++) {
@@ -223,8 +234,9 @@ static void retarget(struct task *t, struct output *o)
             chosen = place;
             break;
         }
-        if (chosen == UINT32_MAX && is_reachable(e, dst)) {
+        if (e->credit[dst] > most && is_reachable(e, dst)) {
             chosen = place;
+            most = e->credit[dst];
         }
     }
     ASSERT(chosen != UINT32_MAX);
@@ -258,7 +270,7 @@ static RARE int32_t begin_to_target(struct task *t, struct output *o, const stru
 
     choose_target(t, o);
     if (is_held_up(o->edge, o->dst)) {
-        return large_put(t, o, o->dst, m, f->key_len, f->hash);
+        return queue_up(t, o, o->dst, m, f);
     }
     rc = begin(t, o, o->neighbour, o->dst, f->size);
     return rc == GP_OK ? GP_MORE : rc;
@@ -315,7 +327,8 @@ static int32_t put_broadcast(struct task *t, struct output *o, const struct gp_m
     int32_t rc = GP_OK;
 
     if (UNLIKELY(e->large_count > 0)) {
-        return put_to_each(t, o, m, f); /* none may overtake a large one */
+        rc = overdraw(t, f->size);
+        return rc == GP_OK ? put_to_each(t, o, m, f) : rc; /* none may overtake a large one */
     }
     for (uint32_t i = 0; i < e->lane_count && rc == GP_OK; i++) {
         struct neighbour *p = e->neighbours[e->lanes[i]];

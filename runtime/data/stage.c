@@ -232,8 +232,23 @@ static struct inlink *new_inlink(struct stage *s, struct neighbour *neighbour, u
         link->neighbour = neighbour;
         link->owed_max = window_bytes / 2;
         link->watermark_ns = GP_TIME_MIN;
+        link->taken_max =
+            window_bytes +
+            (int64_t)(window_bytes > BATCH_BODY_SIZE ? window_bytes : BATCH_BODY_SIZE);
     }
     return link;
+}
+
+/* What the output of one row may come to beyond the accounts (inbox.h). */
+static void allow_overdraft(struct inlink *link, uint32_t partitioner)
+{
+    int64_t most = link->stage->lane->options->message_max_bytes;
+
+    if (partitioner == PLAN_HASH || partitioner == PLAN_ROUND_ROBIN || partitioner == PLAN_CUSTOM) {
+        link->taken_max_once = most;
+    } else {
+        link->taken_max += most;
+    }
 }
 
 static int add_inlink(struct stage *s, struct inlink *link)
@@ -270,6 +285,7 @@ int stage_add_inlinks(struct neighbour *neighbour)
             return GP_ENOMEM;
         }
         link->port = edge->to_port;
+        allow_overdraft(link, edge->partitioner);
         neighbour->inlinks[e] = link;
     }
     return 0;
@@ -363,8 +379,12 @@ static void reorder_link(struct inlink *link, const uint32_t *was, uint32_t coun
     }
     owed = (uint32_t *)calloc(count + 1u, sizeof(*owed));
     ASSERT(owed);
+    for (uint32_t i = 0; i < link->stage->task_count; i++) {
+        link->taken -= link->owed[i];
+    }
     for (uint32_t i = 0; i < count; i++) {
         owed[i] = was[i] == UINT32_MAX ? 0 : link->owed[was[i]];
+        link->taken += owed[i];
     }
     free(link->owed);
     link->owed = owed;

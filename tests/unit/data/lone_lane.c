@@ -25,6 +25,11 @@ static void nothing(struct loop *loop)
     (void)loop;
 }
 
+static void on_timer(void *user)
+{
+    (void)user;
+}
+
 static int make_timer(struct loop *loop, loop_fn fn, void *user, struct timer **ret_timer)
 {
     (void)fn;
@@ -159,7 +164,7 @@ void lone_lane_begin(struct lone_lane *w)
     w->hosts[1] = (struct placement_host){2, 1, 0};
     w->options = data_options_default();
     w->options.window_max_bytes = LONE_WINDOW;
-    w->options.message_max_bytes = 65536;
+    w->options.message_max_bytes = LONE_MESSAGE_MAX;
     w->options.large_budget_bytes = 65536;
     ASSERT(topology_new(&w->plan, &placement, w->hosts, 2, &w->options, NULL, &w->topology, NULL) ==
            0);
@@ -176,6 +181,7 @@ void lone_lane_begin(struct lone_lane *w)
     w->lane->note = &w->note;
     w->lane->loop = &w->loop;
     ASSERT(lane_timers_new(w->lane, &w->lane->timers) == 0);
+    ASSERT(timer_new(&w->loop, on_timer, NULL, &w->lane->linger_timer) == 0);
     ASSERT(neighbour_take_opening(w->from, &(struct batch_credit){.edge = LONE_WINDOW,
                                                                   .kind = BATCH_CREDIT_OPEN}) == 0);
     ASSERT(neighbour_take_opening(w->from, &(struct batch_credit){.kind = BATCH_CREDIT_READY}) ==
@@ -198,11 +204,19 @@ void lone_lane_end(struct lone_lane *w)
 
 void lone_lane_take_batch(struct lone_lane *w, const uint8_t *bytes, size_t len)
 {
-    struct parcel *parcel = parcel_new(w->lane);
+    struct parcel *parcel;
+    int rc;
+
+    if (!w->from->ready) {
+        neighbour_fail(w->from, GP_EPROTO, "a batch within an opening");
+        return;
+    }
+    parcel = parcel_new(w->lane);
 
     parcel->neighbour = w->from;
-    if (inbox_accept_take(w->lane, parcel, bytes, len) < 0) {
-        neighbour_fail(w->from, GP_EPROTO, "a batch is malformed");
+    rc = inbox_accept_take(w->lane, parcel, bytes, len);
+    if (rc < 0) {
+        neighbour_fail_batch(w->from, rc);
     }
 }
 

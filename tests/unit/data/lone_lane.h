@@ -15,10 +15,11 @@
 #include "data/topology.h"
 #include "port/runner.h"
 
-#define LONE_EDGES   2u
-#define LONE_SINKS   3u
-#define LONE_SESSION (UINT64_C(1) << 32)
-#define LONE_WINDOW  1024u /* of all accounts, and of one message in a batch */
+#define LONE_EDGES       2u
+#define LONE_SINKS       3u
+#define LONE_SESSION     (UINT64_C(1) << 32)
+#define LONE_WINDOW      1024u /* of each account */
+#define LONE_MESSAGE_MAX 65536u
 
 struct lone_lane {
     struct loop loop;

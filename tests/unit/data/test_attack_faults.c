@@ -693,6 +693,9 @@ static void check_counts(struct run *run)
         sent += run->sent[e];
         received += run->received[e];
     }
+    if (counter_get(&run->rig.seen.overdrawn) > 0) {
+        broke(run, "somebody sent more than its credit", NULL, NULL);
+    }
     if (run->killed == 0 ? sent != received + lost : sent < received) {
         broke(run, "rows are missing", NULL, NULL);
         fprintf(stderr, "sent %llu, received %llu, lost %llu, in doubt %llu\n",

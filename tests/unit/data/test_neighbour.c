@@ -9,6 +9,9 @@
 
 #define FOREIGN LONE_SINKS /* the sink that lives with the neighbour */
 
+#define PAYLOAD 60000u
+#define BATCH   (BATCH_ELEMENT_SIZE + ROW_HEADER_SIZE + PAYLOAD)
+
 static void say(struct lone_lane *w, uint32_t kind, uint32_t edge, uint32_t dst, uint32_t bytes)
 {
     uint8_t entry[BATCH_CREDIT_SIZE];
@@ -92,5 +95,117 @@ GP_TEST(neighbour, opens_accounts_at_the_window_less_what_is_pending)
     GP_CHECK_EQ(credit_of(&w), 100);
     GP_CHECK(!w.from->failed);
     lone_lane_go(&w);
+    lone_lane_end(&w);
+}
+
+/* ---- what it sends ---- */
+
+/* What a link may have taken: see inbox.h. */
+#define ROUND_ONE_MAX (LONE_SINKS * (LONE_WINDOW + BATCH_BODY_SIZE) + LONE_MESSAGE_MAX)
+#define ROUND_BATCHES (ROUND_ONE_MAX / (ROW_HEADER_SIZE + PAYLOAD)) /* that fit */
+#define MARK_BYTES    (BATCH_ELEMENT_SIZE + 8u)
+#define LATER         5u /* a generation that this lane has not taken */
+
+static uint8_t batch[BATCH]; /* lives as long as any lane */
+
+/* One row as large as a batch takes, for sink 0. */
+static void send_row(struct lone_lane *w)
+{
+    const struct batch_element head = {
+        .kind = BATCH_ROWS, .bytes = ROW_HEADER_SIZE + PAYLOAD, .rows = 1, .session = LONE_SESSION};
+
+    batch_element_put(batch, &head);
+    row_put_header(batch + BATCH_ELEMENT_SIZE, ROW_HEADER_SIZE + PAYLOAD, 0, PAYLOAD, 0, 0, 0, 0);
+    lone_lane_take_batch(w, batch, sizeof(batch));
+}
+
+static void send_mark(struct lone_lane *w)
+{
+    static uint8_t mark[MARK_BYTES];
+
+    batch_element_put(mark, &(struct batch_element){.kind = BATCH_MOVE, .bytes = 8});
+    put_u64_le(mark + BATCH_ELEMENT_SIZE, LATER);
+    lone_lane_take_batch(w, mark, sizeof(mark));
+}
+
+static void connect_again(struct lone_lane *w)
+{
+    neighbour_lose(w->from);
+    w->from->failed = false;
+    neighbour_tell_opening(w->from);
+    say(w, BATCH_CREDIT_OPEN, LONE_WINDOW, 0, 0);
+    say(w, BATCH_CREDIT_READY, 0, 0, 0);
+}
+
+/* Its memory is what credit is for: who sends on without it is cut off, whatever it may be. */
+GP_TEST(neighbour, ends_where_one_sends_more_than_its_credit)
+{
+    struct lone_lane w;
+
+    lone_lane_begin(&w);
+    for (uint32_t i = 0; i < ROUND_BATCHES; i++) {
+        send_row(&w);
+        GP_CHECK(!w.from->failed);
+    }
+    send_row(&w);
+    GP_CHECK(w.from->failed);
+    GP_CHECK_EQ(counter_get(&w.lane->stats.overdrawn), 1);
+    GP_CHECK_EQ(counter_get(&w.lane->stats.bad_batches), 0);
+    lone_lane_go(&w);
+    lone_lane_end(&w);
+}
+
+GP_TEST(neighbour, takes_what_it_gave_credit_for_again_and_again)
+{
+    struct lone_lane w;
+
+    lone_lane_begin(&w);
+    for (uint32_t i = 0; i < 10 * ROUND_BATCHES; i++) {
+        send_row(&w);
+        lone_lane_go(&w);
+    }
+    GP_CHECK(!w.from->failed);
+    lone_lane_end(&w);
+}
+
+/* Another connection is no way to more: what is not consumed is pending in it. */
+GP_TEST(neighbour, holds_against_a_new_connection_what_came_on_the_last)
+{
+    struct lone_lane w;
+
+    lone_lane_begin(&w);
+    for (uint32_t i = 0; i < ROUND_BATCHES; i++) {
+        send_row(&w);
+    }
+    connect_again(&w);
+    send_row(&w);
+    GP_CHECK(w.from->failed);
+    lone_lane_go(&w); /* all is consumed */
+    connect_again(&w);
+    for (uint32_t i = 0; i < ROUND_BATCHES; i++) {
+        send_row(&w);
+    }
+    GP_CHECK(!w.from->failed);
+    lone_lane_end(&w);
+}
+
+/* Nothing is read behind the mark of a placement that this lane does not have, but it is held. */
+GP_TEST(neighbour, bounds_what_waits_behind_a_mark)
+{
+    uint32_t sent = 0;
+    struct lone_lane w;
+
+    lone_lane_begin(&w);
+    send_mark(&w);
+    while (!w.from->failed && sent < 1000) {
+        send_row(&w);
+        sent++;
+    }
+    GP_CHECK(w.from->failed);
+    GP_CHECK(sent > ROUND_BATCHES);
+    GP_CHECK(w.from->held_bytes < UINT64_C(8) << 20);
+    GP_CHECK_EQ(counter_get(&w.lane->stats.overdrawn), 1);
+    connect_again(&w);
+    GP_CHECK_EQ(w.from->held_bytes, 0);
     lone_lane_end(&w);
 }

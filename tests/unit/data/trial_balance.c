@@ -35,8 +35,25 @@ static void check_edge(struct rig *rig, const struct lane *from, const struct ou
     }
 }
 
+/* What a link has taken is what it owes, once all is consumed. */
+static void check_inlink(struct rig *rig, const struct inlink *link)
+{
+    int64_t owed = 0;
+
+    for (uint32_t i = 0; link->owed && i < link->stage->task_count; i++) {
+        owed += link->owed[i];
+    }
+    if (link->taken != owed) {
+        trial_broke(rig->user, "edge %u: a link has taken %lld bytes and owes %lld", link->edge,
+                    (long long)link->taken, (long long)owed);
+    }
+}
+
 static void check_lane(struct rig *rig, const struct lane *lane)
 {
+    if (counter_get(&lane->stats.overdrawn) > 0) {
+        trial_broke(rig->user, "lane %u: somebody sent more than its credit", lane->index);
+    }
     if (lane->pool.free_count != lane->pool.count || lane->held_batches != 0) {
         trial_broke(rig->user, "lane %u: %u of %u batches are at home, %u of others are held",
                     lane->index, lane->pool.free_count, lane->pool.count, lane->held_batches);
@@ -54,6 +71,9 @@ static void check_lane(struct rig *rig, const struct lane *lane)
             if (s->tasks[i]->in_head || s->tasks[i]->state != TASK_CLOSED) {
                 trial_broke(rig->user, "processor %u task %u holds something", p, i);
             }
+        }
+        for (uint32_t i = 0; s && i < s->inlink_count; i++) {
+            check_inlink(rig, s->inlinks[i]);
         }
         if (s && s->large_reserved > 0) {
             trial_broke(rig->user, "processor %u reserves room for nobody", p);
