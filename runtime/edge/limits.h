@@ -11,6 +11,8 @@
 #define EDGE_ACCEPT_PAUSE_MS     100    /* when descriptors have run out */
 #define EDGE_STREAM_LINGER_MS    1000   /* of stream_end(), unless the world has its own */
 #define EDGE_DISCARD_SIZE_BYTES  4096   /* read at once from a stream that is ending */
+#define EDGE_SHARE_PIECES_MAX    4      /* read of one stream in a look: then others have a turn */
+#define EDGE_SHARE_QUIET_LOOKS   64     /* in vain, until it is left to the peer to call */
 #define EDGE_DIAL_ADDRESSES_MAX  8      /* addresses of one name that are tried */
 #define EDGE_TURNS_PER_POLL      8      /* of a busy runner */
 #define EDGE_LOOKS_AFTER_READ    16     /* of a runner with nothing to do: some 5 us */

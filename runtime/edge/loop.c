@@ -155,6 +155,7 @@ void edge_loop_run_ready(struct edge_loop *l)
     struct list now;
     struct list_node *node;
 
+    edge_shares_look(l);
     if (list_is_empty(&l->ready)) {
         return;
     }
@@ -170,8 +171,9 @@ void edge_loop_run_ready(struct edge_loop *l)
 
 void edge_loop_step(struct edge_loop *l, bool wait)
 {
+    wait = wait && list_is_empty(&l->ready) && edge_shares_may_sleep(l);
     l->now_stale = true;
-    (void)uv_run(&l->uv, wait && list_is_empty(&l->ready) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    (void)uv_run(&l->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     edge_loop_run_ready(l);
 }
 
@@ -202,6 +204,7 @@ int edge_loop_init(struct edge_loop *l)
                             .linger_ms = EDGE_STREAM_LINGER_MS};
     list_init(&l->ready);
     list_init(&l->writes_kept);
+    list_init(&l->shares);
     list_init(&l->posted);
     rc = uv_loop_init(&l->uv);
     if (rc < 0) {

@@ -6,6 +6,7 @@
  *     net_dial.c    resolving and connecting
  *     net_stream.c  reading, ending, closing
  *     net_write.c   writing
+ *     net_share.c   both through memory shared with the peer
  */
 #ifndef EDGE_NET_H
 #define EDGE_NET_H
@@ -62,6 +63,24 @@ enum edge_stream_state {
 };
 
 struct edge_dial;
+struct edge_share;
+
+/* A write under way. */
+struct edge_write {
+    struct edge_task done; /* first; also links the request among those kept or queued */
+    struct edge_loop *loop;
+    net_written_fn fn; /* may be NULL */
+    void *user;
+    int status;
+    union {
+        uv_write_t uv;
+        struct {
+            uv_buf_t bufs[EDGE_WRITE_BUFS_MAX]; /* what is left, from `next` on */
+            uint32_t next;
+            uint32_t count;
+        } rest; /* in memory shared with the peer */
+    } u;
+};
 
 struct edge_stream {
     struct stream base;
@@ -77,8 +96,10 @@ struct edge_stream {
     } uv;
     const struct stream_reader *reader;
     void *reader_user;
-    struct edge_dial *dial; /* while DIALING */
-    struct net_addr addr;   /* the peer's, as dialed; empty when accepted */
+    struct edge_dial *dial;   /* while DIALING */
+    struct edge_share *share; /* NULL: the bytes go through the socket alone */
+    int passed_fd;            /* came over the socket and was not taken; -1: none */
+    struct net_addr addr;     /* the peer's, as dialed; empty when accepted */
     /* ENDING */
     uv_shutdown_t shutdown;
     uv_timer_t linger;
@@ -104,6 +125,43 @@ void edge_stream_opened(struct edge_stream *s);
 /* Closes the handles; frees the stream when they are closed. */
 void edge_stream_close(struct edge_stream *s);
 
+/* ENDING: what was queued is written. */
+void edge_stream_shutdown(struct edge_stream *s);
+
+/* ---- writes ---- */
+
+/* Owes the callback. */
+void edge_write_done(struct edge_write *w, int status);
+
+/* ---- through memory (net_share.c) ---- */
+
+/* The peer's call, or its end (code < 0), came over the socket. False: it is nothing of ours. */
+bool edge_share_on_socket(struct edge_stream *s, int code);
+
+/* Whether bytes are written, and read, through memory. */
+bool edge_share_writes(const struct edge_stream *s);
+bool edge_share_reads(const struct edge_stream *s);
+
+/* Takes over the write. */
+void edge_share_write(struct edge_stream *s, struct edge_write *w, const uv_buf_t *bufs,
+                      uint32_t count);
+size_t edge_share_queued_bytes(const struct edge_stream *s);
+
+/* As stream_read_resume(). */
+void edge_share_resume(struct edge_stream *s);
+
+/* The stream closes. */
+void edge_share_close(struct edge_stream *s);
+
+/* Keeps a descriptor that came with what was just read. */
+void edge_share_collect(struct edge_stream *s);
+
+/* Each turn: reads what came, writes what has room. */
+void edge_shares_look(struct edge_loop *l);
+
+/* Before the loop sleeps: false when there is something to look at. The peers will call. */
+bool edge_shares_may_sleep(struct edge_loop *l);
+
 /* At the end of the loop. */
 void edge_net_free_writes(struct edge_loop *l);
 
@@ -118,5 +176,9 @@ int edge_connect(struct loop *loop, const struct net_addr *addr, net_connect_fn 
 void edge_dial_cancel(struct edge_stream *s);
 int edge_stream_write(struct stream *stream, const struct net_buf *bufs, uint32_t count,
                       net_written_fn fn, void *user);
+int edge_share_offer(struct stream *stream, size_t ring_bytes, gp_bytes word);
+int edge_share_take(struct stream *stream, size_t bytes_max);
+void edge_share_begin_writes(struct stream *stream);
+void edge_share_begin_reads(struct stream *stream);
 
 #endif

@@ -27,7 +27,7 @@ static struct edge_loop *loop_of(const struct edge_stream *s)
 void edge_stream_init_handle(struct edge_stream *s)
 {
     uv_loop_t *uv = &loop_of(s)->uv;
-    int rc = s->is_unix ? uv_pipe_init(uv, &s->uv.pipe, 0) : uv_tcp_init(uv, &s->uv.tcp);
+    int rc = s->is_unix ? uv_pipe_init(uv, &s->uv.pipe, 1) : uv_tcp_init(uv, &s->uv.tcp);
 
     ASSERT(rc == 0); /* no descriptor is made yet */
     s->uv.handle.data = s;
@@ -43,6 +43,7 @@ struct edge_stream *edge_stream_new(struct edge_loop *l, bool is_unix)
     }
     s->base.loop = &l->base;
     s->is_unix = is_unix;
+    s->passed_fd = -1;
     edge_stream_init_handle(s);
     l->objects++;
     return s;
@@ -92,6 +93,7 @@ void edge_stream_close(struct edge_stream *s)
         uv_close((uv_handle_t *)&s->linger, on_handle_closed);
     }
     s->state = STREAM_CLOSED;
+    edge_share_close(s);
     uv_close(&s->uv.handle, on_handle_closed);
 }
 
@@ -115,6 +117,11 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     size_t len = 0;
 
     (void)suggested;
+    if (edge_share_reads(s)) { /* calls */
+        buf->base = loop_of(s)->discard;
+        buf->len = sizeof(loop_of(s)->discard);
+        return;
+    }
     edge_loop_enter(loop_of(s));
     buf->base = s->reader->alloc(s->reader_user, &len);
     buf->len = len;
@@ -135,11 +142,17 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
     }
     edge_loop_enter(loop_of(s));
     loop_of(s)->reads++;
+    if (s->is_unix && n > 0) {
+        edge_share_collect(s);
+    }
     if (n < 0) {
         (void)uv_read_stop(uv);
-        s->over = true;
         n = edge_error_of((int)n);
     }
+    if (edge_share_on_socket(s, n < 0 ? (int)n : 0)) {
+        return;
+    }
+    s->over = n < 0;
     s->reader->on_read(s->reader_user, n); /* may free s */
 }
 
@@ -168,6 +181,10 @@ static void read_resume(struct stream *stream)
     if (s->state != STREAM_OPEN || s->reader == NULL || s->over) {
         return;
     }
+    if (edge_share_reads(s)) {
+        edge_share_resume(s);
+        return;
+    }
     /* Only EALREADY can come of this: it was not paused. */
     (void)uv_read_start(&s->uv.stream, on_alloc, on_read);
 }
@@ -188,6 +205,8 @@ static void on_discard(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
     (void)buf;
     if (n < 0) {
         edge_stream_close(uv->data);
+    } else if (n > 0) {
+        (void)edge_share_on_socket(uv->data, 0);
     }
 }
 
@@ -208,6 +227,15 @@ static void on_linger(uv_timer_t *timer)
     edge_stream_close(timer->data);
 }
 
+void edge_stream_shutdown(struct edge_stream *s)
+{
+    (void)uv_read_stop(&s->uv.stream); /* always 0 */
+    s->shutdown.data = s;
+    if (uv_shutdown(&s->shutdown, &s->uv.stream, on_shutdown) < 0) {
+        edge_stream_close(s); /* the peer is gone already */
+    }
+}
+
 static void end_stream(struct stream *stream)
 {
     struct edge_stream *s = edge_stream_of(stream);
@@ -224,9 +252,10 @@ static void end_stream(struct stream *stream)
     s->linger.data = s;
     s->handles_open++;
     (void)uv_timer_start(&s->linger, on_linger, l->linger_ms, 0);
-    s->shutdown.data = s;
-    if (uv_shutdown(&s->shutdown, &s->uv.stream, on_shutdown) < 0) {
-        edge_stream_close(s); /* the peer is gone already */
+    if (edge_share_queued_bytes(s) == 0) {
+        edge_stream_shutdown(s);
+    } else if (s->over || uv_read_start(&s->uv.stream, on_discard_alloc, on_discard) < 0) {
+        edge_stream_close(s);
     }
 }
 
@@ -236,7 +265,7 @@ static size_t write_queue_bytes(const struct stream *stream)
 {
     const struct edge_stream *s = (const struct edge_stream *)stream;
 
-    return uv_stream_get_write_queue_size(&s->uv.stream);
+    return uv_stream_get_write_queue_size(&s->uv.stream) + edge_share_queued_bytes(s);
 }
 
 static void peer_addr(struct stream *stream, struct net_addr *ret_addr)
@@ -288,4 +317,8 @@ const struct net_ops edge_net_ops = {
     .peer_creds = peer_creds,
     .stream_end = end_stream,
     .stream_free = free_stream,
+    .share_offer = edge_share_offer,
+    .share_take = edge_share_take,
+    .share_writes = edge_share_begin_writes,
+    .share_reads = edge_share_begin_reads,
 };

@@ -8,8 +8,11 @@
 #ifndef PORT_NET_H
 #define PORT_NET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <gearpump/types.h>
 
 #include "base/error.h"
 #include "port/loop.h"
@@ -70,6 +73,11 @@ struct net_ops {
     int (*peer_creds)(struct stream *stream, struct net_creds *ret_creds);
     void (*stream_end)(struct stream *stream);
     void (*stream_free)(struct stream *stream);
+    /* NULL in a world without shared memory, all four. */
+    int (*share_offer)(struct stream *stream, size_t ring_bytes, gp_bytes word);
+    int (*share_take)(struct stream *stream, size_t bytes_max);
+    void (*share_writes)(struct stream *stream);
+    void (*share_reads)(struct stream *stream);
 };
 
 struct listener {
@@ -163,6 +171,50 @@ static inline void stream_end(struct stream *stream)
     if (stream) {
         stream->loop->net->stream_end(stream);
     }
+}
+
+/*
+ * Shared memory beneath a stream over a Unix socket: two rings of bytes, one each way, that take the
+ * place of the socket; the socket then wakes who sleeps and shows who is gone. To the users nothing
+ * changes: bytes in order, nothing believed of who writes them. What both do:
+ *
+ *   - one side offers it with some bytes of its own (`word`), the other takes it on reading these;
+ *   - each says by its own bytes when it goes over, as the last of them on the socket, then calls
+ *     stream_share_writes(); and on reading that of the other stream_share_reads(), after which
+ *     bytes that were read behind it are of no meaning.
+ *
+ * The memory is the stream's until its end.
+ */
+static inline bool stream_can_share(const struct stream *stream)
+{
+    return stream->loop->net->share_offer != NULL;
+}
+
+/* Makes rings of ring_bytes (a power of two from 4 KiB to 64 MiB) and sends them with word, at once
+ * and whole. On failure nothing was sent: GP_EUNSUPPORTED: no Unix socket; GP_EAGAIN: earlier bytes
+ * still wait to be written; GP_ENOMEM, GP_EACCES, ...: the system refuses. */
+static inline int stream_share_offer(struct stream *stream, size_t ring_bytes, gp_bytes word)
+{
+    return stream->loop->net->share_offer(stream, ring_bytes, word);
+}
+
+/* Takes the memory that came with bytes read before, at most bytes_max of it (both rings and a
+ * page). GP_ENOENT: none came; GP_EPROTO: it is not what is offered above; GP_ETOOBIG; GP_ENOMEM. */
+static inline int stream_share_take(struct stream *stream, size_t bytes_max)
+{
+    return stream->loop->net->share_take(stream, bytes_max);
+}
+
+/* What is written from now on goes through the memory. */
+static inline void stream_share_writes(struct stream *stream)
+{
+    stream->loop->net->share_writes(stream);
+}
+
+/* What is read from now on comes through the memory. */
+static inline void stream_share_reads(struct stream *stream)
+{
+    stream->loop->net->share_reads(stream);
 }
 
 /* Closes now; NULL is fine. */
