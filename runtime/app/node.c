@@ -47,8 +47,6 @@ static int appmaster_start(struct node *node, const struct node_spec *spec, cons
 
     if (spec->config) {
         options.start_timeout_ns = spec->config->timeouts.start;
-        options.restarts = spec->config->recovery.restarts;
-        options.restart_window_ns = spec->config->recovery.window;
         options.limits = daemon_limits(spec->config);
     }
     return rc < 0 ? rc : appmaster_new(&options, &node->appmaster, err);

@@ -21,6 +21,11 @@ static const struct field appmaster_register_items[] = {
 const struct fields msg_appmaster_register_fields =
     FIELDS("appmaster_register", struct msg_appmaster_register, appmaster_register_items);
 
+static const struct field restart_items[] = {
+    FIELD_I64(struct msg_restart, time_ms, MUST, "when, since 1970"),
+};
+const struct fields msg_restart_fields = FIELDS("restart", struct msg_restart, restart_items);
+
 static const struct field appmaster_welcome_items[] = {
     TEXT(struct msg_appmaster_welcome, name, MUST, MSG_APP_NAME_MAX, "of the application"),
     TEXT(struct msg_appmaster_welcome, sha256, FULL, MSG_SHA256_HEX, "of its shared object"),
@@ -31,6 +36,13 @@ static const struct field appmaster_welcome_items[] = {
     COUNT(struct msg_appmaster_welcome, executors, MAY, MSG_EXECUTORS_MAX, "asked for; 0: any"),
     FIELD_TREE(struct msg_appmaster_welcome, plan, MAY, "kept from an earlier epoch"),
     FIELD_TREE(struct msg_appmaster_welcome, placement, MAY, "as it was last put"),
+    FIELD_BOOL(struct msg_appmaster_welcome, is_planned, MAY,
+               "the epoch before was not lost, it made way"),
+    COUNT(struct msg_appmaster_welcome, restarts_max, MAY, MSG_RESTARTS_MAX,
+          "restarts that it may need in a window; 0: 10"),
+    FIELD_I64(struct msg_appmaster_welcome, restart_window_ms, MAY, "that window; 0: a minute"),
+    FIELD_LIST(struct msg_appmaster_welcome, restarts, MAY, MSG_RESTARTS_MAX, &msg_restart_fields,
+               "those that were, the oldest first"),
 };
 const struct fields msg_appmaster_welcome_fields =
     FIELDS("appmaster_welcome", struct msg_appmaster_welcome, appmaster_welcome_items);
@@ -61,6 +73,8 @@ static const struct field placement_put_items[] = {
     APP(struct msg_placement_put),
     EPOCH(struct msg_placement_put),
     FIELD_TREE(struct msg_placement_put, placement, MUST, "to be kept; only appmasters read it"),
+    FIELD_LIST(struct msg_placement_put, restarts, MAY, MSG_RESTARTS_MAX, &msg_restart_fields,
+               "all that were in the window, the oldest first"),
 };
 const struct fields msg_placement_put_fields =
     FIELDS("placement_put", struct msg_placement_put, placement_put_items);

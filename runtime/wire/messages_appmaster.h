@@ -14,6 +14,13 @@ struct msg_appmaster_register {
     int64_t pid;
 };
 
+#define MSG_RESTARTS_MAX 256u
+
+/* A part of the application was restarted. */
+struct msg_restart {
+    int64_t time_ms; /* since 1970 */
+};
+
 /* All that an appmaster needs to begin, or to go on. */
 struct msg_appmaster_welcome {
     char *name;
@@ -25,6 +32,12 @@ struct msg_appmaster_welcome {
     uint32_t executors;
     struct value *plan;      /* NULL until put */
     struct value *placement; /* the same */
+    bool is_planned;         /* the epoch before did not end by itself, it was asked to go */
+    /* The budget of restarts, and what was drawn from it, the oldest first. */
+    uint32_t restarts_max;
+    int64_t restart_window_ms;
+    struct msg_restart *restarts;
+    uint32_t restarts_count;
 };
 
 struct msg_plugin_resolve {
@@ -49,6 +62,8 @@ struct msg_placement_put {
     uint32_t app;
     uint32_t epoch;
     struct value *placement;
+    struct msg_restart *restarts; /* drawn from the budget until then */
+    uint32_t restarts_count;
 };
 
 struct msg_app_where {
@@ -108,6 +123,7 @@ struct msg_app_state {
     struct msg_app_live live; /* at the end: the last there is to know */
 };
 
+extern const struct fields msg_restart_fields;
 extern const struct fields msg_appmaster_register_fields;
 extern const struct fields msg_appmaster_welcome_fields;
 extern const struct fields msg_plugin_resolve_fields;

@@ -377,7 +377,6 @@ int appmaster_new(const struct appmaster_options *options, struct appmaster **re
     am->port = options->port;
     am->end = APP_FINISHED;
     record_init(&am->record);
-    budget_init(&am->budget, options->restarts, options->restart_window_ns, 0, 0);
     (void)str_format(am->key, sizeof am->key, "app/%u", launch->app);
     config.name = am->key;
     rc = strlen(options->token) <= CONN_SECRET_MAX ? 0 : GP_EINVAL;

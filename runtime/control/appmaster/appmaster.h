@@ -51,8 +51,6 @@ struct appmaster_options {
     const char *token;                     /* of the application: port_env(LAUNCH_TOKEN_ENV) */
     int64_t start_timeout_ns;              /* 0: START_TIMEOUT_NS */
     int64_t stop_timeout_ns;               /* 0: half of STOP_TIMEOUT_NS */
-    uint32_t restarts;                     /* of parts of it, in ... ; 0: budget.h */
-    int64_t restart_window_ns;             /* ... this time; 0: budget.h */
     struct endpoint_limits limits;
     /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
      */

@@ -184,8 +184,8 @@ static void lose(struct am_executor *e, const char *how, bool is_free, const cha
     }
     record_bury(&am->record, e->id);
     if (recovery_trouble(am, is_free, text) && !is_free &&
-        budget_used(&am->budget, am_now_ns(am)) > 2) {
-        am->replace_ns = am_now_ns(am) + budget_wait_ns(&am->budget, am_now_ns(am));
+        budget_used(&am->budget, am_wall_ms(am)) > 2) {
+        am->replace_ns = am_now_ns(am) + recovery_pause_ns(am);
     }
 }
 
@@ -535,7 +535,7 @@ static void restart_later(struct am_executor *e, const struct msg_executor_faile
     }
     am->failed[am->failed_count++] = (struct am_failed_task){msg->processor, msg->task};
     if (recovery_trouble(am, is_free, text) && !is_free) {
-        timer_start(am->failed_timer, budget_wait_ns(&am->budget, am_now_ns(am)));
+        timer_start(am->failed_timer, recovery_pause_ns(am));
     }
 }
 

@@ -11,7 +11,6 @@
  *   record.c ...  what should be (pure)
  *   unreached.c   those that live and cannot reach each other
  *   cuts.c        which of them to give up (pure)
- *   budget.c      how often parts may be restarted (pure)
  *   stats.c       reports added up, for describe
  *   words.c       sentences about what happened
  */
@@ -22,9 +21,9 @@
 
 #include "base/log.h"
 #include "control/appmaster/appmaster.h"
-#include "control/appmaster/budget.h"
 #include "control/appmaster/cuts.h"
 #include "control/appmaster/record.h"
+#include "control/budget.h"
 #include "graph/build.h"
 #include "graph/plugin_load.h"
 
@@ -191,6 +190,11 @@ static inline int64_t am_now_ns(const struct appmaster *am)
     return loop_now_ns(am->port->loop);
 }
 
+static inline int64_t am_wall_ms(const struct appmaster *am)
+{
+    return loop_wall_ns(am->port->loop) / 1000000;
+}
+
 static inline uint32_t am_epoch(const struct appmaster *am)
 {
     return am->options.launch->epoch;
@@ -234,6 +238,8 @@ void recovery_restart_tasks(void *user); /* of failed_timer */
 /* Something died. Costs one restart (unless is_free), and says so; false: there were too many, and
  * the application has failed. */
 bool recovery_trouble(struct appmaster *am, bool is_free, const char *text);
+/* How long to wait before what was drawn last. */
+int64_t recovery_pause_ns(const struct appmaster *am);
 /* Goes on from the record of an earlier epoch. */
 void recovery_resume(struct appmaster *am);
 

@@ -21,28 +21,14 @@ static bool is_lost(const struct answer *answer)
 
 /* ---- registering ---- */
 
-/* An application may have a budget of its own. */
-static void take_budget(struct appmaster *am)
-{
-    uint64_t restarts = am->options.restarts;
-
-    for (uint32_t i = 0; i < am->welcome.config_count; i++) {
-        if (strcmp(am->welcome.config[i].key, "recovery.restarts") == 0) {
-            (void)str_to_u64(gp_str_of(am->welcome.config[i].value), &restarts);
-        }
-    }
-    am->options.restarts =
-        restarts < BUDGET_RESTARTS_MAX ? (uint32_t)restarts : BUDGET_RESTARTS_MAX;
-    budget_init(&am->budget, am->options.restarts, am->options.restart_window_ns, 0, am_now_ns(am));
-}
-
 static void welcomed(struct appmaster *am, struct msg_appmaster_welcome *welcome)
 {
     am->welcome = *welcome;
     *welcome = (struct msg_appmaster_welcome){0};
     LOG_INFO(am_log(am), "appmaster.registered", KV_U64("app", am->options.launch->app),
              KV_STR("name", am->welcome.name));
-    take_budget(am);
+    budget_init(&am->budget, am->welcome.restarts_max, am->welcome.restart_window_ms,
+                am->welcome.restarts, am->welcome.restarts_count, am_wall_ms(am));
     am->is_hold_due = true; /* of an earlier epoch */
     if (am->welcome.plan) {
         planning_resume(am);

@@ -99,8 +99,6 @@ struct record {
     uint64_t moves_done;
     uint64_t moves_refused;
     /* The owner's, kept here for the next epoch. */
-    uint32_t restarts;    /* used of the budget ... */
-    uint64_t restarts_ms; /* ... by this wall time */
     uint64_t lost;
     uint64_t in_doubt;
     bool is_lost_at_least;

@@ -103,8 +103,6 @@ static const struct field record_items[] = {
     FIELD_LIST(PART, events, MAY, MSG_EVENTS_MAX, &msg_app_event_fields, "what happened"),
     FIELD_LIST(PART, past, MAY, MSG_PROCESSORS_MAX, &msg_processor_stats_fields,
                "what dead executors had counted"),
-    COUNT(PART, restarts, MAY, 0, "used of the budget, ..."),
-    FIELD_U64(PART, restarts_ms, MAY, "... by this time"),
     FIELD_U64(PART, lost, MAY, "messages"),
     FIELD_U64(PART, in_doubt, MAY, "messages that perhaps were"),
     FIELD_BOOL(PART, is_lost_at_least, MAY, "not all could be counted"),

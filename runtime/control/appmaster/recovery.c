@@ -62,23 +62,6 @@ void recovery_put_again(void *user)
     recovery_changed(am);
 }
 
-static int64_t wall_ms(const struct appmaster *am)
-{
-    return loop_wall_ns(am->port->loop) / 1000000;
-}
-
-/* An epoch draws one each: those of earlier epochs must grow old, or an appmaster that dies now and then
- * would end its application at last. */
-static void take_back_budget(struct appmaster *am)
-{
-    int64_t ago_ms = wall_ms(am) - (int64_t)am->record.restarts_ms;
-    int64_t window_ms = am->budget.window_ns / 1000000;
-
-    ago_ms = ago_ms < 0 ? 0 : ago_ms > window_ms ? window_ms : ago_ms; /* clocks differ and jump */
-    budget_init(&am->budget, am->options.restarts, am->options.restart_window_ns,
-                am->record.restarts, am_now_ns(am) - ago_ms * 1000000);
-}
-
 static void keep_record(struct appmaster *am)
 {
     struct msg_placement_put msg = {.app = am->options.launch->app, .epoch = am_epoch(am)};
@@ -87,8 +70,8 @@ static void keep_record(struct appmaster *am)
     if (am->record_sent != 0 || am->record_kept == am->record.version) {
         return;
     }
-    am->record.restarts = budget_used(&am->budget, am_now_ns(am));
-    am->record.restarts_ms = (uint64_t)wall_ms(am);
+    msg.restarts = am->budget.drawn; /* what is left of them is for the master to say */
+    msg.restarts_count = am->budget.count;
     rc = record_encode(&am->record, &msg.placement);
     if (rc >= 0) {
         rc = peer_ask(am->master, MSG_PLACEMENT_PUT, &msg, ASK_TIMEOUT_NS, ASK_RETRY, on_kept, am);
@@ -108,17 +91,17 @@ static void keep_record(struct appmaster *am)
 
 bool recovery_trouble(struct appmaster *am, bool is_free, const char *text)
 {
-    int64_t now_ns = am_now_ns(am);
-    uint32_t used = budget_used(&am->budget, now_ns);
+    int64_t now_ms = am_wall_ms(am);
+    uint32_t used = budget_used(&am->budget, now_ms);
 
-    (void)record_event(&am->record, wall_ms(am), text);
-    if (used == 0) {
+    (void)record_event(&am->record, now_ms, text);
+    if (used == 0 || am->first_reason.code == 0) {
         (void)gp_error_set(&am->first_reason, GP_EUSER, "%s", text);
     }
-    if (!is_free && !budget_draw(&am->budget, now_ns)) {
+    if (!is_free && !budget_draw(&am->budget, now_ms)) {
         am_fail(am, GP_EUSER,
                 "%s (it was restarted %u times within %lld s, which is the limit%s%s)",
-                am->first_reason.text, used, (long long)(am->budget.window_ns / 1000000000),
+                am->first_reason.text, used, (long long)(am->budget.window_ms / 1000),
                 strcmp(am->first_reason.text, text) == 0 ? "" : "; the latest: ",
                 strcmp(am->first_reason.text, text) == 0 ? "" : text);
         return false;
@@ -126,11 +109,16 @@ bool recovery_trouble(struct appmaster *am, bool is_free, const char *text)
     LOG_WARN(am_log(am), "app.recovering", KV_U64("app", am->options.launch->app),
              KV_STR("what", text), KV_U64("restarts", used + !is_free));
     if (am->state == AM_RUNNING) {
-        am->trouble_ns = now_ns;
+        am->trouble_ns = am_now_ns(am);
         am_move(am, AM_RECOVERING);
     }
     recovery_changed(am);
     return true;
+}
+
+int64_t recovery_pause_ns(const struct appmaster *am)
+{
+    return budget_pause_ms(budget_used(&am->budget, am_wall_ms(am))) * 1000000;
 }
 
 /* ---- tasks that failed ---- */
@@ -312,11 +300,10 @@ void recovery_resume(struct appmaster *am)
             return;
         }
     }
-    take_back_budget(am);
     record_renew(&am->record);
     am->trouble_ns = am_now_ns(am);
     am_move(am, AM_RECOVERING);
-    (void)str_format(text, sizeof text, "the appmaster was lost; the next one (epoch %u) took over",
-                     am_epoch(am));
-    (void)recovery_trouble(am, false, text);
+    (void)str_format(text, sizeof text, "the appmaster %s; the next one (epoch %u) took over",
+                     am->welcome.is_planned ? "left its worker" : "was lost", am_epoch(am));
+    (void)recovery_trouble(am, true, text); /* the master has drawn for it */
 }

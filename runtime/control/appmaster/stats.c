@@ -185,9 +185,9 @@ static void add_losses(const struct appmaster *am, struct msg_app_live *live)
         live->lost += am->executors[i]->report.lost;
         live->in_doubt += am->executors[i]->report.in_doubt;
     }
-    live->restarts = budget_used(&am->budget, am_now_ns(am));
-    live->restarts_max = am->budget.restarts;
-    live->restart_window_ms = am->budget.window_ns / 1000000;
+    live->restarts = budget_used(&am->budget, am_wall_ms(am));
+    live->restarts_max = am->budget.max;
+    live->restart_window_ms = am->budget.window_ms;
 }
 
 int stats_live(struct appmaster *am, struct msg_app_live *ret)

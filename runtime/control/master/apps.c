@@ -243,11 +243,27 @@ int apps_speaker(struct master *m, struct peer *peer, uint32_t id, uint32_t epoc
     return 0;
 }
 
+/* An application may have a budget of its own. */
+void apps_budget(const struct master *m, const struct app *app, struct budget *ret)
+{
+    uint64_t max = m->restarts;
+
+    for (uint32_t i = 0; i < app->spec.config_count; i++) {
+        if (strcmp(app->spec.config[i].key, "recovery.restarts") == 0) {
+            (void)str_to_u64(gp_str_of(app->spec.config[i].value), &max);
+        }
+    }
+    budget_init(ret, max < MSG_RESTARTS_MAX ? (uint32_t)max : MSG_RESTARTS_MAX,
+                m->restarts_window_ms, app->restarts, app->restarts_count, master_wall_ms(m));
+}
+
 int apps_register(struct master *m, struct peer *peer, const struct msg_appmaster_register *msg,
                   struct reply_token token, struct gp_error *err)
 {
     struct msg_appmaster_welcome welcome;
+    struct budget budget;
     struct app_place *place;
+    bool is_planned;
     struct app *app;
     int rc = apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, err);
 
@@ -258,7 +274,9 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
         return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over", msg->epoch,
                             app->id); /* it was given up a moment ago, the next one will come */
     }
+    is_planned = place->is_moved;
     places_registered(place, peer_id(peer), msg);
+    apps_budget(m, app, &budget);
     welcome = (struct msg_appmaster_welcome){.name = app->spec.name,
                                              .sha256 = app->spec.sha256,
                                              .config = app->spec.config,
@@ -267,7 +285,12 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
                                              .parallelism_count = app->spec.parallelism_count,
                                              .executors = app->spec.executors,
                                              .plan = app->plan,
-                                             .placement = app->placement};
+                                             .placement = app->placement,
+                                             .is_planned = is_planned,
+                                             .restarts_max = budget.max,
+                                             .restart_window_ms = budget.window_ms,
+                                             .restarts = budget.drawn,
+                                             .restarts_count = budget.count};
     LOG_INFO(master_log(m), "appmaster.registered", KV_U64("app", app->id),
              KV_U64("epoch", app->epoch), KV_STR("address", msg->address));
     rc = endpoint_reply(m->ep, token, &welcome);
@@ -293,8 +316,12 @@ int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put
 int apps_placement_put(struct master *m, struct peer *peer, const struct msg_placement_put *msg,
                        struct reply_token token, struct gp_error *err)
 {
-    struct command command = {
-        .op = COMMAND_PLACEMENT, .app = msg->app, .epoch = msg->epoch, .tree = msg->placement};
+    struct command command = {.op = COMMAND_PLACEMENT,
+                              .app = msg->app,
+                              .epoch = msg->epoch,
+                              .tree = msg->placement,
+                              .restarts = msg->restarts,
+                              .restarts_count = msg->restarts_count};
     struct app_place *place;
     struct app *app;
     int rc = apps_speaker(m, peer, msg->app, msg->epoch, &app, &place, err);

@@ -26,9 +26,9 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "control/artefacts.h"
+#include "control/budget.h"
 #include "control/master/master.h"
 #include "control/master/registry.h"
-#include "control/master/restarts.h"
 #include "control/master/workers.h"
 #include "raft/consensus.h"
 
@@ -142,7 +142,8 @@ struct master {
     char **plugin_dirs;
     uint32_t plugin_dir_count;
     int64_t start_timeout_ns;
-    struct restarts restarts;
+    uint32_t restarts; /* of an application ... */
+    int64_t restarts_window_ms;
     struct artefacts artefacts;
     struct registry registry;
     struct workers workers;
@@ -291,6 +292,8 @@ int apps_submit(struct master *m, struct msg_app_submit *submit, struct reply_to
                 struct gp_error *err);
 int apps_kill(struct master *m, const struct msg_app_ref *ref, struct reply_token token,
               struct gp_error *err);
+/* What it may still be restarted. */
+void apps_budget(const struct master *m, const struct app *app, struct budget *ret);
 int apps_register(struct master *m, struct peer *peer, const struct msg_appmaster_register *msg,
                   struct reply_token token, struct gp_error *err);
 int apps_plan_put(struct master *m, struct peer *peer, const struct msg_plan_put *msg,

@@ -449,11 +449,8 @@ static int settle(struct master *m, const struct master_options *options, struct
                             sizeof m->secret.bytes);
     }
     m->port = options->port;
-    m->restarts = (struct restarts){
-        .max = options->restarts ? options->restarts : RESTARTS_DEFAULT,
-        .window_ms = options->restarts_window_ns ? options->restarts_window_ns / 1000000
-                                                 : RESTARTS_WINDOW_MS,
-    };
+    m->restarts = options->restarts;
+    m->restarts_window_ms = options->restarts_window_ns / 1000000;
     m->is_balanced = options->rebalance;
     m->start_timeout_ns = options->start_timeout_ns ? options->start_timeout_ns : START_TIMEOUT_NS;
     memcpy(m->secret.bytes, options->secret.ptr, options->secret.len);

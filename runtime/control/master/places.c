@@ -8,7 +8,7 @@
  *
  * Every live application has a place. STARTING begins with a slot on a worker and a new epoch, which
  * is replicated before the worker is asked for anything: no two lives of an appmaster have the same
- * epoch. What ends a life draws from the application's budget (restarts.h); when that is spent, or
+ * epoch. What ends a life draws from the application's budget (budget.h); when that is spent, or
  * when a life ended before it wrote down anything to go on from, the application has failed. A life
  * that a worker refused to begin costs nothing; another worker is tried. Nor does one that begins
  * because the worker of the one before is drained. Whoever is given up is
@@ -159,27 +159,30 @@ static void lost(struct app_place *place, const char *why, bool may_rebuild)
     struct master *m = place->master;
     const struct app *app = registry_find(&m->registry, place->app);
     bool may_go_on = app->plan || may_rebuild;
-    uint32_t left = restarts_left(&m->restarts, app->spent, master_wall_ms(m) - app->spent_ms);
+    struct budget budget;
+    uint32_t used;
     char text[ERROR_TEXT_MAX];
 
     if (place->is_ending) {
         return;
     }
     place->is_moved = false;
+    apps_budget(m, app, &budget);
+    used = budget_used(&budget, master_wall_ms(m));
     LOG_WARN(master_log(m), "appmaster.lost", KV_U64("app", app->id), KV_U64("epoch", app->epoch),
              KV_STR("why", why));
     if (app->is_stopping) {
         end(place, APP_KILLED, NULL);
     } else if (!may_go_on) {
         end(place, APP_FAILED, why);
-    } else if (!restarts_may(&m->restarts, left)) {
-        (void)str_format(text, sizeof text, "%s, after %u restarts in the last %lld s", why,
-                         left / RESTARTS_ONE, (long long)(m->restarts.window_ms / 1000));
+    } else if (used >= budget.max) {
+        (void)str_format(text, sizeof text, "%s, after %u restarts in the last %lld s", why, used,
+                         (long long)(budget.window_ms / 1000));
         end(place, APP_FAILED, text);
     } else {
         give_slot_back(place, app);
         place->phase = PLACE_PAUSED;
-        timer_start(place->timer, restarts_pause_ms(left) * NS_PER_MS);
+        timer_start(place->timer, budget_pause_ms(used) * NS_PER_MS);
     }
 }
 
@@ -198,7 +201,7 @@ static void refused(struct app_place *place, const char *why)
     place->refused_by = place->worker;
     give_slot_back(place, app);
     place->phase = PLACE_PAUSED;
-    timer_start(place->timer, restarts_pause_ms(place->refusals * RESTARTS_ONE) * NS_PER_MS);
+    timer_start(place->timer, budget_pause_ms(place->refusals) * NS_PER_MS);
     place->refusals++;
 }
 
@@ -390,13 +393,12 @@ static void on_epoch(struct master *m, void *user, const struct outcome *outcome
 static int begin_epoch(struct app_place *place, const struct app *app, uint32_t worker)
 {
     struct master *m = place->master;
-    uint32_t left = restarts_left(&m->restarts, app->spent, master_wall_ms(m) - app->spent_ms);
     bool is_free = app->epoch == 0 || place->refusals > 0 || place->is_moved;
     struct command command = {.op = COMMAND_EPOCH,
                               .app = app->id,
                               .epoch = app->epoch,
                               .worker = worker,
-                              .spent = is_free ? left : left + RESTARTS_ONE};
+                              .is_restart = !is_free};
     int rc = workers_grant(&m->workers, app->id, worker, 1);
 
     if (rc < 0) {

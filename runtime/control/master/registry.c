@@ -373,6 +373,49 @@ static int replace_tree(struct registry *r, struct app *app, const struct comman
     return 0;
 }
 
+/* With a placement comes what was drawn from the budget until then. */
+static int replace_placement(struct registry *r, struct app *app, const struct command *command,
+                             struct gp_error *err)
+{
+    uint32_t count = command->restarts_count;
+    struct msg_restart *copy = calloc(count + 1u, sizeof *copy);
+    int rc;
+
+    if (!copy) {
+        return gp_error_set(err, GP_ENOMEM, "keeping how often something was restarted");
+    }
+    rc = replace_tree(r, app, command, &app->placement, &app->placement_bytes, err);
+    if (rc < 0) {
+        free(copy);
+        return rc;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        copy[i] = command->restarts[i];
+    }
+    free(app->restarts);
+    app->restarts = copy;
+    app->restarts_count = count;
+    return 0;
+}
+
+/* One more; of too many the oldest goes. */
+static int add_restart(struct app *app, int64_t time_ms, struct gp_error *err)
+{
+    struct msg_restart *grown =
+        realloc(app->restarts, ((size_t)app->restarts_count + 1) * sizeof *grown);
+
+    if (!grown) {
+        return gp_error_set(err, GP_ENOMEM, "counting a restart");
+    }
+    app->restarts = grown;
+    if (app->restarts_count == MSG_RESTARTS_MAX) {
+        memmove(&grown[0], &grown[1], (MSG_RESTARTS_MAX - 1) * sizeof *grown);
+        app->restarts_count--;
+    }
+    grown[app->restarts_count++].time_ms = time_ms;
+    return 0;
+}
+
 static int apply_epoch(struct app *app, const struct command *command, struct gp_error *err)
 {
     char *error = str_dup(gp_str_of(command->error ? command->error : ""));
@@ -385,12 +428,14 @@ static int apply_epoch(struct app *app, const struct command *command, struct gp
     if (!error) {
         return gp_error_set(err, GP_ENOMEM, "beginning an epoch");
     }
+    if (command->is_restart && add_restart(app, command->wall_ms, err) < 0) {
+        free(error);
+        return GP_ENOMEM;
+    }
     free(app->error);
     app->error = error;
     app->epoch++;
     app->worker = command->worker;
-    app->spent = command->spent;
-    app->spent_ms = command->wall_ms;
     app->state = app->started_ms ? APP_RECOVERING : APP_STARTING;
     return 0;
 }
@@ -408,7 +453,7 @@ static int apply_to(struct registry *r, struct app *app, const struct command *c
     case COMMAND_PLAN:
         return replace_tree(r, app, command, &app->plan, &app->plan_bytes, err);
     case COMMAND_PLACEMENT:
-        return replace_tree(r, app, command, &app->placement, &app->placement_bytes, err);
+        return replace_placement(r, app, command, err);
     case COMMAND_STATE:
         return apply_state(r, app, command, err);
     case COMMAND_KILL:

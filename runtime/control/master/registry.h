@@ -41,8 +41,8 @@ struct app {
     uint32_t worker;  /* where its present (or last) appmaster was put; 0: nowhere yet */
     int64_t pid;      /* of its last appmaster, known at the end */
     bool is_stopping; /* somebody killed it */
-    uint32_t spent;   /* thousandths of restarts, as of spent_ms: see restarts.h */
-    int64_t spent_ms;
+    struct msg_restart *restarts; /* the oldest first: see budget.h */
+    uint32_t restarts_count;
     uint64_t bytes; /* of the commands that made spec, plan, placement and live */
     uint64_t plan_bytes;
     uint64_t placement_bytes;
@@ -73,10 +73,10 @@ struct registry {
 
 enum command_op {
     COMMAND_SUBMIT,    /* submit, token */
-    COMMAND_EPOCH,     /* a new life of its appmaster begins: worker, spent */
+    COMMAND_EPOCH,     /* a new life of its appmaster begins: worker, is_restart */
     COMMAND_PLAN,      /* tree */
     COMMAND_STATE,     /* state, error, executors, tasks, pid, tree */
-    COMMAND_PLACEMENT, /* tree */
+    COMMAND_PLACEMENT, /* tree, restarts */
     COMMAND_KILL,      /* it is to end */
     COMMAND_WORKER,    /* a worker gets an id: registry.next_worker before; worker: whose mark it
                           inherits, 0: nobody's */
@@ -101,7 +101,9 @@ struct command {
     const char *name;
     bool force;
     bool undo;
-    uint32_t spent;
+    bool is_restart;                    /* it is drawn from the budget */
+    const struct msg_restart *restarts; /* copied: instead of those before */
+    uint32_t restarts_count;
     int64_t pid;
     uint64_t bytes; /* of its encoding */
 };

@@ -47,7 +47,9 @@ struct record {
     char *name;
     bool force;
     bool undo;
-    uint32_t spent;
+    bool is_restart;
+    struct msg_restart *restarts;
+    uint32_t restarts_count;
     int64_t pid;
 };
 
@@ -73,7 +75,9 @@ static const struct field record_items[] = {
     FIELD_TEXT(struct record, name, MAY, MARK_NAME_MAX, "of the worker"),
     FIELD_BOOL(struct record, force, MAY, "the worker is drained whatever is lost"),
     FIELD_BOOL(struct record, undo, MAY, "the worker serves again"),
-    COUNT(struct record, spent, MAY, 0, "thousandths of restarts"),
+    FIELD_BOOL(struct record, is_restart, MAY, "it is drawn from the budget"),
+    FIELD_LIST(struct record, restarts, MAY, MSG_RESTARTS_MAX, &msg_restart_fields,
+               "drawn from the budget, the oldest first"),
     FIELD_I64(struct record, pid, MAY, "of its appmaster"),
 };
 static const struct fields record_fields = FIELDS("command", struct record, record_items);
@@ -99,7 +103,9 @@ int command_encode(const struct command *command, struct buf *out)
         .name = (char *)(uintptr_t)command->name,
         .force = command->force,
         .undo = command->undo,
-        .spent = command->spent,
+        .is_restart = command->is_restart,
+        .restarts = (struct msg_restart *)(uintptr_t)command->restarts,
+        .restarts_count = command->restarts_count,
         .pid = command->pid,
     };
     int rc = 0;
@@ -157,6 +163,7 @@ int command_decode(const struct port *port, gp_bytes bytes, struct command_box *
                                 .token = record.token,
                                 .error = record.error,
                                 .name = record.name,
+                                .restarts = record.restarts,
                                 .tree = record.tree};
     ret->command = (struct command){.op = record.op,
                                     .wall_ms = record.wall_ms,
@@ -175,7 +182,9 @@ int command_decode(const struct port *port, gp_bytes bytes, struct command_box *
                                     .name = record.name,
                                     .force = record.force,
                                     .undo = record.undo,
-                                    .spent = record.spent,
+                                    .is_restart = record.is_restart,
+                                    .restarts = record.restarts,
+                                    .restarts_count = record.restarts_count,
                                     .pid = record.pid,
                                     .bytes = bytes.len};
     value_free(record.submit);
@@ -191,6 +200,7 @@ void command_box_deinit(struct command_box *box)
     free(box->token);
     free(box->error);
     free(box->name);
+    free(box->restarts);
     value_free(box->tree);
     *box = (struct command_box){0};
 }
@@ -213,8 +223,8 @@ static const struct field app_items[] = {
     COUNT(struct app, worker, MAY, 0, "of its appmaster"),
     FIELD_I64(struct app, pid, MAY, "of its last appmaster"),
     FIELD_BOOL(struct app, is_stopping, MAY, "somebody killed it"),
-    COUNT(struct app, spent, MAY, 0, "thousandths of restarts"),
-    FIELD_I64(struct app, spent_ms, MAY, "as of then"),
+    FIELD_LIST(struct app, restarts, MAY, MSG_RESTARTS_MAX, &msg_restart_fields,
+               "drawn from its budget, the oldest first"),
     FIELD_U64(struct app, bytes, MAY, "of all that it came from"),
     FIELD_U64(struct app, plan_bytes, MAY, "of these, its plan"),
     FIELD_U64(struct app, placement_bytes, MAY, "and its placement"),

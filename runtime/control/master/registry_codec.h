@@ -27,6 +27,7 @@ struct command_box {
     char *token;
     char *error;
     char *name;
+    struct msg_restart *restarts;
     struct value *tree;
 };
 

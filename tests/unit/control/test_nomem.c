@@ -226,8 +226,8 @@ static void commands_init(struct commands *c)
     c->count = 0;
     c->list[c->count++] =
         (struct command){.op = COMMAND_SUBMIT, .submit = &submit, .token = "secret"};
-    c->list[c->count++] =
-        (struct command){.op = COMMAND_EPOCH, .app = 1, .epoch = 1, .worker = 3, .error = "why"};
+    c->list[c->count++] = (struct command){
+        .op = COMMAND_EPOCH, .app = 1, .epoch = 1, .worker = 3, .is_restart = true, .error = "why"};
     c->list[c->count++] =
         (struct command){.op = COMMAND_PLAN, .app = 1, .epoch = 1, .tree = c->tree};
     c->list[c->count++] =

@@ -292,6 +292,33 @@ GP_TEST(recovery, takes_over_what_an_earlier_appmaster_left)
     }
 }
 
+/* One budget for all: what an executor needed, its appmaster lacks, and the other way round. */
+GP_TEST(recovery, draws_from_the_same_budget_in_every_epoch)
+{
+    struct troupe *t = troupe_new();
+
+    t->restarts = 3;
+    begin(t, 1);
+    sim_kill(troupe_executor(t, 0)->proc);
+    TROUPE_UNTIL(t, !troupe_is_well(t));
+    TROUPE_UNTIL(t, troupe_is_well(t));
+    sim_kill(t->appmaster_proc);
+    troupe_run_ms(t, 50);
+    troupe_start_appmaster(t);
+    TROUPE_UNTIL(t, troupe_is_well(t));
+    troupe_describe(t);
+    GP_CHECK_EQ(t->live.restarts, 2);
+    sim_kill(troupe_executor(t, 0)->proc);
+    TROUPE_UNTIL(t, !troupe_is_well(t));
+    TROUPE_UNTIL(t, troupe_is_well(t));
+    GP_CHECK_EQ(t->drawn_count, 3);
+    sim_kill(troupe_executor(t, 0)->proc);
+    TROUPE_UNTIL(t, t->exit_code >= 0);
+    GP_CHECK_EQ(t->state, APP_FAILED);
+    GP_CHECK(strstr(t->error, "(it was restarted 3 times within 60 s, which is the limit") != NULL);
+    end(t);
+}
+
 /* What was counted before is no speed of now. */
 GP_TEST(recovery, measures_rates_from_the_moment_it_took_over)
 {

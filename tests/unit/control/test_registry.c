@@ -204,9 +204,47 @@ GP_TEST(registry, keeps_the_plan_and_counts_lives)
     command.op = COMMAND_EPOCH;
     GP_CHECK_EQ(registry_apply(&r, &command, &a, NULL), 0);
     GP_CHECK_EQ(a->epoch, 1);
+    GP_CHECK_EQ(a->restarts_count, 0);
     command.app = 2;
     GP_CHECK_EQ(registry_apply(&r, &command, &a, NULL), GP_ENOENT);
     value_free(plan);
+    registry_deinit(&r);
+}
+
+/* Of appmasters that died, one by one; of all else as the appmaster says. */
+GP_TEST(registry, keeps_what_was_drawn_from_the_budget)
+{
+    struct registry r;
+    struct app *a;
+    struct value *placement = value_new_object();
+    struct msg_restart drawn[] = {{100}, {200}, {300}};
+    struct command command = {.op = COMMAND_EPOCH, .app = 1, .is_restart = true, .wall_ms = 50};
+
+    registry_init(&r, 1);
+    GP_REQUIRE_EQ(submit(&r, "job", "", &a, NULL), 0);
+    GP_CHECK_EQ(registry_apply(&r, &command, &a, NULL), 0);
+    GP_REQUIRE_EQ(a->restarts_count, 1);
+    GP_CHECK_EQ(a->restarts[0].time_ms, 50);
+    GP_CHECK_EQ(registry_apply(&r,
+                               &(struct command){.op = COMMAND_PLACEMENT,
+                                                 .app = 1,
+                                                 .epoch = 1,
+                                                 .tree = placement,
+                                                 .restarts = drawn,
+                                                 .restarts_count = 3},
+                               &a, NULL),
+                0);
+    GP_REQUIRE_EQ(a->restarts_count, 3);
+    GP_CHECK_EQ(a->restarts[2].time_ms, 300);
+    for (uint32_t i = 1; i < 2 * MSG_RESTARTS_MAX; i++) {
+        command.epoch = i;
+        command.wall_ms = 1000 + i;
+        GP_REQUIRE_EQ(registry_apply(&r, &command, &a, NULL), 0);
+        command.is_restart = i % 2 == 0; /* some were planned */
+    }
+    GP_CHECK(a->restarts_count <= MSG_RESTARTS_MAX);
+    GP_CHECK(a->restarts[a->restarts_count - 1].time_ms >= 1000 + 2 * MSG_RESTARTS_MAX - 3);
+    value_free(placement);
     registry_deinit(&r);
 }
 

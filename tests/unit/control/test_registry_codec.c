@@ -63,11 +63,20 @@ static void fill(struct registry *r, const struct port *port)
 
         (void)str_format(name, sizeof name, "job-%u", id);
         GP_REQUIRE_EQ(pass(r, port, &c), 0);
-        c = (struct command){.op = COMMAND_EPOCH, .app = id, .worker = id, .wall_ms = 2000};
+        c = (struct command){.op = COMMAND_EPOCH,
+                             .app = id,
+                             .worker = id,
+                             .wall_ms = 2000,
+                             .is_restart = id % 2 == 0};
         GP_REQUIRE_EQ(id > 1 ? pass(r, port, &c) : 0, 0);
         c = (struct command){.op = COMMAND_PLAN, .app = id, .epoch = 1, .tree = plan};
         GP_REQUIRE_EQ(id > 2 ? pass(r, port, &c) : 0, 0);
-        c = (struct command){.op = COMMAND_PLACEMENT, .app = id, .epoch = 1, .tree = plan};
+        c = (struct command){.op = COMMAND_PLACEMENT,
+                             .app = id,
+                             .epoch = 1,
+                             .tree = plan,
+                             .restarts = (struct msg_restart[]){{1000}, {2000}},
+                             .restarts_count = 2};
         GP_REQUIRE_EQ(id > 3 ? pass(r, port, &c) : 0, 0);
         c = (struct command){.op = COMMAND_STATE,
                              .app = id,

@@ -148,7 +148,10 @@ static int master_message(void *user, struct peer *peer, struct incoming *in, st
                                                       .sha256 = plugins[0].sha256,
                                                       .executors = t->executors,
                                                       .plan = t->plan,
-                                                      .placement = t->placement};
+                                                      .placement = t->placement,
+                                                      .restarts_max = t->restarts,
+                                                      .restarts = t->drawn,
+                                                      .restarts_count = t->drawn_count};
         if (reg->epoch != t->epoch) {
             return gp_error_set(err, GP_ESTALE, "epoch %u is over", reg->epoch);
         }
@@ -163,6 +166,9 @@ static int master_message(void *user, struct peer *peer, struct incoming *in, st
         value_free(t->placement);
         t->placement = put->placement;
         put->placement = NULL;
+        GP_CHECK(put->restarts_count >= t->drawn_count);
+        memcpy(t->drawn, put->restarts, put->restarts_count * sizeof t->drawn[0]);
+        t->drawn_count = put->restarts_count;
         t->puts++;
         return endpoint_reply(t->master, in->token, NULL);
     case MSG_SLOTS_REQUEST:
@@ -543,7 +549,6 @@ static int appmaster_begin(struct troupe *t, const struct port *port, struct gp_
     const struct appmaster_options options = {.port = port,
                                               .launch = &t->launches[t->epoch],
                                               .token = TOKEN,
-                                              .restarts = t->restarts,
                                               .on_done = on_done,
                                               .user = t};
 
@@ -684,6 +689,10 @@ void troupe_start_appmaster(struct troupe *t)
 {
     t->epoch++;
     GP_REQUIRE(t->epoch < TROUPE_EPOCHS);
+    if (t->epoch > 1) { /* the master draws, as the one before has died */
+        t->drawn[t->drawn_count++].time_ms =
+            loop_wall_ns(sim_proc_port(t->master_proc)->loop) / MS_NS;
+    }
     t->launches[t->epoch] = (struct launch_appmaster){.app = APP,
                                                       .epoch = t->epoch,
                                                       .name = text("job"),

@@ -83,7 +83,9 @@ struct troupe {
     char worker_address[NET_ADDR_MAX];
     char appmaster_address[NET_ADDR_MAX];
     struct value *plan;
-    struct value *placement; /* as kept */
+    struct value *placement;                    /* as kept */
+    struct msg_restart drawn[MSG_RESTARTS_MAX]; /* from the budget */
+    uint32_t drawn_count;
     struct fake_worker workers[TROUPE_WORKERS];
     struct fake_executor executors_of[TROUPE_EXECUTORS]; /* [id] */
     uint64_t puts;
