@@ -207,6 +207,26 @@ static const struct table_column columns[] = {
     {"LAG", TABLE_RIGHT},
 };
 
+/* What a person can do about it. */
+static void say_who_waits(const struct survey *s)
+{
+    bool has_leader = false;
+
+    for (uint32_t i = 0; i < s->count; i++) {
+        has_leader = has_leader || s->rows[i].role == MASTER_LEADER;
+    }
+    for (uint32_t i = 0; i < s->count; i++) {
+        const struct master_row *row = &s->rows[i];
+
+        if (row->role == MASTER_WAITING && !row->is_other && has_leader) {
+            ctl_say(s->ctl, "%s waits to be added: gpctl masters add %s", row->address,
+                    row->address);
+        } else if (row->role == MASTER_WAITING && !row->is_other) {
+            ctl_say(s->ctl, "%s waits for the others of cluster.masters", row->address);
+        }
+    }
+}
+
 static int print_table(const struct survey *s)
 {
     struct table table;
@@ -226,6 +246,7 @@ static int print_table(const struct survey *s)
     }
     rc = table_print(&table, stdout, 0);
     table_deinit(&table);
+    say_who_waits(s);
     return rc;
 }
 

@@ -67,7 +67,7 @@ struct value *show_worker(const struct msg_worker_info *worker)
 
 const char *show_master_role(uint32_t role)
 {
-    return role <= MASTER_BROKEN ? master_role_names[role] : "unknown";
+    return role <= MASTER_WAITING ? master_role_names[role] : "unknown";
 }
 
 struct value *show_master(const struct msg_master_info *master)

@@ -9,7 +9,8 @@
 #define MAY   FIELD_OPTIONAL
 #define FULL  (FIELD_REQUIRED | FIELD_NONEMPTY)
 
-const char *const master_role_names[] = {"leader", "follower", "unreachable", "broken", NULL};
+const char *const master_role_names[] = {"leader", "follower", "unreachable",
+                                         "broken", "waiting",  NULL};
 const char *const app_state_names[] = {"submitted", "starting", "running", "recovering",
                                        "finished",  "failed",   "killed",  NULL};
 const char *const worker_state_names[] = {"serving", "draining", "drained", "lost", NULL};

@@ -38,7 +38,13 @@ struct msg_empty {
 };
 
 /* Broken: its disk failed; it takes nothing until it can read it again. */
-enum master_role { MASTER_LEADER, MASTER_FOLLOWER, MASTER_UNREACHABLE, MASTER_BROKEN };
+enum master_role {
+    MASTER_LEADER,
+    MASTER_FOLLOWER,
+    MASTER_UNREACHABLE,
+    MASTER_BROKEN,
+    MASTER_WAITING
+};
 extern const char *const master_role_names[];
 
 /* Life of an application; the last three are its ends. */

@@ -20,6 +20,8 @@ static const struct field master_hello_items[] = {
     TEXT(struct msg_master_hello, group, MAY, 64, "it belongs to; \"\": none yet"),
     FIELD_TEXTS(struct msg_master_hello, masters, MAY, MSG_MASTERS_MAX, MSG_ADDRESS_MAX,
                 "as it was configured"),
+    FIELD_BOOL(struct msg_master_hello, stranger, MAY,
+               "said by a leader: who hears this is none of its group"),
 };
 const struct fields msg_master_hello_fields =
     FIELDS("master_hello", struct msg_master_hello, master_hello_items);

@@ -20,6 +20,7 @@ struct msg_master_hello {
     char *group;    /* "": not formed yet */
     char **masters; /* as configured */
     uint32_t masters_count;
+    bool stranger; /* said by a leader: who hears this is no member of the group it names */
 };
 
 /* The group begins: every listed master had an empty disk and the same list. */

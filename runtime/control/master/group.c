@@ -142,6 +142,7 @@ static void lead_begin(struct master *m, uint64_t term)
     LOG_INFO(master_log(m), "master.leads", KV_U64("term", term),
              KV_U64("apps", m->registry.count - m->registry.ended));
     places_lead(m);
+    links_lead(m);
 }
 
 void group_lead_end(struct master *m)
@@ -176,6 +177,7 @@ void group_changed(struct master *m)
     if (m->consensus) {
         leader_address(m, &status, leader);
     }
+    m->is_stranger = m->is_stranger && status.leader == 0;
     (void)endpoint_set_leader(m->ep, leader); /* without memory: found by trying */
     if (m->leads && (status.role != CONSENSUS_LEADER || status.term != m->term)) {
         group_lead_end(m);
@@ -205,6 +207,9 @@ int group_check_leads(const struct master *m, struct gp_error *err)
     if (status.role == CONSENSUS_UNFORMED) {
         (void)gp_error_set(err, GP_ENOTLEADER, "the masters have not formed a cluster yet");
         gp_error_hint(err, "gpctl masters; all of cluster.masters must have started once");
+    } else if (m->is_stranger) {
+        (void)gp_error_set(err, GP_ENOTLEADER, "this master was removed from its cluster");
+        gp_error_hint(err, "gpctl masters add makes it a part of it again");
     } else if (status.role == CONSENSUS_BROKEN) {
         (void)gp_error_set(err, GP_ENOTLEADER, "this master's disk failed: %s",
                            error_sentence(status.broken < 0 ? status.broken : GP_EIO));
@@ -284,10 +289,12 @@ static void member_info(struct master *m, const struct consensus_status *status,
 {
     bool is_self = member->id == consensus_id(m->consensus);
     bool is_broken = status->role == CONSENSUS_BROKEN;
+    bool is_waiting = is_self ? m->is_stranger : links_is_waiting(m, member->address, member->id);
     bool is_up = is_self || (m->leads ? member->is_heard : links_is_up(m, member->address));
 
     ret->term = is_up ? status->term : 0;
-    ret->role = !is_up                         ? MASTER_UNREACHABLE
+    ret->role = is_waiting                     ? MASTER_WAITING
+                : !is_up                       ? MASTER_UNREACHABLE
                 : is_self && is_broken         ? MASTER_BROKEN
                 : member->id == status->leader ? MASTER_LEADER
                                                : MASTER_FOLLOWER;
@@ -303,6 +310,8 @@ int queries_cluster_info(struct master *m, struct reply_token token)
     struct consensus_status status;
     struct msg_cluster_info info = {
         .cluster = m->cluster, .version = (char *)(uintptr_t)GP_VERSION, .masters = infos};
+    const char *newcomer;
+    uint32_t cursor = 0;
 
     group_status(m, &status);
     info.masters_count = m->consensus ? consensus_members(m->consensus, members) : 0;
@@ -316,10 +325,17 @@ int queries_cluster_info(struct master *m, struct reply_token token)
             bool is_self = strcmp(address, m->listed) == 0;
             infos[info.masters_count].address = address;
             infos[info.masters_count].role =
-                is_self && status.role == CONSENSUS_BROKEN ? MASTER_BROKEN
-                : is_self || links_is_up(m, address)       ? MASTER_FOLLOWER
-                                                           : MASTER_UNREACHABLE;
+                is_self && status.role == CONSENSUS_BROKEN   ? MASTER_BROKEN
+                : is_self || links_is_waiting(m, address, 0) ? MASTER_WAITING
+                : links_is_up(m, address)                    ? MASTER_FOLLOWER
+                                                             : MASTER_UNREACHABLE;
         }
+        return endpoint_reply(m->ep, token, &info);
+    }
+    while (info.masters_count < CONSENSUS_MEMBERS_MAX &&
+           (newcomer = links_newcomer(m, &cursor)) != NULL) {
+        infos[info.masters_count++] = (struct msg_master_info){
+            .address = (char *)(uintptr_t)newcomer, .role = MASTER_WAITING};
     }
     return endpoint_reply(m->ep, token, &info);
 }

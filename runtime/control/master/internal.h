@@ -123,8 +123,9 @@ struct master {
     struct consensus *consensus; /* NULL: its disk could not be read again */
     uint64_t member;             /* our id, also before we belong to a group */
     bool leads;
-    uint64_t term; /* in which we lead */
-    bool is_torn;  /* the registry misses a command: it is read anew */
+    uint64_t term;    /* in which we lead */
+    bool is_torn;     /* the registry misses a command: it is read anew */
+    bool is_stranger; /* a leader of our group says that we are none of it */
     bool is_retired;
     bool is_giving_way;  /* the lead, for lack of room on our disk: room.c */
     int64_t gave_way_ns; /* when; 0: never */
@@ -238,6 +239,12 @@ int links_begin(struct master *m, struct gp_error *err);
 void links_refresh(struct master *m);
 void links_send(struct master *m, const char *address, gp_bytes bytes);
 bool links_is_up(struct master *m, const char *address);
+/* At this address is one that belongs to no group, or to ours under another id or no more. */
+bool links_is_waiting(struct master *m, const char *address, uint64_t id);
+/* The addresses of those that wait at none of a member; *cursor begins with 0. NULL: no more. */
+const char *links_newcomer(struct master *m, uint32_t *cursor);
+/* We lead: those who may not know whether they are members are told. */
+void links_lead(struct master *m);
 /* Not another one at its address, which lost its disk. */
 bool links_is_member(struct master *m, const char *address, uint64_t id);
 bool links_up(struct master *m, struct peer *peer); /* false: no master that we dialled */

@@ -170,7 +170,7 @@ static struct caller *caller_of(struct master *m, const struct peer *peer)
     return NULL;
 }
 
-static bool is_wanted(const struct master *m, const char *address)
+static bool is_members(const struct master *m, const char *address)
 {
     struct consensus_member members[CONSENSUS_MEMBERS_MAX];
     uint32_t count = m->consensus ? consensus_members(m->consensus, members) : 0;
@@ -179,6 +179,14 @@ static bool is_wanted(const struct master *m, const char *address)
         if (strcmp(members[i].address, address) == 0) {
             return true;
         }
+    }
+    return false;
+}
+
+static bool is_wanted(const struct master *m, const char *address)
+{
+    if (is_members(m, address)) {
+        return true;
     }
     for (uint32_t i = 0; i < m->masters_count; i++) {
         if (strcmp(m->masters[i], address) == 0) {
@@ -225,6 +233,26 @@ bool links_is_up(struct master *m, const char *address)
     return link && peer_is_up(link->peer);
 }
 
+bool links_is_waiting(struct master *m, const char *address, uint64_t id)
+{
+    const struct link *link = link_at(m, address);
+
+    return link && peer_is_up(link->peer) && link->is_heard && link->id != id &&
+           (!link->is_formed || link->is_ours);
+}
+
+const char *links_newcomer(struct master *m, uint32_t *cursor)
+{
+    while (*cursor < LINKS_MAX) {
+        const struct link *link = &m->links[(*cursor)++];
+
+        if (link->peer && !is_members(m, link->address) && links_is_waiting(m, link->address, 0)) {
+            return link->address;
+        }
+    }
+    return NULL;
+}
+
 bool links_is_member(struct master *m, const char *address, uint64_t id)
 {
     const struct link *link = link_at(m, address);
@@ -233,6 +261,37 @@ bool links_is_member(struct master *m, const char *address, uint64_t id)
 }
 
 /* ---- hello ---- */
+
+/* Only a leader can tell, and only of its group. */
+static bool is_stranger(const struct master *m, uint64_t id, const char *group)
+{
+    struct consensus_member members[CONSENSUS_MEMBERS_MAX];
+    uint32_t count;
+
+    if (!m->leads || strcmp(group, consensus_group(m->consensus)) != 0) {
+        return false;
+    }
+    count = consensus_members(m->consensus, members);
+    for (uint32_t i = 0; i < count; i++) {
+        if (members[i].id == id) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Until a leader of the group speaks to us as to a member (group_changed). */
+static void note_stranger(struct master *m, const struct msg_master_hello *hello)
+{
+    if (!hello->stranger || m->is_stranger || !is_formed(m) ||
+        strcmp(hello->group, consensus_group(m->consensus)) != 0) {
+        return;
+    }
+    m->is_stranger = true;
+    LOG_WARN(master_log(m), "master.waits", KV_STR("cluster", hello->group),
+             KV_STR("hint", "this master was removed: gpctl masters add makes it a part of the "
+                            "cluster again, or stop it"));
+}
 
 static void own_hello(struct master *m, struct msg_master_hello *ret)
 {
@@ -391,6 +450,7 @@ static void heard(struct master *m, struct link *link, const struct msg_master_h
     link->is_formed = hello->group[0] != '\0';
     link->is_ours = is_formed(m) && strcmp(hello->group, consensus_group(m->consensus)) == 0;
     link->id = hello->id;
+    note_stranger(m, hello);
     if (check_lists(m, hello, &err) < 0) {
         LOG_ERROR(master_log(m), "masters.differ", KV_STR("error", err.text));
         link->is_heard = false;
@@ -430,9 +490,20 @@ bool links_up(struct master *m, struct peer *peer)
         return false;
     }
     own_hello(m, &hello);
+    hello.stranger =
+        link->is_heard && link->is_ours && is_stranger(m, link->id, consensus_group(m->consensus));
     (void)peer_ask(peer, MSG_MASTER_HELLO, &hello, ASK_TIMEOUT_NS, 0, on_hello,
                    m); /* a lost connection comes again */
     return true;
+}
+
+void links_lead(struct master *m)
+{
+    for (uint32_t i = 0; i < LINKS_MAX; i++) {
+        if (m->links[i].peer && m->links[i].is_ours && peer_is_up(m->links[i].peer)) {
+            (void)links_up(m, m->links[i].peer);
+        }
+    }
 }
 
 /* Whoever has begun says so to those that wait. */
@@ -494,7 +565,9 @@ int links_hello(struct master *m, struct peer *peer, const struct msg_master_hel
     caller->id = msg->id;
     caller->is_formed = msg->group[0] != '\0';
     (void)str_format(caller->address, sizeof caller->address, "%s", msg->address);
+    note_stranger(m, msg);
     own_hello(m, &hello);
+    hello.stranger = is_stranger(m, msg->id, msg->group);
     rc = endpoint_reply(m->ep, token, &hello);
     if (link && (!link->is_heard || link->id != msg->id || link->is_formed != caller->is_formed) &&
         peer_is_up(link->peer)) {

@@ -20,6 +20,16 @@ static bool was_said(const struct council *c, const char *event)
     return sim_event_count(c->sim, event) > 0;
 }
 
+static uint32_t count_waiting(const struct council *c)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < c->infos_count; i++) {
+        count += c->infos[i].role == MASTER_WAITING;
+    }
+    return count;
+}
+
 GP_TEST(masters, begin_when_all_that_are_listed_have_come)
 {
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -34,7 +44,7 @@ GP_TEST(masters, begin_when_all_that_are_listed_have_come)
         GP_REQUIRE_EQ(council_ask_info(&c, 0), 0);
         GP_CHECK_EQ(c.infos_count, 3);
         GP_CHECK_EQ(c.infos[1].role, MASTER_UNREACHABLE);
-        GP_CHECK_EQ(c.infos[2].role, MASTER_FOLLOWER);
+        GP_CHECK_EQ(c.infos[2].role, MASTER_WAITING);
         council_start(&c, 1, "012");
         GP_CHECK(council_await_leader(&c) < 3);
         council_run_s(&c, 2);
@@ -146,6 +156,10 @@ GP_TEST(masters, wait_to_be_added_after_a_loss_of_the_disk)
         council_run_s(&c, 5);
         GP_CHECK(was_said(&c, "master.waits"));
         GP_CHECK(was_said(&c, "master.unknown"));
+        for (uint32_t i = 0; i < 3; i++) { /* whoever is asked */
+            GP_REQUIRE_EQ(council_ask_info(&c, i), 0);
+            GP_CHECK_EQ(count_waiting(&c), 1);
+        }
         GP_CHECK_EQ(council_change(&c, MSG_MASTER_ADD, c.addresses[lost]), 0);
         council_kill(&c, (lost + 1) % 3); /* it counts: two of three are left */
         (void)council_await_leader(&c);
@@ -213,6 +227,38 @@ GP_TEST(masters, remove_even_their_leader)
         GP_CHECK_EQ(council_change(&c, MSG_MASTER_REMOVE, c.addresses[leader]), 0);
         council_run_s(&c, 2);
         GP_CHECK(council_leader(&c) != leader && council_leader(&c) < 3);
+        council_end(&c);
+    }
+}
+
+/* ---- removed while nobody could tell ---- */
+
+GP_TEST(masters, learn_that_they_were_removed)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct council c;
+        uint32_t gone;
+
+        council_begin(&c, seed);
+        start_three(&c);
+        council_run_s(&c, 2);
+        gone = (council_leader(&c) + 1) % 3;
+        council_kill(&c, gone);
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_REMOVE, c.addresses[gone]), 0);
+        council_start(&c, gone, "012");
+        council_run_s(&c, 5);
+        GP_CHECK(was_said(&c, "master.waits"));
+        for (uint32_t i = 0; i < 3; i++) {
+            GP_REQUIRE_EQ(council_ask_info(&c, i), 0);
+            GP_CHECK_EQ(count_waiting(&c), 1);
+        }
+        GP_CHECK_EQ(council_change(&c, MSG_MASTER_ADD, c.addresses[gone]), 0);
+        council_run_s(&c, 2);
+        for (uint32_t i = 0; i < 3; i++) {
+            GP_REQUIRE_EQ(council_ask_info(&c, i), 0);
+            GP_CHECK_EQ(c.infos_count, 3);
+            GP_CHECK_EQ(count_waiting(&c), 0);
+        }
         council_end(&c);
     }
 }
