@@ -114,6 +114,7 @@ struct cluster {
     char error[2048];
     struct msg_app_description described; /* owned; the latest */
     struct msg_worker_page workers_page;  /* owned */
+    uint32_t worker_state;                /* enum worker_state, of the latest drain */
 };
 
 /* What to submit. */
@@ -189,6 +190,8 @@ int cluster_wait_running(struct cluster *c);
 int cluster_kill(struct cluster *c);
 int cluster_describe(struct cluster *c); /* into c->summary and c->described */
 int cluster_list_workers(struct cluster *c);
+int cluster_drain(struct cluster *c, const struct msg_worker_drain *msg); /* c->worker_state */
+int cluster_rebalance(struct cluster *c, bool force);                     /* c->app */
 
 /* Of the latest describe: what a processor, by its number in the plan, did; NULL: not known. */
 const struct msg_processor_stats *cluster_stats(const struct cluster *c, uint32_t processor);

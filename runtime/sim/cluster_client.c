@@ -286,6 +286,35 @@ int cluster_list_workers(struct cluster *c)
     return ask(c, MSG_WORKER_LIST, &list, on_workers);
 }
 
+static void on_drained(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct cluster *c = user;
+    const struct msg_worker_drained *drained = msg;
+
+    note_answer(c, code, err);
+    c->worker_state = code < 0 ? WORKER_SERVING : drained->state;
+}
+
+int cluster_drain(struct cluster *c, const struct msg_worker_drain *msg)
+{
+    return ask(c, MSG_WORKER_DRAIN, msg, on_drained);
+}
+
+static void on_rebalanced(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    (void)msg;
+    note_answer(user, code, err);
+}
+
+int cluster_rebalance(struct cluster *c, bool force)
+{
+    char app[16];
+    const struct msg_app_rebalance msg = {.app = app, .spread = true, .force = force};
+
+    app_text(c, app);
+    return ask(c, MSG_APP_REBALANCE, &msg, on_rebalanced);
+}
+
 const struct msg_processor_stats *cluster_stats(const struct cluster *c, uint32_t processor)
 {
     for (uint32_t i = 0; i < c->described.live.processors_count; i++) {

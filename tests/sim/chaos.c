@@ -9,7 +9,7 @@
 
 #include "base/assert.h"
 #include "invariants.h"
-#include "seeds.h"
+#include "operator.h"
 #include "sim/fault_plan.h"
 
 #define MS_NS        INT64_C(1000000)
@@ -33,6 +33,7 @@ struct chaos {
     bool may_fail;  /* the job: it did not run yet, or there is no room to repair it */
     struct fault_plan plan;
     struct invariants inv;
+    struct operator op;
     bool is_on;
 };
 
@@ -209,10 +210,15 @@ static void live(struct chaos *chaos, struct cluster *c)
     if (rng_below(&chaos->run->rng, 2) == 0) {
         begin_rival(chaos, c);
     }
+    c->app = chaos->job;
+    operator_live(&chaos->op, c);
     (void)cluster_until(c, is_over, 60000);
     fault_plan_end(&chaos->plan, c);
     chaos->is_on = false;
     note_struck(chaos);
+    if (operator_end(&chaos->op, c, c->slots == SLOTS_ENOUGH) < 0) {
+        return;
+    }
     check_job(chaos, c, chaos->job, chaos->may_fail);
     if (chaos->rival != 0) {
         check_job(chaos, c, chaos->rival, true);
@@ -227,6 +233,7 @@ void chaos_run(struct run *run)
     struct chaos chaos = {.run = run};
     struct cluster c = {.before_step = before_step, .step_user = &chaos};
 
+    operator_begin(&chaos.op, run);
     c.master_count = rng_below(&run->rng, 2) == 0 ? 1 : 3;
     c.slots = rng_below(&run->rng, 4) == 0 ? 3 + (uint32_t)rng_below(&run->rng, 3) : SLOTS_ENOUGH;
 

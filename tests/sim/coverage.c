@@ -79,6 +79,8 @@ static const char *const must_happen[] = {
     "shape.many_executors",
     "shape.shared_host",
     "shape.master_late",
+    "operator.drained",
+    "operator.spread",
     /* faults that were drawn */
     "fault.upload_cut",
     "fault.wait_cut",
