@@ -42,7 +42,7 @@ struct yard {
     struct endpoint *appmaster;
     struct peer *master; /* of it */
     char token[65];
-    uint32_t home;       /* index of its worker */
+    uint32_t home; /* index of its worker */
     uint32_t epoch;
     bool has_plan;
     bool runs;
