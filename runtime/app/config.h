@@ -74,6 +74,7 @@ struct config_balance {
 
 struct config_timeouts {
     int64_t start;
+    int64_t orphan;
 };
 
 struct config {

@@ -89,6 +89,7 @@ static int executor_start(struct node *node, const struct node_spec *spec, const
                                            .user = node};
         if (spec->config) {
             options.limits = daemon_limits(spec->config);
+            options.orphan_timeout_ns = spec->config->timeouts.orphan;
         }
         rc = executor_new(&options, &node->executor, err);
         fields_deinit(&launch_executor_fields, &launch);

@@ -58,6 +58,7 @@ struct executor_options {
     const char *host;      /* name of the host: same name, same host */
     const char *sockets;   /* folder for Unix sockets; "" or NULL: none */
     struct endpoint_limits limits;
+    int64_t orphan_timeout_ns; /* masters say that there is no appmaster: it ends; 0: 10 minutes */
     /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
      */
     void (*on_done)(void *user, int32_t exit_code);

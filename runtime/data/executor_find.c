@@ -9,8 +9,8 @@
  *        it is over       ends
  *
  * Its tasks run on meanwhile. It ends by itself (EXECUTOR_EXIT_ORPHANED) when the application is over,
- * when an appmaster no older than the one it obeyed refuses it, and when masters have said for
- * ALONE_MAX_NS that there is no appmaster. While no master answers it goes on, as long as its worker
+ * when an appmaster no older than the one it obeyed refuses it, and when masters have said for too
+ * long (orphan_timeout_ns) that there is no appmaster. While no master answers it goes on, as long as its worker
  * lives: then nobody can have replaced it.
  */
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 #define ASK_TIMEOUT_NS INT64_C(10000000000)
 #define ASK_MIN_NS     INT64_C(50000000)
 #define ASK_MAX_NS     INT64_C(1000000000)
-#define ALONE_MAX_NS   INT64_C(600000000000)
+#define ALONE_MAX_NS   INT64_C(600000000000) /* when nothing else is said */
 #define DIALS_MAX      5u
 
 static void end(struct executor *ex, const char *event, const char *why)
@@ -59,7 +59,9 @@ static void dial_appmaster(struct executor *ex)
 static void set_alone(struct executor *ex, bool alone)
 {
     if (alone && !ex->alone) {
-        timer_start(ex->alone_timer, ALONE_MAX_NS);
+        timer_start(ex->alone_timer, ex->options.orphan_timeout_ns > 0
+                                         ? ex->options.orphan_timeout_ns
+                                         : ALONE_MAX_NS);
     } else if (!alone) {
         timer_stop(ex->alone_timer);
     }

@@ -462,3 +462,32 @@ GP_TEST(jobs, come_to_an_end_on_a_bad_disk)
     }
     GP_CHECK(finished > FAULT_SEEDS / 4);
 }
+
+/* ---- executors that nobody can find ---- */
+
+/* No appmaster has room: for a long while they wait for one, then they go. */
+GP_TEST(jobs, end_executors_that_have_been_without_an_appmaster_for_too_long)
+{
+    static const char *const slow[] = {"rows=0", "pause=1000000", NULL};
+    struct cluster c = {.worker_count = 3, .slots = 3};
+    uint32_t executors;
+
+    begin(&c, 1);
+    GP_REQUIRE_EQ(submit(&c, 0, slow), 0); /* 8 tasks and an appmaster */
+    GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
+    GP_REQUIRE_EQ(cluster_describe(&c), 0);
+    GP_CHECK_STR_EQ(c.described.appmaster.state, "running");
+    for (uint32_t i = 0; i < c.worker_count; i++) {
+        if (c.workers[i].host == sim_proc_host(cluster_process(&c, "appmaster", 0))) {
+            sim_kill(c.workers[i].proc);
+        }
+    }
+    run_ms(&c, 20000);
+    executors = cluster_process_count(&c, "executor");
+    GP_REQUIRE(executors > 0);
+    run_ms(&c, 570000);
+    GP_CHECK_EQ(cluster_process_count(&c, "executor"), executors);
+    run_ms(&c, 30000);
+    GP_CHECK_EQ(cluster_process_count(&c, "executor"), 0);
+    end(&c);
+}

@@ -86,6 +86,18 @@ struct describing {
     uint32_t app;
 };
 
+/* The appmaster stands among the executors of describe, with words like theirs. */
+static const char *place_state(const struct app_place *place)
+{
+    static const char *const names[] = {[PLACE_WAITING] = "waiting",
+                                        [PLACE_STARTING] = "launching",
+                                        [PLACE_UP] = "running",
+                                        [PLACE_LOST] = "lost",
+                                        [PLACE_PAUSED] = "waiting"};
+
+    return place ? names[place->phase] : "ended";
+}
+
 static void describe_answer(struct master *m, struct app *app, struct reply_token token,
                             const struct msg_app_live *live)
 {
@@ -98,7 +110,7 @@ static void describe_answer(struct master *m, struct app *app, struct reply_toke
     d.appmaster = (struct msg_executor_info){.worker_name = MSG_NO_TEXT,
                                              .worker_address = MSG_NO_TEXT,
                                              .host = MSG_NO_TEXT,
-                                             .state = MSG_NO_TEXT};
+                                             .state = (char *)(uintptr_t)place_state(place)};
     if (entry) {
         d.appmaster.worker = entry->id;
         d.appmaster.worker_name = entry->info.name;
