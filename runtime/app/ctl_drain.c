@@ -51,9 +51,11 @@ static void print_app(const struct msg_drain_app *app)
     } else {
         (void)printf("%s", app->appmaster ? "its appmaster" : "its last executor");
     }
-    if (app->why[0]) {
+    if (app->stays) {
         (void)printf(", which stay%s for now: %s\n", app->tasks + app->appmaster > 1 ? "" : "s",
                      app->why);
+    } else if (app->why[0]) {
+        (void)printf(", later: %s\n", app->why);
     } else {
         (void)printf(", on the way\n");
     }
@@ -127,10 +129,11 @@ static bool lasts(const struct draining *d, bool is_so, int64_t *since_ns, int64
     return is_so && now_ns - *since_ns >= limit_ns;
 }
 
+/* Nothing moves, and all that is left stays. */
 static bool is_stuck(const struct msg_worker_drained *w)
 {
     for (uint32_t i = 0; i < w->apps_count; i++) {
-        if (w->apps[i].moving > 0 || w->apps[i].why[0] == '\0') {
+        if (!w->apps[i].stays) {
             return false;
         }
     }

@@ -366,7 +366,8 @@ static const struct field drain_app_items[] = {
     COUNT(struct msg_drain_app, tasks, MUST, 0, "its tasks that are still there"),
     COUNT(struct msg_drain_app, moving, MAY, 0, "its tasks under way"),
     FIELD_BOOL(struct msg_drain_app, appmaster, MAY, "its appmaster is there"),
-    TEXT(struct msg_drain_app, why, MAY, MSG_ERROR_MAX, "what it waits for, or cannot do"),
+    FIELD_BOOL(struct msg_drain_app, stays, MAY, "until there is room, or force"),
+    TEXT(struct msg_drain_app, why, MAY, MSG_ERROR_MAX, "what it waits for, or why it stays"),
 };
 static const struct fields drain_app_fields =
     FIELDS("drain_app", struct msg_drain_app, drain_app_items);

@@ -367,7 +367,8 @@ struct msg_drain_app {
     uint32_t tasks;  /* still there */
     uint32_t moving; /* of all its tasks, under way */
     bool appmaster;  /* is there, too */
-    char *why;       /* what it waits for, or why it does not go; "": it is on its way */
+    bool stays;      /* until something changes: there is no room, or its state would be lost */
+    char *why;       /* what it waits for, or why it stays; "": it is on its way */
 };
 
 struct msg_worker_drained {

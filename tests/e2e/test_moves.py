@@ -183,7 +183,7 @@ class Moves(groups.Group):
     def test_the_last_one_waits_for_another(self):
         self.begin(1, 1)
         result = self.cluster.gpctl("drain", "1", "--wait", timeout=MOVE_S)
-        self.assert_refused(result, harness.CONFLICT, "worker 1 is not drained", "counted .id 1.: .*slot",
+        self.assert_refused(result, harness.CONFLICT, "worker 1 is not drained", "counted .id 1.: .*no other worker has room",
                             "start a worker, or gpctl drain 1 --force")
         self.assertEqual({1: TASKS}, self.tasks_on())
         self.add_worker()

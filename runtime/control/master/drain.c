@@ -145,6 +145,15 @@ bool drain_can_tell(const struct app_place *place)
            !place->is_ending && !place->is_proposing;
 }
 
+static void say_why(const struct msg_app_rebalance *msg, char reason[MSG_REASON_MAX])
+{
+    if (msg->leave_count == 1) {
+        (void)str_format(reason, MSG_REASON_MAX, "worker/%u is drained", msg->leave[0].worker);
+    } else if (msg->leave_count > 1) {
+        (void)str_format(reason, MSG_REASON_MAX, "%u workers are drained", msg->leave_count);
+    }
+}
+
 int drain_tell(struct master *m, struct app_place *place, const struct drain_wish *wish,
                drain_told_fn fn, void *user)
 {
@@ -153,6 +162,7 @@ int drain_tell(struct master *m, struct app_place *place, const struct drain_wis
     struct msg_worker_room room[MSG_EXECUTORS_MAX];
     struct msg_leave leave[MSG_LEAVE_MAX];
     char id[16];
+    char reason[MSG_REASON_MAX] = "";
     struct msg_app_rebalance msg = {.app = id,
                                     .leave = leave,
                                     .leave_count = fill_leave(m, place->app, leave),
@@ -167,6 +177,10 @@ int drain_tell(struct master *m, struct app_place *place, const struct drain_wis
         return peer ? GP_ENOMEM : GP_ECLOSED;
     }
     (void)str_format(id, sizeof id, "%u", place->app);
+    if (!msg.reason) {
+        say_why(&msg, reason);
+        msg.reason = reason;
+    }
     t->app = place->app;
     t->leaves = msg.leave_count > 0;
     t->serial = ++m->next_serial;
@@ -184,7 +198,7 @@ int drain_tell(struct master *m, struct app_place *place, const struct drain_wis
 
 /* ---- rounds ---- */
 
-static const struct drain_wish nothing_more = {.reason = "a worker is drained"};
+static const struct drain_wish nothing_more = {.spread = false};
 
 /* Somebody holds something that is to be given up, or still believes so. */
 static bool is_due(const struct master *m, const struct app_place *place)

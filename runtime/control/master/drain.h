@@ -10,7 +10,7 @@
 struct drain_wish {
     bool spread;
     bool force;
-    const char *reason; /* shorter than MSG_REASON_MAX */
+    const char *reason; /* at most MSG_REASON_MAX; NULL: the workers that are drained */
 };
 
 /* said: NULL: err says why. */

@@ -89,6 +89,7 @@ struct part {
     uint32_t app;
     uint32_t tasks;
     bool is_counted; /* tasks, by its appmaster */
+    bool is_refused;
     uint32_t moving;
     char why[WHY_MAX];
 };
@@ -114,16 +115,12 @@ static uint32_t free_slots(const struct master *m)
     return sum;
 }
 
-/* What the appmaster did not say: it sees no further than its own workers. */
-static void explain(const struct master *m, struct part *part, uint32_t tasks)
+/* What the appmaster did not say: it does not know of slots for itself. */
+static void explain(const struct master *m, struct part *part)
 {
-    uint32_t room = free_slots(m);
-
-    if (part->why[0] == '\0' && part->moving == 0 && room == 0) {
+    if (part->why[0] == '\0' && part->moving == 0 && free_slots(m) == 0) {
+        part->is_refused = true;
         (void)str_format(part->why, sizeof part->why, "no other worker has a free slot");
-    } else if (part->why[0] == '\0' && part->moving == 0 && room < tasks) {
-        (void)str_format(part->why, sizeof part->why,
-                         "other workers have %u free slots, it needs %u", room, tasks);
     }
 }
 
@@ -135,12 +132,13 @@ static void fill_app(const struct master *m, struct part *part, const struct app
     uint32_t held = drain_held(m, app->id, worker) - (is_there ? 1 : 0);
     uint32_t tasks = part->is_counted ? part->tasks : held;
 
-    explain(m, part, tasks + (is_there ? 1 : 0));
+    explain(m, part);
     *ret = (struct msg_drain_app){.app = app->id,
                                   .name = app->spec.name,
                                   .tasks = tasks,
                                   .moving = part->moving,
                                   .appmaster = is_there,
+                                  .stays = part->is_refused && part->moving == 0,
                                   .why = part->why};
 }
 
@@ -201,9 +199,11 @@ static void on_part(struct master *m, void *user, uint32_t app,
         part++; /* each is asked once */
     }
     if (!said) {
-        (void)str_format(part->why, sizeof part->why, "its appmaster does not answer: %s",
-                         err->text);
+        (void)str_format(
+            part->why, sizeof part->why, "%s%s",
+            err->code == GP_EAGAIN ? "" : "its appmaster does not answer: ", err->text);
     } else {
+        part->is_refused = said->refused_count > 0;
         part->moving = said->moving;
         part->is_counted = said->left_count > 0;
         for (uint32_t i = 0; i < said->left_count; i++) {
@@ -218,7 +218,7 @@ static void on_part(struct master *m, void *user, uint32_t app,
 
 static void ask_all(struct master *m, struct survey *s)
 {
-    static const struct drain_wish nothing_more = {.reason = "a worker is drained"};
+    static const struct drain_wish nothing_more = {.spread = false};
 
     s->waiting = 1; /* ours */
     for (uint32_t i = 0; i < s->count; i++) {

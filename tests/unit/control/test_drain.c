@@ -43,6 +43,8 @@ GP_TEST(drain, moves_tasks_and_then_their_appmaster_at_no_cost)
     GP_CHECK(y.drained.apps[0].appmaster);
     GP_CHECK_EQ(y.drained.apps[0].moving, YARD_TASKS);
     GP_CHECK_STR_EQ(y.drained.apps[0].why, "");
+    GP_CHECK(!y.drained.apps[0].stays);
+    GP_CHECK_STR_EQ(y.reason, "worker/1 is drained");
     await_state(&y, "one", WORKER_DRAINED);
     GP_CHECK_EQ(y.slots_on[id_of(&y, 0)], 0);
     GP_CHECK_EQ(y.slots_on[id_of(&y, 1)], YARD_TASKS);
@@ -50,7 +52,7 @@ GP_TEST(drain, moves_tasks_and_then_their_appmaster_at_no_cost)
     GP_CHECK_EQ(y.home, 1);
     YARD_UNTIL(&y, y.runs && yard_app(&y)->state == APP_RUNNING);
     GP_CHECK_EQ(yard_app(&y)->epoch, 2);
-    GP_CHECK_EQ(yard_app(&y)->spent, 0);
+    GP_CHECK_EQ(yard_app(&y)->restarts_count, 0);
     yard_list(&y);
     GP_CHECK_EQ(y.infos[0].state, WORKER_DRAINED);
     GP_CHECK_EQ(y.infos[1].state, WORKER_SERVING);
@@ -74,6 +76,7 @@ GP_TEST(drain, waits_for_room_and_goes_on_when_a_worker_joins)
     GP_REQUIRE_EQ(y.drained.apps_count, 1);
     GP_CHECK_EQ(y.drained.apps[0].moving, 0);
     GP_CHECK_STR_EQ(y.drained.apps[0].why, "4 tasks of 'count': there are no slots for them");
+    GP_CHECK(y.drained.apps[0].stays);
     GP_CHECK_EQ(y.slots_on[1], YARD_TASKS); /* nothing was given up */
     GP_CHECK(y.appmaster != NULL);
     GP_CHECK_EQ(yard_app(&y)->epoch, 1);
@@ -245,6 +248,7 @@ GP_TEST(drain, says_that_an_appmaster_is_silent)
     GP_REQUIRE_EQ(y.drained.apps_count, 1);
     GP_CHECK(strstr(y.drained.apps[0].why, "its appmaster does not answer") != NULL);
     GP_CHECK_EQ(y.drained.tasks, YARD_TASKS); /* by its slots */
+    GP_CHECK(!y.drained.apps[0].stays);       /* it may still go */
     yard_end(&y);
 }
 
