@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "invariants.h"
+#include "members.h"
 #include "operator.h"
 #include "sim/fault_plan.h"
 
@@ -32,6 +33,7 @@ struct chaos {
     uint32_t rival; /* another beside it; 0: none */
     bool may_fail;  /* the job: it did not run yet, or there is no room to repair it */
     struct fault_plan plan;
+    struct members members;
     struct invariants inv;
     struct operator op;
     bool is_on;
@@ -44,6 +46,7 @@ static void before_step(struct cluster *c, void *user)
     if (chaos->is_on) {
         fault_plan_step(&chaos->plan, c);
     }
+    members_step(&chaos->members, c);
     invariants_step(&chaos->inv, c);
 }
 
@@ -71,6 +74,24 @@ static void draw_plan(struct chaos *chaos, struct cluster *c)
 
     fault_plan_draw(&chaos->plan, &options, c, rng);
     chaos->is_on = true;
+}
+
+/* Not drawn with the rest: the plans of the seeds stay as they are. */
+static void draw_members(struct chaos *chaos, struct cluster *c)
+{
+    struct rng rng;
+
+    rng_init(&rng, chaos->run->seed ^ UINT64_C(0x6d656d62657273));
+    if (c->master_count > 1 && rng_below(&rng, 2) == 0) {
+        members_begin(
+            &chaos->members, c, (uint32_t)rng_below(&rng, c->master_count),
+            (int64_t)rng_below(&rng, (uint64_t)(MS_NS * SPAN_MAX_MS) >> rng_below(&rng, 4)));
+    }
+}
+
+static bool are_members_whole(struct cluster *c)
+{
+    return members_is_over(&((struct chaos *)c->step_user)->members);
 }
 
 static bool is_over(struct cluster *c)
@@ -144,6 +165,11 @@ static void check_next(struct chaos *chaos, struct cluster *c)
     const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .name = "next", .config = config};
     int state;
 
+    if (cluster_until(c, are_members_whole, QUIET_MS) < 0) {
+        (void)run_fail(chaos->run, "a master does not become a member again: %d",
+                       chaos->members.code);
+        return;
+    }
     cluster_run_us(c, SILENCE_MS * 1000); /* who was silent while a fault lasted is found out */
     if (cluster_until(c, cluster_is_whole, QUIET_MS) < 0) {
         (void)run_fail(chaos->run, "the cluster is not whole again");
@@ -207,6 +233,7 @@ static void live(struct chaos *chaos, struct cluster *c)
         return;
     }
     draw_plan(chaos, c);
+    draw_members(chaos, c);
     if (rng_below(&chaos->run->rng, 2) == 0) {
         begin_rival(chaos, c);
     }
@@ -216,6 +243,9 @@ static void live(struct chaos *chaos, struct cluster *c)
     fault_plan_end(&chaos->plan, c);
     chaos->is_on = false;
     note_struck(chaos);
+    if (chaos->members.was_removed) {
+        coverage_note(chaos->run->coverage, "plan.master_removed");
+    }
     if (operator_end(&chaos->op, c, c->slots == SLOTS_ENOUGH) < 0) {
         return;
     }

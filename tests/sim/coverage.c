@@ -110,6 +110,7 @@ static const char *const must_happen[] = {
     "plan.masters_killed",
     "plan.power_cut",
     "shape.three_masters",
+    "plan.master_removed",
     "plan.disk_broken",
     "plan.disk_rotten",
     "plan.disk_slow",
