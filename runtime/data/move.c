@@ -289,6 +289,17 @@ void move_cannot_leave(struct task *t, const char *why)
     tell(t->stage->lane, m);
 }
 
+/* Times of timers are the user's, or another's: as far away as a number goes. */
+static int64_t add_ns(int64_t at_ns, int64_t ns)
+{
+    int64_t sum;
+
+    if (__builtin_add_overflow(at_ns, ns, &sum)) {
+        return ns < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return sum;
+}
+
 struct timer_writer {
     struct buf *out;
     int64_t now_ns;
@@ -304,7 +315,8 @@ static int append_i64(struct buf *out, int64_t value)
 static void write_timer(void *user, const struct timer_due *timer)
 {
     struct timer_writer *w = (struct timer_writer *)user;
-    int64_t at_ns = timer->clock == GP_TIMER_PROCESSING ? timer->at_ns - w->now_ns : timer->at_ns;
+    int64_t at_ns =
+        timer->clock == GP_TIMER_PROCESSING ? add_ns(timer->at_ns, -w->now_ns) : timer->at_ns;
 
     if (buf_append_u32(w->out, timer->clock) < 0 || buf_append_u64(w->out, timer->id) < 0 ||
         append_i64(w->out, at_ns) < 0) {
@@ -421,7 +433,9 @@ int move_set_timers(struct task *t, const struct move_state *state)
         uint64_t id = reader_u64(&r);
         int64_t at_ns = (int64_t)reader_u64(&r);
 
-        at_ns += clock == GP_TIMER_PROCESSING ? t->stage->lane->now_ns : 0;
+        if (clock == GP_TIMER_PROCESSING) {
+            at_ns = add_ns(at_ns, t->stage->lane->now_ns);
+        }
         if (clock > GP_TIMER_EVENT || timers_set(t, clock, id, at_ns) < 0) {
             return GP_ENOMEM;
         }

@@ -27,7 +27,11 @@
 #include "data/task.h"
 #include "data/unmanaged.h"
 
-#define WINDOW_MAX (INT32_MAX / 2)
+#define WINDOW_MAX  (1 << 28) /* that a neighbour may claim; more than options allow */
+#define PENDING_MAX (INT32_MAX / 2)
+
+_Static_assert(WINDOW_MAX < OUT_EDGE_HOLD, "an account that is held is below zero");
+_Static_assert(PENDING_MAX < INT32_MAX - OUT_EDGE_HOLD, "and has room for what is drawn yet");
 
 static uint32_t edge_count(const struct neighbour *p)
 {
@@ -214,7 +218,7 @@ static int take_pending(struct neighbour *p, const struct batch_credit *c)
 {
     struct out_edge *e;
 
-    if (c->bytes > WINDOW_MAX) {
+    if (c->bytes > PENDING_MAX) {
         return GP_EPROTO;
     }
     if (c->edge & BATCH_UNMANAGED) {
@@ -227,7 +231,7 @@ static int take_pending(struct neighbour *p, const struct batch_credit *c)
     if (e->lane_of[c->dst] != p->index) {
         return 0; /* it has moved: that account is no more */
     }
-    if (e->credit[c->dst] < (int32_t)c->bytes - WINDOW_MAX - out_edge_held(e, c->dst)) {
+    if (e->credit[c->dst] < (int32_t)c->bytes - PENDING_MAX - out_edge_held(e, c->dst)) {
         return GP_EPROTO;
     }
     out_edge_draw_row(e, c->dst, c->bytes);

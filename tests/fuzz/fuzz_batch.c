@@ -3,7 +3,9 @@
  * elements, the inboxes and the views that tasks are given. Whatever comes, tasks see only rows
  * that lie within the bytes received, and the lane's books stay balanced.
  *
- * Input: frames, each a byte (odd: credit), a length of two bytes and that many bytes, padded to 8.
+ * Input: frames, each a byte, a length of two bytes and that many bytes, padded to 8. The byte says
+ * what they are: bit 0 credit, else a batch; bit 1 neither, but the state of a task that comes with the
+ * next placement. After what ends a connection there is another.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -22,9 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct lone_lane w;
 
     lone_lane_begin(&w);
-    while (size >= 3 && count < 16 && !w.from->failed) {
+    while (size >= 3 && count < 16) {
         size_t len = (size_t)data[1] | (size_t)data[2] << 8;
-        bool is_credit = data[0] & 1;
+        uint8_t kind = data[0] & 3;
         uint8_t *frame;
 
         data += 3;
@@ -36,10 +38,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(frame, data, len);
         data += len;
         size -= len;
-        if (is_credit) {
+        if (kind >= 2) {
+            lone_lane_place(&w, gp_bytes_of(frame, len));
+        } else if (kind == 1) {
             lone_lane_take_credit(&w, frame, len);
         } else {
             lone_lane_take_batch(&w, frame, len);
+        }
+        if (w.from->failed) {
+            neighbour_lose(w.from);
+            w.from->failed = false;
         }
         lone_lane_go(&w);
     }

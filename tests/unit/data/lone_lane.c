@@ -166,12 +166,12 @@ void lone_lane_begin(struct lone_lane *w)
     w->options.window_max_bytes = LONE_WINDOW;
     w->options.message_max_bytes = LONE_MESSAGE_MAX;
     w->options.large_budget_bytes = 65536;
-    ASSERT(topology_new(&w->plan, &placement, w->hosts, 2, &w->options, NULL, &w->topology, NULL) ==
-           0);
+    ASSERT(topology_new(&w->plan, &placement, w->hosts, 2, &w->options, NULL, &w->topologies[0],
+                        NULL) == 0);
     w->code[0].table = &source_table;
     w->code[1].table = &sink_table;
     w->env = (struct lane_env){
-        .topology = w->topology,
+        .topology = w->topologies[0],
         .options = &w->options,
         .processors = w->code,
     };
@@ -199,7 +199,9 @@ void lone_lane_end(struct lone_lane *w)
     }
     lane_fini(w->lane);
     lane_free(w->lane);
-    topology_free(w->topology);
+    for (uint32_t i = 0; i <= w->places; i++) {
+        topology_free(w->topologies[i]);
+    }
 }
 
 void lone_lane_take_batch(struct lone_lane *w, const uint8_t *bytes, size_t len)
@@ -218,6 +220,42 @@ void lone_lane_take_batch(struct lone_lane *w, const uint8_t *bytes, size_t len)
     if (rc < 0) {
         neighbour_fail_batch(w->from, rc);
     }
+}
+
+void lone_lane_take_mark(struct lone_lane *w, uint64_t generation)
+{
+    uint8_t *mark = w->marks[w->mark_count++ % LONE_PLACES_MAX];
+
+    batch_element_put(mark, &(struct batch_element){.kind = BATCH_MOVE, .bytes = 8});
+    put_u64_le(mark + BATCH_ELEMENT_SIZE, generation);
+    lone_lane_take_batch(w, mark, sizeof(w->marks[0]));
+}
+
+void lone_lane_place(struct lone_lane *w, gp_bytes state)
+{
+    struct placement_range *moves = &w->ranges[3];
+    const struct placement placement = {w->ranges, 4};
+    const struct stream_place places[2] = {{.executor = 1}, {.executor = 2}};
+    const struct lane_state what = {
+        .processor = moves->processor, .task = moves->first, .moved = true, .bytes = state};
+    struct lane_update update = {.places = places, .states = &what, .state_count = 1};
+
+    if (w->places == LONE_PLACES_MAX) {
+        return;
+    }
+    w->places++;
+    moves->leaving = !moves->leaving;
+    if (!moves->leaving) {
+        moves->executor = 3 - moves->executor;
+        moves->session++;
+    }
+    moves->since = LONE_SESSION;
+    ASSERT(topology_new(&w->plan, &placement, w->hosts, 2, &w->options,
+                        w->topologies[w->places - 1], &w->topologies[w->places], NULL) == 0);
+    update.generation = w->places;
+    update.moves = w->places;
+    update.topology = w->topologies[w->places];
+    lane_take_update(w->lane, &update);
 }
 
 /* As neighbour_stream.c does, save that an opening while the link is up is another connection. */
@@ -257,8 +295,9 @@ static void check_accounts(const struct lone_lane *w)
 
         for (uint32_t k = 0; k < e->targets; k++) {
             const struct neighbour *p = w->lane->neighbours[e->lane_of[k]];
+            int32_t held = out_edge_held(e, k);
 
-            ASSERT(e->credit[k] <= (p->ready ? (int32_t)p->window_out : 0));
+            ASSERT(e->credit[k] <= (p->ready ? (int32_t)p->window_out - held : -held));
             exhausted += e->credit[k] <= 0;
         }
         ASSERT(e->exhausted == exhausted);

@@ -14,12 +14,15 @@
 #include "data/lane.h"
 #include "data/topology.h"
 #include "port/runner.h"
+#include "wire/batch.h"
 
 #define LONE_EDGES       2u
 #define LONE_SINKS       3u
 #define LONE_SESSION     (UINT64_C(1) << 32)
 #define LONE_WINDOW      1024u /* of each account */
 #define LONE_MESSAGE_MAX 65536u
+
+#define LONE_PLACES_MAX 16u
 
 struct lone_lane {
     struct loop loop;
@@ -29,12 +32,15 @@ struct lone_lane {
     struct placement_range ranges[4];
     struct placement_host hosts[2];
     struct data_options options;
-    struct topology *topology;
+    struct topology *topologies[LONE_PLACES_MAX + 1]; /* each made from the one before */
+    uint32_t places;                                  /* taken since the beginning */
     struct lane_processor code[2];
     struct lane_env env;
     struct crash_note note;
     struct lane *lane;
     struct neighbour *from;
+    uint8_t marks[LONE_PLACES_MAX][BATCH_ELEMENT_SIZE + 8];
+    uint32_t mark_count;
 };
 
 void lone_lane_begin(struct lone_lane *w);
@@ -43,6 +49,16 @@ void lone_lane_end(struct lone_lane *w);
 /* The neighbour sends this body of a BATCH or a CREDIT frame. It lives as long as w. */
 void lone_lane_take_batch(struct lone_lane *w, const uint8_t *bytes, size_t len);
 void lone_lane_take_credit(struct lone_lane *w, const uint8_t *bytes, size_t len);
+
+/*
+ * The lane takes another placement, up to LONE_PLACES_MAX times: of sink LONE_SINKS, which lives with
+ * the neighbour, it is said in turn that it leaves, that it is here (with that state, which is borrowed
+ * until lone_lane_end()), that it leaves, that it is there again. Each has the next generation, from 1.
+ */
+void lone_lane_place(struct lone_lane *w, gp_bytes state);
+
+/* The neighbour says that what follows is by the placement of that generation. */
+void lone_lane_take_mark(struct lone_lane *w, uint64_t generation);
 
 /* Some turns; what must hold between all of them is asserted. */
 void lone_lane_go(struct lone_lane *w);

@@ -103,7 +103,6 @@ GP_TEST(neighbour, opens_accounts_at_the_window_less_what_is_pending)
 /* What a link may have taken: see inbox.h. */
 #define ROUND_ONE_MAX (LONE_SINKS * (LONE_WINDOW + BATCH_BODY_SIZE) + LONE_MESSAGE_MAX)
 #define ROUND_BATCHES (ROUND_ONE_MAX / (ROW_HEADER_SIZE + PAYLOAD)) /* that fit */
-#define MARK_BYTES    (BATCH_ELEMENT_SIZE + 8u)
 #define LATER         5u /* a generation that this lane has not taken */
 
 static uint8_t batch[BATCH]; /* lives as long as any lane */
@@ -117,15 +116,6 @@ static void send_row(struct lone_lane *w)
     batch_element_put(batch, &head);
     row_put_header(batch + BATCH_ELEMENT_SIZE, ROW_HEADER_SIZE + PAYLOAD, 0, PAYLOAD, 0, 0, 0, 0);
     lone_lane_take_batch(w, batch, sizeof(batch));
-}
-
-static void send_mark(struct lone_lane *w)
-{
-    static uint8_t mark[MARK_BYTES];
-
-    batch_element_put(mark, &(struct batch_element){.kind = BATCH_MOVE, .bytes = 8});
-    put_u64_le(mark + BATCH_ELEMENT_SIZE, LATER);
-    lone_lane_take_batch(w, mark, sizeof(mark));
 }
 
 static void connect_again(struct lone_lane *w)
@@ -196,7 +186,7 @@ GP_TEST(neighbour, bounds_what_waits_behind_a_mark)
     struct lone_lane w;
 
     lone_lane_begin(&w);
-    send_mark(&w);
+    lone_lane_take_mark(&w, LATER);
     while (!w.from->failed && sent < 1000) {
         send_row(&w);
         sent++;
@@ -207,5 +197,30 @@ GP_TEST(neighbour, bounds_what_waits_behind_a_mark)
     GP_CHECK_EQ(counter_get(&w.lane->stats.overdrawn), 1);
     connect_again(&w);
     GP_CHECK_EQ(w.from->held_bytes, 0);
+    lone_lane_end(&w);
+}
+
+/* An account of a task that moves is lowered so far that nobody draws on it: no window reaches there. */
+GP_TEST(neighbour, refuses_a_window_that_a_move_could_not_hold)
+{
+    struct lone_lane w;
+
+    lone_lane_begin(&w);
+    neighbour_lose(w.from);
+    say(&w, BATCH_CREDIT_OPEN, OUT_EDGE_HOLD, 0, 0);
+    GP_CHECK(w.from->failed);
+    lone_lane_end(&w);
+}
+
+GP_TEST(neighbour, holds_the_account_of_a_task_that_moves)
+{
+    struct lone_lane w;
+
+    lone_lane_begin(&w);
+    lone_lane_place(&w, (gp_bytes){0}); /* it leaves */
+    GP_CHECK(credit_of(&w) < 0);
+    say(&w, BATCH_CREDIT_BYTES, 0, FOREIGN, 1000000); /* taken for an old session's, and cut */
+    lone_lane_go(&w);
+    GP_CHECK_EQ(credit_of(&w), (int32_t)LONE_WINDOW - OUT_EDGE_HOLD);
     lone_lane_end(&w);
 }
