@@ -16,9 +16,12 @@
 #define SECOND_NS     1000000000
 #define HEADER_BYTES  16u
 #define SEQUENCE_BITS 48u
+#define SEQUENCE_MASK ((UINT64_C(1) << SEQUENCE_BITS) - 1)
 #define DEFAULT_BYTES 100u
 #define FILLERS       128u
-#define FILLER_STRIDE 4096u /* at most: fillers of large messages overlap */
+#define FILLER_STRIDE 4096u /* of large messages */
+#define FILLER_STEP   9u    /* of small ones: they overlap, so that all take little memory */
+#define SMALL_BYTES   1024u
 #define PACE_TIMER    "timer"
 #define PACE_BUSY     "busy"
 
@@ -38,7 +41,7 @@ static inline int fillers_init(struct fillers *f, uint64_t message_bytes)
     size_t size;
 
     f->bytes = (uint32_t)message_bytes - HEADER_BYTES;
-    f->stride = f->bytes < FILLER_STRIDE ? f->bytes | 1u : FILLER_STRIDE;
+    f->stride = f->bytes <= SMALL_BYTES ? FILLER_STEP : FILLER_STRIDE;
     size = (FILLERS - 1) * f->stride + f->bytes + 1;
     f->text = malloc(size);
     if (!f->text) {

@@ -1,9 +1,15 @@
 """Where CPU time goes, by the functions of the source, inlined ones too: perf and the debug information.
 
+    python3 tests/bench/profile_cpu.py [--event instructions:u] build-bench/bin/gpctl run ...
+
+prints the shares of the functions, as they were called and as they were written (inlined ones by
+themselves); with an event of the CPU that perf knows, of that.
+
 A sample belongs to the first class of names that one of the functions it is in matches, from the
 innermost out: a counter that was inlined into a function of the data plane is a counter.
 """
 
+import argparse
 import collections
 import os
 import re
@@ -29,11 +35,11 @@ def _perf(*arguments):
     return done.stdout
 
 
-def record(argv, environment):
+def record(argv, environment, event="cycles"):
     """Runs a command; returns its samples: a counter of (object, symbol, offset)."""
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "perf.data")
-        machine.run(["perf", "record", "-q", "-F", "4999", "-o", data, *argv], 120, environment)
+        machine.run(["perf", "record", "-q", "-F", "4999", "-e", event, "-o", data, *argv], 120, environment)
         lines = _perf("script", "-i", data, "-F", "ip,sym,symoff,dso").splitlines()
     samples = collections.Counter()
     for line in lines:
@@ -90,3 +96,24 @@ def shares(argv, environment, classes):
         if name:
             found[name] += count
     return {**{c: found[c] / total for c in classes}, "all": sum(found.values()) / total}
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--event", default="cycles")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args()
+    called, written = collections.Counter(), collections.Counter()
+    for functions, count in by_functions(record(arguments.command, {}, arguments.event)):
+        called[functions[-1]] += count
+        written[functions[0]] += count
+    total = sum(called.values())
+    for title, names in (("as called", called), ("as written", written)):
+        print(title)
+        for name, count in names.most_common(40):
+            if count * 200 > total:
+                print(f"  {100 * count / total:5.1f} %  {name}")
+
+
+if __name__ == "__main__":
+    main()
