@@ -68,16 +68,42 @@ static uint64_t source_number(const struct source *s)
     return (uint64_t)s->task->index << SEQUENCE_BITS | s->sent;
 }
 
-static void source_write(struct source *s, char *value, int64_t due_ns)
+static inline void source_fill(const struct fillers *f, void *to, uint64_t number, int64_t due_ns)
 {
-    uint64_t number = source_number(s);
+    char *value = to;
 
     /* Word by word: two words stored one by one and copied as one would stall the core until both
      * have left its store buffer, at the cost of all the rest here. */
     memcpy(value, &number, sizeof number);
     memcpy(value + sizeof number, &due_ns, sizeof due_ns);
-    memcpy(value + HEADER_BYTES, fillers_at(&s->fillers, s->sent), s->fillers.bytes);
+    memcpy(value + HEADER_BYTES, fillers_at(f, number & SEQUENCE_MASK), f->bytes);
+}
+
+static void source_write(struct source *s, char *value, int64_t due_ns)
+{
+    source_fill(&s->fillers, value, source_number(s), due_ns);
     s->sent++;
+}
+
+/* As many as the cursor has room for. */
+static uint32_t source_send_stretch(struct source *s, uint32_t max, int64_t due_ns)
+{
+    const struct fillers fillers = s->fillers;
+    const uint32_t bytes = s->bytes;
+    const uint64_t word = gp_cursor_word(s->cursor, bytes);
+    const uint64_t row_bytes = gp_cursor_row_bytes(bytes);
+    uint64_t number = source_number(s);
+    uint32_t room = gp_cursor_room(s->cursor, bytes);
+    unsigned char *at = s->cursor->at;
+
+    room = room < max ? room : max;
+    for (uint32_t i = 0; i < room; i++) {
+        source_fill(&fillers, gp_cursor_begin(at, word, row_bytes, due_ns), number++, due_ns);
+        at += row_bytes;
+    }
+    gp_cursor_advance(s->cursor, room, bytes);
+    s->sent += room;
+    return room;
 }
 
 static int32_t source_send_keyed(struct source *s, struct gp_out *out, int64_t due_ns)
@@ -127,6 +153,7 @@ static int32_t source_flat_out(struct source *s, struct gp_out *out, uint32_t bu
         if (source_send(s, out, now_ns) != GP_OK) {
             return GP_FAIL;
         }
+        i += s->keyed ? 0 : source_send_stretch(s, budget - i - 1, now_ns);
     }
     return GP_MORE;
 }

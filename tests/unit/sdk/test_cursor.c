@@ -36,6 +36,33 @@ GP_TEST(cursor, writes_the_row_that_the_abi_says)
     GP_CHECK(c.at == c.limit);
 }
 
+/* A stretch is the same bytes as rows one by one. */
+GP_TEST(cursor, a_stretch_of_rows_is_what_single_rows_are)
+{
+    unsigned char single[120];
+    unsigned char room[120];
+    struct gp_cursor one = {.size = sizeof one, .at = single, .limit = single + sizeof single};
+    struct gp_cursor c = {.size = sizeof c, .at = room, .limit = room + sizeof room};
+    unsigned char *at = room;
+
+    one.head = c.head = UINT64_C(0x1250a00000000000);
+    memset(room, 0xff, sizeof room);
+    GP_CHECK_EQ(gp_cursor_room(&c, 16), 3);
+    GP_CHECK_EQ(gp_cursor_room(&c, 17), 2);
+    GP_CHECK_EQ(gp_cursor_room(&c, 97), 0);
+    for (int64_t i = 0; i < 3; i++) {
+        GP_CHECK_EQ(gp_cursor_emit(&one, i, &digits[i], 11), GP_OK);
+        memcpy(gp_cursor_begin(at, gp_cursor_word(&c, 11), gp_cursor_row_bytes(11), i), &digits[i],
+               11);
+        at += gp_cursor_row_bytes(11);
+    }
+    gp_cursor_advance(&c, 3, 11);
+    GP_CHECK(c.at == c.limit);
+    GP_CHECK_EQ(c.rows, 3);
+    GP_CHECK_EQ(gp_cursor_room(&c, 11), 0);
+    GP_CHECK(memcmp(room, single, sizeof room) == 0);
+}
+
 /* For each row its value, cut by one byte for odd rows, and now and then an emitted one behind it. */
 static int32_t copy_at_cursor(void *self, uint32_t port, const struct gp_batch *in,
                               uint32_t *consumed, struct gp_out *out)
