@@ -179,10 +179,9 @@ def many_tasks(tasks, rate=0):
         settings = {"sources": tasks // 2, "sinks": tasks // 2, "rate": rate}
         with Cluster(system, 2, {"worker.slots": tasks}) as cluster:
             empty = cluster.pss_bytes()
-            begin_s = time.monotonic()
+            begin_s = time.time()
             cluster.submit("sol", settings, 2, wait=False)
-            cluster.wait_until_job_runs(tasks)
-            run_ms = (time.monotonic() - begin_s) * 1e3
+            run_ms = (cluster.wait_until_job_runs() - begin_s) * 1e3
             time.sleep(max(3, plan.seconds))
             figures = {"run_ms": run_ms, "task_bytes": (cluster.pss_bytes() - empty) / tasks}
             return {**figures, **cluster.progress(1)}

@@ -214,19 +214,15 @@ class Cluster:
     def describe(self):
         return json.loads(self.gpctl("describe", JOB_NAME, "--output", "json"))
 
-    def tasks_running(self):
-        """Tasks of the job that run or have ended; 0 before it runs."""
-        about = self.describe()
-        if about["application"]["state"] != "running":
-            return 0
-        return sum(p["running"] + p["ended"] for p in about["processors"])
-
-    def wait_until_job_runs(self, tasks=1):
+    def wait_until_job_runs(self):
+        """Returns when all its tasks ran, in seconds since 1970, as the cluster says."""
         deadline_s = time.monotonic() + JOB_TIMEOUT_S
-        while self.tasks_running() < tasks:
-            if time.monotonic() > deadline_s:
-                raise CommandError(f"the job does not run after {JOB_TIMEOUT_S} s")
-            time.sleep(0.005)
+        while time.monotonic() < deadline_s:
+            about = self.describe()["application"]
+            if about["state"] == "running":
+                return about["started_ms"] / 1e3
+            time.sleep(0.01)
+        raise CommandError(f"the job does not run after {JOB_TIMEOUT_S} s")
 
     def progress(self, seconds):
         """Of SOL: how many tasks did nothing yet, and the rate of messages over some seconds."""
