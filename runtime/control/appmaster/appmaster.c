@@ -242,6 +242,8 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
         return 0;
     case MSG_APP_QUERY:
         return on_query(am, in->token, err);
+    case MSG_APP_REBALANCE:
+        return balance_ask(am, in->msg, in->token, err);
     case MSG_PROCESS_EXITED:
         executors_exited(am, in->msg);
         return 0;
@@ -257,8 +259,10 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
         executors_failed(am, peer, in->msg);
         return 0;
     case MSG_EXECUTOR_DONE:
-        executors_done(am, peer);
+        executors_done(am, peer, in->msg);
         return 0;
+    case MSG_EXECUTOR_MOVED:
+        return moving_told(am, peer, in->msg, in->token, err);
     default:
         return GP_EUNSUPPORTED;
     }
@@ -426,6 +430,8 @@ void appmaster_free(struct appmaster *am)
     timer_free(am->look_timer);
     timer_free(am->failed_timer);
     executors_deinit(am);
+    moving_deinit(am);
+    balance_deinit(am);
     for (uint32_t i = 0; i < am->worker_count; i++) {
         free(am->workers[i]);
     }

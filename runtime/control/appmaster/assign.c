@@ -20,6 +20,7 @@ struct news {
     uint32_t siblings_count;
     struct msg_task_state *states;
     uint32_t states_count;
+    uint32_t moved_count; /* of them, the first: those of tasks that move */
     struct msg_plugin_file *plugins;
 };
 
@@ -42,17 +43,27 @@ static int gather_states(const struct am_executor *e, struct news *n)
 {
     const struct appmaster *am = e->am;
 
-    if (am->states_count == 0) {
+    if (am->states_count + am->moved_count == 0) {
         return 0;
     }
-    n->states = calloc(am->states_count, sizeof *n->states);
+    n->states = calloc(am->states_count + am->moved_count, sizeof *n->states);
     if (!n->states) {
         return GP_ENOMEM;
     }
+    for (uint32_t i = 0; i < am->record.moves_count && am->moved_count > 0; i++) {
+        const struct record_move *m = &am->record.moves[i];
+        const struct am_moved *moved = moving_state_of(am, m->processor, m->task);
+        if (moved && m->executor == e->id && e->taken < m->placed) {
+            n->states[n->states_count++] = (struct msg_task_state){
+                m->processor, m->task, moved->state ? moved->state : MSG_NO_TEXT, true};
+        }
+    }
+    n->moved_count = n->states_count;
     for (uint32_t i = 0; i < am->states_count; i++) {
         const struct msg_task_state *s = &am->states[i];
         const struct record_range *range = record_range_of(&am->record, s->processor, s->task);
-        if (range && range->executor == e->id && range->session > e->session) {
+        if (range && range->executor == e->id && range->session > e->session &&
+            !moving_state_of(am, s->processor, s->task)) {
             n->states[n->states_count++] = *s;
         }
     }
@@ -150,7 +161,8 @@ static void on_assigned(void *user, struct peer *peer, const struct answer *answ
 static int assign(struct am_executor *e)
 {
     struct appmaster *am = e->am;
-    struct msg_executor_assign msg = {.epoch = am_epoch(am), .generation = am->record.generation};
+    struct msg_executor_assign msg = {
+        .epoch = am_epoch(am), .generation = am->record.generation, .moves = am->record.moved};
     struct news n;
     int rc = news_make(e, &n);
 
@@ -171,8 +183,8 @@ static int assign(struct am_executor *e)
     if (rc >= 0) {
         rc = peer_ask(e->peer, MSG_EXECUTOR_ASSIGN, &msg, ASSIGN_TIMEOUT_NS, 0, on_assigned, e);
     }
-    if (rc == GP_ETOOBIG && msg.states_count > 0) {
-        msg.states_count = 0; /* sources begin anew: better than not at all */
+    if (rc == GP_ETOOBIG && msg.states_count > n.moved_count) {
+        msg.states_count = n.moved_count; /* sources begin anew: better than not at all */
         rc = peer_ask(e->peer, MSG_EXECUTOR_ASSIGN, &msg, ASSIGN_TIMEOUT_NS, 0, on_assigned, e);
     }
     e->assigned = msg.generation;
@@ -183,6 +195,19 @@ static int assign(struct am_executor *e)
 
 /* ---- updates ---- */
 
+/* Tasks have come to it since it said that all have ended. */
+static void forget_done(struct am_executor *e, uint64_t generation)
+{
+    const struct record *r = &e->am->record;
+
+    for (uint32_t i = 0; i < r->moves_count && e->state == EXECUTOR_DONE; i++) {
+        const struct record_move *m = &r->moves[i];
+        if (m->executor == e->id && m->placed > e->done && m->placed <= generation) {
+            e->state = EXECUTOR_RUNNING; /* else it says so again */
+        }
+    }
+}
+
 static void on_updated(void *user, struct peer *peer, const struct answer *answer)
 {
     struct am_executor *e = user;
@@ -192,6 +217,7 @@ static void on_updated(void *user, struct peer *peer, const struct answer *answe
     if (answer->code < 0) {
         refused(e, answer->err, "could not take an update");
     } else if (peer == e->peer && updated->generation > e->taken) {
+        forget_done(e, updated->generation);
         e->taken = updated->generation;
         recovery_changed(e->am);
     }
@@ -200,7 +226,8 @@ static void on_updated(void *user, struct peer *peer, const struct answer *answe
 static int update(struct am_executor *e)
 {
     struct appmaster *am = e->am;
-    struct msg_executor_update msg = {.epoch = am_epoch(am), .generation = am->record.generation};
+    struct msg_executor_update msg = {
+        .epoch = am_epoch(am), .generation = am->record.generation, .moves = am->record.moved};
     struct news n;
     int rc = news_make(e, &n);
 
@@ -214,8 +241,8 @@ static int update(struct am_executor *e)
     msg.states = n.states;
     msg.states_count = n.states_count;
     rc = peer_ask(e->peer, MSG_EXECUTOR_UPDATE, &msg, ASSIGN_TIMEOUT_NS, 0, on_updated, e);
-    if (rc == GP_ETOOBIG && msg.states_count > 0) {
-        msg.states_count = 0;
+    if (rc == GP_ETOOBIG && msg.states_count > n.moved_count) {
+        msg.states_count = n.moved_count;
         rc = peer_ask(e->peer, MSG_EXECUTOR_UPDATE, &msg, ASSIGN_TIMEOUT_NS, 0, on_updated, e);
     }
     news_free(&n);
@@ -231,7 +258,8 @@ static void tell(struct am_executor *e)
     int rc;
 
     if (!e->peer || e->state == EXECUTOR_GONE || e->placed == 0 ||
-        e->told >= am->record.generation || (e->told != 0 && e->state == EXECUTOR_REGISTERED)) {
+        e->told >= am->record.generation || (e->told != 0 && e->state == EXECUTOR_REGISTERED) ||
+        !moving_may_tell(e)) {
         return; /* one that opens its tasks is told more when it has done so */
     }
     rc = e->state == EXECUTOR_REGISTERED ? assign(e) : update(e);
@@ -291,6 +319,7 @@ void assign_step(struct appmaster *am)
         struct am_executor *e = am->executors[i];
         if (may_start(e) && peer_tell(e->peer, MSG_EXECUTOR_START, NULL) >= 0) {
             e->state = EXECUTOR_RUNNING;
+            recovery_changed(am);
         }
     }
 }

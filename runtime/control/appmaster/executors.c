@@ -16,7 +16,7 @@
 #define KILL_TIMEOUT_NS 30000000000 /* for a worker that cannot be reached now */
 #define FAILURE_NS      3000000000  /* for executors to find a new appmaster, by default */
 
-static struct am_executor *find_peer(struct appmaster *am, const struct peer *peer)
+struct am_executor *executors_of_peer(const struct appmaster *am, const struct peer *peer)
 {
     for (uint32_t i = 0; i < am->executor_count; i++) {
         if (am->executors[i]->peer == peer) {
@@ -118,6 +118,9 @@ void executors_sweep(struct appmaster *am)
         struct am_executor *e = am->executors[i];
         if (e->state == EXECUTOR_GONE && e->is_settled && e->is_released && e->asks == 0 &&
             !record_find(&am->record, e->id)) {
+            if (e->is_retired) {
+                stats_keep(am, &e->report);
+            }
             executor_free(e);
         } else {
             am->executors[kept++] = e;
@@ -207,6 +210,9 @@ static void disconnected(struct am_executor *e, const struct gp_error *why)
     char text[2 * WORDS_MAX];
 
     e->peer = NULL;
+    if (e->state == EXECUTOR_GONE) {
+        return; /* it was told to go; its worker says when it is gone */
+    }
     if (why->code == GP_ETIMEOUT || (e->host_worker && !peer_is_up(e->host_worker->peer))) {
         words_executor(e, who, sizeof who);
         (void)str_format(text, sizeof text, "%s was lost: %s", who, why->text);
@@ -242,7 +248,7 @@ static void worker_down(struct appmaster *am, const struct peer *peer, const str
 
 void executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why)
 {
-    struct am_executor *e = find_peer(am, peer);
+    struct am_executor *e = executors_of_peer(am, peer);
 
     if (!e) {
         worker_down(am, peer, why);
@@ -347,6 +353,12 @@ static int join(struct am_executor *e)
     if (am->record.ranges_count == 0) {
         return 0; /* all are placed at once */
     }
+    if (record_tasks_on(&am->record, dead) == 0) { /* tasks will move to it */
+        known->replaces = 0;
+        record_renew(&am->record);
+        e->placed = am->record.generation;
+        return 0;
+    }
     rc = record_give(&am->record, am->plan, e->id, am_epoch(am));
     if (rc < 0) {
         return rc;
@@ -425,7 +437,7 @@ int executors_register(struct appmaster *am, struct peer *peer, struct msg_execu
 
 void executors_report(struct appmaster *am, struct peer *peer, struct msg_executor_report *msg)
 {
-    struct am_executor *e = find_peer(am, peer);
+    struct am_executor *e = executors_of_peer(am, peer);
 
     if (e) {
         if (e->is_adopted) {
@@ -492,7 +504,7 @@ static void keep_state(struct appmaster *am, struct msg_task_state *from)
 
 void executors_states(struct appmaster *am, struct peer *peer, struct msg_executor_states *msg)
 {
-    struct am_executor *e = find_peer(am, peer);
+    struct am_executor *e = executors_of_peer(am, peer);
     const struct record_range *range;
 
     if (!e || e->state == EXECUTOR_GONE || !am->plan) {
@@ -542,7 +554,7 @@ static void restart_later(struct am_executor *e, const struct msg_executor_faile
 void executors_failed(struct appmaster *am, struct peer *peer,
                       const struct msg_executor_failed *msg)
 {
-    struct am_executor *e = find_peer(am, peer);
+    struct am_executor *e = executors_of_peer(am, peer);
     const struct record_range *range = record_range_of(&am->record, msg->processor, msg->task);
     char text[MSG_ERROR_MAX];
 
@@ -564,13 +576,67 @@ void executors_failed(struct appmaster *am, struct peer *peer,
     restart_later(e, msg, text);
 }
 
-void executors_done(struct appmaster *am, struct peer *peer)
+void executors_done(struct appmaster *am, struct peer *peer, const struct msg_executor_done *msg)
 {
-    struct am_executor *e = find_peer(am, peer);
+    struct am_executor *e = executors_of_peer(am, peer);
 
-    if (e && e->state == EXECUTOR_RUNNING) {
+    if (e && (e->state == EXECUTOR_RUNNING || e->state == EXECUTOR_DONE)) {
         e->state = EXECUTOR_DONE;
+        e->done = msg->generation;
         recovery_changed(am);
+    }
+}
+
+/* ---- those without tasks ---- */
+
+static void on_retired(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct am_executor *e = user;
+
+    (void)peer;
+    (void)answer; /* its worker says when it is gone */
+    e->asks--;
+}
+
+void executors_retire(struct am_executor *e)
+{
+    struct appmaster *am = e->am;
+
+    LOG_INFO(am_log(am), "appmaster.executor_retired", KV_U64("executor", e->id));
+    record_bury(&am->record, e->id);
+    e->state = EXECUTOR_GONE;
+    e->how = "ended";
+    e->is_retired = true;
+    e->retired = am->record.generation;
+}
+
+/* Nobody expects anything of it any more. */
+static bool is_forgotten(const struct am_executor *e)
+{
+    for (uint32_t i = 0; i < e->am->executor_count; i++) {
+        const struct am_executor *other = e->am->executors[i];
+        if (other->state != EXECUTOR_GONE && other->placed != 0 && other->taken < e->retired) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void executors_end_retired(struct appmaster *am)
+{
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        struct am_executor *e = am->executors[i];
+        if (e->state != EXECUTOR_GONE || e->retired == 0 || !is_forgotten(e)) {
+            continue;
+        }
+        e->retired = 0;
+        timer_start(e->timer, 2 * am->options.stop_timeout_ns);
+        if (e->peer && peer_ask(e->peer, MSG_EXECUTOR_STOP, NULL, am->options.stop_timeout_ns, 0,
+                                on_retired, e) >= 0) {
+            e->asks++;
+        } else {
+            kill_process(e);
+        }
     }
 }
 

@@ -8,6 +8,9 @@
  *   launching.c   slots for executors, and their launch
  *   assign.c      what executors are told: assignments and updates
  *   executors.c   what executors say; how they are lost and stopped
+ *   balance.c     app.rebalance: what should move, slots for it, what became of it
+ *   moving.c      moves: from planned to done, step by step
+ *   rebalance*.c  what should move (pure)
  *   record.c ...  what should be (pure)
  *   unreached.c   those that live and cannot reach each other
  *   cuts.c        which of them to give up (pure)
@@ -22,12 +25,16 @@
 #include "base/log.h"
 #include "control/appmaster/appmaster.h"
 #include "control/appmaster/cuts.h"
+#include "control/appmaster/rebalance.h"
 #include "control/appmaster/record.h"
 #include "control/budget.h"
 #include "graph/build.h"
 #include "graph/plugin_load.h"
 
+#define WORDS_MAX        1024u
 #define FAILED_TASKS_MAX 256u /* that wait for their restart at once */
+#define STAY_MAX         256u /* tasks of which it is known that they cannot move */
+#define GOAL_WORKERS_MAX 8u   /* that an event names */
 
 enum am_state {
     AM_REGISTERING,
@@ -84,7 +91,7 @@ struct am_executor {
     struct timer
         *timer;        /* LAUNCHING: to come; without a peer: to come again; GONE: its worker's word
                           */
-    uint64_t placed;   /* generation in which its tasks came to it; 0: not yet */
+    uint64_t placed;   /* generation in which the others heard of it; 0: not yet */
     uint64_t assigned; /* generation of its assignment */
     uint64_t told;     /* latest generation that it was told, ... */
     uint64_t taken;    /* ... and that it says is true */
@@ -96,6 +103,9 @@ struct am_executor {
     bool is_adopted;    /* its next report tells of what was before this epoch */
     bool is_settled;    /* GONE: its process has ended, or nobody can tell */
     bool is_released;   /* GONE: its slots are given back */
+    bool is_retired;    /* GONE, because it has no tasks; the others are told so in ... */
+    uint64_t retired;   /* ... that generation; 0: it was told to end */
+    uint64_t done;      /* DONE: by that generation */
     const char *how;    /* GONE: "crashed", "lost" */
     bool stopped;       /* answered executor.stop, or needs not */
 };
@@ -104,6 +114,23 @@ struct am_executor {
 struct am_failed_task {
     uint32_t processor;
     uint32_t task;
+};
+
+/* What an executor said of a task that was to leave it. */
+struct am_moved {
+    uint32_t processor;
+    uint32_t task;
+    uint64_t session;
+    bool has_left;
+    bool is_lost; /* it has not, and is to go all the same, without its state */
+    char *state;  /* owned; NULL: none */
+};
+
+/* A task that was to move, and why it stays. */
+struct am_stay {
+    uint32_t processor;
+    uint32_t task;
+    char why[96];
 };
 
 /* A total and how fast it grows. */
@@ -149,7 +176,8 @@ struct appmaster {
     bool slots_asked;
     bool is_hold_due;   /* the master may grant us more than we hold, or know of */
     bool slots_waiting; /* slots_timer runs */
-    uint32_t slots_for; /* the dead executor; 0: the first time */
+    uint32_t slots_for; /* the dead executor; 0: the first time, or ... */
+    uint32_t slots_on;  /* ... for tasks that move to this worker; 0: not */
     uint32_t slots_refused;
     struct timer *slots_timer;
 
@@ -166,6 +194,18 @@ struct appmaster {
     struct timer *failed_timer;
     struct msg_task_state *states; /* of sources, sorted by processor and task */
     uint32_t states_count;
+
+    struct am_moved *moved; /* not placed yet, or not known to have come */
+    uint32_t moved_count;
+    struct am_stay stay[STAY_MAX];
+    uint32_t stay_count;
+    int64_t stay_ns; /* since when they are known */
+    struct msg_worker_room *room;
+    uint32_t room_count;
+    uint32_t goal_plans; /* made for the goal */
+    uint32_t goal_from[GOAL_WORKERS_MAX];
+    uint32_t goal_to[GOAL_WORKERS_MAX]; /* workers; 0: no more */
+    char refused_said[WORDS_MAX];       /* in the latest event about it */
 
     struct am_rate *edge_rates;       /* [plan edge] */
     struct msg_edge_stats *edge_past; /* [plan edge * EDGE_KINDS]: of executors that are gone */
@@ -258,6 +298,9 @@ void launching_again(void *user); /* of slots_timer */
 /* Starts the process of one that is LAUNCHING. */
 void launching_start(struct am_executor *e);
 
+/* Slots on one worker, for tasks that move there. */
+void launching_request_on(struct appmaster *am, uint32_t worker, uint32_t slots);
+
 /* ---- assign.c ---- */
 
 /* Tells executors what they do not know yet, and starts those that may run. */
@@ -282,7 +325,11 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
 void executors_states(struct appmaster *am, struct peer *peer, struct msg_executor_states *msg);
 void executors_failed(struct appmaster *am, struct peer *peer,
                       const struct msg_executor_failed *msg);
-void executors_done(struct appmaster *am, struct peer *peer);
+void executors_done(struct appmaster *am, struct peer *peer, const struct msg_executor_done *msg);
+struct am_executor *executors_of_peer(const struct appmaster *am, const struct peer *peer);
+/* It has no tasks any more: the others hear of it first, then it ends. */
+void executors_retire(struct am_executor *e);
+void executors_end_retired(struct appmaster *am);
 void executors_exited(struct appmaster *am, const struct msg_process_exited *msg);
 void executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why);
 /* A worker that is dialled does not come: what it ran is lost, if its host says that nobody is there. */
@@ -296,6 +343,34 @@ void executors_deinit(struct appmaster *am);
 const struct msg_task_state *executors_state_of(const struct appmaster *am, uint32_t processor,
                                                 uint32_t task);
 
+/* ---- balance.c ---- */
+
+int balance_ask(struct appmaster *am, struct msg_app_rebalance *msg, struct reply_token token,
+                struct gp_error *err);
+/* While no task moves: plans the next moves, or the goal is reached. */
+void balance_step(struct appmaster *am);
+/* A request for slots on one worker failed. */
+void balance_no_room(struct appmaster *am, uint32_t worker);
+/* A move is done. */
+void balance_note(struct appmaster *am, const struct record_move *m);
+/* This task cannot move. */
+void balance_stay(struct appmaster *am, uint32_t processor, uint32_t task, const char *why);
+void balance_deinit(struct appmaster *am);
+
+/* ---- moving.c ---- */
+
+void moving_step(struct appmaster *am);
+int moving_told(struct appmaster *am, struct peer *peer, struct msg_executor_moved *msg,
+                struct reply_token token, struct gp_error *err);
+/* It may hear of the latest generation: see moving.c. */
+bool moving_may_tell(const struct am_executor *e);
+/* What a task takes along to where it comes; NULL: none, or it does not come from elsewhere. */
+const struct am_moved *moving_state_of(const struct appmaster *am, uint32_t processor,
+                                       uint32_t task);
+/* Tasks that are neither here nor there. */
+bool moving_is_open(const struct appmaster *am);
+void moving_deinit(struct appmaster *am);
+
 /* ---- stats.c ---- */
 
 /* What only the appmaster knows, now. fields_deinit(&msg_app_live_fields, ret) frees. GP_ENOMEM. */
@@ -308,8 +383,6 @@ void stats_adopt(struct appmaster *am, const struct msg_executor_report *report)
 void stats_keep(struct appmaster *am, struct msg_executor_report *report); /* emptied */
 
 /* ---- words.c ---- */
-
-#define WORDS_MAX 1024u
 
 /* "executor 2 (pid 7 on worker w1)" */
 void words_executor(const struct am_executor *e, char *text, size_t cap);

@@ -69,6 +69,11 @@ static void refused(struct appmaster *am, const struct gp_error *err)
         am_stale(am);
         return;
     }
+    if (am->slots_on != 0) {
+        balance_no_room(am, am->slots_on);
+        recovery_changed(am);
+        return;
+    }
     if (am->slots_for == 0 && !is_of_the_moment(err->code)) {
         am_fail_err(am, err);
         return;
@@ -93,11 +98,31 @@ static void refused(struct appmaster *am, const struct gp_error *err)
     recovery_changed(am);
 }
 
+/* More slots for the executor that is there already. */
+static bool grow(struct appmaster *am, const struct msg_grant *grant)
+{
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        struct am_executor *e = am->executors[i];
+        struct record_executor *known = record_find(&am->record, e->id);
+        if (e->worker == grant->worker && e->state != EXECUTOR_GONE && known) {
+            e->slots += grant->slots;
+            known->slots = e->slots;
+            record_touch(&am->record);
+            return true;
+        }
+    }
+    return false;
+}
+
 static int take_grants(struct appmaster *am, const struct msg_slots_granted *granted)
 {
     for (uint32_t i = 0; i < granted->grants_count; i++) {
         uint32_t id;
-        int rc = record_add(&am->record, &granted->grants[i], am->slots_for, &id);
+        int rc;
+        if (am->slots_on != 0 && grow(am, &granted->grants[i])) {
+            continue;
+        }
+        rc = record_add(&am->record, &granted->grants[i], am->slots_for, &id);
         if (rc >= 0 && !executors_add(am, record_find(&am->record, id))) {
             rc = GP_ENOMEM;
         }
@@ -137,19 +162,22 @@ static void on_granted(void *user, struct peer *peer, const struct answer *answe
     recovery_changed(am);
 }
 
-static void request(struct appmaster *am, uint32_t dead, uint32_t slots, uint32_t executors)
+static void request(struct appmaster *am, uint32_t dead, uint32_t slots, uint32_t executors,
+                    uint32_t worker)
 {
     struct msg_worker_ref avoid[SHUNNED_MAX];
     struct msg_slots_request msg = {.app = am->options.launch->app,
                                     .epoch = am_epoch(am),
                                     .slots = slots,
                                     .executors = executors,
+                                    .worker = worker,
                                     .avoid = avoid,
                                     .avoid_count = unreached_avoid(am, avoid)};
     struct gp_error err;
     int rc;
 
     am->slots_for = dead;
+    am->slots_on = worker;
     rc = peer_ask(am->master, MSG_SLOTS_REQUEST, &msg, REQUEST_TIMEOUT_NS, ASK_FOLLOW, on_granted,
                   am);
     if (rc < 0) {
@@ -203,14 +231,21 @@ void launching_step(struct appmaster *am)
         return;
     }
     if (am->record.executors_count == 0) {
-        request(am, 0, plan_task_count(am->plan), am->welcome.executors);
+        request(am, 0, plan_task_count(am->plan), am->welcome.executors, 0);
         return;
     }
     dead = find_missing(am);
     if (dead && now_ns < am->replace_ns) {
         wait(am, am->replace_ns - now_ns);
     } else if (dead) {
-        request(am, dead->id, record_slots_missing(&am->record, dead->id), 1);
+        request(am, dead->id, record_slots_missing(&am->record, dead->id), 1, 0);
+    }
+}
+
+void launching_request_on(struct appmaster *am, uint32_t worker, uint32_t slots)
+{
+    if (!am->slots_asked && !am->slots_waiting) {
+        request(am, 0, slots, 1, worker);
     }
 }
 
@@ -287,7 +322,7 @@ void launching_start(struct am_executor *e)
         return;
     }
     e->asks++;
-    if (am->state == AM_RECOVERING) {
+    if (am->state != AM_STARTING) {
         timer_start(e->timer, COME_TIMEOUT_NS); /* the first time there is a deadline for all */
     }
 }

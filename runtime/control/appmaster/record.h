@@ -56,6 +56,7 @@ struct record_move {
     uint32_t executor; /* where it comes */
     uint32_t lane;
     uint64_t placed; /* generation in which it came there; 0: not yet */
+    bool is_bare;    /* it comes without its state, which could not come along */
 };
 
 /* A worker where no task may come, and from where all are to go. */

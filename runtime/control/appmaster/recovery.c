@@ -8,7 +8,7 @@
  *
  *   1. dead executors that nobody needs any more are forgotten
  *   2. slots are asked for where executors are missing (launching.c); a grant adds them to the record
- *   3. the first time, when all have registered, tasks are placed
+ *   3. the first time, when all have registered, tasks are placed; later, some may move (moving.c)
  *   4. the master is asked to keep the record, when it changed
  *   5. once it is kept: executors are launched, told their tasks and what became of the others
  *      (assign.c), started when all others know of them
@@ -236,7 +236,8 @@ static bool all_done(const struct appmaster *am)
     uint32_t done = 0;
 
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (am->executors[i]->state != EXECUTOR_GONE) {
+        if (am->executors[i]->state != EXECUTOR_GONE &&
+            record_tasks_on(&am->record, am->executors[i]->id) > 0) {
             if (!executors_is_done(am->executors[i])) {
                 return false;
             }
@@ -249,7 +250,7 @@ static bool all_done(const struct appmaster *am)
             return false;
         }
     }
-    return done > 0 && am->record.ranges_count > 0 && am->failed_count == 0;
+    return done > 0 && am->record.ranges_count > 0 && am->failed_count == 0 && !moving_is_open(am);
 }
 
 /* ---- the step ---- */
@@ -266,6 +267,9 @@ void recovery_step(void *user)
     launching_step(am);
     if (is_active(am)) {
         place_first(am);
+    }
+    if (is_active(am)) {
+        moving_step(am);
     }
     if (is_active(am)) {
         keep_record(am);

@@ -188,6 +188,9 @@ static void add_losses(const struct appmaster *am, struct msg_app_live *live)
     live->restarts = budget_used(&am->budget, am_wall_ms(am));
     live->restarts_max = am->budget.max;
     live->restart_window_ms = am->budget.window_ms;
+    live->moves = (struct msg_app_moves){.open = am->record.moves_count,
+                                         .done = am->record.moves_done,
+                                         .refused = am->record.moves_refused};
 }
 
 int stats_live(struct appmaster *am, struct msg_app_live *ret)

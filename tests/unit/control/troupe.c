@@ -79,7 +79,8 @@ static int grant_slots(struct troupe *t, const struct msg_slots_request *msg,
     struct msg_grant grants[TROUPE_WORKERS];
     struct msg_slots_granted granted = {.grants = grants};
     uint32_t slots = t->slots ? t->slots : 100;
-    uint32_t wanted = msg->executors ? msg->executors : TROUPE_WORKERS;
+    uint32_t workers = t->serving ? t->serving : TROUPE_WORKERS;
+    uint32_t wanted = msg->executors ? msg->executors : workers;
     uint32_t left = msg->slots;
     char addresses[TROUPE_WORKERS][NET_ADDR_MAX];
     bool taken[TROUPE_WORKERS] = {false};
@@ -89,6 +90,10 @@ static int grant_slots(struct troupe *t, const struct msg_slots_request *msg,
     for (uint32_t i = 0; i < msg->avoid_count; i++) {
         GP_REQUIRE(msg->avoid[i].worker >= 1 && msg->avoid[i].worker <= TROUPE_WORKERS);
         taken[msg->avoid[i].worker - 1] = true;
+    }
+    for (uint32_t i = 0; i < TROUPE_WORKERS; i++) {
+        taken[i] = taken[i] || (msg->worker != 0 && msg->worker != i + 1) ||
+                   (t->serving != 0 && i >= t->serving);
     }
     for (uint32_t n = 0; n < TROUPE_WORKERS && left > 0; n++) {
         struct fake_worker *w = NULL;
@@ -230,6 +235,58 @@ void troupe_describe(struct troupe *t)
     TROUPE_UNTIL(t, t->described);
 }
 
+static void on_rebalanced(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct troupe *t = user;
+
+    (void)peer;
+    fields_deinit(&msg_app_rebalanced_fields, &t->said);
+    t->said = (struct msg_app_rebalanced){0};
+    t->said_code = answer->code;
+    if (answer->code >= 0) {
+        t->said = *(struct msg_app_rebalanced *)answer->msg;
+        *(struct msg_app_rebalanced *)answer->msg = (struct msg_app_rebalanced){0};
+    }
+}
+
+void troupe_rebalance(struct troupe *t, uint32_t leave_worker, bool spread, bool force)
+{
+    struct msg_leave leave_list = {leave_worker, force};
+    struct msg_worker_room room[TROUPE_WORKERS];
+    struct msg_app_rebalance msg = {.app = text("7"),
+                                    .leave = &leave_list,
+                                    .leave_count = leave_worker != 0,
+                                    .spread = spread,
+                                    .force = force,
+                                    .reason = text("the test says so"),
+                                    .room = room};
+
+    for (uint32_t i = 0; i < TROUPE_WORKERS; i++) {
+        uint32_t slots = t->slots ? t->slots : 100;
+        if (t->workers[i].ep && i + 1 != leave_worker && (t->serving == 0 || i < t->serving)) {
+            room[msg.room_count++] = (struct msg_worker_room){i + 1, slots - t->workers[i].used};
+        }
+    }
+    t->said_code = 1;
+    GP_REQUIRE(t->appmaster_peer != NULL);
+    GP_REQUIRE_EQ(
+        peer_ask(t->appmaster_peer, MSG_APP_REBALANCE, &msg, 5 * SECOND, 0, on_rebalanced, t), 0);
+    TROUPE_UNTIL(t, t->said_code != 1);
+}
+
+uint32_t troupe_tasks_on(const struct troupe *t, uint32_t worker)
+{
+    uint32_t tasks = 0;
+
+    for (uint32_t i = 0; i < TROUPE_EXECUTORS; i++) {
+        const struct fake_executor *e = &t->executors_of[i];
+        for (uint32_t k = 0; k < 2 * TROUPE_TASKS && e->alive && e->worker == worker; k++) {
+            tasks += e->sessions[k / TROUPE_TASKS][k % TROUPE_TASKS] != 0;
+        }
+    }
+    return tasks;
+}
+
 /* ---- workers ---- */
 
 static void on_child_exit(void *user, const struct proc_exit *how)
@@ -313,7 +370,65 @@ static const struct endpoint_events worker_events_ = {
 
 /* ---- executors ---- */
 
-static void note_tasks(struct fake_executor *e, const struct msg_placed *placement, uint32_t count)
+/* What a session begins with. */
+static void begin_task(struct fake_executor *e, uint32_t processor, uint32_t task,
+                       const struct msg_task_state *states, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (states[i].processor == processor && states[i].task == task && states[i].moved) {
+            uint64_t value;
+            GP_REQUIRE(str_to_u64(gp_str_of(states[i].state), &value) >= 0);
+            e->values[processor][task] = (uint32_t)value;
+            e->troupe->moved++;
+            return;
+        }
+    }
+    e->values[processor][task] = ++e->troupe->next_value;
+    e->troupe->fresh++;
+}
+
+static void on_moved_told(void *user, struct peer *peer, const struct answer *answer)
+{
+    (void)user;
+    (void)peer;
+    (void)answer;
+}
+
+static void tell_moved(struct fake_executor *e, uint32_t processor, uint32_t task, uint64_t session,
+                       bool refused)
+{
+    char value[16];
+    const struct msg_executor_moved msg = {
+        .processor = processor,
+        .task = task,
+        .session = session,
+        .what = refused ? MSG_MOVED_REFUSED : MSG_MOVED_LEFT,
+        .text = text(refused ? "its state is larger than a message carries" : ""),
+        .state = refused ? text("") : value};
+
+    (void)str_format(value, sizeof value, "%u", e->values[processor][task]);
+    (void)peer_ask(e->peer, MSG_EXECUTOR_MOVED, &msg, 5 * SECOND, 0, on_moved_told, e);
+}
+
+/* One of its own is to leave. */
+static void leave(struct fake_executor *e, const struct msg_placed *p, uint32_t task)
+{
+    struct troupe *t = e->troupe;
+
+    if (e->left[p->processor][task] == p->session || t->deaf_to_leave) {
+        return;
+    }
+    if (t->refuse_to_go > 0) {
+        t->refuse_to_go--;
+        tell_moved(e, p->processor, task, p->session, true);
+        return;
+    }
+    e->left[p->processor][task] = p->session;
+    tell_moved(e, p->processor, task, p->session, false);
+}
+
+static void note_tasks(struct fake_executor *e, const struct msg_placed *placement, uint32_t count,
+                       const struct msg_task_state *states, uint32_t states_count)
 {
     struct troupe *t = e->troupe;
 
@@ -321,9 +436,18 @@ static void note_tasks(struct fake_executor *e, const struct msg_placed *placeme
         const struct msg_placed *p = &placement[i];
         for (uint32_t k = p->first; k < p->first + p->count; k++) {
             GP_REQUIRE(p->processor < 2 && k < TROUPE_TASKS);
+            if (e->left[p->processor][k] < p->session) {
+                e->left[p->processor][k] = 0;
+            }
             if (p->executor != e->id) {
                 e->sessions[p->processor][k] = 0;
                 continue;
+            }
+            if (e->sessions[p->processor][k] < p->session) {
+                begin_task(e, p->processor, k, states, states_count);
+            }
+            if (p->leaving) {
+                leave(e, p, k);
             }
             for (uint32_t other = 0; other < TROUPE_EXECUTORS; other++) {
                 GP_CHECK(other == e->id || t->owners[p->processor][k][other] < p->session);
@@ -335,12 +459,23 @@ static void note_tasks(struct fake_executor *e, const struct msg_placed *placeme
     }
 }
 
-/* Nobody may be started of whom somebody who runs does not know. */
+static bool has_tasks(const struct fake_executor *e)
+{
+    for (uint32_t i = 0; i < 2 * TROUPE_TASKS; i++) {
+        if (e->sessions[i / TROUPE_TASKS][i % TROUPE_TASKS] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody may be started of whom somebody who runs tasks does not know. */
 static void check_start(const struct fake_executor *e)
 {
     for (uint32_t i = 0; i < TROUPE_EXECUTORS; i++) {
         const struct fake_executor *other = &e->troupe->executors_of[i];
-        if (other->alive && other->started && other->peer && peer_is_up(other->peer)) {
+        if (other->alive && other->started && other->peer && peer_is_up(other->peer) &&
+            has_tasks(other)) {
             GP_CHECK(other->epoch < e->epoch || other->generation >= e->assigned);
         }
     }
@@ -356,7 +491,7 @@ static int on_assign(struct fake_executor *e, struct incoming *in, struct gp_err
         e->troupe->failing_opens--;
         return gp_error_set(err, GP_EUSER, "processor 'count', task 1: cannot open");
     }
-    note_tasks(e, msg->placement, msg->placement_count);
+    note_tasks(e, msg->placement, msg->placement_count, msg->states, msg->states_count);
     e->generation = msg->generation;
     e->assigned = msg->generation;
     e->epoch = msg->epoch;
@@ -377,7 +512,7 @@ static int on_update(struct fake_executor *e, struct incoming *in)
     if (e->troupe->deaf_to_update) {
         return 0;
     }
-    note_tasks(e, msg->placement, msg->placement_count);
+    note_tasks(e, msg->placement, msg->placement_count, msg->states, msg->states_count);
     e->generation = msg->generation;
     e->epoch = msg->epoch;
     e->states = msg->states_count;
@@ -419,6 +554,12 @@ static void on_registered(void *user, struct peer *peer, const struct answer *an
     if (answer->code < 0 && answer->code != GP_ECLOSED) {
         e->refused = true;
         timer_start(e->timer, 0);
+    }
+    for (uint32_t i = 0; i < 2 * TROUPE_TASKS && answer->code >= 0; i++) {
+        uint64_t session = e->left[i / TROUPE_TASKS][i % TROUPE_TASKS];
+        if (session != 0) {
+            tell_moved(e, i / TROUPE_TASKS, i % TROUPE_TASKS, session, false);
+        }
     }
 }
 
@@ -674,6 +815,8 @@ void troupe_begin(struct troupe *t, uint64_t seed)
         (void)str_format(address, sizeof address, "10.0.0.%u", i + 1);
         GP_REQUIRE_EQ(sim_host_add(t->sim, address, &t->hosts[i]), 0);
     }
+    processors[0].has_snapshot = 1;
+    processors[1].has_snapshot = !t->is_rigid;
     GP_REQUIRE_EQ(plan_encode(&plan, &t->plan), 0);
     t->masters[0] = text(MASTER);
     (void)str_format(t->worker_address, sizeof t->worker_address, "10.0.0.3:4000");
@@ -714,6 +857,7 @@ void troupe_end(struct troupe *t)
     value_free(t->plan);
     value_free(t->placement);
     fields_deinit(&msg_app_live_fields, &t->live);
+    fields_deinit(&msg_app_rebalanced_fields, &t->said);
 }
 
 void troupe_run_ms(struct troupe *t, int64_t ms)

@@ -48,6 +48,8 @@ struct fake_executor {
     uint32_t states; /* that came with the latest news */
     uint32_t ended;
     uint64_t sessions[2][TROUPE_TASKS]; /* of its own tasks; 0: not its own */
+    uint32_t values[2][TROUPE_TASKS];   /* what they keep; it comes along when they move */
+    uint64_t left[2][TROUPE_TASKS]; /* session that has left and has no later one yet, as heard */
 };
 
 struct fake_worker {
@@ -66,9 +68,13 @@ struct troupe {
     /* Set before or between steps. */
     uint32_t slots;         /* of each worker; 0: 100 */
     uint32_t executors;     /* of the first grant; 0: one for each worker */
+    uint32_t serving;       /* the first so many workers give slots; 0: all */
     bool deaf_to_update;    /* executors do not answer updates */
     uint32_t failing_opens; /* so many assignments are answered with an error */
     uint32_t restarts;      /* budget; 0: default */
+    bool is_rigid;          /* `count` has no snapshot; before troupe_begin() */
+    uint32_t refuse_to_go;  /* so many tasks say that they cannot leave */
+    bool deaf_to_leave;     /* executors do not say what became of tasks that were to leave */
 
     struct sim *sim;
     struct sim_host *hosts[2 + TROUPE_WORKERS];
@@ -99,6 +105,11 @@ struct troupe {
     uint32_t recoverings;     /* times it told so */
     struct msg_app_live live; /* owned; of the end, or of troupe_describe() */
     bool described;
+    struct msg_app_rebalanced said; /* owned; the latest answer to troupe_rebalance() */
+    int said_code;                  /* 1: not yet */
+    uint32_t next_value;
+    uint32_t fresh; /* tasks that began with nothing */
+    uint32_t moved; /* tasks that came with what they kept */
     uint64_t owners[2][TROUPE_TASKS]
                    [TROUPE_EXECUTORS]; /* session in which an executor had a task */
 };
@@ -126,6 +137,10 @@ uint32_t troupe_living(const struct troupe *t);
 struct fake_executor *troupe_executor(struct troupe *t, uint32_t i);
 /* Into t->live. */
 void troupe_describe(struct troupe *t);
+/* The master tells the appmaster to move tasks: off that worker (0: none), or evenly. Waits. */
+void troupe_rebalance(struct troupe *t, uint32_t leave, bool spread, bool force);
+/* Tasks on a worker. */
+uint32_t troupe_tasks_on(const struct troupe *t, uint32_t worker);
 /* The executor says that a task of it failed. */
 void troupe_fail_task(struct fake_executor *e, uint32_t processor, uint32_t task, const char *text);
 /* The executor says how many messages went over the edge since it began. */
