@@ -398,7 +398,7 @@ static void say_what_moved(struct appmaster *am, const struct rebalance *plan)
     }
 }
 
-/* Slots beyond those that tasks need. */
+/* Slots beyond those that tasks need; but those that a process was started with are its own. */
 static void give_back(struct appmaster *am)
 {
     uint32_t tasks = plan_task_count(am->plan);
@@ -410,8 +410,9 @@ static void give_back(struct appmaster *am)
     for (uint32_t i = 0; i < am->executor_count && slots > tasks; i++) {
         struct am_executor *e = am->executors[i];
         struct record_executor *known = record_find(&am->record, e->id);
-        uint32_t needed = record_tasks_on(&am->record, e->id);
-        uint32_t spare = is_host(am, e) && needed > 0 && e->slots > needed ? e->slots - needed : 0;
+        uint32_t tasks_here = record_tasks_on(&am->record, e->id);
+        uint32_t needed = known && known->launched > tasks_here ? known->launched : tasks_here;
+        uint32_t spare = is_host(am, e) && e->slots > needed ? e->slots - needed : 0;
         spare = spare < slots - tasks ? spare : slots - tasks;
         if (spare > 0) {
             e->slots -= spare;

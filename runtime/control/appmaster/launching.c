@@ -312,6 +312,7 @@ void launching_start(struct am_executor *e)
         plugins[i] = (struct msg_plugin_file){plugin->name, plugin->sha256, MSG_NO_TEXT};
     }
     e->is_asked = true;
+    record_find(&am->record, e->id)->launched = e->slots; /* kept with what follows */
     e->host_worker = am_worker_of(am, e->worker_address);
     if (e->host_worker) {
         rc = peer_ask(e->host_worker->peer, MSG_EXECUTOR_LAUNCH, &msg, am->options.start_timeout_ns,

@@ -48,6 +48,7 @@ int record_add(struct record *r, const struct msg_grant *grant, uint32_t replace
     struct record_executor e = {.id = r->next_executor,
                                 .worker = grant->worker,
                                 .slots = grant->slots,
+                                .launched = grant->slots,
                                 .replaces = replaces,
                                 .name = str_dup(gp_str_of(grant->name)),
                                 .address = str_dup(gp_str_of(grant->address)),
