@@ -114,6 +114,7 @@ static int ask(struct executor *ex, const struct lane_moved *m)
     struct msg_executor_moved msg = {.processor = m->processor,
                                      .task = m->task,
                                      .session = m->session,
+                                     .moves = m->moves,
                                      .what = m->what,
                                      .ended = m->ended,
                                      .text = (char *)(uintptr_t)m->text,

@@ -266,6 +266,7 @@ static struct lane_moved *note(const struct task *t, enum msg_moved what)
     m->processor = t->stage->processor;
     m->task = t->api.index;
     m->session = t->session;
+    m->moves = t->leaving;
     m->ended = t->state == TASK_CLOSED;
     m->text = "";
     buf_init(&m->state, MSG_MOVED_STATE_MAX);

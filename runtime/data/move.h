@@ -42,6 +42,7 @@ struct lane_moved {
     uint32_t processor;
     uint32_t task;
     uint64_t session;
+    uint64_t moves;   /* the placement that it was asked to leave by */
     bool ended;       /* there is nothing left to run */
     const char *text; /* why it stays; "" otherwise */
     struct buf state; /* of one that has left: for task_arrive() */

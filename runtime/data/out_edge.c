@@ -15,6 +15,9 @@ static int make_accounts(struct out_edge *e)
 {
     e->credit = (int32_t *)calloc(e->targets, sizeof(*e->credit));
     e->exhausted = e->targets;
+    for (uint32_t i = 0; e->credit && i < e->targets; i++) {
+        e->credit[i] = -out_edge_held(e, i);
+    }
     return e->credit ? 0 : GP_ENOMEM;
 }
 

@@ -142,19 +142,17 @@ int task_open(struct task *t)
 
     if (lane_env_has_ended(env, t->stage->processor, t->api.index)) {
         skip(t);
-        return 0;
+    } else if (begin_with(t, &state, &function) < 0) {
+        t->state = TASK_CLOSED;
+        inbox_clear(t);
+        task_report_failure(t, function, t->fail_text ? t->fail_text : "gave no reason");
+        return GP_EUSER;
     }
-    if (begin_with(t, &state, &function) == 0) {
-        t->state = t->state == TASK_CLOSED ? TASK_CLOSED : TASK_OPEN;
-        if (state.moved) {
-            move_resumed(t);
-        }
-        return 0;
+    t->state = t->state == TASK_CLOSED ? TASK_CLOSED : TASK_OPEN;
+    if (state.moved) {
+        move_resumed(t);
     }
-    t->state = TASK_CLOSED;
-    inbox_clear(t);
-    task_report_failure(t, function, t->fail_text ? t->fail_text : "gave no reason");
-    return GP_EUSER;
+    return 0;
 }
 
 static void run(struct task *t)

@@ -205,6 +205,10 @@ static const struct field executor_moved_items[] = {
     COUNT(struct msg_executor_moved, task, MUST, 0, "task of that processor"),
     FIELD_U64(struct msg_executor_moved, session, MUST,
               "the one that has left or stays; or that it came with"),
+    FIELD_U64(
+        struct msg_executor_moved, moves, MAY,
+        "generation by which it left or stays: if it was told to stay since, and to leave again "
+        "by a later one, it has to come back where it was"),
     FIELD_ENUM(struct msg_executor_moved, what, MUST, moved_names,
                "it has left and waits for its next place; stays where it is; or has come"),
     FIELD_BOOL(struct msg_executor_moved, ended, MAY, "of one that has left: it has ended before"),

@@ -95,7 +95,8 @@ struct msg_executor_assign {
  * executor.moved answers. In the second it has its new place and session, `since` as before, and where
  * it comes a state that is `moved`. Any other placement in between has it leaving still, or cancels
  * the move; who is asked again (with later `moves`) answers again. An executor says that a task has left
- * also when nobody wants that any more: then it has to be placed, there or elsewhere.
+ * also when nobody wants that any more, or by `moves` from before it was cancelled and asked again: then
+ * it has to be placed where it was, for what was sent to it meanwhile waits there.
  */
 struct msg_executor_update {
     uint32_t epoch;
@@ -183,6 +184,7 @@ struct msg_executor_moved {
     uint32_t processor;
     uint32_t task;
     uint64_t session; /* that has left or stays; or the new one */
+    uint64_t moves;   /* of those two: the generation by which it was asked, or a later one */
     uint32_t what;    /* enum msg_moved */
     bool ended;       /* of one that has left: all it takes along is that it has ended */
     char *text;       /* REFUSED: why, for people */

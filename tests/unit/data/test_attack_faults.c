@@ -1,6 +1,6 @@
 /*
  * Random jobs that things happen to: tasks fail and are restarted, links are cut, executors die and
- * are replaced, all from a seed. Every row says which life of which task sent it, as the how-manieth,
+ * are replaced, tasks move with their state in the middle of that, all from a seed. Every row says which life of which task sent it, as the how-manieth,
  * so each task checks that none comes twice, none out of order, and none of an older life after one
  * of a newer. In the end:
  *   - the job has ended everywhere: nobody waits for what will not come;
@@ -50,10 +50,23 @@ struct self {
     uint8_t *value;
 };
 
+enum status {
+    STAYS,
+    LEAVES,  /* it was asked to */
+    LEFT,    /* its state is here */
+    LATE,    /* the same, when nobody expected it any more: it goes back */
+    ARRIVES, /* it is placed, and has not said that it runs */
+};
+
 struct place {
     uint32_t executor; /* index */
     uint32_t lane;
     uint64_t session;
+    uint64_t since;
+    uint64_t asked; /* the generation since which it is to leave */
+    enum status status;
+    uint8_t *state;
+    size_t state_len;
     uint32_t life;
     bool ended;
     bool fail;   /* at the next row */
@@ -68,12 +81,21 @@ struct run {
     uint64_t sent[EDGES];
     uint64_t received[EDGES];
     uint64_t generation;
+    uint64_t moves;
+    bool moves_changed; /* since that one */
     bool alive[RIG_EXECUTORS_MAX];
     bool known[RIG_EXECUTORS_MAX]; /* announced */
     uint32_t faults;
     bool cuts;
     bool kills;
     bool fails;
+    bool has_moves;
+    uint32_t moved;
+    uint32_t resumed;
+    uint32_t refused;
+    uint32_t cancelled;
+    uint32_t bereaved; /* states that died with who had got them */
+    uint32_t adopted;  /* states that came with the assignment of an executor */
     uint32_t killed;
     uint32_t restarted;
     uint32_t failures;
@@ -125,6 +147,39 @@ static void self_close(void *user, uint32_t ended)
     if (ended) {
         self->run->places[self->processor][self->task->index].ended = true;
     }
+}
+
+/* What stands between `life` and `value`. */
+#define STATE_FROM offsetof(struct self, life)
+#define STATE_LEN  (offsetof(struct self, value) - STATE_FROM)
+
+static int32_t self_snapshot(void *user, struct gp_snapshot *snapshot)
+{
+    struct self *self = user;
+
+    if (rng_below(&self->run->rng, 20) == 0) {
+        return GP_FAIL;
+    }
+    return snapshot->put(snapshot, GP_GROUP_NONE, GP_STR("self"),
+                         gp_bytes_of((uint8_t *)self + STATE_FROM, STATE_LEN));
+}
+
+static int32_t self_restore(void *user, struct gp_restore *restore)
+{
+    struct self *self = user;
+    struct gp_entry_view e;
+
+    if (rng_below(&self->run->rng, 20) == 0) {
+        return gp_fail(self->task, "as the test wants");
+    }
+    while (restore->next(restore, &e) > 0) {
+        if (e.bytes.len != STATE_LEN) {
+            broke(self->run, "a state is not whole", self, NULL);
+            return GP_FAIL;
+        }
+        memcpy((uint8_t *)self + STATE_FROM, e.bytes.ptr, STATE_LEN);
+    }
+    return GP_OK;
 }
 
 static uint32_t edge_between(uint32_t from, uint32_t to)
@@ -263,6 +318,8 @@ static const struct gp_processor source = {.size = sizeof(source),
                                            .type = "source",
                                            .open = self_open,
                                            .poll = poll_rows,
+                                           .snapshot = self_snapshot,
+                                           .restore = self_restore,
                                            .close = self_close};
 static const struct gp_processor sink = {.size = sizeof(sink),
                                          .kind = GP_KIND_PROCESSOR,
@@ -270,6 +327,8 @@ static const struct gp_processor sink = {.size = sizeof(sink),
                                          .open = self_open,
                                          .process = process,
                                          .on_watermark = on_watermark,
+                                         .snapshot = self_snapshot,
+                                         .restore = self_restore,
                                          .close = self_close};
 
 /* ---- what an appmaster would do ---- */
@@ -280,6 +339,7 @@ struct wish {
     struct placement_host hosts[RIG_EXECUTORS_MAX];
     struct engine_sibling siblings[RIG_EXECUTORS_MAX];
     struct lane_tasks ended[STAGES * TASKS_MAX];
+    struct lane_state states[STAGES * TASKS_MAX];
     struct engine_job job;
 };
 
@@ -288,18 +348,29 @@ static void wish_for(struct run *run, struct wish *w)
     struct rig *rig = &run->rig;
     uint32_t alive = 0;
     uint32_t ended = 0;
+    uint32_t states = 0;
 
     memset(w, 0, sizeof(*w));
     for (uint32_t p = 0; p < STAGES; p++) {
         for (uint32_t i = 0; i < rig->processors[p].parallelism; i++) {
             const struct place *at = &run->places[p][i];
 
-            w->ranges[w->placement.count++] = (struct placement_range){.processor = p,
-                                                                       .first = i,
-                                                                       .count = 1,
-                                                                       .executor = at->executor + 1,
-                                                                       .lane = at->lane,
-                                                                       .session = at->session};
+            w->ranges[w->placement.count++] =
+                (struct placement_range){.processor = p,
+                                         .first = i,
+                                         .count = 1,
+                                         .executor = at->executor + 1,
+                                         .lane = at->lane,
+                                         .session = at->session,
+                                         .since = at->since,
+                                         .leaving = at->status == LEAVES || at->status == LEFT};
+            if (at->status == ARRIVES) {
+                w->states[states++] =
+                    (struct lane_state){.processor = p,
+                                        .task = i,
+                                        .moved = true,
+                                        .bytes = gp_bytes_of(at->state, at->state_len)};
+            }
             if (at->ended) {
                 w->ended[ended++] = (struct lane_tasks){p, i, 1};
             }
@@ -313,6 +384,9 @@ static void wish_for(struct run *run, struct wish *w)
         }
     }
     w->job = (struct engine_job){.generation = run->generation,
+                                 .moves = run->moves,
+                                 .states = w->states,
+                                 .state_count = states,
                                  .plan = &rig->plan,
                                  .placement = &w->placement,
                                  .hosts = w->hosts,
@@ -326,12 +400,19 @@ static void wish_for(struct run *run, struct wish *w)
                                  .partitioners = rig->partitioners};
 }
 
+static void next_generation(struct run *run)
+{
+    run->generation++;
+    run->moves = run->moves_changed ? run->generation : run->moves;
+    run->moves_changed = false;
+}
+
 static void update_all(struct run *run, uint32_t but)
 {
     struct wish *w = malloc(sizeof(*w));
     struct gp_error err = {0};
 
-    run->generation++;
+    next_generation(run);
     wish_for(run, w);
     for (uint32_t i = 0; i < run->rig.executors; i++) {
         if (i != but && run->alive[i] && run->known[i]) {
@@ -361,10 +442,30 @@ static struct place *any_task(struct run *run)
     return &run->places[p][rng_below(&run->rng, run->rig.processors[p].parallelism)];
 }
 
+static void set_status(struct run *run, struct place *p, enum status status)
+{
+    run->moves_changed = run->moves_changed || p->status != status;
+    if (status == STAYS) {
+        free(p->state);
+        p->state = NULL;
+    }
+    p->status = status;
+}
+
+/* Its next session has nothing of the one before, also if that was about to move. */
+static void renew(struct run *run, struct place *p)
+{
+    run->bereaved += p->status == ARRIVES;
+    p->session++;
+    p->since = p->session;
+    p->failed = false;
+    set_status(run, p, STAYS);
+}
+
 static void restart_some(struct run *run)
 {
     for (uint64_t n = 1 + rng_below(&run->rng, 3); n > 0; n--) {
-        any_task(run)->session++;
+        renew(run, any_task(run));
     }
     run->restarted++;
     update_all(run, UINT32_MAX);
@@ -391,8 +492,7 @@ static bool mend(struct run *run)
             struct place *at = &run->places[p][i];
 
             if (at->failed) {
-                at->failed = false;
-                at->session++;
+                renew(run, at);
                 any = true;
             }
         }
@@ -432,6 +532,92 @@ static void wait_for(struct run *run, const uint32_t *what, uint32_t until)
     GP_REQUIRE(*what >= until);
 }
 
+/* ---- moves ---- */
+
+static void on_moved(struct rig *rig, const struct lane_moved *m)
+{
+    struct run *run = rig->user;
+    struct place *p = &run->places[m->processor][m->task];
+
+    if (m->session != p->session) {
+        return; /* of a session that is over */
+    }
+    switch (m->what) {
+    case MSG_MOVED_LEFT:
+        p->state_len = buf_len(&m->state);
+        p->state = malloc(p->state_len);
+        memcpy(p->state, buf_bytes(&m->state).ptr, p->state_len);
+        p->status = p->status == LEAVES && m->moves >= p->asked ? LEFT : LATE;
+        break;
+    case MSG_MOVED_REFUSED:
+        run->refused++;
+        if (p->status == LEAVES && m->moves >= p->asked) {
+            set_status(run, p, STAYS);
+        }
+        break;
+    default:
+        run->resumed++;
+        set_status(run, p, STAYS);
+        break;
+    }
+}
+
+/* What has left is placed where it now stands. */
+static void arrive(struct run *run, struct place *p)
+{
+    p->session++;
+    set_status(run, p, ARRIVES);
+    run->moved++;
+}
+
+static void ask_some(struct run *run)
+{
+    for (uint64_t n = 1 + rng_below(&run->rng, 6); n > 0; n--) {
+        struct place *p = any_task(run);
+
+        if (p->status == STAYS && !p->failed) {
+            set_status(run, p, LEAVES);
+            p->asked = run->generation + 1;
+        }
+    }
+    update_all(run, UINT32_MAX);
+}
+
+/* Those that left come somewhere; who is still asked to leave may hear that it need not. */
+static bool place_some(struct run *run, bool cancel)
+{
+    bool any = false;
+
+    for (uint32_t k = 0; k < STAGES * TASKS_MAX; k++) {
+        struct place *p = &run->places[k / TASKS_MAX][k % TASKS_MAX];
+
+        if (p->status == LEFT) {
+            p->executor = any_executor(run);
+            p->lane = (uint32_t)rng_below(&run->rng, run->rig.lanes);
+        }
+        if (p->status == LEFT || p->status == LATE) {
+            arrive(run, p);
+        } else if (p->status == LEAVES && cancel) {
+            set_status(run, p, STAYS);
+            run->cancelled++;
+        }
+        any = any || p->status != STAYS;
+    }
+    if (any || run->moves_changed) {
+        update_all(run, UINT32_MAX);
+    }
+    return any;
+}
+
+static void move_some(struct run *run)
+{
+    if (rng_below(&run->rng, 2) == 0) {
+        ask_some(run);
+    } else {
+        (void)place_some(run, rng_below(&run->rng, 3) == 0);
+    }
+}
+
 static void replace(struct run *run, uint32_t dead)
 {
     struct rig *rig = &run->rig;
@@ -447,11 +633,18 @@ static void replace(struct run *run, uint32_t dead)
     run->known[fresh] = true;
     for (uint32_t p = 0; p < STAGES; p++) {
         for (uint32_t i = 0; i < rig->processors[p].parallelism; i++) {
-            if (run->places[p][i].executor == dead) {
-                run->places[p][i].executor = fresh;
-                run->places[p][i].session++;
-                run->places[p][i].failed = false;
-                run->places[p][i].fail = false;
+            struct place *at = &run->places[p][i];
+
+            if (at->executor != dead) {
+                continue;
+            }
+            at->executor = fresh;
+            at->fail = false;
+            if (at->status == LEFT || at->status == LATE) {
+                arrive(run, at);
+                run->adopted++;
+            } else {
+                renew(run, at);
             }
         }
     }
@@ -459,7 +652,7 @@ static void replace(struct run *run, uint32_t dead)
         update_all(run, fresh);
         pass_time(run, 2 * MILLI);
     } else {
-        run->generation++;
+        next_generation(run);
     }
     wish_for(run, w);
     GP_REQUIRE_EQ(engine_assign(rig->engines[fresh], &w->job, &err), 0);
@@ -489,7 +682,7 @@ static void kill_one(struct run *run)
 
 static void strike(struct run *run)
 {
-    switch (rng_below(&run->rng, 5)) {
+    switch (rng_below(&run->rng, run->has_moves ? 10 : 5)) {
     case 0:
         restart_some(run);
         break;
@@ -508,8 +701,11 @@ static void strike(struct run *run)
             any_task(run)->fail = true;
         }
         break;
-    default:
+    case 4:
         (void)mend(run);
+        break;
+    default:
+        move_some(run);
         break;
     }
 }
@@ -532,9 +728,13 @@ static void disturb(struct rig *rig, void *world)
             run->places[p][i].fail = false;
         }
     }
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 2000; i++) {
+        bool any;
+
         pass_time(run, MILLI);
-        if (!mend(run) && i > 20) {
+        any = mend(run);
+        any = (run->has_moves && place_some(run, true)) || any;
+        if (!any && i > 20) {
             break;
         }
     }
@@ -743,6 +943,7 @@ static void draw(struct run *run)
     rig->until = has_ended;
     rig->before_stop = check_end;
     rig->on_failed = on_failed;
+    rig->on_moved = on_moved;
     rig->patience_ns = INT64_C(200000000000);
     run->generation = 1;
 }
@@ -761,6 +962,7 @@ static void learn_places(struct run *run)
             p->executor = range->executor - 1;
             p->lane = range->lane;
             p->session = range->session;
+            p->since = range->session;
         }
     }
 }
@@ -782,6 +984,13 @@ static void free_selves(struct run *run)
     }
 }
 
+static void free_states(struct run *run)
+{
+    for (uint32_t k = 0; k < STAGES * TASKS_MAX; k++) {
+        free(run->places[k / TASKS_MAX][k % TASKS_MAX].state);
+    }
+}
+
 static uint64_t from_env(const char *name, uint64_t fallback)
 {
     const char *text = getenv(name);
@@ -797,10 +1006,22 @@ struct happened {
     uint64_t lost;
     uint64_t stale;
     uint64_t doubt;
+    uint64_t moved;
+    uint64_t resumed;
+    uint64_t refused;
+    uint64_t cancelled;
+    uint64_t bereaved;
+    uint64_t adopted;
 };
 
-static void attack(const char *claim, uint64_t seeds, bool cuts, bool fails, bool kills,
-                   struct happened *h)
+enum {
+    CUTS = 1,
+    FAILS = 2,
+    KILLS = 4,
+    MOVES = 8,
+};
+
+static void attack(const char *claim, uint64_t seeds, uint32_t what, struct happened *h)
 {
     struct run *run = malloc(sizeof(*run));
     uint64_t first = from_env("GP_TRIAL_FIRST", 1);
@@ -810,9 +1031,10 @@ static void attack(const char *claim, uint64_t seeds, bool cuts, bool fails, boo
     for (uint64_t seed = first; seed < first + seeds && failed < 3; seed++) {
         memset(run, 0, sizeof(*run));
         run->seed = seed;
-        run->cuts = cuts;
-        run->fails = fails;
-        run->kills = kills;
+        run->cuts = what & CUTS;
+        run->fails = what & FAILS;
+        run->kills = what & KILLS;
+        run->has_moves = what & MOVES;
         draw(run);
         run->rig.disturb = disturb_known;
         (void)rig_run_simulated(&run->rig, seed);
@@ -820,6 +1042,13 @@ static void attack(const char *claim, uint64_t seeds, bool cuts, bool fails, boo
             check_counts(run);
         }
         free_selves(run);
+        free_states(run);
+        h->moved += run->moved;
+        h->resumed += run->resumed;
+        h->refused += run->refused;
+        h->cancelled += run->cancelled;
+        h->bereaved += run->bereaved;
+        h->adopted += run->adopted;
         h->killed += run->killed;
         h->cut += run->cut;
         h->failures += run->failures;
@@ -844,6 +1073,12 @@ static void attack(const char *claim, uint64_t seeds, bool cuts, bool fails, boo
                 (unsigned long long)h->failures, (unsigned long long)h->restarted,
                 (unsigned long long)h->lost, (unsigned long long)h->stale,
                 (unsigned long long)h->doubt);
+        fprintf(stderr,
+                "moves: %llu placed, %llu resumed, %llu refused, %llu cancelled, %llu "
+                "states died, %llu adopted\n",
+                (unsigned long long)h->moved, (unsigned long long)h->resumed,
+                (unsigned long long)h->refused, (unsigned long long)h->cancelled,
+                (unsigned long long)h->bereaved, (unsigned long long)h->adopted);
     }
     free(run);
 }
@@ -857,7 +1092,7 @@ GP_TEST(attack_faults, tasks_are_restarted)
 {
     struct happened h = {0};
 
-    attack("tasks_are_restarted", 100, false, true, false, &h);
+    attack("tasks_are_restarted", 100, FAILS, &h);
     GP_CHECK(!is_whole(100) || (h.failures > 0 && h.restarted > 0 && h.lost > 0 && h.stale > 0));
 }
 
@@ -865,7 +1100,7 @@ GP_TEST(attack_faults, links_are_cut)
 {
     struct happened h = {0};
 
-    attack("links_are_cut", 100, true, true, false, &h);
+    attack("links_are_cut", 100, CUTS | FAILS, &h);
     GP_CHECK(!is_whole(100) || (h.cut > 0 && h.failures > 0 && h.lost > 0));
 }
 
@@ -873,6 +1108,30 @@ GP_TEST(attack_faults, executors_die)
 {
     struct happened h = {0};
 
-    attack("executors_die", 100, true, true, true, &h);
+    attack("executors_die", 100, CUTS | FAILS | KILLS, &h);
     GP_CHECK(!is_whole(100) || (h.killed > 0 && h.cut > 0 && h.doubt > 0));
+}
+
+GP_TEST(attack_faults, tasks_move_and_fail)
+{
+    struct happened h = {0};
+
+    attack("tasks_move_and_fail", 100, FAILS | MOVES, &h);
+    GP_CHECK(!is_whole(100) || (h.resumed > 0 && h.refused > 0 && h.cancelled > 0));
+}
+
+GP_TEST(attack_faults, tasks_move_over_links_that_are_cut)
+{
+    struct happened h = {0};
+
+    attack("tasks_move_over_links_that_are_cut", 100, CUTS | MOVES, &h);
+    GP_CHECK(!is_whole(100) || (h.cut > 0 && h.resumed > 0 && h.lost > 0));
+}
+
+GP_TEST(attack_faults, tasks_move_among_executors_that_die)
+{
+    struct happened h = {0};
+
+    attack("tasks_move_among_executors_that_die", 100, CUTS | FAILS | KILLS | MOVES, &h);
+    GP_CHECK(!is_whole(100) || (h.killed > 0 && h.resumed > 0 && h.bereaved > 0 && h.adopted > 0));
 }
