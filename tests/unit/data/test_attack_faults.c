@@ -1,8 +1,8 @@
 /*
  * Random jobs that things happen to: tasks fail and are restarted, links are cut, executors die and
- * are replaced, tasks move with their state in the middle of that, all from a seed. Every row says which life of which task sent it, as the how-manieth,
- * so each task checks that none comes twice, none out of order, and none of an older life after one
- * of a newer. In the end:
+ * are replaced, tasks move with their state in the middle of that, all from a seed. Every row says
+ * which life of which task sent it, as the how-manieth, so each task checks that none comes twice, none
+ * out of order, and none of an older life after one of a newer. In the end:
  *   - the job has ended everywhere: nobody waits for what will not come;
  *   - where all processes lived, what was sent is what was received and what lanes count as lost;
  *   - credit of every account is whole, every batch at home, every inbox empty.
