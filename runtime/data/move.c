@@ -18,6 +18,7 @@
 #include "data/large.h"
 #include "data/output.h"
 #include "data/stage.h"
+#include "data/state.h"
 #include "data/task.h"
 #include "data/task_call.h"
 
@@ -352,6 +353,7 @@ static int write_state(struct task *t, struct buf *out)
 static const char *take_state(struct task *t, struct buf *out)
 {
     const struct gp_processor *table = &t->stage->table;
+    int32_t rc;
 
     if (t->state != TASK_CLOSED && (table->flags & GP_PROCESSOR_STATEFUL) && !table->snapshot) {
         return "its processor keeps state and has no snapshot";
@@ -359,11 +361,13 @@ static const char *take_state(struct task *t, struct buf *out)
     if (write_state(t, out) < 0) {
         return "its timers are more than a message carries";
     }
-    if (t->state != TASK_CLOSED && table->snapshot && call_snapshot(t, out) != GP_OK) {
-        return buf_len(out) > MSG_MOVED_STATE_MAX / 2 ? "its state is larger than a message carries"
-                                                      : "its snapshot failed";
+    if (t->state == TASK_CLOSED || !table->snapshot) {
+        return NULL;
     }
-    return NULL;
+    rc = call_snapshot(t, out);
+    return rc == GP_OK             ? NULL
+           : rc == STATE_TOO_LARGE ? "its state is larger than a message carries"
+                                   : "its snapshot failed";
 }
 
 void move_leave(struct task *t)

@@ -41,7 +41,7 @@ int32_t state_snapshot(struct task *t, struct buf *out)
 
     int32_t rc = t->stage->table.snapshot(t->self, &snapshot);
 
-    return w.failed ? GP_FAIL : rc;
+    return w.failed ? STATE_TOO_LARGE : rc;
 }
 
 static int32_t on_next(struct gp_restore *restore, struct gp_entry_view *ret)

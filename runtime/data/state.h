@@ -14,7 +14,9 @@
 
 struct task;
 
-/* Appends what snapshot() writes. What it answers; GP_FAIL when it writes more than out takes. */
+#define STATE_TOO_LARGE INT32_MIN
+
+/* Appends what snapshot() writes. What it answers; STATE_TOO_LARGE: more than out takes. */
 int32_t state_snapshot(struct task *t, struct buf *out);
 
 /* Has restore() read it. What restore() answers; GP_FAIL when the bytes are damaged. */
