@@ -18,9 +18,9 @@ static void check_same(const struct record *r, const struct plan *plan)
     struct record again;
     struct gp_error err = {0};
 
-    ASSERT(record_encode(r, &first) == 0);
+    ASSERT(record_encode(r, true, &first) == 0);
     ASSERT(record_decode(first, plan, &again, &err) == 0);
-    ASSERT(record_encode(&again, &second) == 0);
+    ASSERT(record_encode(&again, true, &second) == 0);
     ASSERT(value_equal(first, second));
     record_deinit(&again);
     value_free(first);

@@ -60,6 +60,7 @@ static void stop_timers(struct appmaster *am)
     timer_stop(am->rate_timer);
     timer_stop(am->step_timer);
     timer_stop(am->record_timer);
+    timer_stop(am->states_timer);
     timer_stop(am->slots_timer);
     timer_stop(am->look_timer);
     timer_stop(am->failed_timer);
@@ -389,6 +390,7 @@ int appmaster_new(const struct appmaster_options *options, struct appmaster **re
     rc = rc < 0 ? rc : timer_new(am->port->loop, on_rate_timer, am, &am->rate_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_step, am, &am->step_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_put_again, am, &am->record_timer);
+    rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_put_states, am, &am->states_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, launching_again, am, &am->slots_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, unreached_look, am, &am->look_timer);
     rc = rc < 0 ? rc : timer_new(am->port->loop, recovery_restart_tasks, am, &am->failed_timer);
@@ -426,6 +428,7 @@ void appmaster_free(struct appmaster *am)
     timer_free(am->rate_timer);
     timer_free(am->step_timer);
     timer_free(am->record_timer);
+    timer_free(am->states_timer);
     timer_free(am->slots_timer);
     timer_free(am->look_timer);
     timer_free(am->failed_timer);

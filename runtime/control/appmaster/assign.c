@@ -43,10 +43,10 @@ static int gather_states(const struct am_executor *e, struct news *n)
 {
     const struct appmaster *am = e->am;
 
-    if (am->states_count + am->moved_count == 0) {
+    if (am->record.states_count + am->moved_count == 0) {
         return 0;
     }
-    n->states = calloc(am->states_count + am->moved_count, sizeof *n->states);
+    n->states = calloc(am->record.states_count + am->moved_count, sizeof *n->states);
     if (!n->states) {
         return GP_ENOMEM;
     }
@@ -59,8 +59,8 @@ static int gather_states(const struct am_executor *e, struct news *n)
         }
     }
     n->moved_count = n->states_count;
-    for (uint32_t i = 0; i < am->states_count; i++) {
-        const struct msg_task_state *s = &am->states[i];
+    for (uint32_t i = 0; i < am->record.states_count; i++) {
+        const struct msg_task_state *s = &am->record.states[i];
         const struct record_range *range = record_range_of(&am->record, s->processor, s->task);
         if (range && range->executor == e->id && range->session > e->session &&
             !moving_state_of(am, s->processor, s->task)) {

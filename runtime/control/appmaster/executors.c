@@ -451,60 +451,10 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
     }
 }
 
-static uint32_t state_at(const struct appmaster *am, uint32_t processor, uint32_t task)
-{
-    uint32_t low = 0;
-    uint32_t high = am->states_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct msg_task_state *s = &am->states[middle];
-        if (s->processor < processor || (s->processor == processor && s->task < task)) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-const struct msg_task_state *executors_state_of(const struct appmaster *am, uint32_t processor,
-                                                uint32_t task)
-{
-    uint32_t at = state_at(am, processor, task);
-
-    return at < am->states_count && am->states[at].processor == processor &&
-                   am->states[at].task == task
-               ? &am->states[at]
-               : NULL;
-}
-
-/* The text moves. Without room or memory the source would begin anew. */
-static void keep_state(struct appmaster *am, struct msg_task_state *from)
-{
-    uint32_t at = state_at(am, from->processor, from->task);
-
-    if (!executors_state_of(am, from->processor, from->task)) {
-        struct msg_task_state *grown =
-            am->states_count < MSG_STATES_MAX
-                ? realloc(am->states, (am->states_count + 1) * sizeof *grown)
-                : NULL;
-        if (!grown) {
-            return;
-        }
-        am->states = grown;
-        memmove(&grown[at + 1], &grown[at], (am->states_count - at) * sizeof *grown);
-        grown[at] = (struct msg_task_state){.processor = from->processor, .task = from->task};
-        am->states_count++;
-    }
-    free(am->states[at].state);
-    am->states[at].state = from->state;
-    from->state = NULL;
-}
-
 void executors_states(struct appmaster *am, struct peer *peer, struct msg_executor_states *msg)
 {
     struct am_executor *e = executors_of_peer(am, peer);
+    bool kept = false;
     const struct record_range *range;
 
     if (!e || e->state == EXECUTOR_GONE || !am->plan) {
@@ -513,8 +463,11 @@ void executors_states(struct appmaster *am, struct peer *peer, struct msg_execut
     for (uint32_t i = 0; i < msg->states_count; i++) {
         range = record_range_of(&am->record, msg->states[i].processor, msg->states[i].task);
         if (range && range->executor == e->id) {
-            keep_state(am, &msg->states[i]);
+            kept = record_keep_state(&am->record, &msg->states[i]) >= 0 || kept;
         }
+    }
+    if (kept) {
+        recovery_keep_states(am);
     }
     for (uint32_t i = 0; i < msg->ended_count; i++) {
         const struct msg_task_range *t = &msg->ended[i];
@@ -721,11 +674,7 @@ void executors_deinit(struct appmaster *am)
     for (uint32_t i = 0; i < am->executor_count; i++) {
         executor_free(am->executors[i]);
     }
-    for (uint32_t i = 0; i < am->states_count; i++) {
-        free(am->states[i].state);
-    }
     free(am->executors);
-    free(am->states);
     free(am->edge_rates);
     free(am->edge_past);
     record_deinit(&am->record);

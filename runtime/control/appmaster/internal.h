@@ -167,6 +167,10 @@ struct appmaster {
     uint64_t record_sent; /* version that the master is asked to keep; 0: none under way */
     uint64_t record_kept; /* version that it keeps */
     struct timer *record_timer;
+    struct timer *states_timer; /* states of sources are to be kept, ... */
+    bool is_states_waiting;     /* it runs */
+    bool is_states_due;         /* ... and now */
+    int64_t states_ns;          /* when the master was given them last */
 
     struct am_executor **executors; /* that are, ascending by id */
     uint32_t executor_count;
@@ -192,8 +196,6 @@ struct appmaster {
     struct am_failed_task failed[FAILED_TASKS_MAX];
     uint32_t failed_count;
     struct timer *failed_timer;
-    struct msg_task_state *states; /* of sources, sorted by processor and task */
-    uint32_t states_count;
 
     struct am_moved *moved; /* not placed yet, or not known to have come */
     uint32_t moved_count;
@@ -272,9 +274,11 @@ void planning_deinit(struct appmaster *am);
 
 /* What is or what should be has changed: a step is taken soon. */
 void recovery_changed(struct appmaster *am);
-void recovery_step(void *user);          /* of step_timer */
-void recovery_put_again(void *user);     /* of record_timer */
-void recovery_restart_tasks(void *user); /* of failed_timer */
+void recovery_step(void *user);                  /* of step_timer */
+void recovery_put_again(void *user);             /* of record_timer */
+void recovery_keep_states(struct appmaster *am); /* a source has said where it is */
+void recovery_put_states(void *user);            /* of states_timer */
+void recovery_restart_tasks(void *user);         /* of failed_timer */
 /* Something died. Costs one restart (unless is_free), and says so; false: there were too many, and
  * the application has failed. */
 bool recovery_trouble(struct appmaster *am, bool is_free, const char *text);
@@ -338,10 +342,6 @@ void executors_unreachable(struct appmaster *am, const struct peer *peer,
 void executors_stop(struct appmaster *am);
 void executors_stop_hard(struct appmaster *am);
 void executors_deinit(struct appmaster *am);
-
-/* The latest that a source said of itself; NULL: nothing. */
-const struct msg_task_state *executors_state_of(const struct appmaster *am, uint32_t processor,
-                                                uint32_t task);
 
 /* ---- balance.c ---- */
 

@@ -30,6 +30,10 @@ void record_deinit(struct record *r)
     for (uint32_t i = 0; i < r->past_count; i++) {
         fields_deinit(&msg_processor_stats_fields, &r->past[i]);
     }
+    for (uint32_t i = 0; i < r->states_count; i++) {
+        free(r->states[i].state);
+    }
+    free(r->states);
     free(r->executors);
     free(r->ranges);
     free(r->ended);

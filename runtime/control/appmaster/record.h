@@ -100,6 +100,8 @@ struct record {
     struct record_goal goal; /* the owner's, as what follows */
     uint64_t moves_done;
     uint64_t moves_refused;
+    struct msg_task_state *states; /* of sources; sorted */
+    uint32_t states_count;
     /* The owner's, kept here for the next epoch. */
     uint64_t lost;
     uint64_t in_doubt;
@@ -168,6 +170,20 @@ void record_drop_move(struct record *r, struct record_move *move);
 /* NULL: tasks may be there. */
 const struct record_leave *record_leaves(const struct record *r, uint32_t worker);
 
+/* ---- states of sources (record_states.c) ---- */
+
+#define RECORD_STATES_BYTES_MAX (128u << 10) /* of their texts, as the master keeps them */
+
+/* The latest that a source says of itself; its text moves. It counts no version up: whoever wants it
+ * kept has it kept. GP_EFULL, GP_ENOMEM: the source would begin anew. */
+int record_keep_state(struct record *r, struct msg_task_state *from);
+const struct msg_task_state *record_state_of(const struct record *r, uint32_t processor,
+                                             uint32_t task); /* NULL */
+/* How many, from the first on, the master is given. */
+uint32_t record_states_fitting(const struct record *r);
+/* As decoded: sorted, each once, of tasks of the plan. */
+bool record_states_in_order(const struct record *r, const struct plan *plan);
+
 /* ---- what happened ---- */
 
 /* The latest event, which has not ended; the oldest goes when there are too many. GP_ENOMEM. */
@@ -197,7 +213,8 @@ int record_add_counts(struct msg_processor_stats *to, const struct msg_processor
 
 /* ---- to and from what the master keeps (record_codec.c) ---- */
 
-int record_encode(const struct record *r, struct value **ret);
+/* with_states: those that fit. */
+int record_encode(const struct record *r, bool with_states, struct value **ret);
 /* Decoding checks it against the plan. GP_EPROTO with the place, GP_ENOMEM. */
 int record_decode(const struct value *tree, const struct plan *plan, struct record *ret,
                   struct gp_error *err);

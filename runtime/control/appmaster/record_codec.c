@@ -87,6 +87,15 @@ static const struct field goal_items[] = {
 static const struct fields goal_fields = FIELDS("goal", PART, goal_items);
 #undef PART
 
+#define PART struct msg_task_state
+static const struct field state_items[] = {
+    COUNT(PART, processor, MUST, MSG_PROCESSORS_MAX - 1, "of the source"),
+    COUNT(PART, task, MUST, 0, "of that processor"),
+    FIELD_TEXT(PART, state, MAY, 2 * MSG_STATE_MAX, "where it is, in hex"),
+};
+static const struct fields state_fields = FIELDS("state", PART, state_items);
+#undef PART
+
 #define PART struct record
 static const struct field record_items[] = {
     FIELD_U64(PART, version, MUST, "of this record"),
@@ -102,6 +111,7 @@ static const struct field record_items[] = {
     FIELD_OBJECT(PART, goal, &goal_fields, "what moves are for"),
     FIELD_U64(PART, moves_done, MAY, "so far"),
     FIELD_U64(PART, moves_refused, MAY, "so far"),
+    FIELD_LIST(PART, states, MAY, MSG_STATES_MAX, &state_fields, "of sources"),
     FIELD_LIST(PART, events, MAY, MSG_EVENTS_MAX, &msg_app_event_fields, "what happened"),
     FIELD_LIST(PART, past, MAY, MSG_PROCESSORS_MAX, &msg_processor_stats_fields,
                "what dead executors had counted"),
@@ -112,9 +122,12 @@ static const struct field record_items[] = {
 static const struct fields record_fields = FIELDS("placement", PART, record_items);
 #undef PART
 
-int record_encode(const struct record *r, struct value **ret)
+int record_encode(const struct record *r, bool with_states, struct value **ret)
 {
-    return fields_encode(&record_fields, r, ret);
+    struct record view = *r; /* borrows all of it */
+
+    view.states_count = with_states ? record_states_fitting(r) : 0;
+    return fields_encode(&record_fields, &view, ret);
 }
 
 static int check_ranges(const struct record *r, const struct plan *plan, struct gp_error *err)
@@ -183,6 +196,9 @@ int record_decode(const struct value *tree, const struct plan *plan, struct reco
         return rc;
     }
     rc = check(&r, plan, err);
+    if (rc >= 0 && !record_states_in_order(&r, plan)) {
+        rc = gp_error_set(err, GP_EPROTO, "states of sources are not in order");
+    }
     if (rc < 0) {
         record_deinit(&r);
         return rc;

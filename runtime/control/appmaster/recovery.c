@@ -21,7 +21,9 @@
 #include "base/str.h"
 #include "control/appmaster/internal.h"
 
-#define PUT_AGAIN_NS 200000000
+#define PUT_AGAIN_NS    200000000
+#define STATES_EVERY_NS INT64_C(1000000000)
+#define STATES_RANGES   512u
 
 static bool is_active(const struct appmaster *am)
 {
@@ -62,29 +64,66 @@ void recovery_put_again(void *user)
     recovery_changed(am);
 }
 
-static void keep_record(struct appmaster *am)
+static int put_record(struct appmaster *am, bool with_states)
 {
-    struct msg_placement_put msg = {.app = am->options.launch->app, .epoch = am_epoch(am)};
-    int rc;
+    struct msg_placement_put msg = {
+        .app = am->options.launch->app,
+        .epoch = am_epoch(am),
+        .restarts = am->budget.drawn, /* what is left of them is for the master to say */
+        .restarts_count = am->budget.count};
+    int rc = record_encode(&am->record, with_states, &msg.placement);
 
-    if (am->record_sent != 0 || am->record_kept == am->record.version) {
-        return;
-    }
-    msg.restarts = am->budget.drawn; /* what is left of them is for the master to say */
-    msg.restarts_count = am->budget.count;
-    rc = record_encode(&am->record, &msg.placement);
     if (rc >= 0) {
         rc = peer_ask(am->master, MSG_PLACEMENT_PUT, &msg, ASK_TIMEOUT_NS, ASK_RETRY, on_kept, am);
     }
     value_free(msg.placement);
+    return rc;
+}
+
+static void keep_record(struct appmaster *am)
+{
+    int rc;
+
+    if (am->record_sent != 0 || (am->record_kept == am->record.version && !am->is_states_due)) {
+        return;
+    }
+    rc = put_record(am, true);
+    if (rc == GP_ETOOBIG) {
+        rc = put_record(am, false); /* sources may begin anew: better than all of it */
+    }
     if (rc < 0 && rc != GP_ECLOSED && rc != GP_EAGAIN && rc != GP_EFULL) {
         am_fail(am, rc, "the placement could not be given to the master: %s", error_sentence(rc));
         return;
     }
     am->record_sent = am->record.version;
+    am->is_states_due = false;
+    am->states_ns = am_now_ns(am);
     if (rc < 0) {
         timer_start(am->record_timer, PUT_AGAIN_NS);
     }
+}
+
+/* ---- states of sources are kept, too ---- */
+
+void recovery_keep_states(struct appmaster *am)
+{
+    /* All of the record goes with them: a large one more rarely. */
+    int64_t every_ns = STATES_EVERY_NS * (1 + am->record.ranges_count / STATES_RANGES);
+    int64_t ago_ns = am_now_ns(am) - am->states_ns;
+
+    if (!am->is_states_waiting) {
+        am->is_states_waiting = true;
+        timer_start(am->states_timer, ago_ns < every_ns ? every_ns - ago_ns : 0);
+    }
+}
+
+void recovery_put_states(void *user)
+{
+    struct appmaster *am = user;
+
+    am->is_states_waiting = false;
+    am->is_states_due = true;
+    recovery_changed(am);
 }
 
 /* ---- trouble ---- */

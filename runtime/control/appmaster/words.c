@@ -39,7 +39,7 @@ static bool any_restored(const struct appmaster *am, uint32_t processor, uint32_
                          uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (executors_state_of(am, processor, first + i)) {
+        if (record_state_of(&am->record, processor, first + i)) {
             return true;
         }
     }

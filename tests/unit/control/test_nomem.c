@@ -323,7 +323,7 @@ static int try_event(struct record *r)
 static int try_record_encode(struct record *r)
 {
     struct value *out = NULL;
-    int rc = record_encode(r, &out);
+    int rc = record_encode(r, true, &out);
 
     GP_CHECK_EQ(out != NULL, rc >= 0);
     value_free(out);
@@ -339,7 +339,7 @@ static int try_record_decode(struct record *r)
     int rc;
 
     countdown = -1;
-    GP_REQUIRE_EQ(record_encode(r, &out), 0);
+    GP_REQUIRE_EQ(record_encode(r, true, &out), 0);
     countdown = armed;
     rc = record_decode(out, &plan, &back, NULL);
     armed = countdown;
@@ -377,7 +377,7 @@ static struct value *picture(const struct record *r)
     struct value *out = NULL;
 
     same.version = 0;
-    GP_REQUIRE_EQ(record_encode(&same, &out), 0);
+    GP_REQUIRE_EQ(record_encode(&same, true, &out), 0);
     return out;
 }
 

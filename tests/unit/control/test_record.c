@@ -187,6 +187,52 @@ GP_TEST(record, waits_for_everybody_before_the_first_placement)
     record_deinit(&r);
 }
 
+GP_TEST(record, keeps_the_latest_state_of_each_source_in_order)
+{
+    static const struct {
+        uint32_t task;
+        const char *state;
+    } said[] = {{3, "03"}, {1, "01"}, {2, "02"}, {1, "11"}};
+    struct record r;
+
+    record_init(&r);
+    for (uint32_t i = 0; i < ARRAY_LEN(said); i++) {
+        struct msg_task_state s = {.task = said[i].task,
+                                   .state = str_dup(gp_str_of(said[i].state))};
+        GP_REQUIRE_EQ(record_keep_state(&r, &s), 0);
+        GP_CHECK(s.state == NULL);
+    }
+    GP_REQUIRE_EQ(r.states_count, 3);
+    GP_CHECK_STR_EQ(record_state_of(&r, 0, 1)->state, "11");
+    GP_CHECK_STR_EQ(record_state_of(&r, 0, 3)->state, "03");
+    GP_CHECK(record_state_of(&r, 0, 0) == NULL);
+    GP_CHECK(record_state_of(&r, 1, 1) == NULL);
+    GP_CHECK_EQ(record_states_fitting(&r), 3);
+    GP_CHECK(record_states_in_order(&r, &plan));
+    r.states[2].task = r.states[1].task;
+    GP_CHECK(!record_states_in_order(&r, &plan));
+    r.states[2].task = UINT32_MAX;
+    GP_CHECK(!record_states_in_order(&r, &plan));
+    record_deinit(&r);
+}
+
+/* What is too much for the master stays with the appmaster alone. */
+GP_TEST(record, gives_the_master_as_many_states_as_fit)
+{
+    struct record r;
+    uint32_t fitting = RECORD_STATES_BYTES_MAX / (2 * MSG_STATE_MAX);
+
+    record_init(&r);
+    for (uint32_t i = 0; i < fitting + 5; i++) {
+        struct msg_task_state s = {.task = i, .state = calloc(1, 2 * MSG_STATE_MAX + 1)};
+        GP_REQUIRE(s.state != NULL);
+        memset(s.state, 'a', 2 * MSG_STATE_MAX);
+        GP_REQUIRE_EQ(record_keep_state(&r, &s), 0);
+    }
+    GP_CHECK_EQ(record_states_fitting(&r), fitting);
+    record_deinit(&r);
+}
+
 GP_TEST(record, restarts_one_task_and_leaves_its_neighbours)
 {
     struct record r;
@@ -262,12 +308,18 @@ GP_TEST(record, comes_back_from_the_master_as_it_was)
     GP_REQUIRE_EQ(record_end(&r, 0, 1, 2), 1);
     GP_REQUIRE_EQ(record_add_past(&r, &report, plan.processor_count), 0);
     GP_REQUIRE_EQ(record_add_past(&r, &report, plan.processor_count), 0);
+    {
+        struct msg_task_state s = {.task = 1, .state = str_dup(GP_STR("c0ffee"))};
+        GP_REQUIRE_EQ(record_keep_state(&r, &s), 0);
+    }
     r.lost = UINT64_MAX;
-    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_REQUIRE_EQ(record_encode(&r, true, &tree), 0);
     GP_REQUIRE_EQ(record_decode(tree, &plan, &back, &err), 0);
-    GP_REQUIRE_EQ(record_encode(&back, &again), 0);
+    GP_REQUIRE_EQ(record_encode(&back, true, &again), 0);
     GP_CHECK(value_equal(tree, again));
     GP_CHECK_EQ(back.past[1].in, 14);
+    GP_REQUIRE_EQ(back.states_count, 1);
+    GP_CHECK_STR_EQ(back.states[0].state, "c0ffee");
     GP_CHECK_EQ(back.past[1].counters[0].value, 10);
     check_cover(&back);
     value_free(tree);
@@ -286,17 +338,17 @@ GP_TEST(record, refuses_one_that_does_not_fit_the_plan)
 
     begin(&r);
     r.ranges_count--;
-    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_REQUIRE_EQ(record_encode(&r, true, &tree), 0);
     GP_CHECK_EQ(record_decode(tree, &plan, &back, &err), GP_EPROTO);
     value_free(tree);
     r.ranges_count++;
     r.ranges[0].executor = 9;
-    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_REQUIRE_EQ(record_encode(&r, true, &tree), 0);
     GP_CHECK_EQ(record_decode(tree, &plan, &back, &err), GP_EPROTO);
     value_free(tree);
     r.ranges[0].executor = 1;
     r.next_executor = 2;
-    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_REQUIRE_EQ(record_encode(&r, true, &tree), 0);
     GP_CHECK_EQ(record_decode(tree, &plan, &back, &err), GP_EPROTO);
     value_free(tree);
     record_deinit(&r);
@@ -388,7 +440,7 @@ GP_TEST(record, keeps_moves_in_order_and_over_epochs)
     *r.leave = (struct record_leave){.worker = 3, .force = true};
     r.leave_count = 1;
     r.goal = (struct record_goal){.is_open = true, .done = 2};
-    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_REQUIRE_EQ(record_encode(&r, true, &tree), 0);
     GP_REQUIRE_EQ(record_decode(tree, &plan, &later, &err), 0);
     GP_CHECK_EQ(later.moves_count, 4);
     GP_CHECK_EQ(record_move_of(&later, 0, 5)->placed, 3);
@@ -407,7 +459,7 @@ GP_TEST(record, keeps_moves_in_order_and_over_epochs)
     move.processor = 2;
     move.task = 2;
     GP_REQUIRE_EQ(record_add_move(&r, &move), 0);
-    GP_REQUIRE_EQ(record_encode(&r, &tree), 0);
+    GP_REQUIRE_EQ(record_encode(&r, true, &tree), 0);
     GP_CHECK_EQ(record_decode(tree, &plan, &later, &err), GP_EPROTO);
     value_free(tree);
     record_deinit(&r);

@@ -292,6 +292,58 @@ GP_TEST(recovery, takes_over_what_an_earlier_appmaster_left)
     }
 }
 
+/* Where a source was is known even if it dies together with the appmaster that was told. */
+GP_TEST(recovery, restores_sources_that_die_with_their_appmaster)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct troupe *t = troupe_new();
+        struct fake_executor *e;
+        uint32_t task = 0;
+
+        begin(t, seed);
+        e = troupe_executor(t, 1);
+        while (e->sessions[0][task] == 0) {
+            task++;
+        }
+        troupe_tell_state(e, 0, task, "c0ffee");
+        troupe_run_ms(t, 1500);
+        sim_kill(e->proc);
+        sim_kill(t->appmaster_proc);
+        troupe_run_ms(t, 50);
+        troupe_start_appmaster(t);
+        TROUPE_UNTIL(t, troupe_is_well(t));
+        e = troupe_executor(t, TROUPE_WORKERS - 1); /* the latest */
+        GP_CHECK(e->sessions[0][task] != 0);
+        GP_CHECK_EQ(e->states, 1);
+        troupe_describe(t);
+        GP_CHECK(strstr(t->live.events[t->live.events_count - 1].text,
+                        "restored at the last reported state") != NULL);
+        end(t);
+    }
+}
+
+/* However often they speak, the master is told once a second; and nothing else is held up by it. */
+GP_TEST(recovery, has_states_of_sources_kept_once_a_second)
+{
+    struct troupe *t = troupe_new();
+    uint64_t puts;
+
+    begin(t, 1);
+    troupe_run_ms(t, 2000);
+    puts = t->puts;
+    for (uint32_t i = 0; i < 100; i++) {
+        struct fake_executor *e = troupe_executor(t, i % TROUPE_WORKERS);
+        uint32_t task = 0;
+        while (e->sessions[0][task] == 0) {
+            task++;
+        }
+        troupe_tell_state(e, 0, task, i % 2 == 0 ? "00" : "01");
+        troupe_run_ms(t, 100);
+    }
+    GP_CHECK(t->puts - puts >= 9 && t->puts - puts <= 12);
+    end(t);
+}
+
 /* One budget for all: what an executor needed, its appmaster lacks, and the other way round. */
 GP_TEST(recovery, draws_from_the_same_budget_in_every_epoch)
 {

@@ -663,6 +663,23 @@ void troupe_report(struct fake_executor *e, uint64_t messages)
     GP_REQUIRE_EQ(peer_tell(e->peer, MSG_EXECUTOR_REPORT, &msg), 0);
 }
 
+void troupe_tell_state(struct fake_executor *e, uint32_t processor, uint32_t task,
+                       const char *state)
+{
+    struct msg_task_state one = {.processor = processor, .task = task, .state = text(state)};
+    const struct msg_executor_states msg = {.states = &one, .states_count = 1};
+
+    GP_REQUIRE_EQ(peer_tell(e->peer, MSG_EXECUTOR_STATES, &msg), 0);
+}
+
+void troupe_tell_end(struct fake_executor *e, uint32_t processor, uint32_t task)
+{
+    struct msg_task_range one = {processor, task, 1};
+    const struct msg_executor_states msg = {.ended = &one, .ended_count = 1};
+
+    GP_REQUIRE_EQ(peer_tell(e->peer, MSG_EXECUTOR_STATES, &msg), 0);
+}
+
 void troupe_miss(struct fake_executor *e, const struct fake_executor *const *others)
 {
     struct msg_executor_ref refs[TROUPE_EXECUTORS];

@@ -145,6 +145,10 @@ uint32_t troupe_tasks_on(const struct troupe *t, uint32_t worker);
 void troupe_fail_task(struct fake_executor *e, uint32_t processor, uint32_t task, const char *text);
 /* The executor says how many messages went over the edge since it began. */
 void troupe_report(struct fake_executor *e, uint64_t messages);
+/* The executor says where a source is (hexadecimal), or that it has ended. */
+void troupe_tell_state(struct fake_executor *e, uint32_t processor, uint32_t task,
+                       const char *state);
+void troupe_tell_end(struct fake_executor *e, uint32_t processor, uint32_t task);
 /* The executor says that it cannot reach these (NULL-terminated); NULL: it reaches all. */
 void troupe_miss(struct fake_executor *e, const struct fake_executor *const *others);
 
