@@ -346,6 +346,8 @@ static const struct field app_rebalanced_items[] = {
                "tasks that stay, though they should not"),
     FIELD_LIST(struct msg_app_rebalanced, left, MAY, MSG_LEAVE_MAX, &left_on_fields,
                "tasks that are still where they are to leave"),
+    FIELD_BOOL(struct msg_app_rebalanced, is_settled, MAY,
+               "nothing was under way before, and all was written down: the next epoch may begin"),
     TEXT(struct msg_app_rebalanced, text, MAY, MSG_ERROR_MAX, "the same for people"),
 };
 const struct fields msg_app_rebalanced_fields =

@@ -349,7 +349,8 @@ struct msg_app_rebalanced {
     uint32_t refused_count;
     struct msg_left_on *left; /* one for each worker of `leave` where tasks are still */
     uint32_t left_count;
-    char *text; /* the same for people */
+    bool is_settled; /* before this was asked: nothing was under way, and all was written down */
+    char *text;      /* the same for people */
 };
 
 /* Drains a worker: by id, "worker/3", name or host:port. Harmless twice. */

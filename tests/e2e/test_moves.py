@@ -197,7 +197,7 @@ class Moves(groups.Group):
         self.begin(1, 2, "--set", "stays=1")
         worker = next(w for w in self.tasks_on() if w != self.appmaster_worker())
         result = self.drain(worker)
-        self.assert_refused(result, harness.CONFLICT, "task.* of 'stays': .*snapshot", f"drain {worker} --undo")
+        self.assert_refused(result, harness.CONFLICT, "task.* of 'sink': .*snapshot", f"drain {worker} --undo")
         self.assertIn(worker, self.tasks_on())
         self.ok(self.cluster.gpctl("drain", str(worker), "--undo"))
         self.assert_nothing_went_wrong()

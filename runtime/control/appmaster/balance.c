@@ -613,9 +613,21 @@ static int fill_text(const struct appmaster *am, const struct rebalance *plan,
     return to->text ? 0 : GP_ENOMEM;
 }
 
-static int answer(struct appmaster *am, struct reply_token token)
+/* A later epoch would miss nothing: also not what the last that ended had counted. */
+static bool is_written_down(const struct appmaster *am)
 {
-    struct msg_app_rebalanced said = {0};
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        if (am->executors[i]->state == EXECUTOR_GONE) {
+            return false;
+        }
+    }
+    return am->record.moves_count == 0 && am->record_sent == 0 &&
+           am->record_kept == am->record.version;
+}
+
+static int answer(struct appmaster *am, bool settled, struct reply_token token)
+{
+    struct msg_app_rebalanced said = {.is_settled = settled};
     struct rebalance plan = {0};
     struct hosts h = {0};
     int rc = hosts_make(am, &h);
@@ -635,6 +647,7 @@ static int answer(struct appmaster *am, struct reply_token token)
 int balance_ask(struct appmaster *am, struct msg_app_rebalance *msg, struct reply_token token,
                 struct gp_error *err)
 {
+    bool settled = is_written_down(am);
     int rc;
 
     if ((am->state != AM_RUNNING && am->state != AM_RECOVERING) || am->record.ranges_count == 0) {
@@ -652,7 +665,7 @@ int balance_ask(struct appmaster *am, struct msg_app_rebalance *msg, struct repl
     msg->room_count = 0;
     take_goal(am, msg);
     recovery_changed(am);
-    rc = answer(am, token);
+    rc = answer(am, settled, token);
     return rc < 0 ? gp_error_set(err, rc, "rebalancing: %s", error_sentence(rc)) : 0;
 }
 

@@ -112,7 +112,7 @@ static void move_appmaster(struct master *m, struct app_place *place,
     const struct app *app = registry_find(&m->registry, place->app);
 
     if (entry && entry->is_draining && drain_can_tell(place) && app->state == APP_RUNNING &&
-        said->moving == 0 && drain_held(m, place->app, place->worker) == 1) {
+        said->moving == 0 && said->is_settled && drain_held(m, place->app, place->worker) == 1) {
         (void)places_leave(place); /* without room it stays; the next round tries again */
     }
 }

@@ -62,6 +62,28 @@ GP_TEST(drain, moves_tasks_and_then_their_appmaster_at_no_cost)
     yard_end(&y);
 }
 
+/* What it has not written down its next epoch would not know. */
+GP_TEST(drain, lets_an_appmaster_write_down_what_it_knows)
+{
+    struct yard y;
+
+    yard_begin(&y, 12, "0");
+    y.is_unsettled = true;
+    (void)yard_add_worker(&y, "one");
+    yard_submit(&y);
+    (void)yard_add_worker(&y, "two");
+    GP_REQUIRE_EQ(yard_drain(&y, "one"), 0);
+    YARD_UNTIL(&y, y.slots_on[1] == 0);
+    council_run_s(&y.council, 5);
+    GP_CHECK_EQ(yard_app(&y)->epoch, 1);
+    GP_CHECK(look(&y, "one", WORKER_DRAINING));
+    GP_CHECK_EQ(y.drained.tasks, 0);
+    y.is_unsettled = false;
+    await_state(&y, "one", WORKER_DRAINED);
+    GP_CHECK_EQ(yard_app(&y)->epoch, 2);
+    yard_end(&y);
+}
+
 GP_TEST(drain, waits_for_room_and_goes_on_when_a_worker_joins)
 {
     struct yard y;

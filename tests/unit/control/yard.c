@@ -177,6 +177,7 @@ static int answer_rebalance(struct yard *y, struct reply_token token)
     }
     msg.refused_count = refused.why ? 1 : 0;
     msg.moving = refused.why ? 0 : tasks;
+    msg.is_settled = !y->is_unsettled && !y->is_asking && tasks == 0;
     if (tasks > 0 && !y->stays && !y->is_asking) {
         ask_for_slots(y, tasks);
     }

@@ -33,6 +33,7 @@ struct yard {
     struct council council;
     uint32_t worker_slots; /* of workers to be started; 0: 100 */
     bool stays;            /* the tasks of the application cannot leave */
+    bool is_unsettled;     /* its appmaster has not written all of it down */
     bool is_deaf;          /* its appmaster does not answer app.rebalance */
 
     struct fake_worker workers[YARD_WORKERS];
