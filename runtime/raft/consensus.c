@@ -117,6 +117,7 @@ int consensus_open(const struct consensus_options *options, struct consensus **r
     if (c == NULL) {
         return gp_error_set(err, GP_ENOMEM, "opening consensus");
     }
+    heap_begin();
     c->depth = 1; /* nothing destroys it in here */
     c->port = options->port;
     c->events = options->events;

@@ -34,6 +34,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "raft/consensus.h"
+#include "raft/consensus_heap.h"
 #include "raft/journal.h"
 #include "wire/raft.h"
 

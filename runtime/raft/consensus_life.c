@@ -66,8 +66,12 @@ uint64_t life_leader(const struct consensus *c)
 
 bool life_has_memory(size_t bytes)
 {
-    void *ptr = raft_malloc(bytes + MEMORY_SPARE);
+    void *ptr;
 
+    if (!heap_is_ready()) {
+        return false;
+    }
+    ptr = raft_malloc(bytes + MEMORY_SPARE); /* more than the reserve would give */
     raft_free(ptr);
     return ptr != NULL;
 }

@@ -3,21 +3,17 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include <raft.h>
-
 #include "sim/disk.h"
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker's names */
 
 static int64_t in_use;
-static int64_t peak;
 static uint32_t in_disk; /* what a disk holds is not in anybody's memory */
 
 static void count(int64_t bytes)
 {
     if (in_disk == 0) {
         in_use += bytes;
-        peak = in_use > peak ? in_use : peak;
     }
 }
 
@@ -29,10 +25,12 @@ static int64_t size_of(void *ptr)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *ptr, size_t size);
+void *__real_reallocarray(void *ptr, size_t n, size_t size);
 void __real_free(void *ptr);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *ptr, size_t size);
+void *__wrap_reallocarray(void *ptr, size_t n, size_t size);
 void __wrap_free(void *ptr);
 
 void *__wrap_malloc(size_t size)
@@ -55,6 +53,15 @@ void *__wrap_realloc(void *ptr, size_t size)
 {
     const int64_t before = size_of(ptr);
     void *moved = __real_realloc(ptr, size);
+
+    count(moved ? size_of(moved) - before : 0);
+    return moved;
+}
+
+void *__wrap_reallocarray(void *ptr, size_t n, size_t size)
+{
+    const int64_t before = size_of(ptr);
+    void *moved = __real_reallocarray(ptr, n, size);
 
     count(moved ? size_of(moved) - before : 0);
     return moved;
@@ -109,66 +116,7 @@ DISK_VOID(sim_inode_unref, (struct sim_inode * inode), (inode))
 
 /* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
 
-static void *heap_malloc(void *data, size_t size)
-{
-    (void)data;
-    return malloc(size);
-}
-
-static void heap_free(void *data, void *ptr)
-{
-    (void)data;
-    free(ptr);
-}
-
-static void *heap_calloc(void *data, size_t n, size_t size)
-{
-    (void)data;
-    return calloc(n, size);
-}
-
-static void *heap_realloc(void *data, void *ptr, size_t size)
-{
-    (void)data;
-    return realloc(ptr, size);
-}
-
-static void *heap_aligned_alloc(void *data, size_t alignment, size_t size)
-{
-    (void)data;
-    return aligned_alloc(alignment, size);
-}
-
-static void heap_aligned_free(void *data, size_t alignment, void *ptr)
-{
-    (void)data;
-    (void)alignment;
-    free(ptr);
-}
-
-static struct raft_heap heap = {
-    .malloc = heap_malloc,
-    .free = heap_free,
-    .calloc = heap_calloc,
-    .realloc = heap_realloc,
-    .aligned_alloc = heap_aligned_alloc,
-    .aligned_free = heap_aligned_free,
-};
-
-void counted_begin(void)
-{
-    raft_heap_set(&heap);
-}
-
 int64_t counted_bytes(void)
 {
     return in_use;
-}
-
-int64_t counted_peak(void)
-{
-    const int64_t most = peak;
-
-    peak = in_use;
-    return most;
 }

@@ -149,7 +149,6 @@ static void live(struct play *p, uint32_t number)
 static void begin(struct play *p, uint32_t masters)
 {
     *p = (struct play){0};
-    counted_begin();
     council_begin(&p->council, 7);
     for (uint32_t i = 0; i < masters; i++) {
         council_start(&p->council, i, masters == 1 ? "0" : "012");

@@ -13,6 +13,7 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "gp_test.h"
+#include "raft/consensus_heap.h"
 
 #define FOLDER      "/raft"
 #define STATE_BYTES 16u
@@ -358,7 +359,7 @@ void crew_init(struct crew *crew, uint64_t seed, uint32_t count)
 
 void crew_deinit(struct crew *crew)
 {
-    raft_heap_set_default();
+    heap_begin();
     sim_free(crew->sim);
     free(crew->commands);
     free(crew->truth);
@@ -459,7 +460,7 @@ void crew_famine(struct crew *crew, bool lasts)
         crew->counts.famines++;
         raft_heap_set(&empty);
     } else {
-        raft_heap_set_default();
+        heap_begin();
     }
 }
 
