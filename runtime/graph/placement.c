@@ -186,6 +186,12 @@ int placement_check(const struct placement *placement, const struct plan *plan,
                                     "placement: tasks of processor %u are not covered once each",
                                     p);
             }
+            if (range->since > range->session) {
+                return gp_error_set(err, GP_EINVAL,
+                                    "placement: rows of task %u of processor %u count from a "
+                                    "session after its own",
+                                    range->first, p);
+            }
             next += range->count;
         }
         if (next != plan->processors[p].parallelism) {

@@ -106,6 +106,7 @@ GP_TEST(placement, check_finds_gaps_overlaps_and_strangers)
     struct placement_range stranger[] = {{0, 0, 4, 1, 0, 0, 0, false},
                                          {1, 0, 1, 1, 0, 0, 0, false}};
     struct placement_range huge[] = {{0, 0, UINT32_MAX, 1, 0, 0, 0, false}};
+    struct placement_range later[] = {{0, 0, 4, 1, 0, 7, 8, false}};
 
     make_plan(&plan, processors, parallelism, 1);
     GP_CHECK_EQ(placement_check(&(struct placement){gap, 2}, &plan, &err), GP_EINVAL);
@@ -113,6 +114,7 @@ GP_TEST(placement, check_finds_gaps_overlaps_and_strangers)
     GP_CHECK_EQ(placement_check(&(struct placement){stranger, 2}, &plan, &err), GP_EINVAL);
     GP_CHECK_EQ(placement_check(&(struct placement){huge, 1}, &plan, &err), GP_EINVAL);
     GP_CHECK_EQ(placement_check(&(struct placement){gap, 0}, &plan, &err), GP_EINVAL);
+    GP_CHECK_EQ(placement_check(&(struct placement){later, 1}, &plan, &err), GP_EINVAL);
 }
 
 GP_TEST(placement, refuses_a_cluster_without_lanes)
