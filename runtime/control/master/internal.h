@@ -7,7 +7,8 @@
  *   room.c       its disk is full: another one leads
  *   links.c      connections between masters, how a group begins
  *   apps.c       what clients and appmasters want of applications
- *   places.c     where appmasters are, and their next lives
+ *   places.c     where appmasters are, and how their lives end
+ *   launches.c   how their next lives begin
  *   uploads.c    artefacts coming in and going out
  *   copies.c     artefacts on other masters
  *   registrations.c  workers that come
@@ -318,16 +319,32 @@ int apps_where(struct master *m, struct peer *peer, const struct msg_app_where *
 int apps_speaker(struct master *m, struct peer *peer, uint32_t id, uint32_t epoch,
                  struct app **ret_app, struct app_place **ret_place, struct gp_error *err);
 
-/* ---- places.c ---- */
+/* ---- launches.c ---- */
 
-struct app_place *apps_place(struct master *m, uint32_t app); /* NULL: it has none */
-/* A place for an application that has none; it waits for a worker. GP_EFULL, GP_ENOMEM. */
-int places_open(struct master *m, uint32_t app, struct app_place **ret);
 /* Has appmasters started that wait for a worker. To be called when there may be room. */
 void places_seek(struct master *m);
 /* Has the next life of an appmaster that is up begin elsewhere, though this one is well. false: no
  * other worker has room; it stays. */
 bool places_leave(struct app_place *place);
+/* Offers slots to a worker; fn gets its answer. */
+int places_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
+                 uint32_t slots, answer_fn fn, void *user);
+
+/* ---- places.c ---- */
+
+#define PLACE_AGAIN_NS 1000000000 /* what could not be done now is tried then */
+
+/* Its appmaster is no more. may_rebuild: also when it had made no plan yet, as it is not the
+ * application's fault. */
+void place_lost(struct app_place *place, const char *why, bool may_rebuild);
+/* A life did not begin, which is no fault of the application: its appmaster is put elsewhere. */
+void place_refused(struct app_place *place, const char *why);
+/* The slot of its appmaster, which is killed. */
+void place_give_back(struct app_place *place, const struct app *app);
+
+struct app_place *apps_place(struct master *m, uint32_t app); /* NULL: it has none */
+/* A place for an application that has none; it waits for a worker. GP_EFULL, GP_ENOMEM. */
+int places_open(struct master *m, uint32_t app, struct app_place **ret);
 /* The appmaster is here. */
 void places_registered(struct app_place *place, uint64_t peer,
                        const struct msg_appmaster_register *msg);
@@ -345,9 +362,6 @@ void places_lead(struct master *m);
 /* We lead no more. */
 void places_dismiss(struct master *m, const struct gp_error *why);
 void places_deinit(struct master *m);
-/* Offers slots to a worker; fn gets its answer. */
-int places_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
-                 uint32_t slots, answer_fn fn, void *user);
 
 /* ---- registrations.c ---- */
 

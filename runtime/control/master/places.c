@@ -1,5 +1,5 @@
 /*
- * places.c: where appmasters are, and their next lives.
+ * places.c: where appmasters are, and how their lives end; how they begin is in launches.c.
  *
  *     WAITING ──a worker has room──▶ STARTING ──registers──▶ UP ──connection lost──▶ LOST
  *        ▲                              │                     │   ◀────registers─────  │
@@ -24,8 +24,7 @@
 #include "base/str.h"
 #include "control/master/internal.h"
 
-#define NS_PER_MS    1000000
-#define TRY_AGAIN_NS 1000000000
+#define NS_PER_MS 1000000
 #define COME_BACK_NS                                                                               \
     ASK_TIMEOUT_NS /* for an appmaster whose connection broke, once it has a plan */
 
@@ -62,7 +61,7 @@ static void on_end(struct master *m, void *user, const struct outcome *outcome)
     if (place && outcome->code < 0) { /* it goes on as if its appmaster were lost */
         place->is_ending = false;
         place->phase = PLACE_LOST;
-        timer_start(place->timer, TRY_AGAIN_NS);
+        timer_start(place->timer, PLACE_AGAIN_NS);
     }
 }
 
@@ -83,7 +82,7 @@ static void end(struct app_place *place, uint32_t state, const char *error)
     place->is_ending = true;
     if (master_propose(m, &command, on_end, (void *)(uintptr_t)app->id, NULL) < 0) {
         place->is_ending = false;
-        timer_start(place->timer, TRY_AGAIN_NS);
+        timer_start(place->timer, PLACE_AGAIN_NS);
     }
 }
 
@@ -133,7 +132,7 @@ static void kill_process(struct app_place *place, const struct app *app)
     }
 }
 
-static void give_slot_back(struct app_place *place, const struct app *app)
+void place_give_back(struct app_place *place, const struct app *app)
 {
     struct master *m = place->master;
 
@@ -152,9 +151,7 @@ static void give_slot_back(struct app_place *place, const struct app *app)
     place->address[0] = '\0';
 }
 
-/* Its appmaster is no more. may_rebuild: also when it had made no plan yet, as it is not the
- * application's fault. */
-static void lost(struct app_place *place, const char *why, bool may_rebuild)
+void place_lost(struct app_place *place, const char *why, bool may_rebuild)
 {
     struct master *m = place->master;
     const struct app *app = registry_find(&m->registry, place->app);
@@ -180,26 +177,25 @@ static void lost(struct app_place *place, const char *why, bool may_rebuild)
                          (long long)(budget.window_ms / 1000));
         end(place, APP_FAILED, text);
     } else {
-        give_slot_back(place, app);
+        place_give_back(place, app);
         place->phase = PLACE_PAUSED;
         timer_start(place->timer, budget_pause_ms(used) * NS_PER_MS);
     }
 }
 
-/* A life did not begin, which is no fault of the application: its appmaster is put elsewhere. */
-static void refused(struct app_place *place, const char *why)
+void place_refused(struct app_place *place, const char *why)
 {
     struct master *m = place->master;
     const struct app *app = registry_find(&m->registry, place->app);
 
     if (app->is_stopping || place->is_ending) {
-        lost(place, why, true);
+        place_lost(place, why, true);
         return;
     }
     LOG_WARN(master_log(m), "appmaster.refused", KV_U64("app", app->id),
              KV_U64("epoch", app->epoch), KV_U64("worker", place->worker), KV_STR("why", why));
     place->refused_by = place->worker;
-    give_slot_back(place, app);
+    place_give_back(place, app);
     place->phase = PLACE_PAUSED;
     timer_start(place->timer, budget_pause_ms(place->refusals) * NS_PER_MS);
     place->refusals++;
@@ -217,10 +213,10 @@ static void on_timer(void *user)
     }
     switch (place->phase) {
     case PLACE_STARTING:
-        lost(place, "its appmaster did not register in time", false);
+        place_lost(place, "its appmaster did not register in time", false);
         break;
     case PLACE_LOST:
-        lost(place, "its appmaster was lost", true);
+        place_lost(place, "its appmaster was lost", true);
         break;
     case PLACE_PAUSED:
     case PLACE_WAITING:
@@ -251,261 +247,7 @@ int places_open(struct master *m, uint32_t app, struct app_place **ret)
     return 0;
 }
 
-/* ---- a new life ---- */
-
-struct launching {
-    struct pending pending;
-    uint32_t app;
-    uint32_t epoch;
-    uint32_t worker;
-};
-
-/* The place, if this is still the life that was launched. */
-static struct app_place *launching_place(const struct launching *l)
-{
-    struct master *m = l->pending.master;
-    const struct app *app = registry_find(&m->registry, l->app);
-    struct app_place *place = apps_place(m, l->app);
-
-    return app && place && app->epoch == l->epoch && place->worker == l->worker ? place : NULL;
-}
-
-/* Whether the reason lies with the worker or the way there: another one may do. */
-static bool is_worker_at_fault(int code)
-{
-    return code == GP_EFULL || code == GP_ECLOSED || code == GP_EUNREACH || code == GP_ETIMEOUT ||
-           code == GP_ECANCELED || code == GP_EAGAIN;
-}
-
-static void on_launched(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct launching *l = user;
-    struct app_place *place = launching_place(l);
-    char text[ERROR_TEXT_MAX];
-
-    (void)peer;
-    if (place && answer->code < 0) {
-        (void)str_format(text, sizeof text, "its appmaster could not be started on worker %u: %s",
-                         l->worker, answer->err->text);
-        if (is_worker_at_fault(answer->code)) {
-            refused(place, text);
-        } else {
-            lost(place, text, false);
-        }
-    } else if (place) {
-        place->pid = ((const struct msg_launched *)answer->msg)->pid;
-    }
-    pending_free(l);
-}
-
-static void on_offered(void *user, struct peer *peer, const struct answer *answer)
-{
-    struct launching *l = user;
-    struct master *m = l->pending.master;
-    struct app_place *place = launching_place(l);
-    const struct app *app = registry_find(&m->registry, l->app);
-    char texts[CONSENSUS_MEMBERS_MAX][NET_ADDR_MAX];
-    char *masters[CONSENSUS_MEMBERS_MAX];
-    struct msg_appmaster_launch launch;
-
-    if (!place || answer->code < 0) {
-        if (place && answer->code != GP_ETIMEOUT) {
-            place->is_offered = false;
-        }
-        on_launched(user, peer, answer);
-        return;
-    }
-    launch = (struct msg_appmaster_launch){.term = m->term,
-                                           .app = app->id,
-                                           .epoch = app->epoch,
-                                           .name = app->spec.name,
-                                           .sha256 = app->spec.sha256,
-                                           .token = app->token,
-                                           .masters = masters,
-                                           .masters_count = group_masters(m, texts, masters)};
-    if (peer_ask(peer, MSG_APPMASTER_LAUNCH, &launch, START_TIMEOUT_NS, 0, on_launched, l) < 0) {
-        pending_free(l);
-        refused(place, "the worker of its appmaster was lost");
-    }
-}
-
-int places_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
-                 uint32_t slots, answer_fn fn, void *user)
-{
-    struct peer *peer = endpoint_peer(m->ep, entry->peer);
-    char texts[CONSENSUS_MEMBERS_MAX][NET_ADDR_MAX];
-    char *masters[CONSENSUS_MEMBERS_MAX];
-    struct msg_grant_offer grant = {.term = m->term,
-                                    .app = app->id,
-                                    .epoch = app->epoch,
-                                    .token = app->token,
-                                    .slots = slots,
-                                    .sha256 = app->spec.sha256,
-                                    .masters = masters,
-                                    .masters_count = group_masters(m, texts, masters)};
-
-    return peer ? peer_ask(peer, MSG_GRANT_OFFER, &grant, ASK_TIMEOUT_NS, 0, fn, user) : GP_ECLOSED;
-}
-
-/* Asks the worker that was picked; the epoch is ours. */
-static void launch(struct app_place *place, const struct app *app)
-{
-    struct master *m = place->master;
-    const struct worker_entry *entry = workers_find(&m->workers, place->worker);
-    struct launching *l = entry ? pending_new(m, sizeof *l) : NULL;
-
-    if (l) {
-        l->app = app->id;
-        l->epoch = app->epoch;
-        l->worker = entry->id;
-    }
-    if (!l || places_offer(m, app, entry, 1, on_offered, l) < 0) {
-        pending_free(l);
-        refused(place, "the worker of its appmaster was lost");
-        return;
-    }
-    place->is_offered = true;
-}
-
-static void on_epoch(struct master *m, void *user, const struct outcome *outcome)
-{
-    struct app_place *place = apps_place(m, (uint32_t)(uintptr_t)user);
-    const struct app *app = place ? registry_find(&m->registry, place->app) : NULL;
-
-    if (place) {
-        place->is_proposing = false;
-    }
-    if (!place || place->phase != PLACE_STARTING) {
-        places_seek(m); /* it was held up */
-        return;
-    }
-    if (outcome->code < 0) {
-        give_slot_back(place, app);
-        place->phase = PLACE_PAUSED;
-        timer_start(place->timer, TRY_AGAIN_NS);
-        return;
-    }
-    LOG_INFO(master_log(m), "appmaster.placed", KV_U64("app", app->id), KV_U64("epoch", app->epoch),
-             KV_U64("worker", place->worker));
-    launch(place, app);
-}
-
-static int begin_epoch(struct app_place *place, const struct app *app, uint32_t worker)
-{
-    struct master *m = place->master;
-    bool is_free = app->epoch == 0 || place->refusals > 0 || place->is_moved;
-    struct command command = {.op = COMMAND_EPOCH,
-                              .app = app->id,
-                              .epoch = app->epoch,
-                              .worker = worker,
-                              .is_restart = !is_free};
-    int rc = workers_grant(&m->workers, app->id, worker, 1);
-
-    if (rc < 0) {
-        return rc;
-    }
-    rc = master_propose(m, &command, on_epoch, (void *)(uintptr_t)app->id, NULL);
-    if (rc < 0) {
-        workers_release(&m->workers, app->id, worker, 1);
-        return rc;
-    }
-    place->worker = worker;
-    place->is_proposing = true;
-    place->phase = PLACE_STARTING;
-    place->is_noted = false;
-    timer_start(place->timer, m->start_timeout_ns);
-    return 0;
-}
-
-static void on_noted(struct master *m, void *user, const struct outcome *outcome)
-{
-    (void)m; /* only for people */
-    (void)user;
-    (void)outcome;
-}
-
-/* Says in the registry why nothing happens. */
-static void note_waiting(struct app_place *place, const struct app *app)
-{
-    struct master *m = place->master;
-    char text[128];
-    struct command command = {.op = COMMAND_STATE,
-                              .app = app->id,
-                              .epoch = app->epoch,
-                              .state = app->state,
-                              .error = text};
-
-    if (place->is_noted) {
-        return;
-    }
-    place->is_noted = true;
-    (void)str_format(text, sizeof text,
-                     "it waits: no worker has a free slot for the appmaster (%u worker%s%s)",
-                     m->workers.count, m->workers.count == 1 ? "" : "s",
-                     m->registry.marks_count > 0 ? ", drained ones included" : "");
-    LOG_INFO(master_log(m), "app.waiting", KV_U64("app", app->id), KV_STR("why", text));
-    (void)master_propose(m, &command, on_noted, NULL, NULL); /* only for people */
-}
-
-/* The worker that refused comes last. */
-static const struct scheduler_worker *pick_worker(const struct app_place *place,
-                                                  struct scheduler_worker *list)
-{
-    const struct workers *workers = &place->master->workers;
-    uint32_t count = workers_offer(workers, list);
-    const struct scheduler_worker *pick;
-
-    for (uint32_t i = 0; i < count; i++) {
-        list[i].free = list[i].id == place->refused_by ? 0 : list[i].free;
-    }
-    pick = scheduler_pick(list, count);
-    return pick ? pick : scheduler_pick(list, workers_offer(workers, list));
-}
-
-void places_seek(struct master *m)
-{
-    struct scheduler_worker list[WORKERS_MAX];
-
-    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
-        struct app_place *place = &m->places[i];
-        const struct scheduler_worker *pick;
-        const struct app *app;
-
-        if (place->app == 0 || place->phase != PLACE_WAITING || place->is_ending ||
-            place->is_proposing) {
-            continue;
-        }
-        app = registry_find(&m->registry, place->app);
-        pick = pick_worker(place, list);
-        if (!pick) {
-            note_waiting(place, app);
-        } else if (begin_epoch(place, app, pick->id) < 0) {
-            timer_start(place->timer, TRY_AGAIN_NS);
-        }
-    }
-}
-
-bool places_leave(struct app_place *place)
-{
-    struct master *m = place->master;
-    const struct app *app = registry_find(&m->registry, place->app);
-    struct scheduler_worker list[WORKERS_MAX];
-    const struct scheduler_worker *pick = pick_worker(place, list);
-    uint32_t from = place->worker;
-
-    if (!pick) {
-        return false;
-    }
-    give_slot_back(place, app);
-    place->is_moved = true;
-    LOG_INFO(master_log(m), "appmaster.moved", KV_U64("app", app->id), KV_U64("from", from),
-             KV_U64("to", pick->id));
-    if (begin_epoch(place, app, pick->id) < 0) {
-        place->phase = PLACE_PAUSED;
-        timer_start(place->timer, TRY_AGAIN_NS);
-    }
-    return true;
-}
+/* ---- a life begins ---- */
 
 void places_registered(struct app_place *place, uint64_t peer,
                        const struct msg_appmaster_register *msg)
@@ -541,7 +283,7 @@ void places_process_exited(struct master *m, const struct msg_process_exited *ms
         (void)str_format(text, sizeof text, "its appmaster ended with exit code %lld",
                          (long long)msg->code);
     }
-    lost(place, text, false);
+    place_lost(place, text, false);
 }
 
 static bool is_reported(const struct msg_worker_report *report, const struct app *app)
@@ -564,7 +306,7 @@ static void look_for_lost(struct master *m, uint32_t worker, const struct msg_wo
 
         if (place->app != 0 && place->phase == PLACE_LOST && place->worker == worker &&
             !is_reported(report, registry_find(&m->registry, place->app))) {
-            lost(place, "its appmaster was lost", true);
+            place_lost(place, "its appmaster was lost", true);
         }
     }
 }
@@ -609,7 +351,7 @@ void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *wh
                  KV_STR("why", why->text));
         if ((why->code == GP_ETIMEOUT && app->plan) || !workers_find(&m->workers, place->worker)) {
             place->peer = 0;
-            lost(place, "its appmaster was lost", true);
+            place_lost(place, "its appmaster was lost", true);
         } else {
             wait_for_it(place, app);
         }
@@ -627,7 +369,7 @@ void places_worker_down(struct master *m, uint32_t worker, const char *name)
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
         struct app_place *place = &m->places[i];
         if (place->app != 0 && place->worker == worker && place->phase != PLACE_UP) {
-            lost(place, text, true);
+            place_lost(place, text, true);
         }
     }
 }
