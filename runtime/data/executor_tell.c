@@ -4,7 +4,7 @@
  * A report is told several times a second when something moved; one that is lost is replaced by the
  * next. A failure is remembered until an update brings its task the next session, and told again to
  * whomever this executor registers with. States of sources, and which tasks have ended, are asked of
- * the lanes once a second and told when they changed.
+ * the lanes once a second and told when they changed; that a source has ended, lanes tell at once.
  */
 #include <stdlib.h>
 
@@ -17,6 +17,7 @@
 
 #define REPORT_INTERVAL_NS 250000000
 #define NEWS_INTERVAL_NS   1000000000
+#define ENDS_INTERVAL_NS   100000000    /* the same when tasks have ended */
 #define STATES_BYTES_MAX   (256u << 10) /* of states in one message, as they are */
 
 /* Of one lane. */
@@ -154,6 +155,10 @@ void ex_tell_news(struct executor *ex, uint32_t lane, const struct lane_news *ne
 {
     bool changed = keep_news(ex, lane, news);
 
+    if (changed && ex->state >= EX_RUNNING &&
+        ex->state < EX_STOPPING) { /* others end soon after: see lane_tell_end() */
+        timer_start(ex->news_timer, ENDS_INTERVAL_NS);
+    }
     if (changed || buf_len(&news->states) > 0) {
         tell_states(ex, buf_bytes(&news->states));
     }

@@ -159,6 +159,7 @@ enum lane_sleep {
 
 enum lane_ask {
     LANE_ASK_NOTHING,
+    LANE_ASK_ENDS, /* no states: the lane's own, when a source ends */
     LANE_ASK_CHANGES,
     LANE_ASK_ALL, /* states that did not change, too */
 };
@@ -239,6 +240,7 @@ struct lane {
     struct batch_pool pool;
     uint64_t next_token;
     int64_t linger_checked_ns;
+    int64_t end_told_ns; /* a source's, at once */
 
     /* scratch and free lists */
     struct gp_row views[VIEWS_MAX];
@@ -341,6 +343,9 @@ bool lane_env_has_ended(const struct lane_env *env, uint32_t processor, uint32_t
 
 /* A task ended. */
 void lane_task_closed(struct lane *lane);
+
+/* A source ended: told at once, if that was not done a moment ago. [lane's thread] */
+void lane_tell_end(struct lane *lane);
 
 /* Tasks have come or gone: it may have ended, or not have ended any more. */
 void lane_look_at_end(struct lane *lane);

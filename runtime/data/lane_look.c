@@ -20,7 +20,8 @@
 #include "data/task_call.h"
 #include "wire/messages_executor.h"
 
-#define UNREACHABLE_NS INT64_C(1000000000)
+#define UNREACHABLE_NS   INT64_C(1000000000)
+#define ENDS_INTERVAL_NS INT64_C(100000000)
 #define STATES_MAX_BYTES                                                                           \
     ((size_t)MSG_STATES_MAX * (MSG_STATE_MAX + 12u)) /* beyond it some are left out */
 
@@ -30,6 +31,15 @@ void lane_ask_news(struct lane *lane, enum lane_ask ask)
         atomic_store(&lane->ask, (uint32_t)ask);
     }
     lane_wake(lane, SLEEP_DATA);
+}
+
+/* Many that end one after the other are told together: by the executor's next question. */
+void lane_tell_end(struct lane *lane)
+{
+    if (lane->end_told_ns == 0 || lane->now_ns - lane->end_told_ns >= ENDS_INTERVAL_NS) {
+        lane->end_told_ns = lane->now_ns;
+        lane_ask_news(lane, LANE_ASK_ENDS);
+    }
 }
 
 struct lane_news *lane_take_news(struct lane *lane)
@@ -145,12 +155,22 @@ void lane_look(struct lane *lane)
 {
     uint32_t ask = atomic_exchange(&lane->ask, LANE_ASK_NOTHING);
     struct lane_news *news = (struct lane_news *)calloc(1, sizeof(*news));
+    struct lane_news *old;
 
     if (!news) {
         return;
     }
     buf_init(&news->states, STATES_MAX_BYTES);
-    look_at_states(lane, news, ask == LANE_ASK_ALL);
+    old = lane_take_news(lane);
+    if (old) { /* nobody has read it: what it says of states is not said again by itself */
+        struct buf empty = news->states;
+        news->states = old->states;
+        old->states = empty;
+        lane_news_free(old);
+    }
+    if (ask >= LANE_ASK_CHANGES) {
+        look_at_states(lane, news, ask == LANE_ASK_ALL);
+    }
     look_at_ended(lane, news);
     look_at_links(lane, news);
     lane_news_free(atomic_exchange(&lane->news, news));

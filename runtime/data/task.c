@@ -483,6 +483,9 @@ void task_end(struct task *t)
     }
     stage_task_changed(t->stage);
     lane_task_closed(t->stage->lane);
+    if (t->stage->table.poll) {
+        lane_tell_end(t->stage->lane);
+    }
 }
 
 void task_close(struct task *t)

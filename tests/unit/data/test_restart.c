@@ -177,6 +177,25 @@ static void ask_at_the_end(struct rig *rig)
     (void)sim_run_for(rig->sim, INT64_C(10000000), NULL);
 }
 
+static void linger_at_the_end(struct rig *rig)
+{
+    (void)sim_run_for(rig->sim, INT64_C(10000000), NULL);
+}
+
+/* Whoever dies a moment later must not run it again. */
+GP_TEST(restart, the_end_of_a_source_is_told_at_once)
+{
+    struct rig rig;
+
+    begin(&rig, 1);
+    rig.on_news = note_ended;
+    rig.before_stop = linger_at_the_end;
+    GP_CHECK(rig_run_simulated(&rig, 3));
+    GP_REQUIRE(seen.ended_count >= 1);
+    GP_CHECK_EQ(seen.ended[0].processor, 0);
+    GP_CHECK(seen.ended[0].count >= 1);
+}
+
 GP_TEST(restart, what_ended_in_an_earlier_life_is_not_run_again)
 {
     static const struct lane_tasks not_run[] = {{0, 1, 1}};
