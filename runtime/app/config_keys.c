@@ -144,10 +144,11 @@ static const struct fields data_fields = FIELDS("data", struct config_data, data
 static const struct field timeouts_items[] = {
     KEY_DURATION(struct config_timeouts, start, S, 3600 * S, "30s",
                  "An application that does not run this long after it was submitted has failed."),
-    KEY_DURATION(struct config_timeouts, orphan, S, 24 * 3600 * S, "10m",
-                 "An executor that hears from the masters for this long that its application has no "
-                 "appmaster ends: nobody can find it any more. While it hears from nobody it goes "
-                 "on. A key of the workers."),
+    KEY_DURATION(
+        struct config_timeouts, orphan, S, 24 * 3600 * S, "10m",
+        "An executor that hears from the masters for this long that its application has no "
+        "appmaster ends: nobody can find it any more. While it hears from nobody it goes "
+        "on. A key of the workers."),
 };
 static const struct fields timeouts_fields =
     FIELDS("timeouts", struct config_timeouts, timeouts_items);

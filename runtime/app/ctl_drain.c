@@ -54,8 +54,10 @@ static void print_app(const struct msg_drain_app *app)
     if (app->stays) {
         (void)printf(", which stay%s for now: %s\n", app->tasks + app->appmaster > 1 ? "" : "s",
                      app->why);
-    } else if (app->why[0]) {
+    } else if (app->why[0] && app->moving == 0) {
         (void)printf(", later: %s\n", app->why);
+    } else if (app->why[0]) {
+        (void)printf(", on the way, but not all: %s\n", app->why);
     } else {
         (void)printf(", on the way\n");
     }
