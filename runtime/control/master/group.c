@@ -2,7 +2,7 @@
  * group.c: this master as a member of the group: what the group agrees on, who leads, who belongs to
  * it.
  *
- *     UNFORMED ──links.c: all agree, or one alone──▶ member: follows ◀──elections──▶ leads
+ *     UNFORMED ──founding.c: all agree, or one alone──▶ member: follows ◀──elections──▶ leads
  *
  * The registry is the group's state: snapshots and commands come from here to proposals.c. Whoever
  * leads acts on it: soft state begins empty with each lead (lead_begin) and is thrown away after it
@@ -393,7 +393,7 @@ static void on_joined(void *user, struct peer *peer, const struct answer *answer
 
 static void add_now(struct changing *c)
 {
-    int rc = links_ask_to_join(c->pending.master, c->address, c->add, on_joined, c);
+    int rc = founding_ask(c->pending.master, c->address, c->add, on_joined, c);
 
     if (rc < 0) {
         changing_end(c, rc);

@@ -5,7 +5,8 @@
  *   proposals.c  how the registry changes
  *   group.c      this master as a member of the group: who leads, who belongs to it
  *   room.c       its disk is full: another one leads
- *   links.c      connections between masters, how a group begins
+ *   links.c      connections between masters
+ *   founding.c   how a group of them begins
  *   apps.c       what clients and appmasters want of applications
  *   places.c     where appmasters are, and how their lives end
  *   launches.c   how their next lives begin
@@ -232,10 +233,26 @@ int room_give_way(struct master *m, int code, struct gp_error *err);
 /* GP_ENOSPC, GP_EIO: our disk has none. */
 int room_check(struct master *m, struct gp_error *err);
 
+/* ---- founding.c ---- */
+
+bool master_is_formed(const struct master *m); /* it belongs to a group */
+/* Who are we? Alone, a group begins here. */
+int founding_begin(struct master *m, struct gp_error *err);
+int founding_found(struct master *m, const struct msg_master_found *msg, struct gp_error *err);
+int founding_join(struct master *m, const struct msg_master_join *msg, struct gp_error *err);
+int founding_ask(struct master *m, const char *address, uint64_t id, answer_fn fn, void *user);
+/* Begins a group, if all that are listed are here and it is ours to begin. */
+void founding_try(struct master *m);
+/* Somebody at the other end of a link has not begun, we have. */
+void founding_help(struct master *m, struct link *link);
+
 /* ---- links.c ---- */
 
-/* Who are we? Alone, a group begins here. */
-int links_begin(struct master *m, struct gp_error *err);
+struct link *links_at(struct master *m, const char *address); /* NULL: none */
+struct link *links_of(struct master *m, const struct peer *peer);
+/* Whoever has begun says so to those that wait. */
+void links_say_again(struct master *m);
+
 /* Dials those that are new, drops those that are no more. */
 void links_refresh(struct master *m);
 void links_send(struct master *m, const char *address, gp_bytes bytes);
@@ -254,9 +271,6 @@ void links_frame(struct master *m, struct peer *peer, const struct frame_header 
                  const void *payload);
 int links_hello(struct master *m, struct peer *peer, const struct msg_master_hello *msg,
                 struct reply_token token, struct gp_error *err);
-int links_found(struct master *m, const struct msg_master_found *msg, struct gp_error *err);
-int links_join(struct master *m, const struct msg_master_join *msg, struct gp_error *err);
-int links_ask_to_join(struct master *m, const char *address, uint64_t id, answer_fn fn, void *user);
 /* The id of one at this address that belongs to no group, or to ours; 0: not known. */
 uint64_t links_find_newcomer(struct master *m, const char *address);
 /* The next one that is up; *cursor begins with 0. NULL: no more. */

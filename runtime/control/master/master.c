@@ -308,12 +308,12 @@ static int from_master(struct master *m, struct peer *peer, struct incoming *in,
     case MSG_MASTER_HELLO:
         return links_hello(m, peer, in->msg, in->token, err);
     case MSG_MASTER_FOUND:
-        rc = links_found(m, in->msg, err);
+        rc = founding_found(m, in->msg, err);
         break;
     case MSG_MASTER_FETCH:
         return copies_fetch(m, peer, in->msg, in->token, err);
     case MSG_MASTER_JOIN:
-        rc = links_join(m, in->msg, err);
+        rc = founding_join(m, in->msg, err);
         break;
     case MSG_MASTER_ROOM:
         rc = room_check(m, err);
@@ -511,7 +511,7 @@ int master_new(const struct master_options *options, struct master **ret, struct
         rc = copy_masters(m, options, err);
     }
     if (rc >= 0) {
-        rc = links_begin(m, err);
+        rc = founding_begin(m, err);
     }
     if (rc >= 0) {
         group_changed(m);

@@ -1,4 +1,4 @@
-/* How masters become a group (links.c), and how its members change (group.c). */
+/* How masters become a group (founding.c), and how its members change (group.c). */
 #include "base/str.h"
 #include "council.h"
 #include "gp_test.h"
