@@ -1,7 +1,8 @@
 /*
  * internal.h: the master's own state, shared by its files and by nobody else.
  *
- *   master.c     the node: connections, keys, who may ask what
+ *   master.c     the node: connections, keys
+ *   requests.c   who may ask what
  *   proposals.c  how the registry changes
  *   group.c      this master as a member of the group: who leads, who belongs to it
  *   room.c       its disk is full: another one leads
@@ -178,6 +179,11 @@ int64_t master_wall_ms(const struct master *m);
  * pending_free() comes first. NULL without memory. */
 void *pending_new(struct master *m, size_t size);
 void pending_free(void *pending); /* NULL is fine */
+
+/* ---- requests.c ---- */
+
+/* endpoint_events.on_message of a struct master. */
+int requests_take(void *user, struct peer *peer, struct incoming *in, struct gp_error *err);
 
 /* ---- proposals.c ---- */
 
