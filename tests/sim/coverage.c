@@ -79,6 +79,12 @@ static const char *const must_happen[] = {
     "shape.many_executors",
     "shape.shared_host",
     "shape.master_late",
+    "app.tasks_leave",
+    "app.tasks_placed",
+    "app.task_stays",
+    "app.move_cut_short",
+    "appmaster.executor_retired",
+    "moves.done",
     "operator.drained",
     "operator.spread",
     /* faults that were drawn */

@@ -30,7 +30,7 @@ static const struct scenario {
     void (*run)(struct run *run);
 } scenarios[] = {
     {"wordcount", 1, wordcount_run}, {"mixed", 4, mixed_run}, {"faults", 4, faults_run},
-    {"restarts", 4, restarts_run},   {"chaos", 1, chaos_run},
+    {"restarts", 4, restarts_run},   {"chaos", 1, chaos_run}, {"moves", 2, moves_run},
 };
 
 struct campaign {

@@ -56,5 +56,6 @@ void mixed_run(struct run *run);
 void faults_run(struct run *run);
 void restarts_run(struct run *run);
 void chaos_run(struct run *run);
+void moves_run(struct run *run);
 
 #endif

@@ -387,6 +387,7 @@ static void say_what_moved(struct appmaster *am, const struct rebalance *plan)
         }
     }
     if (refused[0] && strcmp(refused, am->refused_said) != 0) {
+        LOG_INFO(am_log(am), "app.task_stays", KV_STR("why", refused));
         append(text, sizeof text, refused); /* once */
     }
     (void)str_format(am->refused_said, sizeof am->refused_said, "%s", refused);

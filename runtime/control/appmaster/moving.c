@@ -276,6 +276,8 @@ static struct record_range *change_of(struct step *s, const struct record_move *
 /* It stays after all. */
 static void cancel(struct step *s, struct record_move *m)
 {
+    LOG_INFO(am_log(s->am), "app.move_cut_short", KV_U64("processor", m->processor),
+             KV_U64("task", m->task));
     change_of(s, m)->leaving = false;
     forget_move(s->am, m);
 }
@@ -416,6 +418,25 @@ static void drop_planned(struct appmaster *am)
     }
 }
 
+static void say_step(const struct appmaster *am, const struct step *s)
+{
+    uint32_t leave = 0;
+    uint32_t placed = 0;
+
+    for (uint32_t i = 0; i < s->count; i++) {
+        leave += s->changes[i].leaving;
+        placed += s->changes[i].session == s->session;
+    }
+    if (leave > 0) {
+        LOG_INFO(am_log(am), "app.tasks_leave", KV_U64("tasks", leave),
+                 KV_U64("generation", am->record.generation));
+    }
+    if (placed > 0) {
+        LOG_INFO(am_log(am), "app.tasks_placed", KV_U64("tasks", placed),
+                 KV_U64("generation", am->record.generation));
+    }
+}
+
 static int change(struct appmaster *am, bool may_begin)
 {
     uint32_t ids = am->record.next_executor;
@@ -438,6 +459,7 @@ static int change(struct appmaster *am, bool may_begin)
         if (rc >= 0) {
             am->record.moved = am->record.generation;
             am->record.next_session++;
+            say_step(am, &s);
         }
     }
     free(s.changes);
