@@ -113,6 +113,7 @@ static void end_stream(struct conn *conn, bool gracefully)
         stream_free(conn->stream);
     }
     conn->stream = NULL;
+    conn_share_release(conn);
     rbuf_unref(conn->buf);
     conn->buf = NULL;
     conn_greeting_free(conn->greeting);
@@ -256,7 +257,10 @@ void conn_become_ready(struct conn *conn)
     conn_greeting_free(conn->greeting);
     conn->greeting = NULL;
     set_timer(conn, failure_timeout_ns(conn) / TICKS_PER_TIMEOUT);
+    conn_hold(conn);
     conn->events->on_ready(conn->user, conn);
+    conn_share_begin(conn);
+    conn_release(conn);
 }
 
 /* ---- the beginning ---- */

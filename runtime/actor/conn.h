@@ -47,6 +47,13 @@ struct conn_identity {
     uint64_t incarnation;
 };
 
+/* Shared memory beneath connections to others on this host; counted over all of one owner. */
+struct conn_share {
+    size_t ring_bytes; /* of each ring, one each way; a power of two from 4 KiB; 0: no memory now */
+    size_t max_bytes;  /* of all memory; further connections stay on their sockets */
+    size_t used_bytes; /* read-only */
+};
+
 /* What all connections of one owner share; outlives them. Zero in a limit: its default. */
 struct conn_setup {
     const struct port *port; /* randomness and JSON */
@@ -58,6 +65,7 @@ struct conn_setup {
     int64_t failure_timeout_ns;   /* 3 s */
     uint32_t payload_max;         /* of any frame that is received; FRAME_CONTROL_MAX */
     size_t unsent_max;            /* bytes of copied frames that wait; 4 MiB */
+    struct conn_share *share;     /* NULL: bytes stay on their sockets */
 
     /*
      * The key with this id, for a peer of this role and name: fills ret and returns 0, or GP_EACCES
@@ -81,6 +89,8 @@ struct conn_events {
                      const void *payload, struct rbuf *buf);
     /* Once, unless conn_free() came first. why is borrowed. conn_free() is still to be called. */
     void (*on_closed)(void *user, struct conn *conn, const struct gp_error *why);
+    /* May be NULL. From now on bytes go through shared memory (0), or will not, and why. */
+    void (*on_shared)(void *user, struct conn *conn, int status);
 };
 
 /* What a dialled connection wants to find; texts are copied. */
@@ -124,6 +134,8 @@ int conn_send_raw(struct conn *conn, const void *frame, size_t len, net_written_
 
 /* False on streams that stay on this host, where data frames go without. */
 bool conn_wants_crc(const struct conn *conn);
+/* Whether bytes go through shared memory, both ways. */
+bool conn_is_shared(const struct conn *conn);
 size_t conn_unsent_bytes(const struct conn *conn);
 /* From the peer's HELLO, valid from on_ready to conn_free(). */
 const struct hello *conn_peer(const struct conn *conn);

@@ -66,6 +66,7 @@ void conn_greet(struct conn *conn)
         .target = greeting->target,
         .target_incarnation = greeting->target_incarnation,
         .masters_hash = (char *)or_empty(self->masters_hash),
+        .shares = conn_wants_share(conn),
     };
     int rc;
 

@@ -1,7 +1,7 @@
 /*
  * conn_internal.h: one connection from inside: what conn.c (life, silence), conn_read.c (bytes to
- * frames), conn_write.c (frames to bytes) and conn_greet.c (the handshake) share. Nobody else
- * includes it.
+ * frames), conn_write.c (frames to bytes), conn_greet.c (the handshake) and conn_share.c (to shared
+ * memory) have in common. Nobody else includes it.
  */
 #ifndef ACTOR_CONN_INTERNAL_H
 #define ACTOR_CONN_INTERNAL_H
@@ -16,6 +16,16 @@ enum conn_state {
     CONN_READY,
     CONN_CLOSED, /* on_closed is owed, or was told */
 };
+
+enum conn_share_state {
+    CONN_SHARE_NONE,
+    CONN_SHARE_OFFERED,  /* the client waits for the server's word */
+    CONN_SHARE_ANSWERED, /* the server writes to memory and waits for the client */
+    CONN_SHARE_DONE,
+    CONN_SHARE_REFUSED,
+};
+
+#define CONN_SHARE_HEAD 4096u /* beside the rings */
 
 /* Copied frames, going out in one write. */
 struct conn_block {
@@ -57,6 +67,9 @@ struct conn {
     struct net_addr addr;
     struct net_addr leader; /* of a CLOSE with GP_ENOTLEADER */
     struct conn_greeting *greeting;
+
+    enum conn_share_state share_state;
+    size_t shared_bytes; /* counted in setup->share */
 
     struct rbuf *buf;
     size_t head;
@@ -105,6 +118,17 @@ void conn_block_free(struct conn_block *block); /* NULL is fine */
 /* ---- conn_read.c ---- */
 
 extern const struct stream_reader conn_reader;
+
+/* ---- conn_share.c ---- */
+
+/* Whether this side would go over to shared memory. */
+bool conn_wants_share(const struct conn *conn);
+/* READY: offers it, if that is for us to do. */
+void conn_share_begin(struct conn *conn);
+/* A SHARE or SHARED frame of a connection that is READY. */
+void conn_share_frame(struct conn *conn, const struct frame_header *header, gp_bytes payload);
+/* The stream is gone. */
+void conn_share_release(struct conn *conn);
 
 /* ---- conn_greet.c ---- */
 

@@ -110,8 +110,9 @@ static void answer_ping(struct conn *conn)
     }
 }
 
-static void take_own_frame(struct conn *conn, uint16_t type, gp_bytes payload)
+static void take_own_frame(struct conn *conn, const struct frame_header *header, gp_bytes payload)
 {
+    const uint16_t type = header->type;
     const bool is_ready = conn->state == CONN_READY;
 
     switch (type) {
@@ -124,6 +125,14 @@ static void take_own_frame(struct conn *conn, uint16_t type, gp_bytes payload)
             conn_refuse(conn, GP_EPROTO, "%s before the handshake", message_type_name(type));
         } else if (type == MSG_PING) {
             answer_ping(conn);
+        }
+        break;
+    case MSG_SHARE:
+    case MSG_SHARED:
+        if (!is_ready) {
+            conn_refuse(conn, GP_EPROTO, "%s before the handshake", message_type_name(type));
+        } else {
+            conn_share_frame(conn, header, payload);
         }
         break;
     default: /* HELLO and PROOF; next_header() lets nothing else through */
@@ -148,10 +157,11 @@ static int check_header(struct conn *conn, const struct frame_header *header, st
 {
     const bool is_own = header->type < MSG_DATA;
 
-    if (is_own && (header->type < MSG_HELLO || header->type > MSG_CLOSE)) {
+    if (is_own && (header->type < MSG_HELLO || header->type > MSG_SHARED)) {
         return gp_error_set(err, GP_EPROTO, "unknown frame type %u", header->type);
     }
-    if (is_own && header->kind != (header->type == MSG_CLOSE ? FRAME_ERROR : FRAME_TELL)) {
+    if (is_own && header->kind != (header->type == MSG_CLOSE ? FRAME_ERROR : FRAME_TELL) &&
+        !(header->type == MSG_SHARED && header->kind == FRAME_ERROR)) {
         return gp_error_set(err, GP_EPROTO, "%s frame of kind %u", message_type_name(header->type),
                             header->kind);
     }
@@ -226,7 +236,7 @@ static int take_frame(struct conn *conn, struct gp_error *err)
     conn->header_known = false;
     conn->counts.frames_in++;
     if (header.type < MSG_DATA) {
-        take_own_frame(conn, header.type, payload);
+        take_own_frame(conn, &header, payload);
     } else {
         conn->events->on_frame(conn->user, conn, &header, payload.ptr, conn->buf);
     }

@@ -5,7 +5,7 @@
 #include "app/tree.h"
 #include "base/assert.h"
 
-static const char *const kind_names[] = {"pointer", "ring", "unix", "tcp"};
+static const char *const kind_names[] = {"pointer", "ring", "shm", "unix", "tcp"};
 
 _Static_assert(EDGE_LOCAL == 0 && EDGE_TCP == ARRAY_LEN(kind_names) - 1,
                "the names follow enum edge_kind");

@@ -36,8 +36,8 @@ static const struct {
 };
 
 /* By enum edge_kind. */
-static const char *const edges_used[EDGE_KINDS] = {"edge.pointer_used", "edge.ring_used",
-                                                   "edge.unix_used", "edge.tcp_used"};
+static const char *const edges_used[EDGE_KINDS] = {
+    "edge.pointer_used", "edge.ring_used", "edge.shm_used", "edge.unix_used", "edge.tcp_used"};
 
 static void tell(const struct lane *lane, const char *event, uint64_t count)
 {

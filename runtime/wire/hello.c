@@ -32,6 +32,8 @@ static const struct field hello_items[] = {
     FIELD_U64(struct hello, target_incarnation, FIELD_OPTIONAL, "0: any life of it"),
     FIELD_TEXT(struct hello, masters_hash, FIELD_OPTIONAL, 64,
                "of the list of masters; empty: does not matter"),
+    FIELD_BOOL(struct hello, shares, FIELD_OPTIONAL,
+               "of a lane over a Unix socket: it can go over to shared memory"),
 };
 const struct fields hello_fields = FIELDS("hello", struct hello, hello_items);
 

@@ -47,6 +47,7 @@ struct hello {
     char *target;                /* the actor meant; "" for whoever answers */
     uint64_t target_incarnation; /* 0: any */
     char *masters_hash;          /* "" when it does not matter */
+    bool shares;                 /* takes or offers shared memory on this connection */
 };
 
 struct proof {

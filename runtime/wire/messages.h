@@ -5,7 +5,7 @@
  * messages_executor.h and messages_master.h, each beside the field tables (wire/fields.h) that are their only codec. A
  * number, once used, means the same for ever.
  *
- *     below 16     the connection itself: hello, proof, ping, pong, close
+ *     below 16     the connection itself: hello, proof, ping, pong, close, share, shared
  *     16 .. 255    binary frames of the data plane and of consensus
  *     256 ..       control, JSON: 256 client, 512 worker, 768 appmaster, 1024 executor,
  *                  1280 master
@@ -49,6 +49,8 @@ enum message_pattern {
     X(PING, 3, "ping", FRAME, ALL, none, none)                                                     \
     X(PONG, 4, "pong", FRAME, ALL, none, none)                                                     \
     X(CLOSE, 5, "close", FRAME, ALL, wire_error, none)                                             \
+    X(SHARE, 6, "share", FRAME, L, none, none)                                                     \
+    X(SHARED, 7, "shared", FRAME, L, wire_error, none)                                             \
     X(BATCH, 16, "batch", FRAME, L, binary, none)                                                  \
     X(CREDIT, 17, "credit", FRAME, L, binary, none)                                                \
     X(RAFT, 32, "raft", FRAME, M, binary, none)                                                    \

@@ -66,7 +66,8 @@ static void link_on_closed(void *user, struct conn *conn, const struct gp_error 
     }
 }
 
-static const struct conn_events link_events = {link_on_ready, link_on_frame, link_on_closed};
+static const struct conn_events link_events = {
+    .on_ready = link_on_ready, .on_frame = link_on_frame, .on_closed = link_on_closed};
 
 static int link_key(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
                     struct gp_error *err)
