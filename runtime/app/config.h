@@ -54,6 +54,8 @@ struct config_limits {
 
 struct config_data {
     uint32_t edge; /* enum config_edge */
+    uint64_t shm_bytes;
+    uint64_t shm_lane_bytes;
     uint64_t batch_bytes;
     uint64_t window_bytes;
     uint64_t lane_budget_bytes;

@@ -120,14 +120,18 @@ static const struct field limits_items[] = {
 };
 static const struct fields limits_fields = FIELDS("limits", struct config_limits, limits_items);
 
-static const char *const edge_names[] = {"auto", "unix", "tcp", NULL};
+static const char *const edge_names[] = {"auto", "shm", "unix", "tcp", NULL};
 
 static const struct field data_items[] = {
     KEY_ENUM(
         struct config_data, edge, edge_names, "auto",
-        "How messages travel from lane to lane. auto: by ring within a process, by Unix socket "
-        "within a host, by TCP else; the others force one way, for tests. Within a lane they "
-        "go by pointer in any case."),
+        "How messages travel from lane to lane. auto: by ring within a process, through shared "
+        "memory within a host (by Unix socket where that cannot be had), by TCP else; the others "
+        "force one way, for tests. Within a lane they go by pointer in any case."),
+    KEY_SIZE(struct config_data, shm_bytes, 8 * KIB, 64 * MIB, "512KiB",
+             "Memory that two lanes of different processes on one host share: a ring each way."),
+    KEY_SIZE(struct config_data, shm_lane_bytes, 0, 2 * GIB, "64MiB",
+             "The sum of it over all pairs of a lane; further pairs use their Unix sockets."),
     KEY_SIZE(struct config_data, batch_bytes, 4 * KIB, 65408, "65408B",
              "A batch leaves when it has grown to this size, frame header included."),
     KEY_SIZE(struct config_data, window_bytes, 4 * KIB, 64 * MIB, "1MiB",

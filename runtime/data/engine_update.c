@@ -50,6 +50,8 @@ static int find_place(const struct engine *e, const struct engine_job *job,
     }
     if (job->options->edge_mode == EDGE_MODE_TCP || !same_host) {
         ret->unix_socket.text[0] = '\0';
+    } else if (job->options->edge_mode != EDGE_MODE_AUTO && ret->unix_socket.text[0]) {
+        ret->tcp.text[0] = '\0';
     }
     return 0;
 }

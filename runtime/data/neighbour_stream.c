@@ -31,6 +31,7 @@ struct stream_link {
     struct timer *redial;
     enum link_state state;
     bool dials;
+    bool by_tcp;       /* its Unix socket did not answer: by turns */
     int64_t redial_ns; /* the next interval */
     int64_t down_ns;   /* since when there is no connection; 0: there is one */
     uint32_t writing;  /* batches given to the connection and not back */
@@ -68,7 +69,7 @@ static void on_redial(void *user)
     struct stream_link *link = p->stream;
 
     link->state = LINK_DIALLING;
-    if (hub_dial(link->hub, p, &link->place, &link->sc) < 0) {
+    if (hub_dial(link->hub, p, &link->place, link->by_tcp, &link->sc) < 0) {
         redial_later(link);
     }
 }
@@ -145,11 +146,25 @@ bool neighbour_stream_bind(struct neighbour *p, struct stream_conn *sc, uint64_t
     return true;
 }
 
+void neighbour_stream_shared(struct neighbour *p)
+{
+    p->edge_kind = EDGE_SHM;
+}
+
+static enum edge_kind kind_of(const struct conn *conn)
+{
+    if (conn_is_shared(conn)) {
+        return EDGE_SHM;
+    }
+    return conn_wants_crc(conn) ? EDGE_TCP : EDGE_UNIX;
+}
+
 void neighbour_stream_up(struct neighbour *p)
 {
     struct stream_link *link = p->stream;
 
     link->state = LINK_OPENING;
+    p->edge_kind = kind_of(link->sc->conn);
     p->next_seq = 0;
     p->seen_seq = 0;
     if (!link->dials) {
@@ -162,6 +177,10 @@ void neighbour_stream_down(struct neighbour *p, const struct gp_error *why)
 {
     struct stream_link *link = p->stream;
 
+    if (link->state == LINK_DIALLING && link->place.unix_socket.text[0] &&
+        link->place.tcp.text[0]) {
+        link->by_tcp = !link->by_tcp;
+    }
     lose(p, why->text);
     if (link->dials) {
         redial_later(link);

@@ -39,6 +39,9 @@ void neighbour_stream_begin(struct neighbour *p, struct stream_hub *hub);
 bool neighbour_stream_bind(struct neighbour *p, struct stream_conn *sc, uint64_t incarnation);
 
 void neighbour_stream_up(struct neighbour *p);
+/* From now on its connection goes through shared memory. */
+void neighbour_stream_shared(struct neighbour *p);
+
 void neighbour_stream_down(struct neighbour *p, const struct gp_error *why);
 void neighbour_stream_frame(struct neighbour *p, const struct frame_header *header,
                             const void *payload, struct rbuf *buf);

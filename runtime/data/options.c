@@ -23,6 +23,8 @@ struct data_options data_options_default(void)
         .large_budget_bytes = 2 * GP_MESSAGE_MAX_BYTES,
         .unmanaged_window_bytes = 64u << 10,
         .slice_rows = 512,
+        .shm_bytes = 512u << 10,
+        .shm_lane_bytes = 64u << 20,
         .linger_ns = 1000 * 1000,
         .source_idle_ns = 1000 * 1000 * 1000,
         .edge_mode = EDGE_MODE_AUTO,
@@ -57,6 +59,8 @@ static const struct option options_known[] = {
     SIZE_OPTION("data.large_budget_bytes", large_budget_bytes, 1024, 1u << 30),
     SIZE_OPTION("data.unmanaged_window_bytes", unmanaged_window_bytes, 1024, 16u << 20),
     SIZE_OPTION("data.slice_rows", slice_rows, 1, 1u << 20),
+    SIZE_OPTION("data.shm_bytes", shm_bytes, 8u << 10, 64u << 20),
+    SIZE_OPTION("data.shm_lane_bytes", shm_lane_bytes, 0, 1u << 31),
     SIZE_OPTION("data.message_max_bytes", message_max_bytes, 1024, GP_MESSAGE_MAX_BYTES),
     TIME_OPTION("data.linger", linger_ns, 0, SECOND_NS),
     TIME_OPTION("data.source_idle", source_idle_ns, 1000000, 3600 * SECOND_NS),
@@ -64,7 +68,7 @@ static const struct option options_known[] = {
 
 static int set_edge_mode(struct data_options *options, gp_str value, struct gp_error *err)
 {
-    static const char *const names[] = {"auto", "unix", "tcp"};
+    static const char *const names[] = {"auto", "shm", "unix", "tcp"};
 
     for (uint32_t i = 0; i < ARRAY_LEN(names); i++) {
         if (str_eq(value, gp_str_of(names[i]))) {
@@ -72,7 +76,7 @@ static int set_edge_mode(struct data_options *options, gp_str value, struct gp_e
             return 0;
         }
     }
-    return gp_error_set(err, GP_EINVAL, "data.edge is one of auto, unix, tcp; not \"%.*s\"",
+    return gp_error_set(err, GP_EINVAL, "data.edge is one of auto, shm, unix, tcp; not \"%.*s\"",
                         STR_ARG(value));
 }
 

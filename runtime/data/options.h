@@ -12,8 +12,9 @@
 #include "graph/plan.h"
 
 enum edge_mode {
-    EDGE_MODE_AUTO, /* pointer, ring, Unix socket or TCP, by placement */
-    EDGE_MODE_UNIX, /* sockets between all lanes, for tests */
+    EDGE_MODE_AUTO, /* pointer, ring, shared memory, Unix socket or TCP, by placement */
+    EDGE_MODE_SHM,  /* this between all lanes, for tests */
+    EDGE_MODE_UNIX,
     EDGE_MODE_TCP,
 };
 
@@ -28,10 +29,12 @@ struct data_options {
     uint32_t
         large_budget_bytes; /* of large messages in one stage of a lane; at least message_max */
     uint32_t unmanaged_window_bytes;
-    uint32_t slice_rows;    /* what a task may do before the next one has its turn */
-    int64_t linger_ns;      /* how long a row may wait in an unfinished batch on a busy lane */
-    int64_t source_idle_ns; /* a source that is silent for so long holds no watermark back */
-    uint32_t edge_mode;     /* enum edge_mode */
+    uint32_t slice_rows;     /* what a task may do before the next one has its turn */
+    uint32_t shm_bytes;      /* shared memory of one pair of lanes: a ring each way */
+    uint32_t shm_lane_bytes; /* ... of all pairs of one lane; beyond it they use their sockets */
+    int64_t linger_ns;       /* how long a row may wait in an unfinished batch on a busy lane */
+    int64_t source_idle_ns;  /* a source that is silent for so long holds no watermark back */
+    uint32_t edge_mode;      /* enum edge_mode */
 };
 
 struct data_options data_options_default(void);

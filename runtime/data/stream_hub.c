@@ -14,10 +14,11 @@
 #include "data/neighbour_stream.h"
 #include "wire/messages.h"
 
-#define READ_SIZE     (256u << 10) /* of one read: several frames */
-#define READ_KEPT_MAX 256u         /* buffers that rows may be kept in */
-#define READ_FREE_MAX 4u
-#define UNSENT_MAX    ((size_t)64 << 20) /* credit that waits; bounded by the count of accounts */
+#define READ_SIZE       (256u << 10) /* of one read: several frames */
+#define READ_KEPT_MAX   256u         /* buffers that rows may be kept in */
+#define READ_FREE_MAX   4u
+#define UNSENT_MAX      ((size_t)64 << 20) /* credit that waits; bounded by the count of accounts */
+#define RING_SHARED_MIN ((size_t)4096)
 
 /*
  * A lane in a long call of user code answers no ping and is well all the same. Dead processes and
@@ -39,17 +40,32 @@ static int key_find(void *user, gp_str key, uint32_t role, gp_str name, struct c
     return 0;
 }
 
+/* Two rings for each pair. Who dials decides, who is dialled may not know the job yet. */
+static void set_share(struct stream_hub *hub, const struct data_options *options)
+{
+    const bool wanted = options->edge_mode == EDGE_MODE_AUTO || options->edge_mode == EDGE_MODE_SHM;
+    size_t ring = RING_SHARED_MIN;
+
+    while (2 * ring <= options->shm_bytes / 2) {
+        ring *= 2;
+    }
+    hub->share.ring_bytes = wanted ? ring : 0;
+    hub->share.max_bytes = options->shm_lane_bytes;
+}
+
 void hub_init(struct stream_hub *hub, const struct port *port, const struct stream_identity *who,
               uint32_t lane, const struct log *log)
 {
     const struct address address = {
         .role = ROLE_LANE, .app = who->app, .id = who->executor, .lane = lane};
+    const struct data_options options = data_options_default();
 
     *hub = (struct stream_hub){.port = port, .who = *who, .log = log};
     (void)address_format(&address, hub->name);
     hub->identity = (struct conn_identity){
         .role = ROLE_LANE, .name = hub->name, .cluster = "", .incarnation = who->incarnation};
     list_init(&hub->conns);
+    set_share(hub, &options);
     rbuf_pool_init(&hub->pool, READ_SIZE, READ_KEPT_MAX, READ_FREE_MAX);
 }
 
@@ -70,6 +86,7 @@ void hub_start(struct stream_hub *hub, struct loop *loop)
         .failure_timeout_ns = timeout_ns > LANE_SILENCE_MIN_NS ? timeout_ns : LANE_SILENCE_MIN_NS,
         .payload_max = BATCH_BODY_SIZE,
         .unsent_max = UNSENT_MAX,
+        .share = &hub->share,
         .key_find = key_find,
         .user = hub};
 }
@@ -144,6 +161,23 @@ static void on_frame(void *user, struct conn *conn, const struct frame_header *h
     neighbour_stream_frame(sc->neighbour, header, payload, buf);
 }
 
+static void on_shared(void *user, struct conn *conn, int status)
+{
+    struct stream_conn *sc = (struct stream_conn *)user;
+
+    (void)conn;
+    if (status < 0) {
+        LOG_INFO(sc->hub->log, "link.not_shared", KV_STR("lane", sc->hub->name),
+                 KV_CODE("code", status), KV_U64("lane_bytes", sc->hub->share.used_bytes));
+        return;
+    }
+    LOG_DEBUG(sc->hub->log, "link.shared", KV_STR("lane", sc->hub->name),
+              KV_U64("lane_bytes", sc->hub->share.used_bytes));
+    if (sc->neighbour) {
+        neighbour_stream_shared(sc->neighbour);
+    }
+}
+
 static void on_closed(void *user, struct conn *conn, const struct gp_error *why)
 {
     struct stream_conn *sc = (struct stream_conn *)user;
@@ -162,6 +196,7 @@ static void on_closed(void *user, struct conn *conn, const struct gp_error *why)
 static const struct conn_events events = {
     .on_ready = on_ready,
     .on_frame = on_frame,
+    .on_shared = on_shared,
     .on_closed = on_closed,
 };
 
@@ -191,7 +226,7 @@ void hub_accept_take(struct stream_hub *hub, struct stream *stream)
 }
 
 int hub_dial(struct stream_hub *hub, struct neighbour *p, const struct stream_place *place,
-             struct stream_conn **ret)
+             bool by_tcp, struct stream_conn **ret)
 {
     const struct address address = {
         .role = ROLE_LANE, .app = hub->who.app, .id = place->executor, .lane = place->lane};
@@ -206,7 +241,8 @@ int hub_dial(struct stream_hub *hub, struct neighbour *p, const struct stream_pl
         return GP_ENOMEM;
     }
     sc->neighbour = p;
-    rc = conn_dial(&hub->setup, place->unix_socket.text[0] ? &place->unix_socket : &place->tcp,
+    rc = conn_dial(&hub->setup,
+                   place->unix_socket.text[0] && !by_tcp ? &place->unix_socket : &place->tcp,
                    &target, &events, sc, &sc->conn);
     if (rc < 0) {
         stream_conn_free(sc);
@@ -219,6 +255,7 @@ int hub_dial(struct stream_hub *hub, struct neighbour *p, const struct stream_pl
 void hub_attach(struct stream_hub *hub, struct lane *lane)
 {
     hub->lane = lane;
+    set_share(hub, lane->options);
     LIST_FOREACH_SAFE(node, &hub->conns)
     {
         struct stream_conn *sc = LIST_ENTRY(node, struct stream_conn, node);

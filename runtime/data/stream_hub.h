@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "port/port.h"
 
+struct data_options;
 struct lane;
 struct neighbour;
 
@@ -51,6 +52,7 @@ struct stream_hub {
     struct conn_identity identity;
     struct conn_setup setup;
     struct rbuf_pool pool;
+    struct conn_share share;
     struct list conns;
     struct lane *lane; /* NULL before hub_attach() */
     const struct log *log;
@@ -79,9 +81,9 @@ void hub_accept_take(struct stream_hub *hub, struct stream *stream);
 /* The lane is known: binds what waits, dials those with a higher number. */
 void hub_attach(struct stream_hub *hub, struct lane *lane);
 
-/* Dials a neighbour. 0 or what conn_dial() answers. */
+/* Dials a neighbour, over its Unix socket if it has one and not by_tcp. 0 or what conn_dial() answers. */
 int hub_dial(struct stream_hub *hub, struct neighbour *p, const struct stream_place *place,
-             struct stream_conn **ret);
+             bool by_tcp, struct stream_conn **ret);
 
 /* Ends every connection. */
 void hub_close(struct stream_hub *hub);

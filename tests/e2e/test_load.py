@@ -33,7 +33,7 @@ class Partitioners(harness.Case):
         self.assertEqual(self.ROWS, counters["last"][tasks[-1]])
 
     def test_each_sends_where_it_should(self):
-        for edge in ("auto", "unix", "tcp"):
+        for edge in ("auto", "shm", "unix", "tcp"):
             cluster = self.local(workers=4, env={"GEARPUMP_DATA__EDGE": edge})
             for executors in ("1", "2", "4"):
                 with self.subTest(edge=edge, executors=executors):

@@ -1,7 +1,9 @@
 /*
  * bench_data.c: what a message costs in the data plane, without control plane and plugins' files.
  *
- *     bench_data split|sym|local|hash|chain|tcp|tcp-sym|unix|unix-sym [million rows] [value bytes]
+ *     bench_data split|sym|local|hash|chain|EDGE|EDGE-sym [million rows] [value bytes]
+ *
+ * EDGE: shm, unix or tcp
  *
  * split: source on lane 0, sink on lane 1; sym: both on both lanes, shuffle; local: one lane; hash:
  * keyed source and sink on two lanes, symmetric; chain: source, pass, sink on one lane. Prints
@@ -129,6 +131,19 @@ static double seconds(clockid_t clock)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static uint32_t edge_of(const char *mode)
+{
+    static const char *const names[] = {
+        [EDGE_MODE_SHM] = "shm", [EDGE_MODE_UNIX] = "unix", [EDGE_MODE_TCP] = "tcp"};
+
+    for (uint32_t i = EDGE_MODE_SHM; i <= EDGE_MODE_TCP; i++) {
+        if (strncmp(mode, names[i], strlen(names[i])) == 0) {
+            return i;
+        }
+    }
+    return EDGE_MODE_AUTO;
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "split";
@@ -136,22 +151,24 @@ int main(int argc, char **argv)
     uint32_t bytes = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 100;
     bool two = strstr(mode, "sym") != NULL || strcmp(mode, "hash") == 0;
     bool chain = strcmp(mode, "chain") == 0;
-    bool tcp = strncmp(mode, "tcp", 3) == 0;
-    bool unix_socket = strncmp(mode, "unix", 4) == 0;
+    uint32_t edge = edge_of(mode);
     struct rig rig;
     uint32_t from;
     double wall;
     double cpu;
 
     rig_begin(&rig);
-    rig.lanes = two || tcp || unix_socket || strcmp(mode, "split") == 0 ? 2 : 1;
-    rig.options.edge_mode = tcp ? EDGE_MODE_TCP : unix_socket ? EDGE_MODE_UNIX : EDGE_MODE_AUTO;
+    rig.lanes = two || edge != EDGE_MODE_AUTO || strcmp(mode, "split") == 0 ? 2 : 1;
+    rig.options.edge_mode = edge;
     rig.pin = true;
     if (getenv("SLICE")) {
         rig.options.slice_rows = (uint32_t)atoi(getenv("SLICE"));
     }
     if (getenv("BATCH")) {
         rig.options.batch_bytes = (uint32_t)atoi(getenv("BATCH"));
+    }
+    if (getenv("SHM")) {
+        rig.options.shm_bytes = (uint32_t)atoi(getenv("SHM"));
     }
     if (getenv("WARM")) {
         rig.options.pool_warm_bytes = (uint32_t)atoi(getenv("WARM"));

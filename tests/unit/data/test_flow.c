@@ -113,10 +113,10 @@ GP_TEST(flow, executors_on_one_host_deliver_each_row_once)
 
 GP_TEST(flow, sockets_deliver_each_row_once)
 {
-    static const uint32_t modes[] = {EDGE_MODE_UNIX, EDGE_MODE_TCP};
+    static const uint32_t modes[] = {EDGE_MODE_SHM, EDGE_MODE_UNIX, EDGE_MODE_TCP};
     struct rig rig;
 
-    for (size_t m = 0; m < 2; m++) {
+    for (size_t m = 0; m < 3; m++) {
         for (size_t i = 0; i < sizeof(partitioners) / sizeof(partitioners[0]); i++) {
             source_to_sink(&rig, partitioners[i], 2, 4, 7);
             rig.processors[0].rows = 50000;
