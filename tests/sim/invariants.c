@@ -191,6 +191,20 @@ void invariants_promise(struct invariants *inv, uint32_t app, uint32_t state)
     }
 }
 
+/* Whoever starts it again must find it; one master may have lost its disk. */
+static bool has_artefact(const struct cluster *c, const char *sha)
+{
+    char path[ARTEFACT_PATH_MAX];
+
+    for (uint32_t i = 0; i < c->master_count; i++) {
+        if (c->masters[i].master &&
+            artefacts_find(&c->masters[i].master->artefacts, gp_str_of(sha), path, sizeof path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void invariants_check_promises(struct invariants *inv, const struct cluster *c)
 {
     uint32_t leader = cluster_leader(c);
@@ -202,6 +216,8 @@ void invariants_check_promises(struct invariants *inv, const struct cluster *c)
 
         if (!app) {
             invariants_broken(inv, "application %u was acknowledged and is not known", p->app);
+        } else if (!has_artefact(c, app->spec.sha256)) {
+            invariants_broken(inv, "no master has the artefact of application %u", p->app);
         } else if (app_state_is_end(p->state) && app->state != p->state) {
             invariants_broken(inv, "application %u had ended as %s and now is %s", p->app,
                               app_state_names[p->state], app_state_names[app->state]);
