@@ -620,8 +620,9 @@ static void on_timer(void *user)
         peer_drop(e->peer);
         (void)str_format(e->address, sizeof e->address, "%s", e->troupe->appmaster_address);
         dial_appmaster(e);
-    } else if (!peer_is_up(e->peer)) {
-        timer_start(e->timer, SECOND / 20);
+    }
+    if (!peer_is_up(e->peer)) {
+        timer_start(e->timer, SECOND / 20); /* that one may die before it is reached */
     }
 }
 
