@@ -81,6 +81,46 @@ GP_TEST(failure, a_task_that_consumes_more_than_it_was_given_fails)
     GP_CHECK_STR_EQ(rig.failure.text, "consumed more rows than it was given");
 }
 
+#define GREEDY_MESSAGE_MAX (1u << 20)
+#define GREEDY_ROW         1000u
+
+/* One message too large for a batch, and then as many rows as it is let, whatever gp_out_full() says. */
+static int32_t emits_without_end(void *self, struct gp_out *out, uint32_t budget)
+{
+    static const uint8_t value[GREEDY_MESSAGE_MAX / 2];
+    uint32_t key = 7; /* all for one task */
+    int32_t rc = gp_emit_keyed(out, 0, &key, sizeof(key), value, sizeof(value));
+
+    (void)self;
+    (void)budget;
+    for (uint32_t i = 0; rc == GP_OK && i < 8 * GREEDY_MESSAGE_MAX / GREEDY_ROW; i++) {
+        rc = gp_emit_keyed(out, 0, &key, sizeof(key), value, GREEDY_ROW);
+    }
+    return rc == GP_OK ? GP_END : rc;
+}
+
+/* Rows queue up behind a large message that waits for room: that is overdraft as any other. */
+GP_TEST(failure, a_task_that_emits_without_end_behind_a_large_message_fails)
+{
+    static const uint32_t partitioners[] = {PLAN_HASH, PLAN_SHUFFLE, PLAN_BROADCAST};
+
+    for (size_t i = 0; i < sizeof(partitioners) / sizeof(*partitioners); i++) {
+        struct gp_processor source = rig_source;
+        struct rig rig;
+
+        source.poll = emits_without_end;
+        job(&rig, 2, 1);
+        rig.edges[0].partitioner = partitioners[i];
+        rig.processors[0].table = &source;
+        rig.options.message_max_bytes = GREEDY_MESSAGE_MAX;
+        rig.options.window_max_bytes = 64 << 10;
+        (void)rig_run_simulated(&rig, 5);
+        GP_CHECK(rig.failed > 0);
+        GP_CHECK_EQ(rig.failure.processor, 0);
+        GP_CHECK(strstr(rig.failure.text, "went on emitting") != NULL);
+    }
+}
+
 static void kill_second(struct rig *rig, void *world)
 {
     /* In the middle of the stream: batches are in kernels and inboxes of both sides. */
