@@ -21,7 +21,8 @@ static bool may_be(int code)
 {
     return code >= 0 || code == GP_ENOENT || code == GP_EAGAIN || code == GP_ESTATE ||
            code == GP_ETIMEOUT || code == GP_ENOTLEADER || code == GP_EUNREACH ||
-           code == GP_ECLOSED || code == GP_ECANCELED || code == GP_EIO;
+           code == GP_ECLOSED || code == GP_ECANCELED || code == GP_EIO || code == GP_ENOSPC ||
+           code == GP_EINVAL; /* two of one name, until the one before is found dead */
 }
 
 static int drain(struct cluster *c, uint32_t worker, struct msg_worker_drain msg)

@@ -293,6 +293,35 @@ void drain_marked(struct master *m)
     }
 }
 
+static void on_handed_on(struct master *m, void *user, const struct outcome *outcome)
+{
+    (void)user;
+    if (outcome->code < 0) { /* people see that it serves */
+        LOG_WARN(master_log(m), "worker.mark_kept", KV_STR("why", outcome->err->text));
+    }
+}
+
+/* Its next life came before this one was found dead: now it inherits. */
+void drain_lost(struct master *m, const struct worker_entry *lost)
+{
+    for (uint32_t i = 0; i < m->workers.count && lost->is_draining; i++) {
+        const struct worker_entry *heir = m->workers.entries[i];
+        const struct command mark = {.op = COMMAND_DRAIN,
+                                     .worker = heir->id,
+                                     .name = heir->info.name,
+                                     .force = lost->is_forced};
+        const struct command undo = {.op = COMMAND_DRAIN, .worker = lost->id, .undo = true};
+
+        if (heir->id > lost->id && !heir->is_draining &&
+            strcmp(heir->info.name, lost->info.name) == 0 &&
+            strcmp(heir->info.host, lost->info.host) == 0) {
+            (void)master_propose(m, &mark, on_handed_on, NULL, NULL);
+            (void)master_propose(m, &undo, on_handed_on, NULL, NULL);
+            return;
+        }
+    }
+}
+
 void drain_joined(struct master *m, struct worker_entry *entry)
 {
     if (m->is_balanced) {

@@ -45,7 +45,7 @@ static void find_by_name(const struct master *m, gp_str ref, struct found *ret)
             *ret = (struct found){entry->id, ret->count + 1};
         }
     }
-    for (uint32_t i = 0; i < m->registry.marks_count; i++) { /* it may be lost */
+    for (uint32_t i = 0; i < m->registry.marks_count && ret->count == 0; i++) { /* it may be lost */
         const struct drain_mark *mark = &m->registry.marks[i];
         if (str_eq(ref, gp_str_of(mark->name)) && !workers_find(&m->workers, mark->worker)) {
             *ret = (struct found){mark->worker, ret->count + 1};

@@ -395,6 +395,8 @@ int registrations_add(struct master *m, struct peer *peer, struct msg_worker_reg
 void drain_marked(struct master *m);
 /* What the registry says of a worker. */
 void drain_refresh(struct master *m, struct worker_entry *entry);
+/* It is about to be forgotten. */
+void drain_lost(struct master *m, const struct worker_entry *lost);
 /* A worker is new, or serves again. */
 void drain_joined(struct master *m, struct worker_entry *entry);
 /* An appmaster is here: it hears what it is to leave. */

@@ -91,6 +91,7 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
         LOG_WARN(master_log(m), "worker.lost", KV_U64("worker", worker),
                  KV_STR("name", entry->info.name), KV_STR("why", why->text));
         places_worker_down(m, worker, entry->info.name);
+        drain_lost(m, entry);
         workers_remove(&m->workers, entry);
     }
 }

@@ -223,6 +223,25 @@ GP_TEST(drain, outlives_the_worker_and_waits_for_it_under_its_name)
     yard_end(&y);
 }
 
+/* A host that lost its power is back before anybody knows that it was gone. */
+GP_TEST(drain, goes_on_to_a_next_life_that_came_early)
+{
+    struct yard y;
+    uint32_t again;
+
+    yard_begin(&y, 13, "0");
+    (void)yard_add_worker(&y, "one");
+    GP_REQUIRE_EQ(yard_drain(&y, "one"), 0);
+    again = yard_add_worker(&y, "one");
+    GP_CHECK_EQ(yard_drain(&y, "one"), GP_EINVAL); /* which? */
+    yard_kill_worker(&y, 0);
+    council_run_s(&y.council, 5);
+    GP_CHECK(look(&y, "one", WORKER_DRAINED));
+    GP_CHECK_EQ(y.drained.worker, id_of(&y, again));
+    GP_CHECK_EQ(yard_drain(&y, "1"), GP_ENOENT); /* its mark has gone on */
+    yard_end(&y);
+}
+
 GP_TEST(drain, gives_nothing_new_to_who_is_drained)
 {
     struct yard y;
