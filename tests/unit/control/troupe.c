@@ -172,7 +172,9 @@ static int master_message(void *user, struct peer *peer, struct incoming *in, st
         t->placement = put->placement;
         put->placement = NULL;
         GP_CHECK(put->restarts_count >= t->drawn_count);
-        memcpy(t->drawn, put->restarts, put->restarts_count * sizeof t->drawn[0]);
+        for (uint32_t i = 0; i < put->restarts_count; i++) {
+            t->drawn[i] = put->restarts[i];
+        }
         t->drawn_count = put->restarts_count;
         t->puts++;
         return endpoint_reply(t->master, in->token, NULL);
