@@ -157,7 +157,7 @@ static enum runner_state obey(struct lane *lane)
     uint32_t command = atomic_load_explicit(&lane->command, memory_order_acquire);
     const struct lane_update *what = atomic_load_explicit(&lane->update, memory_order_acquire);
 
-    if (UNLIKELY(what != NULL) && lane_phase(lane) != LANE_NEW) {
+    if (UNLIKELY(what != NULL) && lane_phase(lane) != LANE_NEW && lane_may_update(lane, what)) {
         update(lane, what);
     }
     if (UNLIKELY(atomic_load_explicit(&lane->ask, memory_order_relaxed) != LANE_ASK_NOTHING)) {

@@ -323,7 +323,10 @@ void lane_wake(struct lane *lane, enum lane_sleep least);
 /* Has the lane take an update; lane.generation says when it has. One at a time. [control thread] */
 void lane_give_update(struct lane *lane, const struct lane_update *update);
 
-/* Takes it. [lane's thread] */
+/* Whether it may be taken now, or only when more has come. [lane's thread, and so the next] */
+bool lane_may_update(const struct lane *lane, const struct lane_update *update);
+
+/* Takes it. */
 void lane_take_update(struct lane *lane, const struct lane_update *update);
 
 /* The failures since the last call, oldest first; the caller frees each. [control thread] */

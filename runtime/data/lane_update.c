@@ -164,6 +164,24 @@ static void end_runs(struct lane *lane)
     }
 }
 
+/* An executor that all tasks have left may go when what they sent has come, up to its last mark; one
+ * whose connection is down may be gone already. */
+bool lane_may_update(const struct lane *lane, const struct lane_update *update)
+{
+    const struct topology *from = lane->topology;
+
+    for (uint32_t i = 0; i < from->lane_count; i++) {
+        const struct neighbour *p = lane->neighbours[i];
+
+        if (p && p->kind == NEIGHBOUR_STREAM && from->lanes[i].tasks == 0 &&
+            update->topology->lanes[i].executor != from->lanes[i].executor &&
+            p->moved < lane->moves && neighbour_stream_down_since(p) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void lane_take_update(struct lane *lane, const struct lane_update *update)
 {
     const struct topology *before = lane->topology;
