@@ -31,8 +31,11 @@ libfuzzer() {
         set -- "$@" "-seed=$seed" "-max_total_time=$GP_FUZZ_SECONDS"
     fi
     mkdir -p "$folder"
-    # shellcheck disable=SC2086  # GP_FUZZ_ARGS are several
-    timeout -k 10 "$limit_s" "$target" "$@" ${GP_FUZZ_ARGS:-} "$folder" "$corpus"
+    # libFuzzer learns from what is compared, addresses too.
+    no_aslr=
+    setarch -R true 2>/dev/null && no_aslr="setarch -R"
+    # shellcheck disable=SC2086  # they are several words, or none
+    timeout -k 10 "$limit_s" $no_aslr "$target" "$@" ${GP_FUZZ_ARGS:-} "$folder" "$corpus"
 }
 
 rm -f crash-input
