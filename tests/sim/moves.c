@@ -76,15 +76,18 @@ static int begin_job(struct moves *m, struct cluster *c)
                                     .config = config.list,
                                     .parallelism = parallelism.list};
     uint32_t checks = 1 + (uint32_t)rng_below(rng, 6);
+    int state;
 
     m->rows = 200 + rng_below(rng, 4000);
     params_add(&config, "rows=%u", (unsigned)m->rows);
-    params_add(&config, "pause=%u", (unsigned)rng_below(rng, 4000));
+    params_add(&config, "pause=%u", (unsigned)rng_below(rng, 4000 << 2 * rng_below(rng, 2)));
     params_add_data(&config, rng);
     params_add(&parallelism, "check=%u", checks);
     params_add(&parallelism, "pass=%u", checks);
     params_add(&parallelism, "tally=%u", 1 + (unsigned)rng_below(rng, 3));
-    if (cluster_submit(c, &job) < 0 || cluster_wait_running(c) != 0) {
+    state = cluster_submit(c, &job);
+    state = state < 0 ? state : cluster_wait_running(c);
+    if (state != 0 && state != APP_FINISHED) { /* it may be over before that is heard */
         return run_fail(m->run, "the job does not run: %s %s", c->error, c->err.text);
     }
     return 0;
@@ -130,7 +133,10 @@ static void check_end(struct moves *m, struct cluster *c)
 void moves_run(struct run *run)
 {
     struct moves m = {.run = run};
-    struct cluster c = {.before_step = before_step, .step_user = &m, .slots = SLOTS};
+    struct cluster c = {.before_step = before_step,
+                        .step_user = &m,
+                        .slots = SLOTS,
+                        .faults = {.segment_delayed = rng_below(&run->rng, 2) ? 0.05 : 0}};
 
     if (run_begin(run, &c) == 0 && begin_job(&m, &c) == 0) {
         for (uint32_t i = (uint32_t)rng_below(&run->rng, ACTS_MAX); i > 0; i--) {
