@@ -398,8 +398,13 @@ int executors_register(struct appmaster *am, struct peer *peer, struct msg_execu
 {
     struct am_executor *e = NULL;
     bool is_first;
-    int rc = register_check(am, msg, &e, err);
+    int rc;
 
+    if (am->state == AM_REGISTERING) {
+        peer_drop(peer); /* it found us before we know of it: it comes again */
+        return 0;
+    }
+    rc = register_check(am, msg, &e, err);
     if (rc < 0) {
         if (msg->epoch > am_epoch(am)) {
             am_stale(am);

@@ -553,7 +553,7 @@ static void on_registered(void *user, struct peer *peer, const struct answer *an
     struct fake_executor *e = user;
 
     (void)peer;
-    if (answer->code < 0 && answer->code != GP_ECLOSED) {
+    if (answer->code < 0 && answer->code != GP_ECLOSED && answer->code != GP_ECANCELED) {
         e->refused = true;
         timer_start(e->timer, 0);
     }
