@@ -273,6 +273,37 @@ static void fail_entry(struct entry *e, const uint8_t *at)
     e->u.end = at;
 }
 
+/*
+ * Views of a row that was checked and of those behind it that have the same first word: what that
+ * says is taken apart once. Returns how many.
+ */
+static uint32_t view_alike(const struct entry *e, struct gp_row *views, uint32_t max)
+{
+    const uint8_t *at = e->at;
+    const uint64_t word0 = get_u64_le(at);
+    const size_t size = row_word_size(word0);
+    struct gp_row *view = views;
+    struct gp_row like;
+
+    row_view(at, e->source, &like);
+    do {
+        *view++ = (struct gp_row){.time_ns = (int64_t)get_u64_le(at + 16),
+                                  .key_hash = get_u64_le(at + 8),
+                                  .key = at + ROW_HEADER_SIZE,
+                                  .value = at + ROW_HEADER_SIZE + like.key_len,
+                                  .key_len = like.key_len,
+                                  .value_len = like.value_len,
+                                  .flags = like.flags,
+                                  .source = like.source};
+        at += size;
+    } while (view < views + max && size <= (size_t)(e->u.end - at) && get_u64_le(at) == word0);
+    return (uint32_t)(view - views);
+}
+
+/*
+ * Of messages of one kind all rows are alike. Where they are not, nobody can guess which are: from the
+ * first that differs on, one is treated as the other.
+ */
 static uint32_t view_range(struct entry *e, struct gp_row *views, uint32_t max)
 {
     const uint8_t *at = e->at;
@@ -285,8 +316,13 @@ static uint32_t view_range(struct entry *e, struct gp_row *views, uint32_t max)
             fail_entry(e, at);
             break;
         }
-        row_view(at, e->source, &views[n++]);
-        at += size;
+        if (n == 0) {
+            n = view_alike(e, views, max);
+            at += (size_t)n * size;
+        } else {
+            row_view(at, e->source, &views[n++]);
+            at += size;
+        }
     }
     return n;
 }

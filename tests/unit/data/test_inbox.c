@@ -1,0 +1,134 @@
+/*
+ * What a task sees of a run of rows: those that are alike are taken apart together, and each must
+ * look as it does by itself.
+ */
+#include "base/rng.h"
+#include "data/inbox.h"
+#include "data/stage.h"
+#include "data/task.h"
+#include "gp_test.h"
+#include "lone_lane.h"
+
+#define ROWS_MAX 40u
+#define KEY_MAX  12u
+
+struct run {
+    uint8_t bytes[BATCH_ELEMENT_SIZE + ROWS_MAX * (ROW_HEADER_SIZE + 64)];
+    struct batch_element head;
+};
+
+static void begin_run(struct run *r)
+{
+    *r = (struct run){.head = {.kind = BATCH_ROWS, .session = LONE_SESSION}};
+}
+
+static uint8_t *add_row(struct run *r, uint32_t key_len, uint32_t value_len)
+{
+    uint8_t *at = r->bytes + BATCH_ELEMENT_SIZE + r->head.bytes;
+    uint32_t size = row_size(key_len, value_len);
+
+    row_put_header(at, size, key_len, value_len, key_len > 0 ? ROW_KEYED : 0, 0,
+                   key_len > 0 ? r->head.rows * 7u : 0, r->head.rows);
+    r->head.rows++;
+    r->head.bytes += size;
+    return at;
+}
+
+/* To sink 0, whose task is answered. Its lane does not run meanwhile. */
+static struct task *send_run(struct lone_lane *w, struct run *r)
+{
+    batch_element_put(r->bytes, &r->head);
+    lone_lane_take_batch(w, r->bytes, BATCH_ELEMENT_SIZE + r->head.bytes);
+    GP_CHECK(!w->from->failed);
+    return w->lane->stages[1]->tasks[0];
+}
+
+static bool is_same(const struct gp_row *a, const struct gp_row *b)
+{
+    return a->time_ns == b->time_ns && a->key_hash == b->key_hash && a->key == b->key &&
+           a->value == b->value && a->key_len == b->key_len && a->value_len == b->value_len &&
+           a->flags == b->flags && a->source == b->source;
+}
+
+static void compare(struct task *t, const struct run *r, uint32_t max)
+{
+    struct gp_row views[ROWS_MAX];
+    const uint8_t *at = r->bytes + BATCH_ELEMENT_SIZE;
+    uint32_t seen = 0;
+    uint32_t port;
+
+    while (seen < r->head.rows) {
+        uint32_t n = inbox_views(t, views, max, &port);
+
+        GP_CHECK(n > 0 && n <= max);
+        for (uint32_t i = 0; i < n; i++) {
+            struct gp_row alone;
+
+            row_view(at, r->head.source, &alone);
+            GP_CHECK(is_same(&views[i], &alone));
+            at += row_word_size(get_u64_le(at));
+        }
+        inbox_consume(t, views, n);
+        seen += n;
+    }
+    GP_CHECK_EQ(seen, r->head.rows);
+    GP_CHECK(t->in_head == NULL);
+}
+
+GP_TEST(inbox, views_of_rows_are_the_same_whatever_stands_around_them)
+{
+    struct run run;
+    struct rng rng;
+
+    rng_init(&rng, 1);
+    for (uint32_t round = 0; round < 200; round++) {
+        uint32_t kinds = 1 + round % 3;
+        struct lone_lane w;
+
+        lone_lane_begin(&w);
+        begin_run(&run);
+        for (uint64_t i = rng_below(&rng, ROWS_MAX - 1) + 1; i > 0; i--) {
+            uint32_t key_len = kinds == 1 ? 5 : (uint32_t)rng_below(&rng, kinds * 4);
+
+            (void)add_row(&run, key_len, kinds < 3 ? 10 : (uint32_t)rng_below(&rng, 40));
+        }
+        compare(send_run(&w, &run), &run, 1 + (uint32_t)rng_below(&rng, ROWS_MAX));
+        lone_lane_end(&w);
+    }
+}
+
+/* The last row says what those before say, but less of it is there; or says what no row can. */
+static void check_fault(uint32_t rows, uint64_t word0, uint32_t missing)
+{
+    struct gp_row views[ROWS_MAX];
+    struct lone_lane w;
+    struct run run;
+    struct task *t;
+    uint8_t *last = NULL;
+    uint32_t port;
+
+    lone_lane_begin(&w);
+    begin_run(&run);
+    for (uint32_t i = 0; i < rows; i++) {
+        last = add_row(&run, 0, 32);
+    }
+    if (word0 > 0) {
+        put_u64_le(last, word0);
+    }
+    run.head.bytes -= missing;
+    t = send_run(&w, &run);
+    GP_CHECK_EQ(inbox_views(t, views, ROWS_MAX, &port), rows - 1);
+    GP_CHECK(w.from->failed);
+    GP_CHECK_EQ(w.lane->stats.bad_batches.value, 1);
+    lone_lane_end(&w);
+}
+
+GP_TEST(inbox, a_malformed_row_ends_its_run_and_fails_who_sent_it)
+{
+    check_fault(4, 0, 8);
+    check_fault(4, 0, 48);
+    check_fault(2, 0, 8);
+    check_fault(4, 8, 0);  /* smaller than its header */
+    check_fault(4, 52, 0); /* no multiple of 8 */
+    check_fault(3, row_word0(56, 33, 0, 0, 0) & ~(UINT64_C(7) << 41), 0); /* the key is longer */
+}
