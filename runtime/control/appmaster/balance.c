@@ -421,6 +421,7 @@ static void give_back(struct appmaster *am)
             slots -= spare;
             am->is_hold_due = true;
             record_touch(&am->record);
+            am->shrunk = am->record.version;
         }
     }
 }

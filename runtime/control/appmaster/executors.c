@@ -186,6 +186,7 @@ static void lose(struct am_executor *e, const char *how, bool is_free, const cha
         am->record.is_lost_at_least = true; /* what it had not sent yet, nobody knows */
     }
     record_bury(&am->record, e->id);
+    am->shrunk = am->record.version;
     if (recovery_trouble(am, is_free, text) && !is_free &&
         budget_used(&am->budget, am_wall_ms(am)) > 2) {
         am->replace_ns = am_now_ns(am) + recovery_pause_ns(am);
@@ -562,6 +563,7 @@ void executors_retire(struct am_executor *e)
 
     LOG_INFO(am_log(am), "appmaster.executor_retired", KV_U64("executor", e->id));
     record_bury(&am->record, e->id);
+    am->shrunk = am->record.version;
     e->state = EXECUTOR_GONE;
     e->how = "ended";
     e->is_retired = true;

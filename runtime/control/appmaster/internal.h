@@ -179,6 +179,7 @@ struct appmaster {
 
     bool slots_asked;
     bool is_hold_due;   /* the master may grant us more than we hold, or know of */
+    uint64_t shrunk;    /* version of the record since which we hold less */
     bool slots_waiting; /* slots_timer runs */
     uint32_t slots_for; /* the dead executor; 0: the first time, or ... */
     uint32_t slots_on;  /* ... for tasks that move to this worker; 0: not */

@@ -188,6 +188,13 @@ static void request(struct appmaster *am, uint32_t dead, uint32_t slots, uint32_
     am->slots_asked = true;
 }
 
+/* What we hold no more is not to be granted to others while a later appmaster could still read in the
+ * record that it is ours. */
+static bool may_say_what_we_hold(const struct appmaster *am)
+{
+    return !am->slots_asked && am->record_kept >= am->shrunk;
+}
+
 /* Whatever else was granted to us is nobody's. Not while an answer is on its way. Without a master
  * it is said in a later step. */
 static void say_what_we_hold(struct appmaster *am)
@@ -224,11 +231,11 @@ void launching_step(struct appmaster *am)
         const struct am_executor *e = am->executors[i];
         am->is_hold_due = am->is_hold_due || (e->is_settled && !e->is_released);
     }
-    if (am->is_hold_due && !am->slots_asked) {
+    if (am->is_hold_due && may_say_what_we_hold(am)) {
         say_what_we_hold(am);
     }
-    if (am->slots_asked || am->slots_waiting) {
-        return;
+    if (am->slots_asked || am->slots_waiting || am->record_kept < am->shrunk) {
+        return; /* in a full cluster there is room only after what was given back */
     }
     if (am->record.executors_count == 0) {
         request(am, 0, plan_task_count(am->plan), am->welcome.executors, 0);
@@ -244,7 +251,7 @@ void launching_step(struct appmaster *am)
 
 void launching_request_on(struct appmaster *am, uint32_t worker, uint32_t slots)
 {
-    if (!am->slots_asked && !am->slots_waiting) {
+    if (!am->slots_asked && !am->slots_waiting && am->record_kept >= am->shrunk) {
         request(am, 0, slots, 1, worker);
     }
 }

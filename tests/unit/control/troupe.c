@@ -5,6 +5,7 @@
 #include "troupe.h"
 
 #include "base/str.h"
+#include "control/appmaster/record.h"
 #include "edge/json.h"
 #include "gp_test.h"
 #include "graph/plan.h"
@@ -140,11 +141,44 @@ static void note_state(struct troupe *t, struct msg_app_state *msg)
     }
 }
 
+/* Slots on a worker that the next appmaster would say it holds, by the record that is kept. */
+static uint32_t kept_on(const struct troupe *t, uint32_t worker)
+{
+    struct record record = {0};
+    struct gp_error err;
+    uint32_t slots = 0;
+
+    if (!t->placement) {
+        return 0;
+    }
+    GP_REQUIRE_EQ(record_decode(t->placement, &plan, &record, &err), 0);
+    for (uint32_t i = 0; i < record.executors_count; i++) {
+        const struct record_executor *e = &record.executors[i];
+        slots += e->worker == worker && !e->is_dead ? e->slots : 0;
+    }
+    record_deinit(&record);
+    return slots;
+}
+
+static void note_hold(struct troupe *t, const struct msg_slots_hold *hold)
+{
+    for (uint32_t w = 1; w <= TROUPE_WORKERS; w++) {
+        struct fake_worker *worker = &t->workers[w - 1];
+        uint32_t used = 0;
+        for (uint32_t i = 0; i < hold->grants_count; i++) {
+            used += hold->grants[i].worker == w ? hold->grants[i].slots : 0;
+        }
+        GP_CHECK(used <= worker->used);
+        GP_CHECK(used >= kept_on(t, w)); /* else the next one would claim what is another's */
+        t->released += worker->used - used;
+        worker->used = used;
+    }
+}
+
 static int master_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
 {
     struct troupe *t = user;
     struct msg_appmaster_register *reg = in->msg;
-    const struct msg_slots_hold *hold = in->msg;
     struct msg_placement_put *put = in->msg;
 
     switch (in->type) {
@@ -181,15 +215,7 @@ static int master_message(void *user, struct peer *peer, struct incoming *in, st
     case MSG_SLOTS_REQUEST:
         return grant_slots(t, in->msg, in->token, err);
     case MSG_SLOTS_HOLD:
-        for (uint32_t w = 0; w < TROUPE_WORKERS; w++) {
-            uint32_t used = 0;
-            for (uint32_t i = 0; i < hold->grants_count; i++) {
-                used += hold->grants[i].worker == w + 1 ? hold->grants[i].slots : 0;
-            }
-            GP_CHECK(used <= t->workers[w].used);
-            t->released += t->workers[w].used - used;
-            t->workers[w].used = used;
-        }
+        note_hold(t, in->msg);
         return 0;
     case MSG_APP_STATE:
         note_state(t, in->msg);
