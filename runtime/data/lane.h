@@ -8,7 +8,8 @@
  *   neighbour.c        ... and append a row to the open batch of the lane it lives on
  *                        LOCAL    handed over at the end of the turn
  *   neighbour_ring.c     RING     by pointer, rings published once per turn
- *   neighbour_stream.c   STREAM   one write of one frame; reads stay where they were read to
+ *   neighbour_stream.c   STREAM   one write of one frame; reads stay where they were read to;
+ *                                 within a host through shared memory, see port/net.h
  *   inbox_accept.c     walk over the elements; entries into the inboxes of tasks
  *   inbox.c            views of up to 64 rows
  *   task_call.c      process(), and so on; what is consumed goes back as credit

@@ -449,6 +449,9 @@ void rig_announce(struct rig *rig, uint32_t index)
         struct engine_lane_addr *a = &rig->addrs[index][l];
 
         engine_lane_addr(rig->engines[index], l, &a->tcp, &a->unix_socket);
+        if (rig->sockets_lost) {
+            a->unix_socket = (struct net_addr){.text = "unix:/nowhere/lane.sock"};
+        }
     }
     rig->siblings[index] =
         (struct engine_sibling){.executor = index + 1,

@@ -78,6 +78,7 @@ struct rig {
     uint32_t executors;                  /* 0: 1 */
     uint32_t lanes;                      /* of each; 0: 1 */
     uint32_t blocking;                   /* lanes besides, for tasks whose calls may block */
+    bool sockets_lost;                   /* nobody answers at the Unix sockets */
     bool same_host;                      /* simulated: all executors on one */
     struct data_options options;         /* rig_begin() sets the defaults */
     const struct gp_partitioner *custom; /* for PLAN_CUSTOM edges */

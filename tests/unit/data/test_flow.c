@@ -111,6 +111,20 @@ GP_TEST(flow, executors_on_one_host_deliver_each_row_once)
     }
 }
 
+GP_TEST(flow, executors_on_one_host_without_sockets_take_tcp)
+{
+    struct rig rig;
+
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        source_to_sink(&rig, PLAN_SHUFFLE, 1 + (uint32_t)seed % 2, 4, 7);
+        rig.executors = 2;
+        rig.same_host = true;
+        rig.sockets_lost = true;
+        GP_CHECK(rig_run_simulated(&rig, seed));
+        check_all_arrived(&rig, 1, 1);
+    }
+}
+
 GP_TEST(flow, sockets_deliver_each_row_once)
 {
     static const uint32_t modes[] = {EDGE_MODE_SHM, EDGE_MODE_UNIX, EDGE_MODE_TCP};
