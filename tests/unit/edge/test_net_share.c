@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -186,6 +187,29 @@ GP_TEST(net_share, freeing_cancels_what_is_queued_and_the_peer_reads_what_was_to
     GP_CHECK_MEM_EQ(p.far.inbox, bytes, RING);
     share_end(&p, &rig);
     free(bytes);
+}
+
+/* Nothing was sent then, and the stream goes on as it was. */
+GP_TEST(net_share, an_offer_that_the_system_refuses_changes_nothing)
+{
+    struct rlimit before;
+    struct rlimit none;
+    struct net_addr addr;
+    struct rig rig;
+    struct pair p;
+
+    rig_begin(&rig, NULL);
+    addr = unix_addr(&rig, "s");
+    pair_begin(&p, &rig, &addr);
+    GP_REQUIRE_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    GP_REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    GP_CHECK_EQ(stream_share_offer(p.near.stream, RING, WORD), GP_EFULL);
+    GP_REQUIRE_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    GP_CHECK_EQ(write_text(&p.near, "as before"), 0);
+    RIG_PUMP_UNTIL(&rig, p.far.got == 9);
+    GP_CHECK_MEM_EQ(p.far.inbox, "as before", 9);
+    share_end(&p, &rig);
 }
 
 GP_TEST(net_share, is_for_unix_sockets_and_once)
