@@ -341,6 +341,26 @@ static int register_check(struct appmaster *am, const struct msg_executor_regist
     return 0;
 }
 
+/* What these tasks lose, but for those that come with what they took along. */
+static void say_loss(const struct appmaster *am, const struct record_range *r, char *text,
+                     size_t cap)
+{
+    uint32_t first = r->first;
+
+    for (uint32_t task = r->first; task < r->first + r->count; task++) {
+        const struct record_move *m = record_move_of(&am->record, r->processor, task);
+        if (m && m->placed != 0 && m->executor == r->executor) {
+            if (task > first) {
+                words_loss(am, r->processor, first, task - first, text, cap);
+            }
+            first = task + 1;
+        }
+    }
+    if (first < r->first + r->count) {
+        words_loss(am, r->processor, first, r->first + r->count - first, text, cap);
+    }
+}
+
 /* The first time: it is given the tasks it came for. */
 static int join(struct am_executor *e)
 {
@@ -365,13 +385,13 @@ static int join(struct am_executor *e)
         return rc;
     }
     e->placed = am->record.generation;
+    moving_given(am, e);
     (void)str_format(text, sizeof text,
                      "the tasks of executor %u begin anew on executor %u (worker %s)", dead, e->id,
                      e->worker_name);
     for (uint32_t i = 0; i < am->record.ranges_count; i++) {
-        const struct record_range *r = &am->record.ranges[i];
-        if (r->executor == e->id) {
-            words_loss(am, r->processor, r->first, r->count, text, sizeof text);
+        if (am->record.ranges[i].executor == e->id) {
+            say_loss(am, &am->record.ranges[i], text, sizeof text);
         }
     }
     record_event_more(&am->record, text, -1);

@@ -189,6 +189,27 @@ static uint64_t taken_of(const struct am_executor *e)
     return e->taken > e->info.generation ? e->taken : e->info.generation;
 }
 
+static bool is_there(const struct appmaster *am, uint32_t id)
+{
+    const struct record_executor *known = record_find(&am->record, id);
+    const struct am_executor *e = executors_find(am, id);
+
+    return known && !known->is_dead && e && e->state != EXECUTOR_GONE;
+}
+
+/* What this task takes along is here, or will be told: whoever keeps it has not heard of a later life of
+ * the task, and does not before it has told. */
+static bool is_at_hand(const struct appmaster *am, const struct record_move *m)
+{
+    const struct am_moved *moved = find_moved(am, m->processor, m->task);
+
+    if (moved) {
+        return moved->has_left;
+    }
+    return m->placed != 0 && !m->is_bare && m->from != m->executor && is_there(am, m->from) &&
+           taken_of(executors_find(am, m->from)) < m->first;
+}
+
 /* It has that placement, or will never have any. */
 static bool has_taken(const struct appmaster *am, uint32_t id, uint64_t generation)
 {
@@ -211,7 +232,11 @@ bool moving_may_tell(const struct am_executor *e)
         if (gives && !m->is_bare && !has_taken(am, m->executor, m->placed)) {
             return false;
         }
-        if (gets && taken_of(e) < m->placed && !has_taken(am, m->from, m->placed) &&
+        if (gives && !is_there(am, m->executor) && is_at_hand(am, m) &&
+            !find_moved(am, m->processor, m->task)) {
+            return false; /* it is to tell first */
+        }
+        if (gets && taken_of(e) < m->placed && !has_taken(am, m->from, m->first) &&
             (m->is_bare || !moving_state_of(am, m->processor, m->task))) {
             return false;
         }
@@ -246,14 +271,6 @@ static const struct record_executor *find_living(const struct appmaster *am, uin
                    e->state != EXECUTOR_GONE
                ? known
                : NULL;
-}
-
-static bool is_there(const struct appmaster *am, uint32_t id)
-{
-    const struct record_executor *known = record_find(&am->record, id);
-    const struct am_executor *e = executors_find(am, id);
-
-    return known && !known->is_dead && e && e->state != EXECUTOR_GONE;
 }
 
 static bool may_come(const struct appmaster *am, uint32_t id)
@@ -350,6 +367,7 @@ static void place(struct step *s, struct record_move *m, const struct am_moved *
     c->session = s->session;
     c->leaving = false;
     m->placed = s->am->record.generation + 1;
+    m->first = m->placed;
     m->is_bare = moved->is_lost;
 }
 
@@ -495,6 +513,9 @@ static void finish_some(struct appmaster *am)
         if (m->placed == 0) {
             continue;
         }
+        if (range->executor == m->executor && !is_there(am, m->executor) && is_at_hand(am, m)) {
+            continue; /* see moving_given() */
+        }
         if (!e || e->state == EXECUTOR_GONE || range->executor != m->executor) {
             forget_move(am, m); /* another takes it over, as all that was there */
         } else if (e->peer && e->taken >= m->placed) {
@@ -503,6 +524,20 @@ static void finish_some(struct appmaster *am)
                 balance_note(am, m);
             }
             forget_move(am, m);
+        }
+    }
+}
+
+void moving_given(struct appmaster *am, const struct am_executor *e)
+{
+    for (uint32_t i = 0; i < am->record.moves_count; i++) {
+        struct record_move *m = &am->record.moves[i];
+        const struct record_range *range = record_range_of(&am->record, m->processor, m->task);
+        if (range->executor == e->id && m->executor != e->id && m->from != e->id &&
+            is_at_hand(am, m)) {
+            m->executor = e->id;
+            m->lane = range->lane;
+            m->placed = am->record.generation;
         }
     }
 }

@@ -57,6 +57,7 @@ struct record_move {
     uint32_t executor; /* where it comes */
     uint32_t lane;
     uint64_t placed; /* generation in which it came there; 0: not yet */
+    uint64_t first;  /* that in which it came anywhere: who has taken it keeps nothing any more */
     bool is_bare;    /* it comes without its state, which could not come along */
 };
 

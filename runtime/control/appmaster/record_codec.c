@@ -62,6 +62,7 @@ static const struct field move_items[] = {
     COUNT(PART, executor, MUST, 0, "to which it comes"),
     COUNT(PART, lane, MUST, MSG_LANES_MAX - 1, "of that executor"),
     FIELD_U64(PART, placed, MAY, "generation in which it came there; 0: not yet"),
+    FIELD_U64(PART, first, MAY, "that in which it came anywhere"),
     FIELD_BOOL(PART, is_bare, MAY, "it comes without its state"),
 };
 static const struct fields move_fields = FIELDS("move", PART, move_items);

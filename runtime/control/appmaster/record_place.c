@@ -179,12 +179,17 @@ static void give_range(struct giving *g, const struct record *r, const struct re
         g->given = 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        ranges_push(to, (struct record_range){.processor = range->processor,
-                                              .first = range->first + i,
-                                              .count = 1,
-                                              .executor = g->to->id,
-                                              .lane = next_lane(g),
-                                              .session = g->session});
+        const struct record_move *m = record_move_of(r, range->processor, range->first + i);
+        ranges_push(to, (struct record_range){
+                            .processor = range->processor,
+                            .first = range->first + i,
+                            .count = 1,
+                            .executor = g->to->id,
+                            .lane = next_lane(g),
+                            .session = g->session,
+                            /* What it sent where it was is on its way still. */
+                            .since = m && m->placed != 0 ? range->since : 0,
+                        });
     }
     g->left -= count;
     rest.first += count;

@@ -242,6 +242,59 @@ GP_TEST(moving, plans_again_when_somebody_dies)
     }
 }
 
+/* What an executor has of its own. */
+static uint32_t tasks_of(const struct fake_executor *e)
+{
+    uint32_t tasks = 0;
+
+    for (uint32_t i = 0; i < 2 * TROUPE_TASKS; i++) {
+        tasks += e->sessions[i / TROUPE_TASKS][i % TROUPE_TASKS] != 0;
+    }
+    return tasks;
+}
+
+static struct fake_executor *executor_on(struct troupe *t, uint32_t worker)
+{
+    for (uint32_t i = 0; i < troupe_living(t); i++) {
+        if (troupe_executor(t, i)->worker == worker) {
+            return troupe_executor(t, i);
+        }
+    }
+    return NULL;
+}
+
+/* Who was to take them died: what had not come yet is still at hand. */
+GP_TEST(moving, keeps_what_had_not_come_to_one_that_died)
+{
+    for (uint64_t seed = 0; seed < 6 * SEEDS; seed++) {
+        struct troupe *t = begin(seed);
+        uint32_t worker = free_worker(t);
+        uint32_t fresh = t->fresh;
+        uint32_t lost;
+        struct fake_executor *e;
+        struct rng rng;
+
+        rng_init(&rng, seed);
+        troupe_rebalance(t, 0, true, false);
+        TROUPE_UNTIL(t, executor_on(t, worker) != NULL && executor_on(t, worker)->started);
+        GP_CHECK_EQ(sim_run_for(t->sim, (int64_t)rng_below(&rng, 12 * (uint64_t)MS_NS), NULL), 0);
+        e = executor_on(t, worker);
+        lost = tasks_of(e);
+        sim_kill(e->proc);
+        if (seed % 2 == 1) {
+            GP_CHECK_EQ(sim_run_for(t->sim, (int64_t)rng_below(&rng, 4 * (uint64_t)MS_NS), NULL),
+                        0);
+            sim_kill(t->appmaster_proc);
+            troupe_start_appmaster(t);
+        }
+        TROUPE_UNTIL(t, troupe_is_well(t));
+        settle(t);
+        /* It may not have said yet what it had; and what only the appmaster knew is gone with it. */
+        GP_CHECK(t->fresh == fresh || t->fresh == fresh + lost || seed % 2 == 1);
+        end(t);
+    }
+}
+
 /* The next appmaster goes on where the one before was, and nothing is lost by it. */
 GP_TEST(moving, goes_on_in_the_next_epoch)
 {
