@@ -198,7 +198,7 @@ static int assigned_again(struct executor *ex, struct reply_token token)
 
 static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *err)
 {
-    const struct msg_executor_assign *msg = in->msg;
+    struct msg_executor_assign *msg = in->msg;
     struct engine_job job;
     int rc;
 
@@ -230,12 +230,15 @@ static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *
     ex->assign_token = in->token;
     LOG_INFO(ex_log(ex), "executor.assigned", KV_U64("executor", ex->options.executor),
              KV_U64("processors", job_plan(ex->job)->processor_count));
-    return engine_assign(ex->engine, &job, err);
+    rc = engine_assign(ex->engine, &job, err);
+    wanted_take_assign(&ex->wanted, msg);
+    return rc;
 }
 
-static void answer_update(struct executor *ex, struct reply_token token)
+static void answer_update(struct executor *ex, struct reply_token token, bool whole)
 {
-    const struct msg_executor_updated msg = {.generation = engine_generation(ex->engine)};
+    const struct msg_executor_updated msg = {.generation = engine_generation(ex->engine),
+                                             .whole = whole};
 
     (void)endpoint_reply(ex->ep, token, &msg); /* who asked may be gone, and asks again */
 }
@@ -251,7 +254,7 @@ static void on_updated(void *user, uint64_t generation)
     ex_moves_updated(ex);
     for (uint32_t i = 0; i < ex->update_count; i++) {
         if (ex->updates[i].generation <= generation) {
-            answer_update(ex, ex->updates[i].token);
+            answer_update(ex, ex->updates[i].token, false);
         } else {
             ex->updates[kept++] = ex->updates[i];
         }
@@ -262,11 +265,40 @@ static void on_updated(void *user, uint64_t generation)
     }
 }
 
+/* Gives it to the lanes, built on what was told before. */
+static int take_update(struct executor *ex, struct msg_executor_update *msg, struct gp_error *err)
+{
+    struct msg_executor_update all = *msg;
+    struct desired desired = {0};
+    struct engine_job job;
+    struct wanted next;
+    int rc = wanted_build(&ex->wanted, msg, &next, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    all.placement = next.placement;
+    all.placement_count = next.placement_count;
+    all.executors = next.executors;
+    all.executors_count = next.executors_count;
+    job_describe(ex->job, &job);
+    rc = desired_init_update(&desired, &all, job_plan(ex->job), err);
+    if (rc == 0) {
+        desired_describe(&desired, &job);
+        rc = engine_update(ex->engine, &job, err);
+    }
+    desired_deinit(&desired);
+    if (rc < 0) {
+        wanted_forget(&next);
+    } else {
+        wanted_commit(&ex->wanted, &next, msg);
+    }
+    return rc;
+}
+
 static int on_update(struct executor *ex, struct incoming *in, struct gp_error *err)
 {
-    const struct msg_executor_update *msg = in->msg;
-    struct desired desired;
-    struct engine_job job;
+    struct msg_executor_update *msg = in->msg;
     int rc;
 
     if (ex->state < EX_OPENING || ex->state >= EX_STOPPING) {
@@ -277,20 +309,18 @@ static int on_update(struct executor *ex, struct incoming *in, struct gp_error *
         return rc;
     }
     if (msg->generation <= engine_generation(ex->engine)) {
-        answer_update(ex, in->token);
+        answer_update(ex, in->token, false);
+        return 0;
+    }
+    if (!wanted_fits(&ex->wanted, msg)) {
+        answer_update(ex, in->token, true);
         return 0;
     }
     if (ex->update_count == EXECUTOR_UPDATES_MAX) {
         return gp_error_set(err, GP_EFULL, "executor %u has %u updates to take",
                             ex->options.executor, EXECUTOR_UPDATES_MAX);
     }
-    job_describe(ex->job, &job);
-    rc = desired_init_update(&desired, msg, job_plan(ex->job), err);
-    if (rc == 0) {
-        desired_describe(&desired, &job);
-        rc = engine_update(ex->engine, &job, err);
-    }
-    desired_deinit(&desired);
+    rc = msg->generation > ex->wanted.generation ? take_update(ex, msg, err) : 0;
     if (rc < 0) {
         gp_error_prefix(err, "executor %u", ex->options.executor);
         return rc;
@@ -484,6 +514,7 @@ void executor_free(struct executor *ex)
     endpoint_free(ex->ep);
     engine_free(ex->engine);
     desired_deinit(&ex->assigned);
+    wanted_deinit(&ex->wanted);
     job_free(ex->job);
     ex_find_deinit(ex);
     ex_tell_deinit(ex);

@@ -8,6 +8,7 @@
 #include "data/desired.h"
 #include "data/executor.h"
 #include "data/job.h"
+#include "data/wanted.h"
 
 #define EXECUTOR_UPDATES_MAX 16u
 
@@ -72,6 +73,7 @@ struct executor {
     bool moved_waits;               /* an answer is due */
     struct timer *moved_timer;
 
+    struct wanted wanted;            /* from the assignment on: the latest that it was told */
     struct desired assigned;         /* until every task is open */
     struct reply_token assign_token; /* correlation 0: none waits */
     bool start_wanted;               /* executor.start came while tasks were being opened */

@@ -46,7 +46,7 @@ static const struct field sibling_items[] = {
     FIELD_LIST(struct msg_sibling, lanes, FULL, MSG_LANES_MAX, &lane_fields,
                "where each lane listens"),
 };
-static const struct fields sibling_fields = FIELDS("sibling", struct msg_sibling, sibling_items);
+const struct fields msg_sibling_fields = FIELDS("sibling", struct msg_sibling, sibling_items);
 
 static const struct field placed_items[] = {
     COUNT(struct msg_placed, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
@@ -62,6 +62,12 @@ static const struct field placed_items[] = {
                "they are given up where they are, see executor.moved"),
 };
 static const struct fields placed_fields = FIELDS("placed", struct msg_placed, placed_items);
+
+static const struct field executor_ref_items[] = {
+    COUNT(struct msg_executor_ref, executor, MUST, 0, "its id"),
+};
+static const struct fields executor_ref_fields =
+    FIELDS("executor_ref", struct msg_executor_ref, executor_ref_items);
 
 static const struct field task_range_items[] = {
     COUNT(struct msg_task_range, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
@@ -98,7 +104,7 @@ static const struct field executor_assign_items[] = {
     FIELD_TREE(struct msg_executor_assign, plan, MUST, "the plan"),
     FIELD_LIST(struct msg_executor_assign, placement, MUST, MSG_RANGES_MAX, &placed_fields,
                "of all tasks"),
-    FIELD_LIST(struct msg_executor_assign, executors, FULL, MSG_EXECUTORS_MAX, &sibling_fields,
+    FIELD_LIST(struct msg_executor_assign, executors, FULL, MSG_EXECUTORS_MAX, &msg_sibling_fields,
                "all of the application that are alive, itself too"),
     FIELD_LIST(struct msg_executor_assign, plugins, FULL, MSG_PLUGINS_MAX, &msg_plugin_file_fields,
                "in the order of the plan"),
@@ -116,10 +122,14 @@ static const struct field executor_update_items[] = {
     FIELD_U64(struct msg_executor_update, moves, MAY,
               "the latest generation, up to this one, in which tasks began to leave, stayed after "
               "all, or came to where they move; 0: none"),
+    FIELD_U64(struct msg_executor_update, base, MAY,
+              "the generation after which all that changed is said; 0: all is said"),
     FIELD_LIST(struct msg_executor_update, placement, MUST, MSG_RANGES_MAX, &placed_fields,
-               "of all tasks"),
-    FIELD_LIST(struct msg_executor_update, executors, FULL, MSG_EXECUTORS_MAX, &sibling_fields,
-               "all of the application that are alive, itself too"),
+               "of tasks that changed; with base 0 of all"),
+    FIELD_LIST(struct msg_executor_update, executors, MAY, MSG_EXECUTORS_MAX, &msg_sibling_fields,
+               "those that are new; with base 0 all that are alive, itself too"),
+    FIELD_LIST(struct msg_executor_update, gone, MAY, MSG_GONE_MAX, &executor_ref_fields,
+               "those that are not alive any more"),
     FIELD_LIST(struct msg_executor_update, states, MAY, MSG_STATES_MAX, &given_state_fields,
                "what those of its own tasks begin with whose session grew"),
 };
@@ -128,6 +138,8 @@ const struct fields msg_executor_update_fields =
 
 static const struct field executor_updated_items[] = {
     FIELD_U64(struct msg_executor_updated, generation, MUST, "the newest it has taken"),
+    FIELD_BOOL(struct msg_executor_updated, whole, MAY,
+               "it has not come to the base, took nothing and wants all"),
 };
 const struct fields msg_executor_updated_fields =
     FIELDS("executor_updated", struct msg_executor_updated, executor_updated_items);
@@ -142,12 +154,6 @@ static const struct field lane_stats_items[] = {
 };
 static const struct fields lane_stats_fields =
     FIELDS("lane_stats", struct msg_lane_stats, lane_stats_items);
-
-static const struct field executor_ref_items[] = {
-    COUNT(struct msg_executor_ref, executor, MUST, 0, "its id"),
-};
-static const struct fields executor_ref_fields =
-    FIELDS("executor_ref", struct msg_executor_ref, executor_ref_items);
 
 static const struct field executor_report_items[] = {
     FIELD_LIST(struct msg_executor_report, processors, MAY, MSG_PROCESSORS_MAX,

@@ -8,6 +8,7 @@
 
 #define MSG_STATE_MAX  4096u /* bytes of what a source remembers of where it is */
 #define MSG_STATES_MAX 4096u
+#define MSG_GONE_MAX   64u /* executors; after more the whole is said */
 
 /* Bytes of what a task takes along when it moves; all those of one assignment or update together stay
  * below it too, for as hexadecimal they fill most of a message. */
@@ -56,6 +57,10 @@ struct msg_placed {
     bool leaving;     /* their executor gives them up: executor.moved says with what, or why not */
 };
 
+struct msg_executor_ref {
+    uint32_t executor;
+};
+
 struct msg_task_range {
     uint32_t processor;
     uint32_t first;
@@ -89,7 +94,10 @@ struct msg_executor_assign {
 };
 
 /*
- * The same for one that runs: it makes true what is said here, and answers when that is so.
+ * The same for one that runs: it makes true what is said here, and answers when that is so. Said is
+ * what changed after `base`, which it has taken: the tasks that are elsewhere or in another session
+ * now, those executors that are new, and those that are gone. All else is as it was. With base 0 all is
+ * said, as in an assignment. One that has not come to `base` answers that it wants the whole.
  *
  * A task moves by two of them, both told to all executors. In the first its range is `leaving`, and
  * executor.moved answers. In the second it has its new place and session, `since` as before, and where
@@ -101,6 +109,7 @@ struct msg_executor_assign {
 struct msg_executor_update {
     uint32_t epoch;
     uint64_t generation;
+    uint64_t base; /* 0: none, all is said */
     uint64_t
         moves; /* the latest generation, up to this one, whose ranges begin or cease to leave, or
                        are placed where they move to; 0: none */
@@ -108,12 +117,15 @@ struct msg_executor_update {
     uint32_t placement_count;
     struct msg_sibling *executors;
     uint32_t executors_count;
+    struct msg_executor_ref *gone;
+    uint32_t gone_count;
     struct msg_task_state *states;
     uint32_t states_count;
 };
 
 struct msg_executor_updated {
     uint64_t generation; /* the newest it has taken */
+    bool whole;          /* it took nothing: it has not come to the base, and wants all */
 };
 
 struct msg_lane_stats {
@@ -123,10 +135,6 @@ struct msg_lane_stats {
     uint64_t sleeps;
     uint64_t batches_sent;
     uint64_t batches_received;
-};
-
-struct msg_executor_ref {
-    uint32_t executor;
 };
 
 struct msg_executor_report {
@@ -191,6 +199,7 @@ struct msg_executor_moved {
     char *state;      /* LEFT: as in msg_task_state; more than MSG_MOVED_STATE_MAX is refused */
 };
 
+extern const struct fields msg_sibling_fields;
 extern const struct fields msg_executor_register_fields;
 extern const struct fields msg_executor_assign_fields;
 extern const struct fields msg_executor_update_fields;

@@ -1,7 +1,8 @@
 /*
- * What appmasters want of an executor, one after the other: executor.update messages as JSON, one to a
- * line, for a plan of two processors. What is taken becomes the tables that lanes index without
- * looking: every task is on one lane or parked, and lists and positions agree.
+ * What appmasters want of an executor, one after the other: executor.update messages as JSON, one to
+ * a line, each built on those before if it says so, for a plan of two processors. What is taken becomes
+ * the tables that lanes index without looking: every task is on one lane or parked, and lists and
+ * positions agree.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 #include "data/desired.h"
 #include "data/limits.h"
 #include "data/topology.h"
+#include "data/wanted.h"
 #include "edge/json.h"
 
 #define UPDATES_MAX 8u
@@ -72,22 +74,37 @@ static void check_topology(const struct topology *t, const struct topology *befo
     }
 }
 
-/* Takes the place of *t, if it is one. */
-static void take(const struct msg_executor_update *msg, struct topology **t)
+/* Takes the place of *t, if it is one; the next may build on it then. */
+static void take(struct msg_executor_update *msg, struct wanted *wanted, struct topology **t)
 {
     const struct data_options options = data_options_default();
+    struct msg_executor_update all = *msg;
     struct topology *next = NULL;
     struct gp_error err = {0};
-    struct desired d;
+    struct wanted built;
+    struct desired d = {0};
 
-    if (desired_init_update(&d, msg, &plan, &err) == 0 &&
+    if (!wanted_fits(wanted, msg)) {
+        return;
+    }
+    if (wanted_build(wanted, msg, &built, &err) < 0) {
+        ASSERT(err.text[0] != '\0');
+        return;
+    }
+    all.placement = built.placement;
+    all.placement_count = built.placement_count;
+    all.executors = built.executors;
+    all.executors_count = built.executors_count;
+    if (desired_init_update(&d, &all, &plan, &err) == 0 &&
         topology_new(&plan, &d.placement, d.hosts, d.sibling_count, &options, *t, &next, &err) ==
             0) {
         check_topology(next, *t);
         topology_free(*t);
         *t = next;
+        wanted_commit(wanted, &built, msg);
     } else {
         ASSERT(err.text[0] != '\0');
+        wanted_forget(&built);
     }
     desired_deinit(&d);
 }
@@ -96,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gp_str rest = {(const char *)data, size};
     struct topology *t = NULL;
+    struct wanted wanted = {0};
     gp_str line;
 
     for (uint32_t i = 0; i < UPDATES_MAX && rest.len > 0; i++) {
@@ -110,11 +128,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         }
         if (fields_decode(&msg_executor_update_fields, tree, &msg, NULL) == 0) {
-            take(&msg, &t);
+            take(&msg, &wanted, &t);
             fields_deinit(&msg_executor_update_fields, &msg);
         }
         value_free(tree);
     }
     topology_free(t);
+    wanted_deinit(&wanted);
     return 0;
 }

@@ -1,9 +1,10 @@
 /*
  * assign.c: what executors are told: assignments (the new ones) and updates (those that run).
  *
- * Both say the same: who runs which task in which session, and where the others are. An executor that
- * runs hears it first and answers when it is so; a new one gets executor.start only when all the
- * others know of it, so that nothing can come to it, or from it, that is not expected.
+ * Both say the same: who runs which task in which session, and where the others are; an update only
+ * what of it has changed since the executor heard of it last. An executor that runs hears it first
+ * and answers when it is so; a new one gets executor.start only when all the others know of it, so
+ * that nothing can come to it, or from it, that is not expected.
  */
 #include <stdlib.h>
 
@@ -16,8 +17,11 @@
 /* The common parts of both messages. Texts and lists inside borrow from the appmaster. */
 struct news {
     struct msg_placed *placement;
+    uint32_t placement_count;
     struct msg_sibling *siblings;
     uint32_t siblings_count;
+    struct msg_executor_ref *gone;
+    uint32_t gone_count;
     struct msg_task_state *states;
     uint32_t states_count;
     uint32_t moved_count; /* of them, the first: those of tasks that move */
@@ -28,6 +32,7 @@ static void news_free(struct news *n)
 {
     free(n->placement);
     free(n->siblings);
+    free(n->gone);
     free(n->states);
     free(n->plugins);
 }
@@ -70,7 +75,47 @@ static int gather_states(const struct am_executor *e, struct news *n)
     return 0;
 }
 
-static int news_make(const struct am_executor *e, struct news *ret)
+/* What it can build on: of all that changed since, there is a list. */
+static uint64_t base_of(const struct am_executor *e)
+{
+    return e->state == EXECUTOR_REGISTERED || e->base < e->am->record.gone_before ? 0 : e->base;
+}
+
+static void gather_placement(const struct record *r, uint64_t base, struct news *n)
+{
+    for (uint32_t i = 0; i < r->ranges_count; i++) {
+        const struct record_range *range = &r->ranges[i];
+        if (range->changed <= base && base > 0) {
+            continue;
+        }
+        n->placement[n->placement_count++] = (struct msg_placed){.processor = range->processor,
+                                                                 .first = range->first,
+                                                                 .count = range->count,
+                                                                 .executor = range->executor,
+                                                                 .lane = range->lane,
+                                                                 .session = range->session,
+                                                                 .since = range->since,
+                                                                 .leaving = range->leaving};
+    }
+}
+
+static void gather_siblings(const struct appmaster *am, uint64_t base, struct news *n)
+{
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        const struct am_executor *s = am->executors[i];
+        if (is_announced(s) && s->placed > base) {
+            n->siblings[n->siblings_count++] = (struct msg_sibling){
+                s->id, s->info.host, s->info.incarnation, s->info.lanes, s->info.lanes_count};
+        }
+    }
+    for (uint32_t i = 0; i < am->record.gone_count && base > 0; i++) {
+        if (am->record.gone[i].generation > base) {
+            n->gone[n->gone_count++].executor = am->record.gone[i].executor;
+        }
+    }
+}
+
+static int news_make(const struct am_executor *e, uint64_t base, struct news *ret)
 {
     const struct appmaster *am = e->am;
     struct news n = {0};
@@ -78,30 +123,15 @@ static int news_make(const struct am_executor *e, struct news *ret)
 
     n.placement = calloc(am->record.ranges_count + 1, sizeof *n.placement);
     n.siblings = calloc(am->executor_count + 1, sizeof *n.siblings);
+    n.gone = calloc(am->record.gone_count + 1, sizeof *n.gone);
     n.plugins = calloc(am->plan->plugin_count + 1, sizeof *n.plugins);
-    rc = n.placement && n.siblings && n.plugins ? gather_states(e, &n) : GP_ENOMEM;
+    rc = n.placement && n.siblings && n.gone && n.plugins ? gather_states(e, &n) : GP_ENOMEM;
     if (rc < 0) {
         news_free(&n);
         return rc;
     }
-    for (uint32_t i = 0; i < am->record.ranges_count; i++) {
-        const struct record_range *r = &am->record.ranges[i];
-        n.placement[i] = (struct msg_placed){.processor = r->processor,
-                                             .first = r->first,
-                                             .count = r->count,
-                                             .executor = r->executor,
-                                             .lane = r->lane,
-                                             .session = r->session,
-                                             .since = r->since,
-                                             .leaving = r->leaving};
-    }
-    for (uint32_t i = 0; i < am->executor_count; i++) {
-        const struct am_executor *s = am->executors[i];
-        if (is_announced(s)) {
-            n.siblings[n.siblings_count++] = (struct msg_sibling){
-                s->id, s->info.host, s->info.incarnation, s->info.lanes, s->info.lanes_count};
-        }
-    }
+    gather_placement(&am->record, base, &n);
+    gather_siblings(am, base, &n);
     for (uint32_t i = 0; i < am->plan->plugin_count; i++) {
         n.plugins[i] = (struct msg_plugin_file){am->plan->plugins[i].name,
                                                 am->plan->plugins[i].sha256, MSG_NO_TEXT};
@@ -164,14 +194,14 @@ static int assign(struct am_executor *e)
     struct msg_executor_assign msg = {
         .epoch = am_epoch(am), .generation = am->record.generation, .moves = am->record.moved};
     struct news n;
-    int rc = news_make(e, &n);
+    int rc = news_make(e, 0, &n);
 
     if (rc < 0) {
         return rc;
     }
     rc = plan_encode(am->plan, &msg.plan);
     msg.placement = n.placement;
-    msg.placement_count = am->record.ranges_count;
+    msg.placement_count = n.placement_count;
     msg.executors = n.siblings;
     msg.executors_count = n.siblings_count;
     msg.plugins = n.plugins;
@@ -208,6 +238,17 @@ static void forget_done(struct am_executor *e, uint64_t generation)
     }
 }
 
+/* It has not come to where it is said to have: it hears everything. */
+static void tell_whole(struct am_executor *e, const struct peer *peer)
+{
+    if (peer == e->peer && e->base != 0) {
+        e->base = 0;
+        e->told = 0;
+        e->session = 0;
+        recovery_changed(e->am);
+    }
+}
+
 static void on_updated(void *user, struct peer *peer, const struct answer *answer)
 {
     struct am_executor *e = user;
@@ -216,6 +257,8 @@ static void on_updated(void *user, struct peer *peer, const struct answer *answe
     e->asks--;
     if (answer->code < 0) {
         refused(e, answer->err, "could not take an update");
+    } else if (updated->whole) {
+        tell_whole(e, peer);
     } else if (peer == e->peer && updated->generation > e->taken) {
         forget_done(e, updated->generation);
         e->taken = updated->generation;
@@ -226,18 +269,22 @@ static void on_updated(void *user, struct peer *peer, const struct answer *answe
 static int update(struct am_executor *e)
 {
     struct appmaster *am = e->am;
-    struct msg_executor_update msg = {
-        .epoch = am_epoch(am), .generation = am->record.generation, .moves = am->record.moved};
+    struct msg_executor_update msg = {.epoch = am_epoch(am),
+                                      .generation = am->record.generation,
+                                      .base = base_of(e),
+                                      .moves = am->record.moved};
     struct news n;
-    int rc = news_make(e, &n);
+    int rc = news_make(e, msg.base, &n);
 
     if (rc < 0) {
         return rc;
     }
     msg.placement = n.placement;
-    msg.placement_count = am->record.ranges_count;
+    msg.placement_count = n.placement_count;
     msg.executors = n.siblings;
     msg.executors_count = n.siblings_count;
+    msg.gone = n.gone;
+    msg.gone_count = n.gone_count;
     msg.states = n.states;
     msg.states_count = n.states_count;
     rc = peer_ask(e->peer, MSG_EXECUTOR_UPDATE, &msg, ASSIGN_TIMEOUT_NS, 0, on_updated, e);
@@ -274,6 +321,7 @@ static void tell(struct am_executor *e)
     }
     e->asks++;
     e->told = am->record.generation;
+    e->base = e->told;
     e->session = session_max(&am->record);
 }
 

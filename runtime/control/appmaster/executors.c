@@ -377,6 +377,7 @@ static int join(struct am_executor *e)
     if (record_tasks_on(&am->record, dead) == 0) { /* tasks will move to it */
         known->replaces = 0;
         record_renew(&am->record);
+        record_announce(&am->record, e->id);
         e->placed = am->record.generation;
         return 0;
     }
@@ -401,12 +402,11 @@ static int join(struct am_executor *e)
 /* It was there before: on an earlier connection, or with an earlier appmaster. */
 static void rejoin(struct am_executor *e)
 {
+    e->base = e->info.generation;
     e->told = 0;
     e->taken = 0;
     e->session = 0;
-    if (e->placed == 0 && e->am->record.ranges_count > 0) {
-        e->placed = 1;
-    }
+    e->placed = record_find(&e->am->record, e->id)->placed;
     if (e->info.started) {
         e->state = e->state == EXECUTOR_DONE ? EXECUTOR_DONE : EXECUTOR_RUNNING;
     } else {

@@ -93,6 +93,7 @@ struct am_executor {
                           */
     uint64_t placed;   /* generation in which the others heard of it; 0: not yet */
     uint64_t assigned; /* generation of its assignment */
+    uint64_t base;     /* it has, or will have come to that one before it hears more; 0: to none */
     uint64_t told;     /* latest generation that it was told, ... */
     uint64_t taken;    /* ... and that it says is true */
     uint64_t session;  /* the highest it was told of */

@@ -2,6 +2,7 @@
 #include "control/appmaster/record.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/str.h"
@@ -36,6 +37,7 @@ void record_deinit(struct record *r)
     free(r->states);
     free(r->executors);
     free(r->ranges);
+    free(r->gone);
     free(r->ended);
     free(r->events);
     free(r->past);
@@ -100,6 +102,36 @@ void record_join(struct record *r, uint32_t id, const struct msg_executor_regist
     r->version++;
 }
 
+void record_announce(struct record *r, uint32_t id)
+{
+    struct record_executor *e = record_find(r, id);
+
+    ASSERT(e && e->incarnation != 0);
+    e->placed = r->generation;
+    r->version++;
+}
+
+/* Those who have not come to this generation hear of it in a list, or, if it is too long or there is
+ * no memory, by not being told of it any more. */
+static void note_gone(struct record *r, uint32_t id)
+{
+    struct record_gone *grown = r->gone;
+
+    if (r->gone_count == MSG_GONE_MAX) {
+        r->gone_before = r->gone[0].generation;
+        memmove(&r->gone[0], &r->gone[1], (MSG_GONE_MAX - 1) * sizeof r->gone[0]);
+        r->gone_count--;
+    } else {
+        grown = realloc(r->gone, (r->gone_count + 1) * sizeof *grown);
+    }
+    if (!grown) {
+        r->gone_before = r->generation;
+        return;
+    }
+    r->gone = grown;
+    grown[r->gone_count++] = (struct record_gone){id, r->generation};
+}
+
 void record_bury(struct record *r, uint32_t id)
 {
     struct record_executor *e = record_find(r, id);
@@ -108,6 +140,7 @@ void record_bury(struct record *r, uint32_t id)
     e->is_dead = true;
     r->version++;
     r->generation++;
+    note_gone(r, id);
 }
 
 static bool is_replaced(const struct record *r, uint32_t id)

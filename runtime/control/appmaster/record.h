@@ -25,6 +25,7 @@ struct record_executor {
     uint32_t launched;    /* slots that its process was started with: held until it ends */
     uint32_t replaces;    /* the dead executor whose tasks it is to take over; 0: none */
     uint64_t incarnation; /* 0: it has not registered yet */
+    uint64_t placed;      /* generation in which the others heard of it; 0: not yet */
     uint32_t lanes;       /* from then on: those of any task, and ... */
     uint32_t blocking;    /* ... behind them those of tasks that may block */
     int64_t pid;
@@ -41,8 +42,9 @@ struct record_range {
     uint32_t executor;
     uint32_t lane;
     uint64_t session;
-    uint64_t since; /* the oldest session whose rows still count; 0: session */
-    bool leaving;   /* they are to be given up where they are: see struct record_move */
+    uint64_t since;   /* the oldest session whose rows still count; 0: session */
+    bool leaving;     /* they are to be given up where they are: see struct record_move */
+    uint64_t changed; /* the latest generation that changed any of this */
 };
 
 /*
@@ -59,6 +61,12 @@ struct record_move {
     uint64_t placed; /* generation in which it came there; 0: not yet */
     uint64_t first;  /* that in which it came anywhere: who has taken it keeps nothing any more */
     bool is_bare;    /* it comes without its state, which could not come along */
+};
+
+/* An executor that died, so that those who know it hear of it. */
+struct record_gone {
+    uint32_t executor;
+    uint64_t generation; /* from which on it is dead */
 };
 
 /* A worker where no task may come, and from where all are to go. */
@@ -87,6 +95,9 @@ struct record {
     uint32_t executors_count;
     struct record_range *ranges;
     uint32_t ranges_count;
+    struct record_gone *gone; /* the latest, oldest first */
+    uint32_t gone_count;
+    uint64_t gone_before; /* a generation: of deaths up to there not all stand in the list */
     struct msg_task_range *ended; /* tasks that have ended and are not run again; sorted */
     uint32_t ended_count;
     struct msg_app_event *events; /* the latest, oldest first */
@@ -122,6 +133,8 @@ struct record_executor *record_find(const struct record *r, uint32_t id); /* NUL
 void record_join(struct record *r, uint32_t id, const struct msg_executor_register *info);
 /* It is dead. Its tasks stay on it until they are given to another. */
 void record_bury(struct record *r, uint32_t id);
+/* Its siblings hear of it with this generation. */
+void record_announce(struct record *r, uint32_t id);
 /* Forgets the dead that nothing refers to any more. */
 void record_sweep(struct record *r);
 /* It is dead, and others must take its place: it has tasks, or was to have some. */

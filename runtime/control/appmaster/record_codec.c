@@ -19,6 +19,7 @@ static const struct field executor_items[] = {
     COUNT(PART, launched, MAY, 0, "slots that its process was started with"),
     COUNT(PART, replaces, MAY, 0, "the dead one whose tasks it is to take over"),
     FIELD_U64(PART, incarnation, MAY, "0: it has not registered yet"),
+    FIELD_U64(PART, placed, MAY, "generation in which the others heard of it; 0: not yet"),
     COUNT(PART, lanes, MAY, MSG_LANES_MAX, "ordinary ones"),
     COUNT(PART, blocking, MAY, MSG_LANES_MAX, "others"),
     FIELD_I64(PART, pid, MAY, "process id"),
@@ -40,8 +41,17 @@ static const struct field range_items[] = {
     FIELD_U64(PART, session, MUST, "of these tasks"),
     FIELD_U64(PART, since, MAY, "the oldest session whose rows still count; 0: that one"),
     FIELD_BOOL(PART, leaving, MAY, "they are to be given up where they are"),
+    FIELD_U64(PART, changed, MAY, "the latest generation that changed any of this"),
 };
 static const struct fields range_fields = FIELDS("range", PART, range_items);
+#undef PART
+
+#define PART struct record_gone
+static const struct field gone_items[] = {
+    COUNT(PART, executor, MUST, 0, "that died"),
+    FIELD_U64(PART, generation, MUST, "from which on it is dead"),
+};
+static const struct fields gone_fields = FIELDS("gone", PART, gone_items);
 #undef PART
 
 #define PART struct msg_task_range
@@ -105,6 +115,8 @@ static const struct field record_items[] = {
     COUNT(PART, next_session, MUST, 0, "counter of the next one"),
     FIELD_LIST(PART, executors, MAY, EXECUTORS_MAX, &executor_fields, "by id"),
     FIELD_LIST(PART, ranges, MAY, MSG_RANGES_MAX, &range_fields, "where tasks run"),
+    FIELD_LIST(PART, gone, MAY, MSG_GONE_MAX, &gone_fields, "executors that died, the latest"),
+    FIELD_U64(PART, gone_before, MAY, "of deaths up to there not all are in that list"),
     FIELD_LIST(PART, ended, MAY, MSG_RANGES_MAX, &ended_fields, "tasks that are not run again"),
     FIELD_LIST(PART, moves, MAY, MOVES_MAX, &move_fields, "tasks that move"),
     FIELD_U64(PART, moved, MAY, "the latest generation with a move in it"),

@@ -31,6 +31,7 @@ static void ranges_push(struct ranges *to, struct record_range range)
         last->session == range.session && last->since == range.since &&
         last->leaving == range.leaving) {
         last->count += range.count;
+        last->changed = range.changed > last->changed ? range.changed : last->changed;
         return;
     }
     if (to->count == to->max) {
@@ -110,7 +111,8 @@ int record_place(struct record *r, const struct plan *plan, uint32_t epoch)
                                                .count = p->count,
                                                .executor = p->executor,
                                                .lane = p->lane,
-                                               .session = (uint64_t)epoch << 32 | r->next_session});
+                                               .session = (uint64_t)epoch << 32 | r->next_session,
+                                               .changed = r->generation + 1});
     }
     placement_deinit(&placement);
     free(hosts);
@@ -120,7 +122,9 @@ int record_place(struct record *r, const struct plan *plan, uint32_t epoch)
     }
     r->next_session++;
     for (uint32_t i = 0; i < r->executors_count; i++) {
-        r->executors[i].replaces = 0; /* all have what they came for */
+        struct record_executor *e = &r->executors[i];
+        e->replaces = 0; /* all have what they came for */
+        e->placed = e->is_dead || e->lanes == 0 ? 0 : r->generation;
     }
     return 0;
 }
@@ -187,6 +191,7 @@ static void give_range(struct giving *g, const struct record *r, const struct re
                             .executor = g->to->id,
                             .lane = next_lane(g),
                             .session = g->session,
+                            .changed = r->generation + 1,
                             /* What it sent where it was is on its way still. */
                             .since = m && m->placed != 0 ? range->since : 0,
                         });
@@ -227,6 +232,7 @@ int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t
         dead->slots -= e->slots < dead->slots ? e->slots : dead->slots;
     }
     e->replaces = 0;
+    e->placed = r->generation;
     return 0;
 }
 
@@ -306,9 +312,12 @@ int record_change(struct record *r, const struct record_range *changes, uint32_t
 
         while (next < count && compare(&changes[next], &rest) == 0) {
             struct record_range before = rest;
+            struct record_range changed;
             before.count = changes[next].first - rest.first;
             ranges_push(&to, before);
-            ranges_push(&to, changes[next]);
+            changed = changes[next];
+            changed.changed = r->generation + 1;
+            ranges_push(&to, changed);
             rest.first += before.count + 1;
             rest.count -= before.count + 1;
             next++;
@@ -334,9 +343,9 @@ int record_restart(struct record *r, uint32_t processor, uint32_t task, uint32_t
     anew.since = 0;
     anew.leaving = false;
     if (whole) {
-        r->ranges[found - r->ranges] = anew;
         r->version++;
-        r->generation++;
+        anew.changed = ++r->generation;
+        r->ranges[found - r->ranges] = anew;
     } else {
         anew.first = task;
         anew.count = 1;
