@@ -51,6 +51,7 @@ static void begin_counting(struct appmaster *am)
     am->edge_past = calloc((size_t)am->plan->edge_count * EDGE_KINDS + 1, sizeof *am->edge_past);
     am->rated_ns = am_now_ns(am);
     if (am->edge_rates && am->edge_past) {
+        stats_resume(am);
         timer_start(am->rate_timer, RATE_INTERVAL_NS);
     }
 }
@@ -226,7 +227,7 @@ static int on_query(struct appmaster *am, struct reply_token token, struct gp_er
 static void stop(struct appmaster *am)
 {
     if (am->state < AM_STOPPING) {
-        am->end = APP_KILLED;
+        am->end = am->record.is_over ? APP_FINISHED : APP_KILLED;
         am_move(am, AM_STOPPING);
     }
 }

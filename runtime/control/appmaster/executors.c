@@ -182,6 +182,10 @@ static void lose(struct am_executor *e, const char *how, bool is_free, const cha
         timer_start(e->timer, EXIT_WAIT_NS);
     }
     stats_keep(am, &e->report);
+    if (am->record.is_over) {
+        recovery_changed(am);
+        return;
+    }
     if (had_run) {
         am->record.is_lost_at_least = true; /* what it had not sent yet, nobody knows */
     }

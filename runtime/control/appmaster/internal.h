@@ -384,6 +384,12 @@ int stats_live(struct appmaster *am, struct msg_app_live *ret);
 void stats_rate(struct appmaster *am);
 /* The first report of an executor of an earlier epoch: what it counted so far is no growth. */
 void stats_adopt(struct appmaster *am, const struct msg_executor_report *report);
+/* The record as it is to be kept: with what was counted on edges by executors that are gone and, once
+ * all is over, everything by all of them: the next epoch may find none. GP_ENOMEM. */
+int stats_view(struct appmaster *am, struct record *ret);
+void stats_view_deinit(const struct appmaster *am, struct record *view);
+/* Takes back what an earlier epoch had counted on edges. */
+void stats_resume(struct appmaster *am);
 /* Keeps what an executor that is gone had counted. */
 void stats_keep(struct appmaster *am, struct msg_executor_report *report); /* emptied */
 

@@ -41,6 +41,7 @@ void record_deinit(struct record *r)
     free(r->ended);
     free(r->events);
     free(r->past);
+    free(r->edges);
     free(r->moves);
     free(r->leave);
     free(r->goal.reason);

@@ -118,6 +118,9 @@ struct record {
     uint64_t lost;
     uint64_t in_doubt;
     bool is_lost_at_least;
+    bool is_over; /* all tasks have ended: nothing is to run again, and all was counted */
+    struct msg_edge_stats *edges; /* as past, by edge and kind: see stats_view() */
+    uint32_t edges_count;
 };
 
 void record_init(struct record *r);

@@ -131,6 +131,9 @@ static const struct field record_items[] = {
     FIELD_U64(PART, lost, MAY, "messages"),
     FIELD_U64(PART, in_doubt, MAY, "messages that perhaps were"),
     FIELD_BOOL(PART, is_lost_at_least, MAY, "not all could be counted"),
+    FIELD_BOOL(PART, is_over, MAY, "all tasks have ended"),
+    FIELD_LIST(PART, edges, MAY, MSG_EDGES_MAX *EDGE_KINDS, &msg_edge_stats_fields,
+               "what dead executors had sent"),
 };
 static const struct fields record_fields = FIELDS("placement", PART, record_items);
 #undef PART
@@ -140,6 +143,7 @@ int record_encode(const struct record *r, bool with_states, struct value **ret)
     struct record view = *r; /* borrows all of it */
 
     view.states_count = with_states ? record_states_fitting(r) : 0;
+    view.edges_count = with_states ? r->edges_count : 0;
     return fields_encode(&record_fields, &view, ret);
 }
 

@@ -12,7 +12,8 @@
  *   4. the master is asked to keep the record, when it changed
  *   5. once it is kept: executors are launched, told their tasks and what became of the others
  *      (assign.c), started when all others know of them
- *   6. when nothing is left to do, all is well: RUNNING; when all tasks have ended, that was it
+ *   6. when nothing is left to do, all is well: RUNNING; when all tasks have ended, that is kept, too,
+ *      and that was it
  *
  * So a death in the middle of a recovery, or several at once, need no cases of their own. Nothing is
  * acted on that the master does not keep: a later appmaster finds all that was ever begun.
@@ -71,8 +72,13 @@ static int put_record(struct appmaster *am, bool with_states)
         .epoch = am_epoch(am),
         .restarts = am->budget.drawn, /* what is left of them is for the master to say */
         .restarts_count = am->budget.count};
-    int rc = record_encode(&am->record, with_states, &msg.placement);
+    struct record view;
+    int rc = stats_view(am, &view);
 
+    if (rc >= 0) {
+        rc = record_encode(&view, with_states, &msg.placement);
+        stats_view_deinit(am, &view);
+    }
     if (rc >= 0) {
         rc = peer_ask(am->master, MSG_PLACEMENT_PUT, &msg, ASK_TIMEOUT_NS, ASK_RETRY, on_kept, am);
     }
@@ -292,6 +298,16 @@ static bool all_done(const struct appmaster *am)
     return done > 0 && am->record.ranges_count > 0 && am->failed_count == 0 && !moving_is_open(am);
 }
 
+/* No process ends before the master keeps that all is over: an appmaster that found none of them would
+ * begin all of it anew. */
+static void finish(struct appmaster *am)
+{
+    keep_record(am);
+    if (is_active(am) && am->record_kept == am->record.version) {
+        am_move(am, AM_STOPPING);
+    }
+}
+
 /* ---- the step ---- */
 
 void recovery_step(void *user)
@@ -299,6 +315,10 @@ void recovery_step(void *user)
     struct appmaster *am = user;
 
     if (!is_active(am)) {
+        return;
+    }
+    if (am->record.is_over) {
+        finish(am);
         return;
     }
     record_sweep(&am->record);
@@ -320,7 +340,9 @@ void recovery_step(void *user)
         recovered(am);
     }
     if ((am->state == AM_RECOVERING || am->state == AM_RUNNING) && all_done(am)) {
-        am_move(am, AM_STOPPING);
+        am->record.is_over = true;
+        record_touch(&am->record);
+        finish(am);
     }
 }
 
@@ -337,6 +359,11 @@ void recovery_resume(struct appmaster *am)
         return;
     }
     am->record_kept = am->record.version;
+    if (am->record.is_over) {
+        am_move(am, AM_RECOVERING);
+        am_move(am, AM_STOPPING); /* the master ends what is left of its processes */
+        return;
+    }
     for (uint32_t i = 0; i < am->record.executors_count; i++) {
         if (!am->record.executors[i].is_dead && !executors_add(am, &am->record.executors[i])) {
             am_fail(am, GP_ENOMEM, "going on: out of memory");

@@ -46,6 +46,7 @@ static int add_processors(const struct appmaster *am, struct msg_app_live *live)
         live->processors[p] = (struct msg_processor_stats){.processor = p, .watermark = INT64_MAX};
         if (p < am->record.past_count && rc >= 0) {
             rc = record_add_counts(&live->processors[p], &am->record.past[p]);
+            live->processors[p].tasks_ended = am->record.past[p].tasks_ended; /* see stats_view() */
         }
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
@@ -73,10 +74,13 @@ static void add_edge_counts(struct msg_edge_stats *sums, uint32_t count,
     }
 }
 
-static int add_edges(const struct appmaster *am, struct msg_app_live *live)
+/* Of executors that are gone, or of all of them: those that are not zero. */
+static int sum_edges(const struct appmaster *am, bool all, struct msg_edge_stats **ret,
+                     uint32_t *ret_count)
 {
     uint32_t count = am->plan->edge_count;
     struct msg_edge_stats *sums = calloc((size_t)count * EDGE_KINDS + 1, sizeof *sums);
+    uint32_t used = 0;
 
     if (!sums) {
         return GP_ENOMEM;
@@ -84,22 +88,32 @@ static int add_edges(const struct appmaster *am, struct msg_app_live *live)
     if (am->edge_past) {
         memcpy(sums, am->edge_past, (size_t)count * EDGE_KINDS * sizeof *sums);
     }
-    for (uint32_t i = 0; i < am->executor_count; i++) {
+    for (uint32_t i = 0; all && i < am->executor_count; i++) {
         add_edge_counts(sums, count, &am->executors[i]->report);
     }
-    live->edges = sums;
     for (uint32_t i = 0; i < count * EDGE_KINDS; i++) {
-        uint32_t edge = i / EDGE_KINDS;
         if (sums[i].messages > 0) {
-            double share = am->edge_rates[edge].total
-                               ? (double)sums[i].messages / (double)am->edge_rates[edge].total
-                               : 0;
-            sums[live->edges_count++] =
-                (struct msg_edge_stats){edge, i % EDGE_KINDS, sums[i].messages, sums[i].bytes,
-                                        am->edge_rates[edge].per_s * (share > 1 ? 1 : share)};
+            sums[used++] = (struct msg_edge_stats){i / EDGE_KINDS, i % EDGE_KINDS, sums[i].messages,
+                                                   sums[i].bytes, 0};
         }
     }
+    *ret = sums;
+    *ret_count = used;
     return 0;
+}
+
+static int add_edges(const struct appmaster *am, struct msg_app_live *live)
+{
+    int rc = sum_edges(am, true, &live->edges, &live->edges_count);
+
+    for (uint32_t i = 0; i < live->edges_count; i++) {
+        struct msg_edge_stats *e = &live->edges[i];
+        const struct am_rate *rate = &am->edge_rates[e->edge];
+        double share = rate->total ? (double)e->messages / (double)rate->total : 0;
+
+        e->rate = rate->per_s * (share > 1 ? 1 : share);
+    }
+    return rc;
 }
 
 static const char *state_name(const struct am_executor *e)
@@ -230,6 +244,58 @@ void stats_keep(struct appmaster *am, struct msg_executor_report *report)
     record_touch(&am->record);
     fields_deinit(&msg_executor_report_fields, report);
     *report = (struct msg_executor_report){0};
+}
+
+int stats_view(struct appmaster *am, struct record *ret)
+{
+    struct record view = am->record; /* borrows the rest */
+    struct msg_app_live live = {0};
+    int rc = 0;
+
+    view.edges = NULL;
+    view.edges_count = 0;
+    if (am->plan && am->edge_past) {
+        rc = sum_edges(am, view.is_over, &view.edges, &view.edges_count);
+    }
+    if (rc >= 0 && am->plan && view.is_over) {
+        rc = add_processors(am, &live);
+        add_losses(am, &live);
+        view.past = live.processors;
+        view.past_count = live.processors_count;
+        view.lost = live.lost;
+        view.in_doubt = live.in_doubt;
+    }
+    *ret = view;
+    if (rc < 0) {
+        stats_view_deinit(am, ret);
+    }
+    return rc;
+}
+
+void stats_view_deinit(const struct appmaster *am, struct record *view)
+{
+    struct msg_app_live live = {.processors = view->past,
+                                .processors_count = view->past_count,
+                                .edges = view->edges,
+                                .edges_count = view->edges_count};
+
+    if (view->past == am->record.past) {
+        live.processors = NULL;
+        live.processors_count = 0;
+    }
+    fields_deinit(&msg_app_live_fields, &live);
+}
+
+void stats_resume(struct appmaster *am)
+{
+    const struct msg_executor_report past = {.edges = am->record.edges,
+                                             .edges_count = am->record.edges_count};
+
+    add_edge_counts(am->edge_past, am->plan->edge_count, &past);
+    stats_adopt(am, &past); /* nor is that growth */
+    free(am->record.edges);
+    am->record.edges = NULL;
+    am->record.edges_count = 0;
 }
 
 void stats_adopt(struct appmaster *am, const struct msg_executor_report *report)
