@@ -16,6 +16,8 @@
 #define EDGE_DIAL_ADDRESSES_MAX  8      /* addresses of one name that are tried */
 #define EDGE_TURNS_PER_POLL      8      /* of a busy runner */
 #define EDGE_LOOKS_AFTER_READ    16     /* of a runner with nothing to do: some 5 us */
+#define EDGE_LOOKS_VAIN_MAX      4      /* times in a row that nothing came: then it does not */
+#define EDGE_LOOKS_RETRY         16     /* ... but every so many times */
 #define EDGE_OUTPUT_PIECE_BYTES  8192   /* of a child's output */
 #define EDGE_EXIT_LINGER_MS      1000   /* wait for the last output of a dead child */
 #define EDGE_CHILD_ENV_MAX       16     /* entries of proc_spec.env */

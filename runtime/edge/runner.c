@@ -32,11 +32,19 @@ struct runner {
     bool joined;
 };
 
+/* How often to look, when it came to nothing that many times in a row. Now and then it is tried
+ * again. */
+static uint32_t looks_worth(uint32_t vain)
+{
+    return vain < EDGE_LOOKS_VAIN_MAX || vain % EDGE_LOOKS_RETRY == 0 ? EDGE_LOOKS_AFTER_READ : 0;
+}
+
 /*
  * Inside the loop's thread, until turn answers RUNNER_DONE.
  *
  * Being woken costs the peer that writes to a stream 7 us and this thread 30 until it runs. Where
- * bytes came from, more mostly follow: it looks for them for a few microseconds before it sleeps.
+ * bytes came from, more mostly follow: it looks for them for a few microseconds before it sleeps,
+ * unless that came to nothing the last few times: who waits for credit waits for longer than that.
  * Rings need no such thing, their writers wake for several batches.
  */
 static void run_turns(struct runner *r)
@@ -45,6 +53,7 @@ static void run_turns(struct runner *r)
     const struct runner_spec *spec = &r->spec;
     uint32_t turns = 0;
     uint32_t looks_left = 0;
+    uint32_t vain = 0; /* times that bytes came and then none while it looked */
     uint64_t reads_seen = 0;
 
     for (;;) {
@@ -66,11 +75,12 @@ static void run_turns(struct runner *r)
         turns = 0;
         if (l->reads != reads_seen) {
             reads_seen = l->reads;
-            looks_left = EDGE_LOOKS_AFTER_READ;
+            looks_left = looks_worth(vain++);
         }
         if (looks_left > 0) {
             looks_left--;
             edge_loop_step(l, false);
+            vain = l->reads != reads_seen ? 0 : vain;
             continue;
         }
         edge_loop_step(l, !edge_loop_is_ready(l) && spec->may_sleep(spec->user) != 0);

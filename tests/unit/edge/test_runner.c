@@ -1,6 +1,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include "edge/limits.h"
 #include "rig.h"
 
 /* A runner that takes work from a counter, sleeps when there is none, and is told by `quit`. */
@@ -250,6 +254,152 @@ GP_TEST(runner, a_busy_one_still_sees_events)
     GP_CHECK(b.turns > 8);
     GP_CHECK(!b.went_back);
     port_runner_free(rig.port, b.runner);
+    rig_end(&rig);
+}
+
+/* ---- looking for more before sleeping ---- */
+
+#define BYTES_MAX 64u
+
+/* Reads bytes that it sends to itself: just before it would sleep, or `early` turns after the last. */
+struct reader {
+    struct net_addr to;
+    struct stream *stream;
+    struct runner *runner;
+    int listening_fd;
+    int fd;
+    char place[16];
+    uint32_t bytes;
+    uint32_t early_at;         /* the byte that comes early */
+    uint32_t turns[BYTES_MAX]; /* from one byte to the next */
+    bool ended;
+};
+
+static void reader_send(struct reader *r)
+{
+    GP_CHECK_EQ(write(r->fd, "x", 1), 1);
+}
+
+static void *reader_alloc(void *user, size_t *ret_len)
+{
+    struct reader *r = user;
+
+    *ret_len = sizeof(r->place);
+    return r->place;
+}
+
+static void reader_on_read(void *user, int64_t n)
+{
+    struct reader *r = user;
+
+    GP_CHECK_EQ(n, 1);
+    r->bytes++;
+}
+
+static void reader_on_connected(void *user, int status)
+{
+    static const struct stream_reader reader = {reader_alloc, reader_on_read};
+    struct reader *r = user;
+
+    GP_CHECK_EQ(status, 0);
+    r->fd = accept(r->listening_fd, NULL, NULL);
+    GP_CHECK(r->fd >= 0);
+    GP_CHECK_EQ(stream_read_start(r->stream, &reader, r), 0);
+}
+
+static int reader_init(void *user, struct loop *loop)
+{
+    struct reader *r = user;
+
+    return net_connect(loop, &r->to, reader_on_connected, r, &r->stream);
+}
+
+static enum runner_state reader_turn(void *user)
+{
+    struct reader *r = user;
+
+    if (r->bytes == BYTES_MAX) {
+        return RUNNER_DONE;
+    }
+    r->turns[r->bytes]++;
+    if (r->bytes == r->early_at && r->turns[r->bytes] == 3) {
+        reader_send(r);
+    }
+    return RUNNER_IDLE;
+}
+
+static int reader_may_sleep(void *user)
+{
+    struct reader *r = user;
+
+    if (r->fd >= 0) {
+        reader_send(r);
+    }
+    return 1;
+}
+
+static void reader_fini(void *user)
+{
+    stream_free(((struct reader *)user)->stream);
+}
+
+static void reader_on_exit(void *user)
+{
+    ((struct reader *)user)->ended = true;
+}
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+    GP_CHECK_EQ(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    GP_CHECK_EQ(listen(fd, 1), 0);
+    return fd;
+}
+
+static void check_turns(const struct reader *r, uint32_t first, uint32_t end, bool looked)
+{
+    for (uint32_t i = first; i < end; i++) {
+        GP_CHECK_EQ(r->turns[i] > EDGE_LOOKS_AFTER_READ, looked);
+    }
+}
+
+/* Looks cost as much as what they are to spare. */
+GP_TEST(runner, looks_for_more_bytes_while_some_come)
+{
+    struct rig rig;
+    struct gp_error err = {0};
+    struct reader r = {.fd = -1, .early_at = 2 * EDGE_LOOKS_RETRY + 1};
+    struct runner_spec spec = {
+        .name = "reader",
+        .init = reader_init,
+        .turn = reader_turn,
+        .may_sleep = reader_may_sleep,
+        .fini = reader_fini,
+        .on_exit = reader_on_exit,
+        .user = &r,
+        .cpu = -1,
+    };
+
+    rig_begin(&rig, NULL);
+    r.listening_fd = listen_at(rig_path(&rig, "s"));
+    (void)snprintf(r.to.text, sizeof(r.to.text), "unix:%s", rig_path(&rig, "s"));
+    GP_REQUIRE_EQ(port_runner_start(rig.port, &spec, &r.runner, &err), 0);
+    RIG_PUMP_UNTIL(&rig, r.ended);
+    /* Before bytes[i + 1] it has seen i come to nothing. */
+    check_turns(&r, 1, 1 + EDGE_LOOKS_VAIN_MAX, true);
+    check_turns(&r, 1 + EDGE_LOOKS_VAIN_MAX, 1 + EDGE_LOOKS_RETRY, false);
+    check_turns(&r, 1 + EDGE_LOOKS_RETRY, 2 + EDGE_LOOKS_RETRY, true);
+    check_turns(&r, 2 + EDGE_LOOKS_RETRY, 1 + 2 * EDGE_LOOKS_RETRY, false);
+    GP_CHECK_EQ(r.turns[r.early_at], 3);
+    /* One look has found something: they are worth it again. */
+    check_turns(&r, r.early_at + 1, r.early_at + 1 + EDGE_LOOKS_VAIN_MAX, true);
+    check_turns(&r, r.early_at + 1 + EDGE_LOOKS_VAIN_MAX, r.early_at + 1 + EDGE_LOOKS_RETRY, false);
+    port_runner_free(rig.port, r.runner);
+    (void)close(r.fd);
+    (void)close(r.listening_fd);
     rig_end(&rig);
 }
 
