@@ -443,11 +443,13 @@ static void leave(struct fake_executor *e, const struct msg_placed *p, uint32_t 
 {
     struct troupe *t = e->troupe;
 
-    if (e->left[p->processor][task] == p->session || t->deaf_to_leave) {
+    if (e->left[p->processor][task] == p->session || e->stays[p->processor][task] == p->session ||
+        t->deaf_to_leave) {
         return;
     }
     if (t->refuse_to_go > 0) {
         t->refuse_to_go--;
+        e->stays[p->processor][task] = p->session;
         tell_moved(e, p->processor, task, p->session, true);
         return;
     }
@@ -466,6 +468,9 @@ static void note_tasks(struct fake_executor *e, const struct msg_placed *placeme
             GP_REQUIRE(p->processor < 2 && k < TROUPE_TASKS);
             if (e->left[p->processor][k] < p->session) {
                 e->left[p->processor][k] = 0;
+            }
+            if (!p->leaving) {
+                e->stays[p->processor][k] = 0;
             }
             if (p->executor != e->id) {
                 e->sessions[p->processor][k] = 0;
@@ -584,9 +589,10 @@ static void on_registered(void *user, struct peer *peer, const struct answer *an
         timer_start(e->timer, 0);
     }
     for (uint32_t i = 0; i < 2 * TROUPE_TASKS && answer->code >= 0; i++) {
-        uint64_t session = e->left[i / TROUPE_TASKS][i % TROUPE_TASKS];
-        if (session != 0) {
-            tell_moved(e, i / TROUPE_TASKS, i % TROUPE_TASKS, session, false);
+        uint64_t left = e->left[i / TROUPE_TASKS][i % TROUPE_TASKS];
+        uint64_t stays = e->stays[i / TROUPE_TASKS][i % TROUPE_TASKS];
+        if (left != 0 || stays != 0) {
+            tell_moved(e, i / TROUPE_TASKS, i % TROUPE_TASKS, left ? left : stays, left == 0);
         }
     }
 }

@@ -49,6 +49,7 @@ struct fake_executor {
     uint32_t ended;
     uint64_t sessions[2][TROUPE_TASKS]; /* of its own tasks; 0: not its own */
     uint32_t values[2][TROUPE_TASKS];   /* what they keep; it comes along when they move */
+    uint64_t stays[2][TROUPE_TASKS];    /* session that was to leave and said that it cannot */
     uint64_t left[2][TROUPE_TASKS]; /* session that has left and has no later one yet, as heard */
 };
 
