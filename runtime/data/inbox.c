@@ -121,6 +121,7 @@ static void release(struct lane *lane, struct parcel *parcel)
         batch_pool_put_near(&lane->pool, b);
     } else {
         lane->held_batches--;
+        parcel->neighbour->held--;
         neighbour_add_return(parcel->neighbour, b);
     }
 }

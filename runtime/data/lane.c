@@ -403,9 +403,12 @@ int lane_may_sleep(struct lane *lane)
 
     if (!list_is_empty(&lane->dirty)) {
         depth = SLEEP_ROOM;
-    } else if (lane->blocked_count > 0 || lane->holds_partial || lane->pool_waits ||
-               !list_is_empty(&lane->large_out)) {
+    } else if (lane->pool_waits || !list_is_empty(&lane->large_out)) {
         depth = SLEEP_ANY;
+    } else if (lane->holds_partial) {
+        depth = SLEEP_FEW;
+    } else if (lane->blocked_count > 0) {
+        depth = SLEEP_CREDIT;
     }
     atomic_store(&lane->sleeping, (uint32_t)depth);
     if (has_news(lane)) {

@@ -40,7 +40,8 @@
  *     and what does not fit ends that connection.
  *
  * Sleeping. `sleeping` is 0 while awake. Before it sleeps the lane stores SLEEP_DATA (wake me for
- * data), SLEEP_ANY (also for credit and batches coming home, because I wait for them) or SLEEP_ROOM
+ * data), SLEEP_CREDIT (also for credit: a task waits for it), SLEEP_FEW (also when a neighbour has few
+ * batches left to read: more are held back), SLEEP_ANY (also for any batch that comes home) or SLEEP_ROOM
  * (also when a full ring has room again), then looks at its rings once more; a neighbour publishes,
  * then looks at the flag. All of it is sequentially consistent, so one of them sees the other.
  *
@@ -154,6 +155,8 @@ struct lane_update {
 enum lane_sleep {
     SLEEP_AWAKE,
     SLEEP_DATA,
+    SLEEP_CREDIT,
+    SLEEP_FEW,
     SLEEP_ANY,
     SLEEP_ROOM,
 };

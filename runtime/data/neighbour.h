@@ -90,6 +90,7 @@ struct neighbour {
     struct ring *to;            /* RING */
     struct ring *from;          /* RING */
     struct lane *other;         /* RING: the lane to wake */
+    uint32_t held;              /* RING: batches of its that were not given back */
     uint32_t unseen;            /* RING: batches published for which it was not woken yet */
     int64_t held_ns;            /* RING: since when that is held back; 0: it is not */
     struct stream_link *stream; /* STREAM */

@@ -7,7 +7,7 @@
 #include "data/output.h"
 #include "data/stage.h"
 
-static bool push_returns(struct neighbour *p, bool *news)
+static bool push_returns(struct neighbour *p)
 {
     while (p->return_head) {
         struct ring_slot *slot = ring_push(p->to);
@@ -18,13 +18,12 @@ static bool push_returns(struct neighbour *p, bool *news)
         slot->kind = RING_RETURN;
         slot->batch = p->return_head;
         p->return_head = p->return_head->next;
-        *news = true;
     }
     p->return_tail = NULL;
     return true;
 }
 
-static bool push_credits(struct neighbour *p, bool *news)
+static bool push_credits(struct neighbour *p)
 {
     uint32_t done = 0;
     bool all = true;
@@ -42,7 +41,6 @@ static bool push_credits(struct neighbour *p, bool *news)
         slot->dst = c->dst;
         slot->bytes = c->bytes;
         slot->credit_kind = c->kind;
-        *news = true;
     }
     p->credit_count -= done;
     memmove(p->credits, p->credits + done, p->credit_count * sizeof(*p->credits));
@@ -97,16 +95,18 @@ static bool wake_for_data(struct neighbour *p)
 
 bool neighbour_ring_pump(struct neighbour *p)
 {
-    bool news = false; /* besides data */
-    bool all =
-        push_returns(p, &news) && (p->credit_count == 0 || push_credits(p, &news)) && push_data(p);
-    bool published = ring_publish(p->to);
+    bool credits = p->credit_count > 0;
+    bool returns = p->return_head != NULL;
+    bool all = push_returns(p) && (!credits || push_credits(p)) && push_data(p);
 
+    (void)ring_publish(p->to);
     if (!all) {
         /* Full of what alone wakes nobody: data may stand behind. */
         lane_wake(p->other, SLEEP_DATA);
-    } else if (published && news) {
-        lane_wake(p->other, SLEEP_ANY);
+    } else if (credits) {
+        lane_wake(p->other, SLEEP_CREDIT);
+    } else if (returns) {
+        lane_wake(p->other, p->held < BATCHES_HELD_MAX ? SLEEP_FEW : SLEEP_ANY);
     }
     return wake_for_data(p) && all;
 }
@@ -117,6 +117,7 @@ static void take_data(struct neighbour *p, struct batch *b)
     p->seen_seq++;
     b->parcel = (struct parcel){.neighbour = p, .batch = b};
     p->lane->held_batches++;
+    p->held++;
     if (inbox_accept_take(p->lane, &b->parcel, batch_body(b), batch_body_len(b)) < 0) {
         UNREACHABLE(); /* bytes of this process */
     }

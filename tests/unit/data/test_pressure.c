@@ -141,6 +141,35 @@ GP_TEST(pressure, a_stopped_sink_stops_only_its_own_source)
     }
 }
 
+/*
+ * A source that is faster than its sink is woken once it may send, not for each batch that comes home.
+ */
+GP_TEST(pressure, a_source_without_credit_sleeps_until_credit_comes)
+{
+    struct rig rig;
+
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        uint64_t credits;
+
+        rig_begin(&rig);
+        rig.lanes = 2;
+        rig_add(&rig, &(struct rig_processor){.name = "source",
+                                              .table = &rig_source,
+                                              .parallelism = 1,
+                                              .rows = 100000,
+                                              .value_bytes = 104});
+        rig_add(&rig, &(struct rig_processor){
+                          .name = "sink", .table = &rig_sink, .parallelism = 1, .consume_max = 1});
+        rig_connect(&rig, 0, 1, PLAN_SHUFFLE);
+        GP_CHECK(rig_run_simulated(&rig, seed));
+        check_arrived(&rig, 0, 1, 1);
+        /* Half a window each. */
+        credits = 100000u * 128u / (rig.options.window_max_bytes / 2);
+        GP_CHECK(counter_get(&rig.seen.blocked) >= credits / 2);
+        GP_CHECK(counter_get(&rig.seen.sleeps) <= 2 * credits + 20);
+    }
+}
+
 GP_TEST(pressure, large_messages_travel_among_small_ones)
 {
     uint64_t large = 0;
