@@ -100,6 +100,7 @@ void am_move(struct appmaster *am, enum am_state state)
         break;
     case AM_STOPPING:
         stop_timers(am);
+        balance_refuse(am);
         timer_start(am->deadline, am->options.stop_timeout_ns);
         executors_stop(am); /* may move on at once */
         break;
@@ -434,8 +435,8 @@ void appmaster_free(struct appmaster *am)
     timer_free(am->look_timer);
     timer_free(am->failed_timer);
     executors_deinit(am);
-    moving_deinit(am);
     balance_deinit(am);
+    moving_deinit(am);
     for (uint32_t i = 0; i < am->worker_count; i++) {
         free(am->workers[i]);
     }

@@ -41,23 +41,41 @@ void balance_stay(struct appmaster *am, uint32_t processor, uint32_t task, const
     am->stay_count++;
 }
 
+static struct msg_worker_room *find_room(const struct appmaster *am, uint32_t worker)
+{
+    const struct record_goal *goal = &am->record.goal;
+
+    for (uint32_t i = 0; i < goal->room_count; i++) {
+        if (goal->room[i].worker == worker) {
+            return &goal->room[i];
+        }
+    }
+    return NULL;
+}
+
 void balance_no_room(struct appmaster *am, uint32_t worker)
 {
-    for (uint32_t i = 0; i < am->room_count; i++) {
-        if (am->room[i].worker == worker) {
-            am->room[i].free = 0;
-        }
+    struct msg_worker_room *room = find_room(am, worker);
+
+    if (room) {
+        room->free = 0;
+    }
+}
+
+void balance_took_room(struct appmaster *am, uint32_t worker, uint32_t slots)
+{
+    struct msg_worker_room *room = find_room(am, worker);
+
+    if (room) {
+        room->free -= slots < room->free ? slots : room->free;
     }
 }
 
 static uint32_t free_on(const struct appmaster *am, uint32_t worker)
 {
-    for (uint32_t i = 0; i < am->room_count; i++) {
-        if (am->room[i].worker == worker) {
-            return am->room[i].free;
-        }
-    }
-    return 0;
+    const struct msg_worker_room *room = find_room(am, worker);
+
+    return room ? room->free : 0;
 }
 
 static void add_name(uint32_t *list, uint32_t worker)
@@ -187,8 +205,8 @@ static void add_workers(const struct appmaster *am, struct hosts *h)
 
     for (; more > 0 && h->count < h->max && h->count < tasks; more--) {
         const struct msg_worker_room *best = NULL;
-        for (uint32_t i = 0; i < am->room_count; i++) {
-            const struct msg_worker_room *r = &am->room[i];
+        for (uint32_t i = 0; i < am->record.goal.room_count; i++) {
+            const struct msg_worker_room *r = &am->record.goal.room[i];
             if (r->free > (best ? best->free : 0) && !is_used(am, h, r->worker)) {
                 best = r;
             }
@@ -205,7 +223,7 @@ static void add_workers(const struct appmaster *am, struct hosts *h)
 
 static int hosts_make(const struct appmaster *am, struct hosts *ret)
 {
-    struct hosts h = {.max = am->executor_count + am->room_count};
+    struct hosts h = {.max = am->executor_count + am->record.goal.room_count};
     size_t max = h.max + 1u;
 
     h.items = calloc(max, sizeof *h.items);
@@ -446,6 +464,7 @@ static void reached(struct appmaster *am, const struct rebalance *plan)
     give_back(am);
     say_what_moved(am, plan);
     free(r->goal.reason);
+    free(r->goal.room);
     r->goal = (struct record_goal){0};
     memset(am->goal_from, 0, sizeof am->goal_from);
     memset(am->goal_to, 0, sizeof am->goal_to);
@@ -528,9 +547,28 @@ static int take_leave(struct appmaster *am, const struct msg_app_rebalance *msg)
     return 0;
 }
 
-static void take_goal(struct appmaster *am, const struct msg_app_rebalance *msg)
+/* The list is taken. True: it says something new. */
+static bool take_room(struct record_goal *goal, struct msg_app_rebalance *msg)
+{
+    bool same = goal->room_count == msg->room_count;
+
+    for (uint32_t i = 0; i < msg->room_count && same; i++) {
+        same =
+            goal->room[i].worker == msg->room[i].worker && goal->room[i].free == msg->room[i].free;
+    }
+    free(goal->room);
+    goal->room = msg->room;
+    goal->room_count = msg->room_count;
+    msg->room = NULL;
+    msg->room_count = 0;
+    return !same;
+}
+
+static void take_goal(struct appmaster *am, struct msg_app_rebalance *msg)
 {
     struct record_goal *goal = &am->record.goal;
+    const struct record_goal before = *goal;
+    bool is_new_room = take_room(goal, msg);
 
     if (!goal->is_open) {
         goal->is_open = msg->spread || msg->leave_count > 0;
@@ -545,6 +583,10 @@ static void take_goal(struct appmaster *am, const struct msg_app_rebalance *msg)
     }
     goal->spread = goal->is_open && (goal->spread || msg->spread);
     goal->force = goal->is_open && (goal->force || msg->force);
+    if (goal->is_open && (is_new_room || !before.is_open || goal->spread != before.spread ||
+                          goal->force != before.force)) {
+        record_touch(&am->record);
+    }
 }
 
 static int add_refused(struct msg_app_rebalanced *to, const struct appmaster *am,
@@ -627,51 +669,82 @@ static bool is_written_down(const struct appmaster *am)
            am->record_kept == am->record.version;
 }
 
-static int answer(struct appmaster *am, bool settled, struct reply_token token)
+static int make_answer(const struct appmaster *am, struct msg_app_rebalanced *said)
 {
-    struct msg_app_rebalanced said = {.is_settled = settled};
     struct rebalance plan = {0};
     struct hosts h = {0};
     int rc = hosts_make(am, &h);
 
     rc = rc < 0 ? rc : make_plan(am, &h, PLAN_TASKS_MAX, &plan);
-    said.moving = am->record.moves_count + plan.move_count;
-    rc = rc < 0 ? rc : fill_refused(am, &plan, &said);
-    rc = rc < 0 ? rc : fill_left(am, &said);
-    rc = rc < 0 ? rc : fill_text(am, &plan, &said);
-    rc = rc < 0 ? rc : endpoint_reply(am->ep, token, &said);
-    fields_deinit(&msg_app_rebalanced_fields, &said);
+    said->moving = am->record.moves_count + plan.move_count;
+    rc = rc < 0 ? rc : fill_refused(am, &plan, said);
+    rc = rc < 0 ? rc : fill_left(am, said);
+    rc = rc < 0 ? rc : fill_text(am, &plan, said);
     rebalance_deinit(&plan);
     hosts_deinit(&h);
     return rc;
 }
 
+void balance_answer(struct appmaster *am)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < am->wish_count; i++) {
+        struct am_wish *wish = &am->wishes[i];
+        if (am->record_kept < wish->version) {
+            am->wishes[kept++] = *wish;
+        } else {
+            (void)endpoint_reply(am->ep, wish->token, &wish->said); /* or it asks again */
+            fields_deinit(&msg_app_rebalanced_fields, &wish->said);
+        }
+    }
+    am->wish_count = kept;
+}
+
+void balance_refuse(struct appmaster *am)
+{
+    struct gp_error err;
+
+    (void)gp_error_set(&err, GP_EAGAIN, "the application ends");
+    for (uint32_t i = 0; i < am->wish_count; i++) {
+        (void)endpoint_reply_error(am->ep, am->wishes[i].token, &err); /* it sees the end anyway */
+    }
+    balance_deinit(am);
+}
+
 int balance_ask(struct appmaster *am, struct msg_app_rebalance *msg, struct reply_token token,
                 struct gp_error *err)
 {
-    bool settled = is_written_down(am);
+    struct am_wish wish = {.token = token, .said.is_settled = is_written_down(am)};
     int rc;
 
     if ((am->state != AM_RUNNING && am->state != AM_RECOVERING) || am->record.ranges_count == 0) {
         return gp_error_set(err, GP_EAGAIN, "the application %s",
                             am->state < AM_RUNNING ? "is still starting" : "ends");
     }
+    if (am->wish_count == WISHES_MAX) {
+        return gp_error_set(err, GP_EAGAIN, "%u such wishes wait already", WISHES_MAX);
+    }
     rc = take_leave(am, msg);
     if (rc < 0) {
         return gp_error_set(err, rc, "rebalancing: %s", error_sentence(rc));
     }
-    free(am->room);
-    am->room = msg->room;
-    am->room_count = msg->room_count;
-    msg->room = NULL;
-    msg->room_count = 0;
     take_goal(am, msg);
     recovery_changed(am);
-    rc = answer(am, settled, token);
-    return rc < 0 ? gp_error_set(err, rc, "rebalancing: %s", error_sentence(rc)) : 0;
+    rc = make_answer(am, &wish.said);
+    if (rc < 0) {
+        fields_deinit(&msg_app_rebalanced_fields, &wish.said);
+        return gp_error_set(err, rc, "rebalancing: %s", error_sentence(rc));
+    }
+    wish.version = am->record.version;
+    am->wishes[am->wish_count++] = wish;
+    return 0;
 }
 
 void balance_deinit(struct appmaster *am)
 {
-    free(am->room);
+    for (uint32_t i = 0; i < am->wish_count; i++) {
+        fields_deinit(&msg_app_rebalanced_fields, &am->wishes[i].said);
+    }
+    am->wish_count = 0;
 }

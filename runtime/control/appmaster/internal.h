@@ -34,6 +34,7 @@
 #define WORDS_MAX        1024u
 #define FAILED_TASKS_MAX 256u /* that wait for their restart at once */
 #define STAY_MAX         256u /* tasks of which it is known that they cannot move */
+#define WISHES_MAX       16u  /* that are not answered yet */
 #define GOAL_WORKERS_MAX 8u   /* that an event names */
 
 enum am_state {
@@ -134,6 +135,13 @@ struct am_stay {
     char why[96];
 };
 
+/* Somebody asked for moves, and is answered when that is written down. */
+struct am_wish {
+    struct reply_token token;
+    struct msg_app_rebalanced said; /* owned */
+    uint64_t version;               /* of the record */
+};
+
 /* A total and how fast it grows. */
 struct am_rate {
     uint64_t total;
@@ -204,8 +212,8 @@ struct appmaster {
     struct am_stay stay[STAY_MAX];
     uint32_t stay_count;
     int64_t stay_ns; /* since when they are known */
-    struct msg_worker_room *room;
-    uint32_t room_count;
+    struct am_wish wishes[WISHES_MAX];
+    uint32_t wish_count;
     uint32_t goal_plans; /* made for the goal */
     uint32_t goal_from[GOAL_WORKERS_MAX];
     uint32_t goal_to[GOAL_WORKERS_MAX]; /* workers; 0: no more */
@@ -349,10 +357,15 @@ void executors_deinit(struct appmaster *am);
 
 int balance_ask(struct appmaster *am, struct msg_app_rebalance *msg, struct reply_token token,
                 struct gp_error *err);
+/* Those are answered whose wish is written down. */
+void balance_answer(struct appmaster *am);
+/* The application ends: all the others are refused. */
+void balance_refuse(struct appmaster *am);
 /* While no task moves: plans the next moves, or the goal is reached. */
 void balance_step(struct appmaster *am);
-/* A request for slots on one worker failed. */
+/* A request for slots on one worker failed, or took some. */
 void balance_no_room(struct appmaster *am, uint32_t worker);
+void balance_took_room(struct appmaster *am, uint32_t worker, uint32_t slots);
 /* A move is done. */
 void balance_note(struct appmaster *am, const struct record_move *m);
 /* This task cannot move. */

@@ -119,6 +119,7 @@ static int take_grants(struct appmaster *am, const struct msg_slots_granted *gra
     for (uint32_t i = 0; i < granted->grants_count; i++) {
         uint32_t id;
         int rc;
+        balance_took_room(am, granted->grants[i].worker, granted->grants[i].slots);
         if (am->slots_on != 0 && grow(am, &granted->grants[i])) {
             continue;
         }

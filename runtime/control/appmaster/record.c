@@ -45,6 +45,7 @@ void record_deinit(struct record *r)
     free(r->moves);
     free(r->leave);
     free(r->goal.reason);
+    free(r->goal.room);
     *r = (struct record){0};
 }
 

@@ -82,7 +82,9 @@ struct record_goal {
     bool force;
     char *reason; /* NULL: none */
     uint64_t begun_ms;
-    uint32_t done; /* tasks */
+    uint32_t done;                /* tasks */
+    struct msg_worker_room *room; /* by worker: who takes more, as far as is known */
+    uint32_t room_count;
 };
 
 struct record {

@@ -332,6 +332,7 @@ void recovery_step(void *user)
     }
     if (is_active(am)) {
         keep_record(am);
+        balance_answer(am);
     }
     if (is_active(am) && am->record_kept == am->record.version) {
         assign_step(am);

@@ -322,6 +322,28 @@ GP_TEST(moving, goes_on_in_the_next_epoch)
     }
 }
 
+/* What was answered is done, by whichever appmaster; nobody asks twice. */
+GP_TEST(moving, reaches_the_goal_of_an_epoch_before)
+{
+    for (uint64_t seed = 0; seed < 3 * SEEDS; seed++) {
+        struct troupe *t = begin(seed);
+        uint32_t fresh = t->fresh;
+        uint32_t worker = free_worker(t);
+        struct rng rng;
+
+        rng_init(&rng, seed);
+        troupe_rebalance(t, 0, true, false);
+        GP_REQUIRE_EQ(t->said_code, 0);
+        GP_CHECK_EQ(sim_run_for(t->sim, (int64_t)rng_below(&rng, 20 * (uint64_t)MS_NS), NULL), 0);
+        sim_kill(t->appmaster_proc);
+        troupe_start_appmaster(t);
+        TROUPE_UNTIL(t, troupe_tasks_on(t, worker) == 4 && troupe_is_well(t));
+        settle(t);
+        GP_CHECK_EQ(t->fresh, fresh);
+        end(t);
+    }
+}
+
 /* Another wish in the middle of one: the latest counts. */
 GP_TEST(moving, comes_to_no_worker_that_is_to_be_left)
 {
