@@ -14,6 +14,11 @@
  * But a timer that comes late by half the timeout shows that we ourselves stood still (stopped, a
  * paused machine, a clock that jumped): then the peer, which may have stood still with us, has a
  * fresh period to be heard in, and so has a handshake under way.
+ *
+ * An owner may be patient, where a peer can be well and say nothing (a lane in user code). It learns
+ * of the silence all the same, by a flag that each tick sets anew. Then nothing is asked any more: a
+ * way that swallows bytes in one direction falls silent in both, and both sides know. What was asked
+ * before is answered by whoever lives, however late, so it cannot stay so by itself.
  */
 #include "actor/conn.h"
 
@@ -53,6 +58,13 @@ static int64_t failure_timeout_ns(const struct conn *conn)
     const int64_t ns = conn->setup->failure_timeout_ns;
 
     return ns > 0 ? ns : FAILURE_TIMEOUT_NS;
+}
+
+static int64_t patience_ns(const struct conn *conn)
+{
+    const int64_t ns = conn->setup->patience_ns;
+
+    return ns > failure_timeout_ns(conn) ? ns : failure_timeout_ns(conn);
 }
 
 static int64_t handshake_timeout_ns(const struct conn *conn)
@@ -171,14 +183,14 @@ void conn_free(struct conn *conn)
 
 /* ---- time ---- */
 
-/* Notes that the timer fired, which was set `period_ns` ago. True: much later than it should. */
-static bool we_stood_still(struct conn *conn, int64_t period_ns)
+/* Notes that the timer fired, which was set `period_ns` ago. Returns how late it is. */
+static int64_t note_late_ns(struct conn *conn, int64_t period_ns)
 {
     const int64_t now_ns = loop_now_ns(conn->setup->loop);
     const int64_t late_ns = now_ns - conn->ticked_ns - period_ns;
 
     conn->ticked_ns = now_ns;
-    return late_ns > failure_timeout_ns(conn) / 2;
+    return late_ns;
 }
 
 static void set_timer(struct conn *conn, int64_t period_ns)
@@ -187,42 +199,84 @@ static void set_timer(struct conn *conn, int64_t period_ns)
     timer_start(conn->timer, period_ns);
 }
 
-static void tick(struct conn *conn)
+static int64_t tick_ns(const struct conn *conn)
 {
-    const struct frame_header ping = {.type = MSG_PING};
-    const int64_t timeout_ns = failure_timeout_ns(conn);
-    const int64_t period_ns = timeout_ns / TICKS_PER_TIMEOUT;
-    const int64_t now_ns = loop_now_ns(conn->setup->loop);
-    const int64_t silence_ns = now_ns - conn->heard_ns;
-    int rc = 0;
+    return failure_timeout_ns(conn) / TICKS_PER_TIMEOUT;
+}
 
-    if (we_stood_still(conn, period_ns) || conn->is_starved) {
-        conn->heard_ns = now_ns; /* it may have spoken, and we did not listen */
+static void set_silent(struct conn *conn, bool is_silent)
+{
+    if (conn->is_silent != is_silent) {
+        conn->is_silent = is_silent;
+        if (conn->events->on_silence != NULL && !conn->is_freed) {
+            conn->events->on_silence(conn->user, conn);
+        }
+    }
+}
+
+void conn_hear(struct conn *conn)
+{
+    conn->heard_ns = loop_now_ns(conn->setup->loop);
+    if (conn->is_silent) {
+        set_silent(conn, false);
+    }
+}
+
+bool conn_is_silent(const struct conn *conn, int64_t now_ns)
+{
+    const int64_t late_ns = now_ns - conn->ticked_ns - tick_ns(conn);
+
+    return conn->is_silent && late_ns <= failure_timeout_ns(conn) / 2;
+}
+
+/* It may have spoken while we did not listen. */
+static void forgive_our_own(struct conn *conn, int64_t now_ns)
+{
+    const int64_t late_ns = note_late_ns(conn, tick_ns(conn));
+
+    if (late_ns > failure_timeout_ns(conn) / 2 || conn->is_starved) {
+        conn->awake_ns = now_ns;
+    }
+    if (late_ns > patience_ns(conn) / 2 || conn->is_starved) {
+        conn->heard_ns = now_ns;
     }
     if (conn->is_starved) {
         conn->is_starved = false;
         stream_read_resume(conn->stream);
     }
-    if (now_ns - conn->heard_ns >= timeout_ns) {
+}
+
+static void tick(struct conn *conn)
+{
+    const struct frame_header ping = {.type = MSG_PING};
+    const int64_t now_ns = loop_now_ns(conn->setup->loop);
+    const int64_t silence_ns = now_ns - conn->heard_ns;
+    int64_t since_ns;
+    int rc = 0;
+
+    forgive_our_own(conn, now_ns);
+    if (now_ns - conn->heard_ns >= patience_ns(conn)) {
         conn_refuse(conn, GP_ETIMEOUT, "nothing was heard for %lld ms",
                     (long long)(silence_ns / 1000000));
         return;
     }
-    if (silence_ns >= period_ns) {
+    since_ns = conn->heard_ns > conn->awake_ns ? conn->heard_ns : conn->awake_ns;
+    set_silent(conn, now_ns - since_ns >= failure_timeout_ns(conn));
+    if (silence_ns >= tick_ns(conn) && !conn->is_silent) {
         rc = conn_send_frame(conn, &ping, (gp_bytes){NULL, 0});
     }
     if (rc < 0 && rc != GP_EAGAIN) {
         conn_refuse(conn, rc, "sending failed: %s", error_sentence(rc));
         return;
     }
-    set_timer(conn, period_ns);
+    set_timer(conn, tick_ns(conn));
 }
 
 static void greeting_over(struct conn *conn)
 {
     const int64_t period_ns = handshake_timeout_ns(conn);
 
-    if (we_stood_still(conn, period_ns)) {
+    if (note_late_ns(conn, period_ns) > failure_timeout_ns(conn) / 2) {
         set_timer(conn, period_ns);
         return;
     }
@@ -256,7 +310,7 @@ void conn_become_ready(struct conn *conn)
     conn_move(conn, CONN_READY);
     conn_greeting_free(conn->greeting);
     conn->greeting = NULL;
-    set_timer(conn, failure_timeout_ns(conn) / TICKS_PER_TIMEOUT);
+    set_timer(conn, tick_ns(conn));
     conn_hold(conn);
     conn->events->on_ready(conn->user, conn);
     conn_share_begin(conn);

@@ -8,9 +8,9 @@
  * puts those that wait into one write; conn_send_raw() passes a whole frame by reference.
  *
  * A connection ends once, with one reason, told once by on_closed: closed by either side, broken,
- * silent for longer than the failure timeout, or because of what the peer sent. In the last case
- * the peer is told why in a CLOSE frame. Nothing that a peer sends has an effect beyond its own
- * connection.
+ * silent for longer than the failure timeout (or than its owner is patient), or because of what the
+ * peer sent. In the last case the peer is told why in a CLOSE frame. Nothing that a peer sends has
+ * an effect beyond its own connection.
  *
  * Loop thread only; silent: whoever owns the connection logs. conn_free() may be called anywhere,
  * inside callbacks too; the memory lives on until the writes under way have been told.
@@ -63,6 +63,7 @@ struct conn_setup {
 
     int64_t handshake_timeout_ns; /* 5 s */
     int64_t failure_timeout_ns;   /* 3 s */
+    int64_t patience_ns;          /* of silence that ends it; 0: that. See on_silence */
     uint32_t payload_max;         /* of any frame that is received; FRAME_CONTROL_MAX */
     size_t unsent_max;            /* bytes of copied frames that wait; 4 MiB */
     struct conn_share *share;     /* NULL: bytes stay on their sockets */
@@ -91,6 +92,11 @@ struct conn_events {
     void (*on_closed)(void *user, struct conn *conn, const struct gp_error *why);
     /* May be NULL. From now on bytes go through shared memory (0), or will not, and why. */
     void (*on_shared)(void *user, struct conn *conn, int status);
+    /*
+     * May be NULL. With more patience than the failure timeout: nothing was heard for that long, or
+     * something is heard again. See conn_is_silent(). Nothing is closed or freed inside.
+     */
+    void (*on_silence)(void *user, struct conn *conn);
 };
 
 /* What a dialled connection wants to find; texts are copied. */
@@ -134,6 +140,9 @@ int conn_send_raw(struct conn *conn, const void *frame, size_t len, net_written_
 
 /* False on streams that stay on this host, where data frames go without. */
 bool conn_wants_crc(const struct conn *conn);
+/* Whether nothing was heard for the failure timeout, and that is not our own fault: false when this
+ * loop stood still, by the time it really is. */
+bool conn_is_silent(const struct conn *conn, int64_t now_ns);
 /* Whether bytes go through shared memory, both ways. */
 bool conn_is_shared(const struct conn *conn);
 size_t conn_unsent_bytes(const struct conn *conn);

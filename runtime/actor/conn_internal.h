@@ -59,6 +59,7 @@ struct conn {
     bool is_local; /* the bytes never leave this host */
     bool is_freed; /* the owner let go: no more callbacks */
     bool is_told;  /* on_closed was called */
+    bool is_silent;
     uint32_t refs; /* the owner, blocks being written, calls under way */
     struct stream *stream;
     struct timer *timer; /* end of the handshake, then ticks, then telling on_closed */
@@ -82,6 +83,7 @@ struct conn {
     struct conn_block *spare;
     uint32_t writes;
     int64_t heard_ns;
+    int64_t awake_ns;  /* since when we listen without a break of half the failure timeout */
     int64_t ticked_ns; /* when the timer was set, or fired */
     struct conn_counts counts;
 };
@@ -90,6 +92,9 @@ struct conn {
 
 /* Asserts that the move is allowed. */
 void conn_move(struct conn *conn, enum conn_state state);
+
+/* Something was heard. */
+void conn_hear(struct conn *conn);
 
 /* Ends the connection because of err; tell: in a CLOSE frame too. Only the first call counts. */
 void conn_fail(struct conn *conn, const struct gp_error *err, bool tell);

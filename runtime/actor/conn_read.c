@@ -289,7 +289,7 @@ static void on_read(void *user, int64_t n)
     conn_hold(conn);
     conn->tail += (size_t)n;
     conn->counts.bytes_in += (uint64_t)n;
-    conn->heard_ns = loop_now_ns(conn->setup->loop);
+    conn_hear(conn);
     if (take_frames(conn, &err) < 0) {
         conn_fail(conn, &err, true);
     }

@@ -18,14 +18,16 @@
 #define REPORT_INTERVAL_NS 250000000
 #define NEWS_INTERVAL_NS   1000000000
 #define ENDS_INTERVAL_NS   100000000    /* the same when tasks have ended */
+#define NEWS_FRESH_NS      1500000000   /* a lane that has said nothing for longer is busy */
 #define STATES_BYTES_MAX   (256u << 10) /* of states in one message, as they are */
 
 /* Of one lane. */
 struct ex_lane_news {
     struct lane_tasks *ended;
     uint32_t ended_count;
-    uint32_t *unreachable;
-    uint32_t unreachable_count;
+    struct reach_link *links;
+    uint32_t link_count;
+    int64_t said_ns;
 };
 
 static void tell(struct executor *ex, uint16_t type, const void *msg)
@@ -56,7 +58,7 @@ static bool keep_news(struct executor *ex, uint32_t lane, const struct lane_news
     if (!ex->lane_news) {
         ex->lane_news = calloc(ex->lane_count, sizeof *ex->lane_news);
     }
-    if (!ex->lane_news || !news->ended || !news->unreachable) {
+    if (!ex->lane_news || !news->ended || !news->links) {
         return false;
     }
     kept = &ex->lane_news[lane];
@@ -64,15 +66,16 @@ static bool keep_news(struct executor *ex, uint32_t lane, const struct lane_news
               (news->ended_count > 0 &&
                memcmp(kept->ended, news->ended, news->ended_count * sizeof *news->ended) != 0);
     free(kept->ended);
-    free(kept->unreachable);
-    *kept = (struct ex_lane_news){
-        .ended = copy(news->ended, news->ended_count * sizeof *news->ended),
-        .ended_count = news->ended_count,
-        .unreachable = copy(news->unreachable, news->unreachable_count * sizeof(uint32_t)),
-        .unreachable_count = news->unreachable_count};
-    if (!kept->ended || !kept->unreachable) {
+    free(kept->links);
+    *kept =
+        (struct ex_lane_news){.ended = copy(news->ended, news->ended_count * sizeof *news->ended),
+                              .ended_count = news->ended_count,
+                              .links = copy(news->links, news->link_count * sizeof *news->links),
+                              .link_count = news->link_count,
+                              .said_ns = loop_now_ns(ex->port->loop)};
+    if (!kept->ended || !kept->links) {
         kept->ended_count = 0;
-        kept->unreachable_count = 0;
+        kept->link_count = 0;
     }
     return changed;
 }
@@ -172,34 +175,24 @@ static void on_news_timer(void *user)
     timer_start(ex->news_timer, NEWS_INTERVAL_NS);
 }
 
-static bool names(const struct msg_executor_report *report, uint32_t executor)
-{
-    for (uint32_t i = 0; i < report->unreachable_count; i++) {
-        if (report->unreachable[i].executor == executor) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_unreachable(const struct executor *ex, struct msg_executor_report *report)
 {
+    const int64_t now_ns = loop_now_ns(ex->port->loop);
+    struct reach_lane *lanes = calloc(ex->lane_count, sizeof *lanes);
+    uint32_t found[MSG_EXECUTORS_MAX];
     uint32_t count = 0;
 
-    for (uint32_t i = 0; ex->lane_news && i < ex->lane_count; i++) {
-        count += ex->lane_news[i].unreachable_count;
-    }
-    report->unreachable = count > 0 ? calloc(count, sizeof *report->unreachable) : NULL;
-    for (uint32_t i = 0; report->unreachable && i < ex->lane_count; i++) {
+    for (uint32_t i = 0; lanes && ex->lane_news && i < ex->lane_count; i++) {
         const struct ex_lane_news *l = &ex->lane_news[i];
-
-        for (uint32_t k = 0; k < l->unreachable_count; k++) {
-            if (!names(report, l->unreachable[k]) &&
-                report->unreachable_count < MSG_EXECUTORS_MAX) {
-                report->unreachable[report->unreachable_count++].executor = l->unreachable[k];
-            }
-        }
+        lanes[i] =
+            (struct reach_lane){l->links, l->link_count, now_ns - l->said_ns < NEWS_FRESH_NS};
     }
+    count = lanes ? reach_find(lanes, ex->lane_count, found, MSG_EXECUTORS_MAX) : 0;
+    report->unreachable = count > 0 ? calloc(count, sizeof *report->unreachable) : NULL;
+    for (uint32_t i = 0; report->unreachable && i < count; i++) {
+        report->unreachable[report->unreachable_count++].executor = found[i];
+    }
+    free(lanes);
 }
 
 /* ---- reports ---- */
@@ -367,7 +360,7 @@ void ex_tell_deinit(struct executor *ex)
 {
     for (uint32_t i = 0; ex->lane_news && i < ex->lane_count; i++) {
         free(ex->lane_news[i].ended);
-        free(ex->lane_news[i].unreachable);
+        free(ex->lane_news[i].links);
     }
     free(ex->lane_news);
     timer_free(ex->report_timer);

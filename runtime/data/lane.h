@@ -71,6 +71,7 @@
 #include "data/limits.h"
 #include "data/neighbour.h"
 #include "data/options.h"
+#include "data/reach.h"
 #include "data/topology.h"
 #include "port/runner.h"
 
@@ -173,8 +174,8 @@ struct lane_news {
     struct buf states;        /* of sources: u32 processor, u32 task, u32 length, bytes; again */
     struct lane_tasks *ended; /* all that have, here or in an earlier life */
     uint32_t ended_count;
-    uint32_t *unreachable; /* executors, once for each lane of theirs; NULL without memory */
-    uint32_t unreachable_count;
+    struct reach_link *links; /* to lanes of other executors; NULL without memory */
+    uint32_t link_count;
 };
 
 /* Why the session of a task failed. */

@@ -20,7 +20,6 @@
 #include "data/task_call.h"
 #include "wire/messages_executor.h"
 
-#define UNREACHABLE_NS   INT64_C(1000000000)
 #define ENDS_INTERVAL_NS INT64_C(100000000)
 #define STATES_MAX_BYTES                                                                           \
     ((size_t)MSG_STATES_MAX * (MSG_STATE_MAX + 12u)) /* beyond it some are left out */
@@ -52,7 +51,7 @@ void lane_news_free(struct lane_news *news)
     if (news) {
         buf_deinit(&news->states);
         free(news->ended);
-        free(news->unreachable);
+        free(news->links);
         free(news);
     }
 }
@@ -140,13 +139,15 @@ static void look_at_ended(struct lane *lane, struct lane_news *news)
 
 static void look_at_links(struct lane *lane, struct lane_news *news)
 {
-    news->unreachable = (uint32_t *)calloc(lane->other_count + 1u, sizeof(uint32_t));
-    for (uint32_t i = 0; news->unreachable && i < lane->other_count; i++) {
-        const struct neighbour *p = lane->others[i];
-        int64_t since = p->kind == NEIGHBOUR_STREAM ? neighbour_stream_down_since(p) : 0;
+    const int64_t now_ns = loop_fresh_now_ns(lane->loop); /* user code may have taken long */
 
-        if (since > 0 && lane->now_ns - since >= UNREACHABLE_NS) {
-            news->unreachable[news->unreachable_count++] = lane->topology->lanes[p->index].executor;
+    news->links = (struct reach_link *)calloc(lane->other_count + 1u, sizeof(*news->links));
+    for (uint32_t i = 0; news->links && i < lane->other_count; i++) {
+        const struct neighbour *p = lane->others[i];
+
+        if (p->kind == NEIGHBOUR_STREAM) {
+            reach_add(news->links, &news->link_count, lane->topology->lanes[p->index].executor,
+                      neighbour_stream_reach(p, now_ns));
         }
     }
 }

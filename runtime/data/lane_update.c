@@ -175,7 +175,7 @@ bool lane_may_update(const struct lane *lane, const struct lane_update *update)
 
         if (p && p->kind == NEIGHBOUR_STREAM && from->lanes[i].tasks == 0 &&
             update->topology->lanes[i].executor != from->lanes[i].executor &&
-            p->moved < lane->moves && neighbour_stream_down_since(p) == 0) {
+            p->moved < lane->moves && neighbour_stream_is_up(p)) {
             return false;
         }
     }

@@ -57,7 +57,7 @@ void neighbour_free(struct neighbour *p)
     free(p);
 }
 
-static void mark_dirty(struct neighbour *p)
+void neighbour_mark_dirty(struct neighbour *p)
 {
     if (!list_is_linked(&p->dirty)) {
         list_push_back(&p->lane->dirty, &p->dirty);
@@ -154,7 +154,7 @@ static void hand_over(struct neighbour *p)
     p->queue_tail = b;
     p->in_flight++;
     counter_add(&p->lane->stats.batches_out, 1);
-    mark_dirty(p);
+    neighbour_mark_dirty(p);
 }
 
 static int open_batch(struct neighbour *p)
@@ -268,7 +268,7 @@ void neighbour_add_credit(struct neighbour *p, const struct batch_credit *credit
         p->credit_capacity = capacity;
     }
     p->credits[p->credit_count++] = *credit;
-    mark_dirty(p);
+    neighbour_mark_dirty(p);
 }
 
 void neighbour_add_return(struct neighbour *p, struct batch *b)
@@ -280,7 +280,7 @@ void neighbour_add_return(struct neighbour *p, struct batch *b)
         p->return_head = b;
     }
     p->return_tail = b;
-    mark_dirty(p);
+    neighbour_mark_dirty(p);
 }
 
 struct batch *neighbour_next_queued(struct neighbour *p)
@@ -392,7 +392,7 @@ void neighbour_pump(struct neighbour *p)
         break;
     case NEIGHBOUR_RING:
         if (!neighbour_ring_pump(p)) {
-            mark_dirty(p);
+            neighbour_mark_dirty(p);
         }
         break;
     default:

@@ -179,6 +179,9 @@ void neighbour_tell_done(struct neighbour *p);
 /* Sends a batch of the neighbour's home. */
 void neighbour_add_return(struct neighbour *p, struct batch *b);
 
+/* It has something to send: it is pumped at the end of this turn. */
+void neighbour_mark_dirty(struct neighbour *p);
+
 /* Sends what is queued: batches, batches going home, credit. */
 void neighbour_pump(struct neighbour *p);
 

@@ -11,6 +11,7 @@
 #define REDIAL_MIN_NS     (5 * 1000 * 1000)
 #define REDIAL_MAX_NS     (1000 * 1000 * 1000)
 #define CREDITS_PER_FRAME 1000u
+#define DOWN_NS           INT64_C(1000000000) /* before it counts: most come again */
 
 _Static_assert(CREDITS_PER_FRAME *BATCH_CREDIT_SIZE <= BATCH_BODY_SIZE, "what a neighbour takes");
 _Static_assert(BATCH_FRAME_HEADER_SIZE == FRAME_HEADER_SIZE, "a batch begins with a frame header");
@@ -32,6 +33,7 @@ struct stream_link {
     enum link_state state;
     bool dials;
     bool by_tcp;       /* its Unix socket did not answer: by turns */
+    bool is_silent;    /* its connection, or was when it ended */
     int64_t redial_ns; /* the next interval */
     int64_t down_ns;   /* since when there is no connection; 0: there is one */
     uint32_t writing;  /* batches given to the connection and not back */
@@ -151,6 +153,14 @@ void neighbour_stream_shared(struct neighbour *p)
     p->edge_kind = EDGE_SHM;
 }
 
+void neighbour_stream_silent(struct neighbour *p, bool is_silent)
+{
+    p->stream->is_silent = is_silent;
+    if (!is_silent) {
+        neighbour_mark_dirty(p);
+    }
+}
+
 static enum edge_kind kind_of(const struct conn *conn)
 {
     if (conn_is_shared(conn)) {
@@ -164,6 +174,7 @@ void neighbour_stream_up(struct neighbour *p)
     struct stream_link *link = p->stream;
 
     link->state = LINK_OPENING;
+    link->is_silent = false;
     p->edge_kind = kind_of(link->sc->conn);
     p->next_seq = 0;
     p->seen_seq = 0;
@@ -210,9 +221,22 @@ void neighbour_stream_retire(struct neighbour *p)
     lane->retired = p;
 }
 
-int64_t neighbour_stream_down_since(const struct neighbour *p)
+bool neighbour_stream_is_up(const struct neighbour *p)
 {
-    return p->stream->down_ns;
+    return p->stream->down_ns == 0;
+}
+
+enum reach neighbour_stream_reach(const struct neighbour *p, int64_t now_ns)
+{
+    const struct stream_link *link = p->stream;
+
+    if (link->state == LINK_UP) {
+        return conn_is_silent(link->sc->conn, now_ns) ? REACH_SILENT : REACH_HEARD;
+    }
+    if (link->down_ns == 0 || now_ns - link->down_ns < DOWN_NS) {
+        return link->is_silent ? REACH_SILENT : REACH_UNKNOWN;
+    }
+    return REACH_DOWN;
 }
 
 void neighbour_stream_refuse(struct neighbour *p, int code, const char *text)
@@ -320,7 +344,7 @@ void neighbour_stream_pump(struct neighbour *p)
     struct batch *b;
     int rc = 0;
 
-    if (p->failed || p->stream->state != LINK_UP) {
+    if (p->failed || p->stream->state != LINK_UP || p->stream->is_silent) {
         return; /* credit waits for the opening, which knows better */
     }
     while (rc == 0 && (b = neighbour_next_queued(p)) != NULL) {

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/reach.h"
 #include "data/stream_hub.h"
 
 struct lane;
@@ -39,6 +40,10 @@ void neighbour_stream_begin(struct neighbour *p, struct stream_hub *hub);
 bool neighbour_stream_bind(struct neighbour *p, struct stream_conn *sc, uint64_t incarnation);
 
 void neighbour_stream_up(struct neighbour *p);
+/* Nothing is heard of it any more, or it is again. Meanwhile nothing is sent: a path that swallows
+ * bytes in one direction falls silent in both, so that both sides know. */
+void neighbour_stream_silent(struct neighbour *p, bool is_silent);
+
 /* From now on its connection goes through shared memory. */
 void neighbour_stream_shared(struct neighbour *p);
 
@@ -52,8 +57,11 @@ void neighbour_stream_end(struct neighbour *p);
 /* The neighbour is no more: it is freed once the kernel has given back its batches. */
 void neighbour_stream_retire(struct neighbour *p);
 
-/* Since when there is no connection; 0: there is one. */
-int64_t neighbour_stream_down_since(const struct neighbour *p);
+/* There is a connection, which may be silent. */
+bool neighbour_stream_is_up(const struct neighbour *p);
+
+/* Whether it is within reach, at this very moment. */
+enum reach neighbour_stream_reach(const struct neighbour *p, int64_t now_ns);
 
 /* The neighbour broke the rules: its connection ends. */
 void neighbour_stream_refuse(struct neighbour *p, int code, const char *text);

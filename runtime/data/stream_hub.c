@@ -22,10 +22,11 @@
 
 /*
  * A lane in a long call of user code answers no ping and is well all the same. Dead processes and
- * hosts are found out by the executor's control connections, whose thread runs no user code; this
- * is for paths between two lanes that swallow what is sent.
+ * hosts are found out by the executor's control connections, whose thread runs no user code; a path
+ * between two lanes that swallows what is sent is found out by what both sides say of its silence
+ * (reach.h). The connection outlives that, and the rows on it, as long as this.
  */
-#define LANE_SILENCE_MIN_NS INT64_C(10000000000)
+#define LANE_PATIENCE_NS INT64_C(10000000000)
 
 static int key_find(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
                     struct gp_error *err)
@@ -76,19 +77,17 @@ void hub_deinit(struct stream_hub *hub)
 
 void hub_start(struct stream_hub *hub, struct loop *loop)
 {
-    const int64_t timeout_ns = hub->who.failure_timeout_ns;
-
-    hub->setup = (struct conn_setup){
-        .port = hub->port,
-        .loop = loop,
-        .pool = &hub->pool,
-        .identity = &hub->identity,
-        .failure_timeout_ns = timeout_ns > LANE_SILENCE_MIN_NS ? timeout_ns : LANE_SILENCE_MIN_NS,
-        .payload_max = BATCH_BODY_SIZE,
-        .unsent_max = UNSENT_MAX,
-        .share = &hub->share,
-        .key_find = key_find,
-        .user = hub};
+    hub->setup = (struct conn_setup){.port = hub->port,
+                                     .loop = loop,
+                                     .pool = &hub->pool,
+                                     .identity = &hub->identity,
+                                     .failure_timeout_ns = hub->who.failure_timeout_ns,
+                                     .patience_ns = LANE_PATIENCE_NS,
+                                     .payload_max = BATCH_BODY_SIZE,
+                                     .unsent_max = UNSENT_MAX,
+                                     .share = &hub->share,
+                                     .key_find = key_find,
+                                     .user = hub};
 }
 
 void stream_conn_free(struct stream_conn *sc)
@@ -178,6 +177,17 @@ static void on_shared(void *user, struct conn *conn, int status)
     }
 }
 
+static void on_silence(void *user, struct conn *conn)
+{
+    const struct stream_conn *sc = (const struct stream_conn *)user;
+
+    if (sc->neighbour) {
+        neighbour_stream_silent(sc->neighbour,
+                                conn_is_silent(conn, loop_now_ns(sc->hub->setup.loop)));
+        lane_ask_news(sc->hub->lane, LANE_ASK_ENDS); /* the appmaster waits for it */
+    }
+}
+
 static void on_closed(void *user, struct conn *conn, const struct gp_error *why)
 {
     struct stream_conn *sc = (struct stream_conn *)user;
@@ -197,6 +207,7 @@ static const struct conn_events events = {
     .on_ready = on_ready,
     .on_frame = on_frame,
     .on_shared = on_shared,
+    .on_silence = on_silence,
     .on_closed = on_closed,
 };
 

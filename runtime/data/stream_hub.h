@@ -32,7 +32,7 @@ struct stream_identity {
     char key[ADDRESS_TEXT_MAX]; /* "app/7" */
     uint8_t token[CONN_SECRET_MAX];
     size_t token_len;
-    int64_t failure_timeout_ns; /* 0: 3 s. Lanes are given longer: user code may hold them up */
+    int64_t failure_timeout_ns; /* 0: 3 s */
 };
 
 /* Where a lane of a sibling is. */

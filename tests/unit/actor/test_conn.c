@@ -23,6 +23,7 @@ struct link {
     struct frame_header headers[FRAMES_MAX];
     int frames;
     bool keep;
+    int silences;    /* and their ends */
     int freed_after; /* frames; 0: never */
 };
 
@@ -66,8 +67,18 @@ static void link_on_closed(void *user, struct conn *conn, const struct gp_error 
     }
 }
 
-static const struct conn_events link_events = {
-    .on_ready = link_on_ready, .on_frame = link_on_frame, .on_closed = link_on_closed};
+static void link_on_silence(void *user, struct conn *conn)
+{
+    struct link *l = user;
+
+    (void)conn;
+    l->silences++;
+}
+
+static const struct conn_events link_events = {.on_ready = link_on_ready,
+                                               .on_frame = link_on_frame,
+                                               .on_silence = link_on_silence,
+                                               .on_closed = link_on_closed};
 
 static int link_key(void *user, gp_str key, uint32_t role, gp_str name, struct conn_key *ret,
                     struct gp_error *err)
@@ -403,5 +414,60 @@ GP_TEST(conn, bounds_what_waits_to_be_sent)
     fake_stall(&l.f, false);
     fake_run(&l.f);
     GP_CHECK_EQ(conn_send(l.client, &header, gp_bytes_of(payload, 1)), GP_ECLOSED);
+    link_deinit(&l);
+}
+
+static bool are_silent(const struct link *l)
+{
+    return conn_is_silent(l->client, l->f.now_ns) && conn_is_silent(l->server, l->f.now_ns);
+}
+
+GP_TEST(conn, outlives_silence_if_its_owner_is_patient)
+{
+    struct link l;
+
+    link_init(&l, "127.0.0.1:0", 4096);
+    l.setup.patience_ns = 10 * SECOND;
+    fake_advance(&l.f, 60 * SECOND); /* pings keep it */
+    GP_CHECK_EQ(l.silences, 0);
+    fake_stall(&l.f, true); /* nothing arrives any more, either way */
+    fake_advance(&l.f, 2900 * MS_NS);
+    GP_CHECK_EQ(l.silences, 0);
+    fake_advance(&l.f, 1100 * MS_NS);
+    GP_CHECK_EQ(l.silences, 2);
+    GP_CHECK(are_silent(&l));
+    fake_stall(&l.f, false);
+    fake_run(&l.f);
+    GP_CHECK_EQ(l.silences, 4);
+    GP_CHECK(!conn_is_silent(l.client, l.f.now_ns) && !conn_is_silent(l.server, l.f.now_ns));
+    fake_stall(&l.f, true);
+    fake_advance(&l.f, 9900 * MS_NS);
+    GP_CHECK(are_silent(&l));
+    GP_CHECK_EQ(l.closed, 0);
+    fake_advance(&l.f, 1100 * MS_NS);
+    GP_CHECK_EQ(l.closed, 2);
+    GP_CHECK_EQ(l.why.code, GP_ETIMEOUT);
+    link_deinit(&l);
+}
+
+/* User code has held the loop up: whoever looks now sees what was before, and forgets it at the tick. */
+GP_TEST(conn, blames_no_peer_for_its_own_pause)
+{
+    struct link l;
+
+    link_init(&l, "127.0.0.1:0", 4096);
+    l.setup.patience_ns = 10 * SECOND;
+    fake_stall(&l.f, true);
+    fake_advance(&l.f, 4 * SECOND);
+    GP_CHECK(are_silent(&l));
+    l.f.now_ns += 3 * SECOND;
+    GP_CHECK(!are_silent(&l));
+    fake_run(&l.f);
+    GP_CHECK_EQ(l.silences, 4);
+    fake_advance(&l.f, 2900 * MS_NS); /* a fresh period */
+    GP_CHECK_EQ(l.silences, 4);
+    fake_stall(&l.f, false);
+    fake_advance(&l.f, 60 * SECOND);
+    GP_CHECK_EQ(l.closed, 0);
     link_deinit(&l);
 }
