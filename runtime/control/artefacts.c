@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #define COPY_BLOCK_BYTES 65536u
@@ -147,6 +148,19 @@ int artefacts_verify(const struct artefacts *store, gp_str sha, struct gp_error 
         gp_error_hint(err, "remove the file; it is fetched again when needed");
     }
     return rc;
+}
+
+bool artefacts_is_sound(const struct artefacts *store, gp_str sha)
+{
+    const struct port *port = store->port;
+    char path[ARTEFACT_PATH_MAX];
+    int rc = artefacts_verify(store, sha, NULL);
+
+    if (rc == GP_ECHECKSUM && artefacts_find(store, sha, path, sizeof path)) {
+        LOG_WARN(port->log, "artefact.damaged", KV_STR("path", path));
+        (void)port->fs->remove(port->world, path, NULL); /* what is fetched replaces it anyway */
+    }
+    return rc >= 0;
 }
 
 int artefact_begin(struct artefacts *store, gp_str sha, uint64_t size, struct artefact_in *ret,

@@ -55,6 +55,10 @@ int artefacts_find(const struct artefacts *store, gp_str sha, char *path, size_t
  * GP_ECHECKSUM. */
 int artefacts_verify(const struct artefacts *store, gp_str sha, struct gp_error *err);
 
+/* Whether the store has the file, and it is what its name says. One that is not is removed, so that it
+ * can be fetched again. Reads all of it. */
+bool artefacts_is_sound(const struct artefacts *store, gp_str sha);
+
 /* Begins to receive. GP_ETOOBIG, GP_EFULL (too many at once), GP_EINVAL (not a hash), GP_EIO... */
 int artefact_begin(struct artefacts *store, gp_str sha, uint64_t size, struct artefact_in *ret,
                    struct gp_error *err);

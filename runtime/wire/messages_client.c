@@ -260,6 +260,8 @@ static const struct field artefact_get_items[] = {
     SHA256(struct msg_artefact_get),
     FIELD_U64(struct msg_artefact_get, offset, MAY, "from here"),
     COUNT(struct msg_artefact_get, max, MAY, 262144, "at most so many bytes; 0: as fit"),
+    FIELD_BOOL(struct msg_artefact_get, look, MAY,
+               "what came before was damaged: the file is looked at first"),
 };
 const struct fields msg_artefact_get_fields =
     FIELDS("artefact_get", struct msg_artefact_get, artefact_get_items);

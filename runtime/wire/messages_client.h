@@ -275,6 +275,7 @@ struct msg_artefact_get {
     char *sha256;
     uint64_t offset;
     uint32_t max;
+    bool look;
 };
 
 struct msg_config {

@@ -1,5 +1,5 @@
 /*
- * Several masters in a simulated cluster: what clients see when the lead is lost on the way.
+ * Several masters in a simulated cluster: what clients see when the lead or a file is lost on the way.
  */
 #include "gp_test.h"
 #include "realm.h"
@@ -63,6 +63,52 @@ GP_TEST(masters, a_change_of_them_survives_the_loss_of_the_leader)
         for (uint32_t i = 0; i < 5; i++) {
             sim_heal(c.masters[leader].host, c.masters[i].host);
         }
+        GP_CHECK_EQ(cluster_end(&c), 0);
+    }
+}
+
+static void rot(struct sim_host *host, const char *path)
+{
+    struct buf where = {0};
+
+    GP_CHECK_EQ(sim_disk_rot(host, path, 1, &where), 0);
+    buf_deinit(&where);
+}
+
+static int run_job(struct cluster *c)
+{
+    static const char *const some[] = {"rows=50", NULL};
+    const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .config = some};
+
+    GP_REQUIRE_EQ(cluster_submit(c, &job), 0);
+    return cluster_wait_end(c, ANSWER_MS);
+}
+
+/* The leader's copy of a job and a worker's turn bad: those of the other masters are as good. */
+GP_TEST(masters, fetch_from_others_what_is_damaged)
+{
+    for (uint64_t seed = 0; seed < 5; seed++) {
+        struct cluster c = {.master_count = 3};
+        uint32_t leader;
+
+        GP_REQUIRE_EQ(realm_begin(&c, seed, false), 0);
+        GP_CHECK_EQ(run_job(&c), APP_FINISHED);
+        cluster_run_us(&c, 1000000);
+        leader = cluster_leader(&c);
+        GP_REQUIRE(leader < 3);
+        rot(c.masters[leader].host, "/var/master/sha256");
+        GP_CHECK_EQ(run_job(&c), APP_FINISHED);
+        leader = cluster_leader(&c);
+        GP_REQUIRE(leader < 3);
+        rot(c.masters[leader].host, "/var/master/sha256");
+        for (uint32_t i = 0; i < c.worker_count; i++) {
+            char path[64];
+
+            (void)snprintf(path, sizeof path, "/var/worker%u/sha256", i + 1);
+            rot(c.workers[i].host, path);
+        }
+        GP_CHECK_EQ(run_job(&c), APP_FINISHED);
+        GP_CHECK_EQ(cluster_rest(&c), 0);
         GP_CHECK_EQ(cluster_end(&c), 0);
     }
 }

@@ -227,11 +227,10 @@ static void on_fetched(struct master *m, void *user, int code, const struct gp_e
 int copies_fetch(struct master *m, struct peer *peer, const struct msg_master_fetch *msg,
                  struct reply_token token, struct gp_error *err)
 {
-    char path[ARTEFACT_PATH_MAX];
     struct fetching *f;
     int rc;
 
-    if (artefacts_find(&m->artefacts, gp_str_of(msg->sha256), path, sizeof path)) {
+    if (artefacts_is_sound(&m->artefacts, gp_str_of(msg->sha256))) {
         return endpoint_reply(m->ep, token, NULL);
     }
     f = pending_new(m, sizeof *f);

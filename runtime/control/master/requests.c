@@ -142,7 +142,7 @@ static void on_gotten(struct master *m, void *user, int code, const struct gp_er
     pending_free(g);
 }
 
-/* What is not here may be at another master. */
+/* What is not here, or not sound any more, may be at another master. */
 static int artefact_get(struct master *m, const struct peer *peer, struct incoming *in,
                         struct gp_error *err)
 {
@@ -151,8 +151,11 @@ static int artefact_get(struct master *m, const struct peer *peer, struct incomi
     struct getting *g;
     int rc;
 
-    if (peer_address(peer)->role == ROLE_MASTER ||
-        artefacts_find(&m->artefacts, gp_str_of(get->sha256), path, sizeof path)) {
+    bool is_here =
+        get->look ? artefacts_is_sound(&m->artefacts, gp_str_of(get->sha256))
+                  : artefacts_find(&m->artefacts, gp_str_of(get->sha256), path, sizeof path) == 1;
+
+    if (peer_address(peer)->role == ROLE_MASTER || is_here) {
         return artefact_answer(m, get, in->token, err);
     }
     g = pending_new(m, sizeof *g);

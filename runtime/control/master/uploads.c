@@ -13,11 +13,10 @@
 int uploads_offer(struct master *m, struct peer *peer, const struct msg_artefact_offer *offer,
                   struct msg_artefact_place *ret, struct gp_error *err)
 {
-    char path[ARTEFACT_PATH_MAX];
     struct upload *upload = NULL;
     int rc;
 
-    if (artefacts_find(&m->artefacts, gp_str_of(offer->sha256), path, sizeof path)) {
+    if (artefacts_is_sound(&m->artefacts, gp_str_of(offer->sha256))) {
         *ret = (struct msg_artefact_place){.have = true};
         return 0;
     }

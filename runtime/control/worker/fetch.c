@@ -4,9 +4,10 @@
  *     fetch_artefact ─▶ in the store and sound: done
  *                  └──▶ ASKING ─piece─▶ ASKING ... ─the last─▶ committed: all who wait are told
  *
- * A fetch asks for one piece at a time, from offset 0; the first tells the size. Fails when: the
- * master has no such artefact or cannot be reached in time, the disk refuses, size or hash are not
- * what was said; then all who wait hear why, and the next who wants it begins anew.
+ * A fetch asks for one piece at a time, from offset 0; the first tells the size. When the hash is not
+ * what was said, all of it is asked for once more, and the master looks at its own file first. Fails
+ * when: the master has no such artefact or cannot be reached in time, the disk refuses, size or hash
+ * are still not what was said; then all who wait hear why, and the next who wants it begins anew.
  */
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ struct fetch {
     char sha256[ARTEFACT_SHA_LEN + 1];
     struct artefact_in in;
     struct list waits;
+    bool look;    /* what came was damaged: the master is to look at what it has */
     bool is_over; /* its waits are being told; nobody joins any more */
 };
 
@@ -90,7 +92,10 @@ static int take_piece(struct fetch *f, gp_bytes bytes, struct gp_error *err)
     }
     if (f->in.received == f->in.size) {
         rc = artefact_commit(&f->in, err);
-        return rc < 0 ? rc : 1;
+        if (rc != GP_ECHECKSUM || f->look) {
+            return rc < 0 ? rc : 1;
+        }
+        f->look = true;
     }
     rc = ask_piece(f);
     return rc < 0 ? gp_error_set(err, rc, "asking the master for artefact %s: %s", f->sha256,
@@ -121,6 +126,8 @@ static int ask_piece(struct fetch *f)
 {
     struct msg_artefact_get get = {
         .sha256 = f->sha256, .offset = f->in.file ? f->in.received : 0, .max = CHUNK_BYTES};
+
+    get.look = f->look && get.offset == 0;
 
     return peer_ask(f->worker->master, MSG_ARTEFACT_GET, &get, ASK_TIMEOUT_NS, ASK_RETRY, on_piece,
                     f);
@@ -164,20 +171,6 @@ static int begin(struct worker *w, const char *sha256, struct fetch **ret, struc
     return 0;
 }
 
-/* 1: here and sound; 0: not here (any more). */
-static int look(struct worker *w, const char *sha256)
-{
-    char path[ARTEFACT_PATH_MAX];
-    struct gp_error err = {0};
-    int rc = artefacts_verify(&w->artefacts, gp_str_of(sha256), &err);
-
-    if (rc == GP_ECHECKSUM && artefacts_find(&w->artefacts, gp_str_of(sha256), path, sizeof path)) {
-        LOG_WARN(worker_log(w), "artefact.damaged", KV_STR("path", path));
-        (void)w->port->fs->remove(w->port->world, path, NULL); /* the fetch replaces it anyway */
-    }
-    return rc >= 0;
-}
-
 int fetch_artefact(struct worker *w, const char *sha256, fetched_fn fn, void *user,
                    struct gp_error *err)
 {
@@ -189,7 +182,7 @@ int fetch_artefact(struct worker *w, const char *sha256, fetched_fn fn, void *us
         return gp_error_set(err, GP_EINVAL, "not a sha256 in 64 lower-case hex digits");
     }
     f = find(w, sha256);
-    if (!f && look(w, sha256)) {
+    if (!f && artefacts_is_sound(&w->artefacts, gp_str_of(sha256))) {
         return 1;
     }
     wait = malloc(sizeof *wait);
