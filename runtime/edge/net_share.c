@@ -117,6 +117,7 @@ static bool rest(struct edge_share *sh)
     }
     if (!list_is_empty(&sh->queue) &&
         !share_writer_rest(&sh->memory.out, room_wanted(sh, first_write(sh)))) {
+        atomic_store(&sh->memory.in.lines->reader_rests, 0); /* we do not rest after all */
         return false;
     }
     list_remove(&sh->node);
