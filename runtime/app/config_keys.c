@@ -134,8 +134,10 @@ static const struct field data_items[] = {
              "The sum of it over all pairs of a lane; further pairs use their Unix sockets."),
     KEY_SIZE(struct config_data, batch_bytes, 4 * KIB, 65408, "65408B",
              "A batch leaves when it has grown to this size, frame header included."),
-    KEY_SIZE(struct config_data, window_bytes, 4 * KIB, 64 * MIB, "1MiB",
-             "The most that one lane may have sent to one task and the task not yet consumed."),
+    KEY_SIZE(
+        struct config_data, window_bytes, 4 * KIB, 64 * MIB, "1MiB",
+        "The most that one lane may have sent to one task and the task not yet consumed; twice "
+        "as much between lanes of one process."),
     KEY_SIZE(struct config_data, lane_budget_bytes, MIB, 2 * GIB, "64MiB",
              "The sum of these windows over all tasks of a lane: its memory for what has come in."),
     KEY_SIZE(struct config_data, message_max_bytes, KIB, 16 * MIB, "16MiB",

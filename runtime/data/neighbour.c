@@ -14,6 +14,14 @@
 #include "data/stage.h"
 #include "data/unmanaged.h"
 
+/* Of each account into a lane, as senders of that kind have them. */
+static uint32_t window_of(const struct lane *lane, uint32_t index, enum neighbour_kind kind)
+{
+    const struct topology_lane *l = &lane->topology->lanes[index];
+
+    return kind == NEIGHBOUR_RING ? l->ring_window_bytes : l->window_bytes;
+}
+
 struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbour_kind kind)
 {
     struct neighbour *p = (struct neighbour *)calloc(1, sizeof(*p));
@@ -29,8 +37,9 @@ struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbou
     p->lane = lane;
     p->index = index;
     p->moved = lane->moves;
-    p->window_in = lane->topology->lanes[lane->index].window_bytes;
-    p->window_out = kind == NEIGHBOUR_STREAM ? 0 : lane->topology->lanes[index].window_bytes;
+    p->window_in = window_of(lane, lane->index, kind);
+    p->window_out =
+        kind == NEIGHBOUR_STREAM ? 0 : window_of(lane, index, kind); /* else it is told */
     list_node_init(&p->dirty);
     p->inlinks = (struct inlink **)calloc(edges, sizeof(*p->inlinks));
     if (kind == NEIGHBOUR_STREAM) {

@@ -217,27 +217,33 @@ static uint64_t count_accounts(const struct topology *t, uint32_t lane, bool all
     return accounts;
 }
 
-/* A lane with few tasks counts as one with an even share: windows stay as they are when others move
- * to it. */
+static uint32_t bound_window(const struct data_options *options, uint64_t share, uint64_t max)
+{
+    uint64_t window = share < max ? share : max;
+
+    return (uint32_t)(window > options->window_min_bytes ? window : options->window_min_bytes);
+}
+
+/*
+ * A lane with few tasks counts as one with an even share: windows stay as they are when others move
+ * to it. Through rings, where budget is left, they are larger: each time one is used up two threads
+ * wait for each other, and the batches in it are memory that a busy lane keeps anyway.
+ */
 static void set_windows(struct topology *t, const struct data_options *options)
 {
-    uint64_t share = count_accounts(t, 0, true) / t->lane_count;
+    uint64_t even = count_accounts(t, 0, true) / t->lane_count;
 
     for (uint32_t l = 0; l < t->lane_count; l++) {
         uint64_t accounts = count_accounts(t, l, false);
-        uint64_t window = options->lane_budget_bytes;
+        uint64_t share = options->lane_budget_bytes;
+        uint64_t max = options->window_max_bytes;
 
-        accounts = accounts > share ? accounts : share;
+        accounts = accounts > even ? accounts : even;
         if (accounts > 0) {
-            window /= accounts;
+            share /= accounts;
         }
-        if (window > options->window_max_bytes) {
-            window = options->window_max_bytes;
-        }
-        if (window < options->window_min_bytes) {
-            window = options->window_min_bytes;
-        }
-        t->lanes[l].window_bytes = (uint32_t)window;
+        t->lanes[l].window_bytes = bound_window(options, share, max);
+        t->lanes[l].ring_window_bytes = bound_window(options, share, RING_WINDOWS * max);
     }
 }
 

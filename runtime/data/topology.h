@@ -23,10 +23,11 @@
 #define TOPOLOGY_PARKED 0xfffeu /* in lane_of: on no lane */
 
 struct topology_lane {
-    uint32_t executor;     /* id; 0: the number is free */
-    uint32_t lane;         /* index in that executor */
-    uint32_t tasks;        /* on it */
-    uint32_t window_bytes; /* of each account into it, if it is a lane of this executor */
+    uint32_t executor;          /* id; 0: the number is free */
+    uint32_t lane;              /* index in that executor */
+    uint32_t tasks;             /* on it */
+    uint32_t window_bytes;      /* of each account into it, if it is a lane of this executor */
+    uint32_t ring_window_bytes; /* ... for lanes of the same process */
 };
 
 struct topology_processor {

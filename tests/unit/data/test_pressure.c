@@ -2,6 +2,7 @@
  * Jobs under pressure: tiny windows and batches, slow and stopped consumers, messages of all sizes,
  * thousands of tasks. Nothing is lost, doubled or out of order, and who is not concerned goes on.
  */
+#include "data/limits.h"
 #include "gp_test.h"
 #include "rig.h"
 
@@ -164,7 +165,7 @@ GP_TEST(pressure, a_source_without_credit_sleeps_until_credit_comes)
         GP_CHECK(rig_run_simulated(&rig, seed));
         check_arrived(&rig, 0, 1, 1);
         /* Half a window each. */
-        credits = 100000u * 128u / (rig.options.window_max_bytes / 2);
+        credits = 100000u * 128u / (rig.options.window_max_bytes * RING_WINDOWS / 2);
         GP_CHECK(counter_get(&rig.seen.blocked) >= credits / 2);
         GP_CHECK(counter_get(&rig.seen.sleeps) <= 2 * credits + 20);
     }
