@@ -75,6 +75,7 @@ class OnACluster(harness.Case):
         cluster = self.local(workers=2, env={"GEARPUMP_DATA__SHM_LANE_BYTES": "0B", "GEARPUMP_WORKER__LANES": "1"})
         report = self.count_words(cluster, [LICENSES], "--executors", "2", *EVERYWHERE)
         self.check_kinds({"pointer", "unix"}, cluster.json("describe", str(report["id"])))
+        self.assertIn("link.not_shared", self.ok(cluster.gpctl("logs", str(report["id"]))).out)
 
     def test_unix_edges(self):
         self.check("unix", [LICENSES], *EVERYWHERE)
