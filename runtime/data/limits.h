@@ -11,6 +11,7 @@
 #define COUNTERS_MAX     32u  /* user counters of one processor */
 #define RING_SLOTS       256u /* what does not fit waits in the neighbour's queue */
 #define RING_WINDOWS     2u   /* as large a window has an account into a lane of this process */
+#define TCP_WINDOWS      4u   /* over TCP fewer accounts share what as many have together */
 #define BATCHES_HELD_MAX 4u   /* partial batches a busy neighbour is sent before it returns one */
 #define THIN_MAX         8u   /* batches mostly done that a busy lane leaves as they are */
 #define WAKE_BATCHES     4u   /* full batches that a lane which sends on wakes another for */

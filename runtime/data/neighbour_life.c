@@ -27,7 +27,7 @@
 #include "data/task.h"
 #include "data/unmanaged.h"
 
-#define WINDOW_MAX  (1 << 28) /* that a neighbour may claim; more than options allow */
+#define WINDOW_MAX  (1 << 28) /* that a neighbour may claim: as much as options allow */
 #define PENDING_MAX (INT32_MAX / 2)
 
 _Static_assert(WINDOW_MAX < OUT_EDGE_HOLD, "an account that is held is below zero");

@@ -46,7 +46,11 @@ int neighbour_stream_new(struct neighbour *p, const struct stream_place *place)
         return GP_ENOMEM;
     }
     p->stream->place = *place;
-    p->edge_kind = place->unix_socket.text[0] ? EDGE_UNIX : EDGE_TCP;
+    p->edge_kind = EDGE_UNIX;
+    if (!place->unix_socket.text[0]) {
+        p->edge_kind = EDGE_TCP;
+        p->window_in = p->lane->topology->lanes[p->lane->index].tcp_window_bytes;
+    }
     return 0;
 }
 

@@ -227,7 +227,9 @@ static uint32_t bound_window(const struct data_options *options, uint64_t share,
 /*
  * A lane with few tasks counts as one with an even share: windows stay as they are when others move
  * to it. Through rings, where budget is left, they are larger: each time one is used up two threads
- * wait for each other, and the batches in it are memory that a busy lane keeps anyway.
+ * wait for each other, and the batches in it are memory that a busy lane keeps anyway. Over TCP the
+ * kernel keeps what is on its way, and whoever has consumed half of one wakes the sender at his own
+ * cost: few accounts have larger ones.
  */
 static void set_windows(struct topology *t, const struct data_options *options)
 {
@@ -237,13 +239,15 @@ static void set_windows(struct topology *t, const struct data_options *options)
         uint64_t accounts = count_accounts(t, l, false);
         uint64_t share = options->lane_budget_bytes;
         uint64_t max = options->window_max_bytes;
+        uint64_t few;
 
         accounts = accounts > even ? accounts : even;
-        if (accounts > 0) {
-            share /= accounts;
-        }
+        accounts = accounts > 0 ? accounts : 1;
+        share /= accounts;
+        few = accounts < TCP_WINDOWS ? TCP_WINDOWS / accounts : 1;
         t->lanes[l].window_bytes = bound_window(options, share, max);
         t->lanes[l].ring_window_bytes = bound_window(options, share, RING_WINDOWS * max);
+        t->lanes[l].tcp_window_bytes = bound_window(options, share, few * max);
     }
 }
 
