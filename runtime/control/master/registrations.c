@@ -53,7 +53,7 @@ static int admit(struct master *m, uint32_t id, bool is_new, struct msg_worker_r
     slots_keep(m, entry);
     places_seek(m);
     drain_at_once(m);
-    if (is_new) {
+    if (is_new || entry->used == 0) { /* an earlier leader may not have come to it */
         drain_joined(m, entry);
     }
     return rc;

@@ -338,3 +338,29 @@ GP_TEST(drain, spreads_by_itself_when_a_worker_joined_if_it_is_to)
         yard_end(&y);
     }
 }
+
+/* The leader that saw it join is lost before it has done anything about it. */
+GP_TEST(drain, spreads_by_itself_when_the_lead_changes_meanwhile)
+{
+    struct yard y;
+    uint32_t first;
+
+    yard_begin(&y, 12, "012");
+    for (uint32_t i = 0; i < 3; i++) {
+        y.council.masters[i]->is_balanced = true;
+    }
+    (void)yard_add_worker(&y, "one");
+    yard_submit(&y);
+    council_run_s(&y.council, 10);
+    y.spreads = 0;
+    (void)yard_add_worker(&y, "two");
+    GP_CHECK_EQ(y.spreads, 0);
+    first = council_leader(&y.council);
+    council_kill(&y.council, first);
+    GP_CHECK(council_await_leader(&y.council) != first);
+    YARD_UNTIL(&y, y.spreads > 0);
+    GP_CHECK_STR_EQ(y.reason, "worker/2 joined");
+    council_run_s(&y.council, 10);
+    GP_CHECK_EQ(y.spreads, 1);
+    yard_end(&y);
+}
