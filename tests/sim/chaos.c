@@ -89,9 +89,13 @@ static void draw_members(struct chaos *chaos, struct cluster *c)
     }
 }
 
+/* One whose files are damaged does not start: it is for people to replace its disk. */
 static bool are_members_whole(struct cluster *c)
 {
-    return members_is_over(&((struct chaos *)c->step_user)->members);
+    const struct chaos *chaos = c->step_user;
+
+    return members_is_over(&chaos->members) ||
+           (chaos->plan.has_rotten_master && !cluster_is_up(&c->masters[chaos->members.who]));
 }
 
 static bool is_over(struct cluster *c)

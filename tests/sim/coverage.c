@@ -86,6 +86,7 @@ static const char *const must_happen[] = {
     "appmaster.executor_retired",
     "moves.done",
     "operator.drained",
+    "operator.obeyed",
     "operator.spread",
     /* faults that were drawn */
     "fault.upload_cut",

@@ -30,8 +30,10 @@ static void on_answer(void *user, int code, const void *msg, const struct gp_err
 
 void members_begin(struct members *mm, const struct cluster *c, uint32_t who, int64_t after_ns)
 {
-    *mm = (struct members){
-        .phase = MEMBERS_REMOVING, .next_ns = sim_now_ns(c->sim) + after_ns, .pause_ns = after_ns};
+    *mm = (struct members){.phase = MEMBERS_REMOVING,
+                           .who = who,
+                           .next_ns = sim_now_ns(c->sim) + after_ns,
+                           .pause_ns = after_ns};
     (void)str_format(mm->address, sizeof mm->address, "%s:3000",
                      sim_host_name(c->masters[who].host));
 }

@@ -13,6 +13,7 @@ enum members_phase { MEMBERS_NONE, MEMBERS_REMOVING, MEMBERS_ADDING, MEMBERS_WHO
 
 struct members {
     enum members_phase phase;
+    uint32_t who;
     char address[32];
     bool is_asked; /* and not answered yet */
     bool was_removed;

@@ -34,6 +34,15 @@ static int drain(struct cluster *c, uint32_t worker, struct msg_worker_drain msg
     return cluster_drain(c, &msg);
 }
 
+/* What is acknowledged must hold; what is not may have happened all the same. */
+static int promised(struct operator* op, uint32_t worker, int code, enum operator_promise promise)
+{
+    if (worker < OPERATOR_WORKERS) {
+        op->promises[worker] = code >= 0 ? promise : PROMISED_NOTHING;
+    }
+    return code;
+}
+
 static int act(struct operator* op, struct cluster *c)
 {
     uint32_t worker = 1 + (uint32_t)rng_below(&op->rng, c->worker_count);
@@ -41,14 +50,16 @@ static int act(struct operator* op, struct cluster *c)
 
     switch (rng_below(&op->rng, 4)) {
     case 0:
-        return drain(c, worker, (struct msg_worker_drain){.undo = true});
+        return promised(op, worker, drain(c, worker, (struct msg_worker_drain){.undo = true}),
+                        PROMISED_SERVING);
     case 1:
         coverage_note(op->run->coverage, "operator.spread");
         return cluster_rebalance(c, force);
     default:
         coverage_note(op->run->coverage, "operator.drained");
         op->drained = worker;
-        return drain(c, worker, (struct msg_worker_drain){.force = force});
+        return promised(op, worker, drain(c, worker, (struct msg_worker_drain){.force = force}),
+                        PROMISED_DRAINED);
     }
 }
 
@@ -93,8 +104,39 @@ static int await_drained(struct operator* op, struct cluster *c)
     return run_fail(op->run, "worker w%u is not drained", op->drained);
 }
 
+/* Of one that nobody knows nothing is remembered. */
+static bool is_kept(enum operator_promise promise, int code, uint32_t state)
+{
+    bool serves = code == GP_ENOENT || (code >= 0 && state == WORKER_SERVING);
+
+    return (promise == PROMISED_SERVING) == serves && (code >= 0 || code == GP_ENOENT);
+}
+
+/* Asked until it holds: who answers first may not know yet that another leads. */
+static int check_promise(struct operator* op, struct cluster *c, uint32_t worker)
+{
+    for (uint32_t i = 0; i < TRIES && op->promises[worker] != PROMISED_NOTHING; i++) {
+        int code = insist(c, worker, (struct msg_worker_drain){.look = true});
+
+        if (is_kept(op->promises[worker], code, c->worker_state)) {
+            coverage_note(op->run->coverage, "operator.obeyed");
+            return 0;
+        }
+        cluster_run_us(c, TRY_US);
+    }
+    return op->promises[worker] == PROMISED_NOTHING
+               ? 0
+               : run_fail(op->run, "worker w%u was to be %s, and is not", worker,
+                          op->promises[worker] == PROMISED_DRAINED ? "drained" : "in service");
+}
+
 int operator_end(struct operator* op, struct cluster *c, bool has_room)
 {
+    for (uint32_t i = 1; i <= c->worker_count && i < OPERATOR_WORKERS; i++) {
+        if (check_promise(op, c, i) < 0) {
+            return -1;
+        }
+    }
     /* He does not wait where others are drained, too: there may be no room left. */
     for (uint32_t i = 1; i <= c->worker_count; i++) {
         if (i != op->drained && insist(c, i, (struct msg_worker_drain){.undo = true}) < 0 &&
