@@ -10,6 +10,7 @@
 #define EDGE_ACCEPTS_PER_TURN    16     /* of one listener: then others have their turn */
 #define EDGE_ACCEPT_PAUSE_MS     100    /* when descriptors have run out */
 #define EDGE_STREAM_LINGER_MS    1000   /* of stream_end(), unless the world has its own */
+#define EDGE_UNIX_SEND_BYTES     524288 /* asked of the kernel, which takes it twice */
 #define EDGE_DISCARD_SIZE_BYTES  4096   /* read at once from a stream that is ending */
 #define EDGE_SHARE_PIECES_MAX    4      /* read of one stream in a look: then others have a turn */
 #define EDGE_SHARE_QUIET_LOOKS   64     /* in vain, until it is left to the peer to call */

@@ -51,9 +51,13 @@ struct edge_stream *edge_stream_new(struct edge_loop *l, bool is_unix)
 
 void edge_stream_opened(struct edge_stream *s)
 {
+    int bytes = EDGE_UNIX_SEND_BYTES;
+
     s->state = STREAM_OPEN;
-    if (!s->is_unix) {
-        (void)uv_tcp_nodelay(&s->uv.tcp, 1); /* a matter of speed only */
+    if (s->is_unix) { /* both a matter of speed only */
+        (void)uv_send_buffer_size(&s->uv.handle, &bytes);
+    } else {
+        (void)uv_tcp_nodelay(&s->uv.tcp, 1);
     }
 }
 

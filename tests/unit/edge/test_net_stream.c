@@ -60,6 +60,29 @@ GP_TEST(net_stream, many_writes_arrive_in_order_and_complete_once)
     rig_end(&rig);
 }
 
+/* Who finds a Unix socket full sleeps until three quarters of it are read: it should hold several
+ * batches. What a kernel grants at least, unless somebody has asked it for less. */
+GP_TEST(net_stream, a_unix_socket_takes_several_batches)
+{
+    enum { PIECES = 6, PIECE = 64 << 10 };
+    struct rig rig;
+    struct net_addr addr;
+    struct pair p;
+
+    rig_begin(&rig, NULL);
+    addr = unix_addr(&rig, "s");
+    pair_begin(&p, &rig, &addr);
+    for (int i = 0; i < PIECES; i++) {
+        struct net_buf buf = {p.far.inbox, PIECE};
+
+        GP_REQUIRE_EQ(stream_write(p.near.stream, &buf, 1, on_written, &p.near), 0);
+    }
+    GP_CHECK_EQ(stream_write_queue_bytes(p.near.stream), 0);
+    RIG_PUMP_UNTIL(&rig, p.far.got == PIECES * PIECE && p.near.written == PIECES);
+    pair_end(&p);
+    rig_end(&rig);
+}
+
 static void on_time_to_write(void *user)
 {
     GP_CHECK_EQ(write_text(user, "now"), 0);

@@ -417,7 +417,7 @@ struct speaker {
     bool ended;
 };
 
-#define SPEECH_SIZE (1u << 20) /* more than a Unix socket takes at once */
+#define SPEECH_SIZE (4u << 20) /* more than a Unix socket takes at once */
 
 static char speech[SPEECH_SIZE];
 
