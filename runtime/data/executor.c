@@ -220,7 +220,9 @@ static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *
         return rc;
     }
     job_describe(ex->job, &job);
-    rc = desired_init_assign(&ex->assigned, msg, job_plan(ex->job), err);
+    rc = ex_brought_use(ex, msg->placement, msg->placement_count, &msg->states, &msg->states_count);
+    rc = rc < 0 ? gp_error_set(err, rc, "taking what tasks bring")
+                : desired_init_assign(&ex->assigned, msg, job_plan(ex->job), err);
     if (rc < 0) {
         gp_error_prefix(err, "executor %u", ex->options.executor);
         return rc;
@@ -268,7 +270,7 @@ static void on_updated(void *user, uint64_t generation)
 /* Gives it to the lanes, built on what was told before. */
 static int take_update(struct executor *ex, struct msg_executor_update *msg, struct gp_error *err)
 {
-    struct msg_executor_update all = *msg;
+    struct msg_executor_update all;
     struct desired desired = {0};
     struct engine_job job;
     struct wanted next;
@@ -277,6 +279,12 @@ static int take_update(struct executor *ex, struct msg_executor_update *msg, str
     if (rc < 0) {
         return rc;
     }
+    rc = ex_brought_use(ex, msg->placement, msg->placement_count, &msg->states, &msg->states_count);
+    if (rc < 0) {
+        wanted_forget(&next);
+        return gp_error_set(err, rc, "taking what tasks bring");
+    }
+    all = *msg;
     all.placement = next.placement;
     all.placement_count = next.placement_count;
     all.executors = next.executors;
@@ -329,6 +337,15 @@ static int on_update(struct executor *ex, struct incoming *in, struct gp_error *
     return 0;
 }
 
+static int on_bring(struct executor *ex, struct incoming *in, struct gp_error *err)
+{
+    struct msg_executor_bring *msg = in->msg;
+    int rc = ex_obey(ex, msg->epoch, err);
+
+    rc = rc < 0 ? rc : ex_brought_take(ex, msg, err);
+    return rc < 0 ? rc : endpoint_reply(ex->ep, in->token, NULL);
+}
+
 static int on_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
 {
     struct executor *ex = user;
@@ -339,6 +356,8 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
         return on_assign(ex, in, err);
     case MSG_EXECUTOR_UPDATE:
         return on_update(ex, in, err);
+    case MSG_EXECUTOR_BRING:
+        return on_bring(ex, in, err);
     case MSG_EXECUTOR_START:
         if (ex->state == EX_OPEN) {
             start(ex);
@@ -519,6 +538,7 @@ void executor_free(struct executor *ex)
     ex_find_deinit(ex);
     ex_tell_deinit(ex);
     ex_moves_deinit(ex);
+    ex_brought_deinit(ex);
     timer_free(ex->done_timer);
     for (uint32_t i = 0; i < ex->text_count; i++) {
         buf_deinit(&ex->texts[i]);

@@ -73,6 +73,10 @@ struct executor {
     bool moved_waits;               /* an answer is due */
     struct timer *moved_timer;
 
+    /* executor_brought.c */
+    struct msg_executor_bring *brought; /* states whose tasks are to come */
+    uint32_t brought_count;
+
     struct wanted wanted;            /* from the assignment on: the latest that it was told */
     struct desired assigned;         /* until every task is open */
     struct reply_token assign_token; /* correlation 0: none waits */
@@ -146,5 +150,15 @@ void ex_moves_updated(struct executor *ex);
 
 /* Everything once more, to an appmaster that may not know. */
 void ex_moves_tell_all(struct executor *ex);
+
+/* ---- executor_brought.c ---- */
+
+/* Its text moves. GP_EFULL, GP_ENOMEM. */
+int ex_brought_take(struct executor *ex, struct msg_executor_bring *msg, struct gp_error *err);
+/* Adds what was brought for this placement to the states that came with it. GP_ENOMEM. */
+int ex_brought_use(struct executor *ex, const struct msg_placed *placement,
+                   uint32_t placement_count, struct msg_task_state **states,
+                   uint32_t *states_count);
+void ex_brought_deinit(struct executor *ex);
 
 #endif

@@ -99,6 +99,7 @@ enum message_pattern {
     X(EXECUTOR_UPDATE, 1031, "executor.update", ASK, A, msg_executor_update, msg_executor_updated) \
     X(EXECUTOR_STATES, 1032, "executor.states", TELL, E, msg_executor_states, none)                \
     X(EXECUTOR_MOVED, 1033, "executor.moved", ASK, E, msg_executor_moved, msg_empty)               \
+    X(EXECUTOR_BRING, 1034, "executor.bring", ASK, A, msg_executor_bring, msg_empty)               \
     X(MASTER_HELLO, 1280, "master.hello", ASK, M, msg_master_hello, msg_master_hello)              \
     X(MASTER_FOUND, 1281, "master.found", ASK, M, msg_master_found, msg_empty)                     \
     X(MASTER_JOIN, 1282, "master.join", ASK, M, msg_master_join, msg_empty)                        \

@@ -224,3 +224,14 @@ static const struct field executor_moved_items[] = {
 };
 const struct fields msg_executor_moved_fields =
     FIELDS("executor_moved", struct msg_executor_moved, executor_moved_items);
+
+static const struct field executor_bring_items[] = {
+    COUNT(struct msg_executor_bring, epoch, MUST, 0, "of the appmaster"),
+    COUNT(struct msg_executor_bring, processor, MUST, MSG_PROCESSORS_MAX - 1, "index in the plan"),
+    COUNT(struct msg_executor_bring, task, MUST, 0, "task of that processor"),
+    FIELD_U64(struct msg_executor_bring, session, MUST, "that is to begin with it"),
+    TEXT(struct msg_executor_bring, state, MAY, 2 * MSG_MOVED_STATE_MAX,
+         "what executor.moved told, hexadecimal; opaque"),
+};
+const struct fields msg_executor_bring_fields =
+    FIELDS("executor_bring", struct msg_executor_bring, executor_bring_items);

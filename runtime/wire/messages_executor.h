@@ -199,6 +199,16 @@ struct msg_executor_moved {
     char *state;      /* LEFT: as in msg_task_state; more than MSG_MOVED_STATE_MAX is refused */
 };
 
+/* What a task takes along that comes with that session, for which the assignment or update had no room:
+ * told before that. */
+struct msg_executor_bring {
+    uint32_t epoch;
+    uint32_t processor;
+    uint32_t task;
+    uint64_t session;
+    char *state; /* as in msg_task_state */
+};
+
 extern const struct fields msg_sibling_fields;
 extern const struct fields msg_executor_register_fields;
 extern const struct fields msg_executor_assign_fields;
@@ -209,5 +219,6 @@ extern const struct fields msg_executor_states_fields;
 extern const struct fields msg_executor_done_fields;
 extern const struct fields msg_executor_failed_fields;
 extern const struct fields msg_executor_moved_fields;
+extern const struct fields msg_executor_bring_fields;
 
 #endif

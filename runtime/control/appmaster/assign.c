@@ -7,6 +7,7 @@
  * that nothing can come to it, or from it, that is not expected.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/str.h"
@@ -150,6 +151,53 @@ static uint64_t session_max(const struct record *r)
     return max;
 }
 
+/* ---- states that have no room in them ---- */
+
+static void on_brought(void *user, struct peer *peer, const struct answer *answer)
+{
+    struct am_executor *e = user;
+
+    (void)peer;
+    e->asks--;
+    if (answer->code < 0 && answer->code != GP_ECLOSED && answer->code != GP_ECANCELED) {
+        LOG_WARN(am_log(e->am), "appmaster.state_not_brought", KV_U64("executor", e->id),
+                 KV_STR("error", answer->err->text)); /* its task begins anew */
+    }
+    recovery_changed(e->am);
+}
+
+/* Those of tasks that move, each on its own: an executor keeps them until what follows says that they
+ * come. The rest of one that cannot take more now goes in a later step. */
+static int bring(struct am_executor *e, struct news *n)
+{
+    struct appmaster *am = e->am;
+
+    for (uint32_t i = 0; i < n->moved_count; i++) {
+        const struct msg_task_state *s = &n->states[i];
+        struct am_moved *moved = moving_state_of(am, s->processor, s->task);
+        const struct msg_executor_bring msg = {
+            .epoch = am_epoch(am),
+            .processor = s->processor,
+            .task = s->task,
+            .session = record_range_of(&am->record, s->processor, s->task)->session,
+            .state = s->state};
+        int rc;
+        if (moved->brought == msg.session) {
+            continue;
+        }
+        rc = peer_ask(e->peer, MSG_EXECUTOR_BRING, &msg, ASSIGN_TIMEOUT_NS, 0, on_brought, e);
+        if (rc < 0) {
+            return rc;
+        }
+        moved->brought = msg.session;
+        e->asks++;
+    }
+    n->states_count -= n->moved_count;
+    memmove(n->states, n->states + n->moved_count, n->states_count * sizeof *n->states);
+    n->moved_count = 0;
+    return 0;
+}
+
 /* ---- assignments ---- */
 
 static void refused(struct am_executor *e, const struct gp_error *err, const char *what)
@@ -213,8 +261,15 @@ static int assign(struct am_executor *e)
     if (rc >= 0) {
         rc = peer_ask(e->peer, MSG_EXECUTOR_ASSIGN, &msg, ASSIGN_TIMEOUT_NS, 0, on_assigned, e);
     }
-    if (rc == GP_ETOOBIG && msg.states_count > n.moved_count) {
-        msg.states_count = n.moved_count; /* sources begin anew: better than not at all */
+    if (rc == GP_ETOOBIG && n.moved_count > 0) {
+        rc = bring(e, &n);
+        msg.states_count = n.states_count;
+        rc = rc < 0 ? rc
+                    : peer_ask(e->peer, MSG_EXECUTOR_ASSIGN, &msg, ASSIGN_TIMEOUT_NS, 0,
+                               on_assigned, e);
+    }
+    if (rc == GP_ETOOBIG && msg.states_count > 0) {
+        msg.states_count = 0; /* sources begin anew: better than not at all */
         rc = peer_ask(e->peer, MSG_EXECUTOR_ASSIGN, &msg, ASSIGN_TIMEOUT_NS, 0, on_assigned, e);
     }
     e->assigned = msg.generation;
@@ -288,8 +343,15 @@ static int update(struct am_executor *e)
     msg.states = n.states;
     msg.states_count = n.states_count;
     rc = peer_ask(e->peer, MSG_EXECUTOR_UPDATE, &msg, ASSIGN_TIMEOUT_NS, 0, on_updated, e);
-    if (rc == GP_ETOOBIG && msg.states_count > n.moved_count) {
-        msg.states_count = n.moved_count;
+    if (rc == GP_ETOOBIG && n.moved_count > 0) {
+        rc = bring(e, &n);
+        msg.states_count = n.states_count;
+        rc = rc < 0 ? rc
+                    : peer_ask(e->peer, MSG_EXECUTOR_UPDATE, &msg, ASSIGN_TIMEOUT_NS, 0, on_updated,
+                               e);
+    }
+    if (rc == GP_ETOOBIG && msg.states_count > 0) {
+        msg.states_count = 0; /* sources begin anew: better than not at all */
         rc = peer_ask(e->peer, MSG_EXECUTOR_UPDATE, &msg, ASSIGN_TIMEOUT_NS, 0, on_updated, e);
     }
     news_free(&n);

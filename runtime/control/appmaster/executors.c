@@ -406,6 +406,11 @@ static int join(struct am_executor *e)
 /* It was there before: on an earlier connection, or with an earlier appmaster. */
 static void rejoin(struct am_executor *e)
 {
+    struct appmaster *am = e->am;
+
+    for (uint32_t i = 0; i < am->moved_count; i++) {
+        am->moved[i].brought = 0; /* it may not have come */
+    }
     e->base = e->info.generation;
     e->told = 0;
     e->taken = 0;

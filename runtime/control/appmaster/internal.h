@@ -124,8 +124,9 @@ struct am_moved {
     uint32_t task;
     uint64_t session;
     bool has_left;
-    bool is_lost; /* it has not, and is to go all the same, without its state */
-    char *state;  /* owned; NULL: none */
+    bool is_lost;     /* it has not, and is to go all the same, without its state */
+    char *state;      /* owned; NULL: none */
+    uint64_t brought; /* session for which it was told on its own; 0: it was not */
 };
 
 /* A task that was to move, and why it stays. */
@@ -380,8 +381,7 @@ int moving_told(struct appmaster *am, struct peer *peer, struct msg_executor_mov
 /* It may hear of the latest generation: see moving.c. */
 bool moving_may_tell(const struct am_executor *e);
 /* What a task takes along to where it comes; NULL: none, or it does not come from elsewhere. */
-const struct am_moved *moving_state_of(const struct appmaster *am, uint32_t processor,
-                                       uint32_t task);
+struct am_moved *moving_state_of(const struct appmaster *am, uint32_t processor, uint32_t task);
 /* This executor was given the tasks of one that died: what was to come there, and is still at hand, comes
  * to it. */
 void moving_given(struct appmaster *am, const struct am_executor *e);

@@ -70,11 +70,10 @@ static void forget_move(struct appmaster *am, struct record_move *m)
     record_drop_move(&am->record, m);
 }
 
-const struct am_moved *moving_state_of(const struct appmaster *am, uint32_t processor,
-                                       uint32_t task)
+struct am_moved *moving_state_of(const struct appmaster *am, uint32_t processor, uint32_t task)
 {
     const struct record_move *m = record_move_of(&am->record, processor, task);
-    const struct am_moved *moved = find_moved(am, processor, task);
+    struct am_moved *moved = find_moved(am, processor, task);
 
     return m && m->placed != 0 && !m->is_bare && moved && moved->has_left ? moved : NULL;
 }

@@ -295,6 +295,35 @@ GP_TEST(moving, keeps_what_had_not_come_to_one_that_died)
     }
 }
 
+static uint32_t left_of(const struct fake_executor *e)
+{
+    uint32_t tasks = 0;
+
+    for (uint32_t i = 0; i < 2 * TROUPE_TASKS; i++) {
+        tasks += e->left[i / TROUPE_TASKS][i % TROUPE_TASKS] != 0;
+    }
+    return tasks;
+}
+
+/* Six that have left, and whoever kept that is dead: all at once come to the one in its place. */
+GP_TEST(moving, brings_more_than_a_message_holds)
+{
+    struct troupe *t = begin(1);
+    struct fake_executor *gone = troupe_executor(t, 0);
+    uint32_t fresh = t->fresh;
+
+    t->state_chars = 300000;
+    troupe_rebalance(t, gone->worker, false, false);
+    TROUPE_UNTIL(t, left_of(gone) == TROUPE_TASKS);
+    t->deaf_to_update = true; /* so they stay with the appmaster */
+    troupe_run_ms(t, 100);
+    sim_kill(gone->proc);
+    TROUPE_UNTIL(t, t->moved == TROUPE_TASKS || t->exit_code >= 0);
+    GP_CHECK_EQ(t->exit_code, -1);
+    GP_CHECK_EQ(t->fresh, fresh);
+    end(t);
+}
+
 /* The next appmaster goes on where the one before was, and nothing is lost by it. */
 GP_TEST(moving, goes_on_in_the_next_epoch)
 {

@@ -398,15 +398,29 @@ static const struct endpoint_events worker_events_ = {
 
 /* ---- executors ---- */
 
+static uint32_t value_of(const char *state)
+{
+    uint64_t value;
+    gp_str number;
+    gp_str rest;
+
+    (void)str_cut(gp_str_of(state), 'f', &number, &rest);
+    GP_REQUIRE(str_to_u64(number, &value) >= 0);
+    return (uint32_t)value;
+}
+
 /* What a session begins with. */
-static void begin_task(struct fake_executor *e, uint32_t processor, uint32_t task,
+static void begin_task(struct fake_executor *e, uint32_t processor, uint32_t task, uint64_t session,
                        const struct msg_task_state *states, uint32_t count)
 {
+    if (e->brought[processor][task] == session) {
+        e->values[processor][task] = e->brought_values[processor][task];
+        e->troupe->moved++;
+        return;
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (states[i].processor == processor && states[i].task == task && states[i].moved) {
-            uint64_t value;
-            GP_REQUIRE(str_to_u64(gp_str_of(states[i].state), &value) >= 0);
-            e->values[processor][task] = (uint32_t)value;
+            e->values[processor][task] = value_of(states[i].state);
             e->troupe->moved++;
             return;
         }
@@ -425,17 +439,25 @@ static void on_moved_told(void *user, struct peer *peer, const struct answer *an
 static void tell_moved(struct fake_executor *e, uint32_t processor, uint32_t task, uint64_t session,
                        bool refused)
 {
-    char value[16];
-    const struct msg_executor_moved msg = {
+    struct buf value;
+    struct msg_executor_moved msg = {
         .processor = processor,
         .task = task,
         .session = session,
         .what = refused ? MSG_MOVED_REFUSED : MSG_MOVED_LEFT,
         .text = text(refused ? "its state is larger than a message carries" : ""),
-        .state = refused ? text("") : value};
+        .state = text("")};
 
-    (void)str_format(value, sizeof value, "%u", e->values[processor][task]);
+    buf_init(&value, 2 * MSG_MOVED_STATE_MAX);
+    GP_REQUIRE(buf_append_fmt(&value, "%u", e->values[processor][task]) >= 0);
+    while (buf_len(&value) < e->troupe->state_chars) {
+        GP_REQUIRE(buf_append_c(&value, "ffffffffffffffffffffffffffffffff") >= 0);
+    }
+    if (!refused) {
+        msg.state = text(buf_c(&value));
+    }
     (void)peer_ask(e->peer, MSG_EXECUTOR_MOVED, &msg, 5 * SECOND, 0, on_moved_told, e);
+    buf_deinit(&value);
 }
 
 /* One of its own is to leave. */
@@ -477,7 +499,7 @@ static void note_tasks(struct fake_executor *e, const struct msg_placed *placeme
                 continue;
             }
             if (e->sessions[p->processor][k] < p->session) {
-                begin_task(e, p->processor, k, states, states_count);
+                begin_task(e, p->processor, k, p->session, states, states_count);
             }
             if (p->leaving) {
                 leave(e, p, k);
@@ -553,6 +575,16 @@ static int on_update(struct fake_executor *e, struct incoming *in)
     return endpoint_reply(e->ep, in->token, &updated);
 }
 
+static int on_bring(struct fake_executor *e, struct incoming *in)
+{
+    const struct msg_executor_bring *msg = in->msg;
+
+    GP_REQUIRE(msg->processor < 2 && msg->task < TROUPE_TASKS);
+    e->brought[msg->processor][msg->task] = msg->session;
+    e->brought_values[msg->processor][msg->task] = value_of(msg->state);
+    return endpoint_reply(e->ep, in->token, NULL);
+}
+
 static int executor_message(void *user, struct peer *peer, struct incoming *in,
                             struct gp_error *err)
 {
@@ -564,6 +596,8 @@ static int executor_message(void *user, struct peer *peer, struct incoming *in,
         return on_assign(e, in, err);
     case MSG_EXECUTOR_UPDATE:
         return on_update(e, in);
+    case MSG_EXECUTOR_BRING:
+        return on_bring(e, in);
     case MSG_EXECUTOR_START:
         GP_CHECK(e->is_taken && !e->started);
         check_start(e);

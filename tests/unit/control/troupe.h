@@ -50,6 +50,8 @@ struct fake_executor {
     uint64_t sessions[2][TROUPE_TASKS]; /* of its own tasks; 0: not its own */
     uint32_t values[2][TROUPE_TASKS];   /* what they keep; it comes along when they move */
     uint64_t stays[2][TROUPE_TASKS];    /* session that was to leave and said that it cannot */
+    uint64_t brought[2][TROUPE_TASKS];  /* session for which a state came ahead of it, ... */
+    uint32_t brought_values[2][TROUPE_TASKS]; /* ... and that */
     uint64_t left[2][TROUPE_TASKS]; /* session that has left and has no later one yet, as heard */
 };
 
@@ -75,6 +77,7 @@ struct troupe {
     uint32_t restarts;      /* budget; 0: default */
     bool is_rigid;          /* `count` has no snapshot; before troupe_begin() */
     uint32_t refuse_to_go;  /* so many tasks say that they cannot leave */
+    uint32_t state_chars;   /* what a task takes along is so long */
     bool deaf_to_leave;     /* executors do not say what became of tasks that were to leave */
 
     struct sim *sim;
