@@ -1,5 +1,8 @@
 /*
- * words.h: how often each word came: an open-addressing table over one growing text, and its files.
+ * words.h: how often each word came: an open-addressing table, and its files.
+ *
+ * A word of up to 16 bytes stands in its slot, so that counting it touches one place in memory. Longer
+ * ones stand in one growing text.
  *
  * Invariants: the number of slots is a power of two and at most half of them are used, so every
  * search ends; a used slot has count > 0; the text only grows and may move, so slots hold offsets
@@ -16,11 +19,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define WORDS_SHORT 16
+
 struct word {
     uint64_t hash;
     uint64_t count; /* 0: an empty slot */
-    size_t at;      /* offset in words.text */
     size_t len;
+    union {
+        char text[WORDS_SHORT];
+        size_t at; /* of a longer one: offset in words.text */
+    } u;
 };
 
 /* Zeroed is empty. */
@@ -33,6 +41,11 @@ struct words {
     size_t text_size;
 };
 
+static inline const char *words_text(const struct words *w, const struct word *word)
+{
+    return word->len <= WORDS_SHORT ? word->u.text : w->text + word->u.at;
+}
+
 /* The slot of a word, or the empty slot where it belongs. */
 static inline struct word *words_find(const struct words *w, const char *ptr, size_t len,
                                       uint64_t hash)
@@ -41,7 +54,7 @@ static inline struct word *words_find(const struct words *w, const char *ptr, si
     size_t i = (size_t)hash & mask;
 
     while (w->slots[i].count > 0 && (w->slots[i].hash != hash || w->slots[i].len != len ||
-                                     memcmp(w->text + w->slots[i].at, ptr, len) != 0)) {
+                                     memcmp(words_text(w, &w->slots[i]), ptr, len) != 0)) {
         i = (i + 1) & mask;
     }
     return &w->slots[i];
@@ -59,7 +72,7 @@ static inline int words_grow_slots(struct words *w)
     for (size_t i = 0; i < w->slots_size; i++) {
         const struct word *old = &w->slots[i];
         if (old->count > 0) {
-            *words_find(&bigger, w->text + old->at, old->len, old->hash) = *old;
+            *words_find(&bigger, words_text(w, old), old->len, old->hash) = *old;
         }
     }
     free(w->slots);
@@ -80,6 +93,21 @@ static inline int words_grow_text(struct words *w, size_t len)
     return 0;
 }
 
+static inline int words_keep_text(struct words *w, struct word *slot, const void *ptr, size_t len)
+{
+    if (len <= WORDS_SHORT) {
+        memcpy(slot->u.text, ptr, len);
+        return 0;
+    }
+    if (w->text_size - w->text_len < len && words_grow_text(w, len) < 0) {
+        return -1;
+    }
+    slot->u.at = w->text_len;
+    memcpy(w->text + w->text_len, ptr, len);
+    w->text_len += len;
+    return 0;
+}
+
 /* Counts one word; `hash` is any good hash of it. Returns 0, or -1 without memory. */
 static inline int words_add(struct words *w, const void *ptr, size_t len, uint64_t hash)
 {
@@ -92,15 +120,12 @@ static inline int words_add(struct words *w, const void *ptr, size_t len, uint64
     if (slot->count++ > 0) {
         return 0;
     }
-    if (w->text_size - w->text_len < len && words_grow_text(w, len) < 0) {
+    if (words_keep_text(w, slot, ptr, len) < 0) {
         slot->count = 0;
         return -1;
     }
     slot->hash = hash;
-    slot->at = w->text_len;
     slot->len = len;
-    memcpy(w->text + w->text_len, ptr, len);
-    w->text_len += len;
     w->used++;
     return 0;
 }
@@ -115,7 +140,7 @@ static inline void words_print(const struct words *w, char *ret_text, size_t siz
         const struct word *word = &w->slots[i];
         if (word->count > 0) {
             len += (size_t)snprintf(ret_text + len, size - len, " %.*s=%llu", (int)word->len,
-                                    w->text + word->at, (unsigned long long)word->count);
+                                    words_text(w, word), (unsigned long long)word->count);
         }
     }
 }
@@ -124,7 +149,7 @@ static inline int words_put(const struct words *w, FILE *file)
 {
     for (size_t i = 0; i < w->slots_size; i++) {
         const struct word *word = &w->slots[i];
-        if (word->count > 0 && (fwrite(w->text + word->at, 1, word->len, file) != word->len ||
+        if (word->count > 0 && (fwrite(words_text(w, word), 1, word->len, file) != word->len ||
                                 fprintf(file, "\t%llu\n", (unsigned long long)word->count) < 0)) {
             return -1;
         }

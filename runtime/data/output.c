@@ -392,24 +392,15 @@ static int32_t put(struct task *t, struct output *o, const struct gp_msg *m,
     }
 }
 
+#define KEY_SHORT 16u
+
 /* The hash of a key that is known to be short: the compiler leaves the rest of it out. */
-static inline uint64_t hash_key_16(const void *key, uint32_t len, uint64_t seed)
+static inline uint64_t hash_short(const void *key, uint32_t len, uint64_t seed)
 {
-    if (len > 16) {
+    if (len > KEY_SHORT) {
         __builtin_unreachable();
     }
     return hash_key(key, len, seed);
-}
-
-static __attribute__((noinline)) uint64_t hash_long(const void *key, uint32_t len, uint64_t seed)
-{
-    return hash_key(key, len, seed);
-}
-
-/* Short keys in line, long ones by a call, whose code would cost every emit its registers. */
-static inline uint64_t hash_short(const void *key, uint32_t len, uint64_t seed)
-{
-    return len <= 16 ? hash_key_16(key, len, seed) : hash_long(key, len, seed);
 }
 
 static int32_t put_large(struct task *t, struct output *o, const struct gp_msg *m,
@@ -528,22 +519,40 @@ static int32_t emit_to_target(struct gp_out *out, uint32_t port, const struct gp
     return put_row(&c->at, &c->rows, o->dst, m, 0, 0, (uint32_t)size);
 }
 
-/* The same for messages with a key that are hashed already or have a short one. */
+/*
+ * The same for messages with a short key on a hash edge, its run open and in credit. It calls nothing
+ * it must come back from, and so keeps all it needs in scratch registers: whatever is rare begins
+ * anew in emit_any(). Sizes are compared as 64 bits and with the longest key, so that none wraps.
+ */
 static int32_t emit_hash(struct gp_out *out, uint32_t port, const struct gp_msg *m)
 {
-    struct task *t = task_of_out(out);
-    struct output *o = t->outputs;
-    struct row_facts f;
+    struct output *o = task_of_out(out)->outputs;
+    struct out_edge *e = o->edge;
+    struct neighbour *p;
+    uint64_t hash;
+    uint32_t size;
+    uint32_t dst;
+    uint32_t lane;
 
-    if (UNLIKELY(port != 0 || m->size < sizeof(*m) || !(m->flags & GP_MSG_KEYED) ||
-                 (uint64_t)m->key_len + m->value_len > t->small_max)) {
+    if (UNLIKELY(port != 0 || m->size < sizeof(*m) || (m->flags & GP_MSG_KEYED) == 0 ||
+                 m->key_len > KEY_SHORT)) {
         return emit_any(out, port, m);
     }
-    f.key_len = m->key_len;
-    f.hash =
-        m->flags & GP_MSG_HASHED ? m->key_hash : hash_short(m->key, m->key_len, o->edge->hash_seed);
-    f.size = row_size(f.key_len, m->value_len);
-    return put_to_task(t, o, gp_key_group_task(gp_key_group(f.hash), o->edge->targets), m, &f);
+    hash = m->flags & GP_MSG_HASHED ? m->key_hash : hash_short(m->key, m->key_len, e->hash_seed);
+    dst = gp_key_group_task(gp_key_group(hash), e->targets);
+    lane = e->lane_of[dst];
+    p = e->neighbours[lane];
+    size = row_size(m->key_len, m->value_len);
+    if (UNLIKELY(!output_is_open(o, p, ROW_HEADER_SIZE + KEY_SHORT + 8 + (uint64_t)m->value_len))) {
+        return emit_any(out, port, m);
+    }
+    if (!e->single[lane]) {
+        if (UNLIKELY(e->credit[dst] <= (int32_t)size)) {
+            return emit_any(out, port, m);
+        }
+        out_edge_draw_row(e, dst, size);
+    }
+    return put_row(&p->cursor, &p->rows, dst, m, m->key_len, hash, size);
 }
 
 typedef int32_t (*emit_fn)(struct gp_out *out, uint32_t port, const struct gp_msg *m);

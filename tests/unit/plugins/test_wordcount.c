@@ -126,6 +126,38 @@ GP_TEST(wordcount, tells_words_of_one_hash_apart)
     words_deinit(&w);
 }
 
+/* Up to 16 bytes stand in the slot, more elsewhere; both move when there are many. */
+GP_TEST(wordcount, keeps_words_of_all_lengths_while_it_grows)
+{
+    struct words w = {0};
+    char word[40];
+
+    for (uint64_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < 3000; i++) {
+            size_t len = 5 + i % 30;
+
+            memset(word, 'a' + (int)(i % 26), sizeof word);
+            (void)snprintf(word, sizeof word, "%04zu", i);
+            word[4] = '-';
+            GP_CHECK_EQ(words_add(&w, word, len, i / 2), 0); /* two of each hash */
+        }
+    }
+    GP_CHECK_EQ(w.used, 3000);
+    for (size_t i = 0; i < w.slots_size; i++) {
+        const struct word *slot = &w.slots[i];
+        const char *text = words_text(&w, slot);
+
+        if (slot->count > 0) {
+            size_t number = strtoul(text, NULL, 10);
+
+            GP_CHECK_EQ(slot->count, 2);
+            GP_CHECK_EQ(slot->len, 5 + number % 30);
+            GP_CHECK(slot->len == 5 || text[slot->len - 1] == 'a' + (char)(number % 26));
+        }
+    }
+    words_deinit(&w);
+}
+
 GP_TEST(wordcount, fails_when_its_part_cannot_be_written)
 {
     struct folder f = folder_new();
