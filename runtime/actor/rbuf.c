@@ -21,12 +21,6 @@ void rbuf_pool_init(struct rbuf_pool *pool, size_t capacity, uint32_t count_max,
         .capacity = ALIGN_UP(capacity, RBUF_ALIGN), .count_max = count_max, .free_max = free_max};
 }
 
-static void destroy(struct rbuf *buf)
-{
-    free(buf->ptr);
-    free(buf);
-}
-
 void rbuf_pool_deinit(struct rbuf_pool *pool)
 {
     ASSERT(pool->count == 0);
@@ -34,25 +28,23 @@ void rbuf_pool_deinit(struct rbuf_pool *pool)
         struct rbuf *buf = pool->free;
 
         pool->free = buf->next_free;
-        destroy(buf);
+        free(buf);
     }
     pool->free_count = 0;
 }
 
 struct rbuf *rbuf_new(size_t capacity)
 {
-    struct rbuf *buf = calloc(1, sizeof(*buf));
+    const size_t bytes = ALIGN_UP(capacity, RBUF_ALIGN);
+    /* In one, and by hand: aligned_alloc() keeps nothing at hand for the next call, as malloc()
+     * does for what is small. */
+    struct rbuf *buf = malloc(sizeof(*buf) + RBUF_ALIGN - 1 + bytes);
 
     if (buf == NULL) {
         return NULL;
     }
-    buf->capacity = ALIGN_UP(capacity, RBUF_ALIGN);
-    buf->ptr = aligned_alloc(RBUF_ALIGN, buf->capacity);
-    buf->refs = 1;
-    if (buf->ptr == NULL) {
-        free(buf);
-        return NULL;
-    }
+    *buf = (struct rbuf){.capacity = bytes, .refs = 1};
+    buf->ptr = (unsigned char *)ALIGN_UP((uintptr_t)(buf + 1), (uintptr_t)RBUF_ALIGN);
     return buf;
 }
 
@@ -95,12 +87,12 @@ void rbuf_unref(struct rbuf *buf)
     }
     pool = buf->pool;
     if (pool == NULL) {
-        destroy(buf);
+        free(buf);
         return;
     }
     pool->count--;
     if (pool->free_count >= pool->free_max) {
-        destroy(buf);
+        free(buf);
         return;
     }
     buf->next_free = pool->free;

@@ -42,6 +42,20 @@ GP_TEST(rbuf, keeps_large_payloads_by_reference)
     rbuf_pool_deinit(&pool);
 }
 
+GP_TEST(rbuf, is_aligned_and_whole_at_any_size)
+{
+    for (size_t len = 1; len < (size_t)1 << 20; len = len * 3 + 1) {
+        struct rbuf *buf = rbuf_new(len);
+
+        GP_REQUIRE(buf != NULL);
+        GP_CHECK_EQ((uintptr_t)buf->ptr % RBUF_ALIGN, 0);
+        GP_CHECK(buf->capacity >= len);
+        memset(buf->ptr, 0xff, buf->capacity);
+        GP_CHECK_EQ(buf->refs, 1);
+        rbuf_unref(buf);
+    }
+}
+
 /* A few bytes must not pin a whole buffer. */
 GP_TEST(rbuf, copies_small_payloads)
 {
