@@ -78,6 +78,7 @@ enum message_pattern {
     X(GRANT_REVOKE, 518, "grant.revoke", TELL, M, msg_grant_revoke, none)                          \
     X(EXECUTOR_LAUNCH, 519, "executor.launch", ASK, A, msg_executor_launch, msg_launched)          \
     X(PLUGIN_FETCH, 520, "plugin.fetch", ASK, A, msg_plugin_fetch, msg_empty)                      \
+    X(EXECUTOR_RESIZE, 521, "executor.resize", ASK, A, msg_executor_resize, msg_empty)             \
     X(APPMASTER_REGISTER, 768, "appmaster.register", ASK, A, msg_appmaster_register,               \
       msg_appmaster_welcome)                                                                       \
     X(PLUGIN_RESOLVE, 769, "plugin.resolve", ASK, A, msg_plugin_resolve, msg_plugin_resolved)      \

@@ -159,3 +159,12 @@ static const struct field executor_launch_items[] = {
 };
 const struct fields msg_executor_launch_fields =
     FIELDS("executor_launch", struct msg_executor_launch, executor_launch_items);
+
+static const struct field executor_resize_items[] = {
+    APP(struct msg_executor_resize),
+    EPOCH(struct msg_executor_resize),
+    COUNT(struct msg_executor_resize, executor, MUST, 0, "its id, from 1"),
+    COUNT(struct msg_executor_resize, slots, MUST, 0, "that it holds from now on"),
+};
+const struct fields msg_executor_resize_fields =
+    FIELDS("executor_resize", struct msg_executor_resize, executor_resize_items);

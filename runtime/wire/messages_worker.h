@@ -115,6 +115,15 @@ struct msg_executor_launch {
     uint32_t masters_count;
 };
 
+/* Slots that the process of an executor holds from now on: tasks came to it, or left it. Refused when the
+ * application has not so many more on this worker. */
+struct msg_executor_resize {
+    uint32_t app;
+    uint32_t epoch;
+    uint32_t executor;
+    uint32_t slots;
+};
+
 /* Have this plugin in the worker's store, where its appmaster reads it. */
 struct msg_plugin_fetch {
     char *sha256;
@@ -136,6 +145,7 @@ extern const struct fields msg_process_exited_fields;
 extern const struct fields msg_grant_offer_fields;
 extern const struct fields msg_grant_revoke_fields;
 extern const struct fields msg_executor_launch_fields;
+extern const struct fields msg_executor_resize_fields;
 extern const struct fields msg_plugin_fetch_fields;
 extern const struct fields msg_plugin_file_fields;
 

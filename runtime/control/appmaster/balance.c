@@ -417,7 +417,7 @@ static void say_what_moved(struct appmaster *am, const struct rebalance *plan)
     }
 }
 
-/* Slots beyond those that tasks need; but those that a process was started with are its own. */
+/* Slots beyond those that tasks need. Workers hear of it first: see resizing.c. */
 static void give_back(struct appmaster *am)
 {
     uint32_t tasks = plan_task_count(am->plan);
@@ -429,17 +429,14 @@ static void give_back(struct appmaster *am)
     for (uint32_t i = 0; i < am->executor_count && slots > tasks; i++) {
         struct am_executor *e = am->executors[i];
         struct record_executor *known = record_find(&am->record, e->id);
-        uint32_t tasks_here = record_tasks_on(&am->record, e->id);
-        uint32_t needed = known && known->launched > tasks_here ? known->launched : tasks_here;
+        uint32_t needed = record_tasks_on(&am->record, e->id);
         uint32_t spare = is_host(am, e) && e->slots > needed ? e->slots - needed : 0;
         spare = spare < slots - tasks ? spare : slots - tasks;
         if (spare > 0) {
             e->slots -= spare;
             known->slots = e->slots;
             slots -= spare;
-            am->is_hold_due = true;
             record_touch(&am->record);
-            am->shrunk = am->record.version;
         }
     }
 }
@@ -480,8 +477,8 @@ static bool is_settled(const struct appmaster *am)
 {
     for (uint32_t i = 0; i < am->executor_count; i++) {
         const struct am_executor *e = am->executors[i];
-        if (e->state != EXECUTOR_GONE &&
-            (e->state < EXECUTOR_RUNNING || !e->peer || e->taken < am->record.generation)) {
+        if (e->state != EXECUTOR_GONE && (e->state < EXECUTOR_RUNNING || !e->peer ||
+                                          e->taken < am->record.generation || e->slots > e->held)) {
             return false;
         }
     }

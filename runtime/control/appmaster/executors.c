@@ -93,6 +93,7 @@ struct am_executor *executors_add(struct appmaster *am, const struct record_exec
     e->id = from->id;
     e->worker = from->worker;
     e->slots = from->slots;
+    e->held = from->launched > 0 ? from->launched : from->slots;
     e->pid = from->pid;
     e->worker_name = str_dup(gp_str_of(from->name));
     e->worker_address = str_dup(gp_str_of(from->address));

@@ -6,6 +6,7 @@
  *   recovery.c    STARTING, RUNNING, RECOVERING: from what is to what should be, step by step
  *   leader.c      what the master that leads is told
  *   launching.c   slots for executors, and their launch
+ *   resizing.c    slots of processes, as tasks come and go
  *   assign.c      what executors are told: assignments and updates
  *   executors.c   what executors say; how they are lost and stopped
  *   balance.c     app.rebalance: what should move, slots for it, what became of it
@@ -81,6 +82,9 @@ struct am_executor {
     enum executor_state state;
     uint32_t worker;
     uint32_t slots;
+    uint32_t held;    /* slots that its worker keeps for it, and ... */
+    uint32_t resized; /* ... is asked to keep, while ... */
+    bool is_resizing; /* ... that is not answered */
     char *worker_name;
     char *worker_address;
     char *host;
@@ -315,6 +319,11 @@ void launching_start(struct am_executor *e);
 
 /* Slots on one worker, for tasks that move there. */
 void launching_request_on(struct appmaster *am, uint32_t worker, uint32_t slots);
+
+/* ---- resizing.c ---- */
+
+/* Tells workers what they do not know yet of the slots of processes. */
+void resizing_step(struct appmaster *am);
 
 /* ---- assign.c ---- */
 

@@ -207,11 +207,12 @@ static void say_what_we_hold(struct appmaster *am)
     for (uint32_t i = 0; i < am->executor_count && grants; i++) {
         const struct am_executor *e = am->executors[i];
         if (!e->is_settled) {
-            grants[msg.grants_count++] = (struct msg_grant){.worker = e->worker,
-                                                            .name = MSG_NO_TEXT,
-                                                            .address = MSG_NO_TEXT,
-                                                            .host = MSG_NO_TEXT,
-                                                            .slots = e->slots};
+            grants[msg.grants_count++] =
+                (struct msg_grant){.worker = e->worker,
+                                   .name = MSG_NO_TEXT,
+                                   .address = MSG_NO_TEXT,
+                                   .host = MSG_NO_TEXT,
+                                   .slots = e->slots > e->held ? e->slots : e->held};
         }
     }
     if (grants && peer_tell(am->master, MSG_SLOTS_HOLD, &msg) >= 0) {
@@ -320,6 +321,7 @@ void launching_start(struct am_executor *e)
         plugins[i] = (struct msg_plugin_file){plugin->name, plugin->sha256, MSG_NO_TEXT};
     }
     e->is_asked = true;
+    e->held = e->slots;
     record_find(&am->record, e->id)->launched = e->slots; /* kept with what follows */
     e->host_worker = am_worker_of(am, e->worker_address);
     if (e->host_worker) {

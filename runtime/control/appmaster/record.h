@@ -22,7 +22,7 @@ struct record_executor {
     uint32_t id;
     uint32_t worker;
     uint32_t slots;       /* of a dead one: those whose tasks wait for others */
-    uint32_t launched;    /* slots that its process was started with: held until it ends */
+    uint32_t launched;    /* slots that its worker keeps for its process */
     uint32_t replaces;    /* the dead executor whose tasks it is to take over; 0: none */
     uint64_t incarnation; /* 0: it has not registered yet */
     uint64_t placed;      /* generation in which the others heard of it; 0: not yet */

@@ -16,7 +16,7 @@ static const struct field executor_items[] = {
     COUNT(PART, id, MUST, 0, "never used twice"),
     COUNT(PART, worker, MUST, 0, "it runs on"),
     COUNT(PART, slots, MUST, 0, "of its grant"),
-    COUNT(PART, launched, MAY, 0, "slots that its process was started with"),
+    COUNT(PART, launched, MAY, 0, "slots that its worker keeps for its process"),
     COUNT(PART, replaces, MAY, 0, "the dead one whose tasks it is to take over"),
     FIELD_U64(PART, incarnation, MAY, "0: it has not registered yet"),
     FIELD_U64(PART, placed, MAY, "generation in which the others heard of it; 0: not yet"),

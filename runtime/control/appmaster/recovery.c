@@ -335,6 +335,7 @@ void recovery_step(void *user)
         balance_answer(am);
     }
     if (is_active(am) && am->record_kept == am->record.version) {
+        resizing_step(am);
         assign_step(am);
     }
     if ((am->state == AM_STARTING || am->state == AM_RECOVERING) && all_well(am)) {

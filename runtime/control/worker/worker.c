@@ -207,6 +207,33 @@ static int process_stop(struct worker *w, const struct msg_process_ref *ref,
     return endpoint_reply(w->ep, token, NULL);
 }
 
+static int executor_resize(struct worker *w, const struct msg_executor_resize *msg,
+                           struct reply_token token, struct gp_error *err)
+{
+    const struct ledger_grant *grant = ledger_find(&w->ledger, msg->app);
+    struct child *child = child_find(w, msg->app, msg->executor);
+    uint32_t spare = launches_spare_slots(w, msg->app);
+
+    if (grant && msg->epoch < grant->epoch) {
+        return gp_error_set(err, GP_ESTALE, "epoch %u of application %u is over: now it is %u",
+                            msg->epoch, msg->app, grant->epoch);
+    }
+    if (!grant || !child || !child->proc || msg->executor == 0) {
+        return gp_error_set(err, GP_ENOENT, "executor %u of application %u does not run here",
+                            msg->executor, msg->app);
+    }
+    if (msg->slots > child->slots && msg->slots - child->slots > spare) {
+        return gp_error_set(err, GP_EFULL,
+                            "application %u has %u slots here, %u of them free: executor %u cannot "
+                            "have %u in the place of %u",
+                            msg->app, grant->slots, spare, msg->executor, msg->slots, child->slots);
+    }
+    child->slots = msg->slots;
+    worker_give_back(w, msg->app);
+    worker_changed(w);
+    return endpoint_reply(w->ep, token, NULL);
+}
+
 static int from_master(struct worker *w, struct incoming *in, struct gp_error *err)
 {
     const struct msg_appmaster_launch *launch = in->msg;
@@ -241,6 +268,7 @@ static int from_appmaster(struct worker *w, uint32_t app, struct incoming *in, s
 {
     struct msg_executor_launch *launch = in->msg;
     const struct msg_process_ref *ref = in->msg;
+    const struct msg_executor_resize *resize = in->msg;
     const struct msg_plugin_fetch *fetch = in->msg;
 
     switch (in->type) {
@@ -252,6 +280,11 @@ static int from_appmaster(struct worker *w, uint32_t app, struct incoming *in, s
     case MSG_PROCESS_STOP:
         if (ref->app == app) {
             return process_stop(w, ref, in->token, err);
+        }
+        break;
+    case MSG_EXECUTOR_RESIZE:
+        if (resize->app == app) {
+            return executor_resize(w, resize, in->token, err);
         }
         break;
     case MSG_PLUGIN_FETCH:

@@ -145,6 +145,59 @@ GP_TEST(moving, makes_executors_grow_when_there_is_no_other_worker)
     }
 }
 
+static bool slots_fit(const struct troupe *t)
+{
+    for (uint32_t w = 1; w <= TROUPE_WORKERS; w++) {
+        uint32_t tasks = troupe_tasks_on(t, w);
+        if (troupe_slots_on(t, w) != tasks || t->workers[w - 1].used != tasks) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What tasks have left is free for others; and where they come there is a slot for each. */
+GP_TEST(moving, has_slots_where_its_tasks_are)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct troupe *t = begin(seed);
+        uint32_t joins = free_worker(t);
+        struct rng rng;
+
+        rng_init(&rng, seed);
+        troupe_rebalance(t, 0, true, false);
+        TROUPE_UNTIL(t, troupe_tasks_on(t, joins) == 4);
+        if (seed % 2 == 1) {
+            GP_CHECK_EQ(sim_run_for(t->sim, (int64_t)rng_below(&rng, 5 * (uint64_t)MS_NS), NULL),
+                        0);
+            sim_kill(t->appmaster_proc);
+            troupe_start_appmaster(t);
+        }
+        TROUPE_UNTIL(t, slots_fit(t) && troupe_is_well(t));
+        troupe_rebalance(t, joins, false, false);
+        TROUPE_UNTIL(t, slots_fit(t) && troupe_tasks_on(t, joins) == 0);
+        end(t);
+    }
+}
+
+/* The master granted what is not there: tasks stay, and nothing else happens. */
+GP_TEST(moving, stays_where_a_worker_has_no_room_after_all)
+{
+    struct troupe *t = begin(1);
+    uint32_t worker = troupe_executor(t, 0)->worker;
+
+    sim_kill(t->workers[free_worker(t) - 1].proc);
+    t->refuse_to_grow = true;
+    troupe_rebalance(t, worker, false, false);
+    settle(t);
+    GP_CHECK_EQ(troupe_tasks_on(t, worker), TROUPE_TASKS);
+    TROUPE_UNTIL(t, slots_fit(t));
+    t->refuse_to_grow = false;
+    troupe_rebalance(t, worker, false, false);
+    TROUPE_UNTIL(t, slots_fit(t) && troupe_tasks_on(t, worker) == 0);
+    end(t);
+}
+
 GP_TEST(moving, says_what_there_is_no_room_for)
 {
     struct troupe *t = calloc(1, sizeof *t);

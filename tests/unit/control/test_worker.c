@@ -314,6 +314,33 @@ GP_TEST(worker, starts_no_more_than_was_granted)
     stage_end(&s);
 }
 
+/* Tasks came, or left. */
+GP_TEST(worker, counts_the_slots_of_a_process_anew)
+{
+    struct stage s;
+    struct puppet *appmaster = begin_app(&s, 1);
+    struct puppet *boss = stage_find(&s, "boss");
+    struct msg_executor_resize resize = {.app = 7, .epoch = 1, .executor = 1, .slots = 6};
+    const struct msg_grant_revoke revoke = {.app = 7, .epoch = 1, .slots = 2, .is_all_due = true};
+
+    GP_REQUIRE_EQ(launch_executor(appmaster, 1, 3), 0);
+    GP_CHECK_EQ(puppet_ask(appmaster, MSG_EXECUTOR_RESIZE, &resize),
+                GP_EFULL); /* 1 has the appmaster */
+    resize.slots = 5;
+    GP_CHECK_EQ(puppet_ask(appmaster, MSG_EXECUTOR_RESIZE, &resize), 0);
+    GP_CHECK_EQ(launch_executor(appmaster, 2, 1), GP_EFULL);
+    GP_REQUIRE_EQ(peer_tell(boss->peer, MSG_GRANT_REVOKE, &revoke), 0); /* due when it is free */
+    resize.slots = 1;
+    GP_CHECK_EQ(puppet_ask(appmaster, MSG_EXECUTOR_RESIZE, &resize), 0);
+    STAGE_UNTIL(&s, boss->slots_used == 4);
+    GP_CHECK_EQ(launch_executor(appmaster, 2, 2), 0);
+    resize.executor = 3;
+    GP_CHECK_EQ(puppet_ask(appmaster, MSG_EXECUTOR_RESIZE, &resize), GP_ENOENT);
+    resize.app = 8;
+    GP_CHECK_EQ(puppet_ask(appmaster, MSG_EXECUTOR_RESIZE, &resize), GP_EACCES);
+    stage_end(&s);
+}
+
 GP_TEST(worker, answers_a_repeated_launch_with_the_same_process)
 {
     struct stage s;

@@ -141,6 +141,17 @@ static void note_state(struct troupe *t, struct msg_app_state *msg)
     }
 }
 
+uint32_t troupe_slots_on(const struct troupe *t, uint32_t worker)
+{
+    uint32_t slots = 0;
+
+    for (uint32_t i = 0; i < TROUPE_EXECUTORS; i++) {
+        const struct fake_executor *e = &t->executors_of[i];
+        slots += e->alive && e->worker == worker ? e->slots : 0;
+    }
+    return slots;
+}
+
 /* Slots on a worker that the next appmaster would say it holds, by the record that is kept. */
 static uint32_t kept_on(const struct troupe *t, uint32_t worker)
 {
@@ -154,7 +165,9 @@ static uint32_t kept_on(const struct troupe *t, uint32_t worker)
     GP_REQUIRE_EQ(record_decode(t->placement, &plan, &record, &err), 0);
     for (uint32_t i = 0; i < record.executors_count; i++) {
         const struct record_executor *e = &record.executors[i];
-        slots += e->worker == worker && !e->is_dead ? e->slots : 0;
+        if (e->worker == worker && !e->is_dead) {
+            slots += e->slots > e->launched ? e->slots : e->launched;
+        }
     }
     record_deinit(&record);
     return slots;
@@ -350,13 +363,30 @@ static int launch_executor(struct fake_worker *w, const struct msg_executor_laun
 
     GP_REQUIRE(msg->executor < TROUPE_EXECUTORS);
     GP_CHECK_EQ(e->id, 0); /* never used twice */
-    *e = (struct fake_executor){.troupe = w->troupe, .id = msg->executor, .worker = w->id};
+    *e = (struct fake_executor){
+        .troupe = w->troupe, .id = msg->executor, .worker = w->id, .slots = msg->slots};
     (void)str_format(number, sizeof number, "%u", msg->executor);
     w->launches++;
     if (port_spawn(w->port, &spec, &children[e->id].proc, err) < 0) {
         return err->code;
     }
     return endpoint_reply(w->ep, token, &launched);
+}
+
+static int resize_executor(struct fake_worker *w, const struct msg_executor_resize *msg,
+                           struct reply_token token, struct gp_error *err)
+{
+    struct fake_executor *e = &w->troupe->executors_of[msg->executor];
+
+    GP_REQUIRE(msg->executor < TROUPE_EXECUTORS);
+    if (!e->alive || e->worker != w->id) {
+        return gp_error_set(err, GP_ENOENT, "it does not run here");
+    }
+    if (msg->slots > e->slots && w->troupe->refuse_to_grow) {
+        return gp_error_set(err, GP_EFULL, "there are not so many slots");
+    }
+    e->slots = msg->slots;
+    return endpoint_reply(w->ep, token, NULL);
 }
 
 static int worker_message(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
@@ -368,6 +398,8 @@ static int worker_message(void *user, struct peer *peer, struct incoming *in, st
     switch (in->type) {
     case MSG_EXECUTOR_LAUNCH:
         return launch_executor(w, in->msg, in->token, err);
+    case MSG_EXECUTOR_RESIZE:
+        return resize_executor(w, in->msg, in->token, err);
     case MSG_PROCESS_STOP:
         w->kills += ref->at_once;
         if (ref->executor < TROUPE_EXECUTORS && w->troupe->executors_of[ref->executor].alive &&

@@ -32,6 +32,7 @@ struct fake_executor {
     struct sim_proc *proc;
     uint32_t id;
     uint32_t worker;
+    uint32_t slots; /* that its worker keeps for it */
     struct endpoint *ep;
     struct peer *peer; /* its appmaster */
     char address[NET_ADDR_MAX];
@@ -77,6 +78,7 @@ struct troupe {
     uint32_t restarts;      /* budget; 0: default */
     bool is_rigid;          /* `count` has no snapshot; before troupe_begin() */
     uint32_t refuse_to_go;  /* so many tasks say that they cannot leave */
+    bool refuse_to_grow;    /* workers have no room for more of an executor */
     uint32_t state_chars;   /* what a task takes along is so long */
     bool deaf_to_leave;     /* executors do not say what became of tasks that were to leave */
 
@@ -143,6 +145,8 @@ struct fake_executor *troupe_executor(struct troupe *t, uint32_t i);
 void troupe_describe(struct troupe *t);
 /* The master tells the appmaster to move tasks: off that worker (0: none), or evenly. Waits. */
 void troupe_rebalance(struct troupe *t, uint32_t leave, bool spread, bool force);
+/* Slots that processes on a worker hold. */
+uint32_t troupe_slots_on(const struct troupe *t, uint32_t worker);
 /* Tasks on a worker. */
 uint32_t troupe_tasks_on(const struct troupe *t, uint32_t worker);
 /* The executor says that a task of it failed. */
