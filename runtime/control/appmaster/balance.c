@@ -152,6 +152,7 @@ static void add_executor(const struct appmaster *am, const struct am_executor *e
     const struct record_leave *leave = record_leaves(&am->record, e->worker);
     uint32_t tasks = record_tasks_on(&am->record, e->id);
     uint32_t slots = e->slots > tasks ? e->slots : tasks;
+    bool is_avoided = unreached_avoids(am, e->worker); /* what is there may stay */
 
     h->slots[h->count] = slots;
     h->now[h->count] = tasks;
@@ -160,7 +161,7 @@ static void add_executor(const struct appmaster *am, const struct am_executor *e
                                 .worker = e->worker,
                                 .lanes = known->lanes ? known->lanes : usual_lanes(am, false),
                                 .blocking = known->lanes ? known->blocking : usual_lanes(am, true),
-                                .room = slots + free_on(am, e->worker),
+                                .room = is_avoided ? tasks : slots + free_on(am, e->worker),
                                 .leave = leave != NULL,
                                 .force = leave && leave->force};
 }
@@ -172,8 +173,7 @@ static bool is_used(const struct appmaster *am, const struct hosts *h, uint32_t 
             return true;
         }
     }
-    return record_leaves(&am->record, worker) != NULL ||
-           shunned_has(&am->shunned, worker, am_now_ns(am));
+    return record_leaves(&am->record, worker) != NULL || unreached_avoids(am, worker);
 }
 
 /* How many executors more there may be: as many as are left, or with a spread one on each worker that

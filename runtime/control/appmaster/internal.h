@@ -307,7 +307,9 @@ void recovery_resume(struct appmaster *am);
 /* An executor says whom it cannot reach. */
 void unreached_reported(struct appmaster *am, const struct msg_executor_report *report);
 void unreached_look(void *user); /* of look_timer */
-/* Workers that nothing is to begin on now; ret has room for SHUNNED_MAX. How many. */
+/* Nothing is to begin on that worker now: what runs there may be cut off from others. */
+bool unreached_avoids(const struct appmaster *am, uint32_t worker);
+/* All of these; ret has room for SHUNNED_MAX. How many. */
 uint32_t unreached_avoid(const struct appmaster *am, struct msg_worker_ref *ret);
 
 /* ---- launching.c ---- */

@@ -141,6 +141,8 @@ static void give_up(const struct view *v, uint32_t i, bool is_free, const bool *
     if (more > 0) {
         (void)str_format(text + strlen(text), sizeof text - strlen(text), ", nor %u more", more);
     }
+    LOG_WARN(am_log(e->am), "appmaster.executor_given_up", KV_U64("executor", e->id),
+             KV_U64("cut_from", v->who[first]->id));
     executors_give_up(e, is_free, text);
 }
 
@@ -226,13 +228,17 @@ void unreached_look(void *user)
     }
 }
 
+bool unreached_avoids(const struct appmaster *am, uint32_t worker)
+{
+    return record_living(&am->record) > 0 && shunned_has(&am->shunned, worker, am_now_ns(am));
+}
+
 uint32_t unreached_avoid(const struct appmaster *am, struct msg_worker_ref *ret)
 {
-    int64_t now_ns = am_now_ns(am);
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < am->shunned.count && record_living(&am->record) > 0; i++) {
-        if (shunned_has(&am->shunned, am->shunned.items[i].worker, now_ns)) {
+    for (uint32_t i = 0; i < am->shunned.count; i++) {
+        if (unreached_avoids(am, am->shunned.items[i].worker)) {
             ret[count++].worker = am->shunned.items[i].worker;
         }
     }

@@ -10,7 +10,7 @@
 #include "troupe.h"
 
 #ifndef SEEDS
-#define SEEDS 20
+#define SEEDS GP_FEWER(20, 5)
 #endif
 
 /* On two of three workers. */
@@ -446,6 +446,33 @@ GP_TEST(moving, comes_to_no_worker_that_is_to_be_left)
         settle(t);
         TROUPE_UNTIL(t, t->workers[joins - 1].used == 0);
         GP_CHECK_EQ(t->fresh, fresh);
+        end(t);
+    }
+}
+
+/* What would run there might be cut off from the others, as what ran there was. */
+GP_TEST(moving, comes_to_no_worker_that_was_cut_off)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct troupe *t = begin(seed);
+        struct fake_executor *first = troupe_executor(t, 0);
+        struct fake_executor *second = troupe_executor(t, 1);
+        uint32_t worker;
+
+        troupe_miss(first, (const struct fake_executor *const[]){second, NULL});
+        troupe_miss(second, (const struct fake_executor *const[]){first, NULL});
+        TROUPE_UNTIL(t, !first->alive || !second->alive);
+        worker = first->alive ? second->worker : first->worker;
+        troupe_miss(first->alive ? first : second, NULL);
+        TROUPE_UNTIL(t, troupe_is_well(t));
+        troupe_rebalance(t, 0, true, false);
+        settle(t);
+        troupe_run_ms(t, 5000);
+        GP_CHECK_EQ(t->said_code, 0);
+        GP_CHECK_EQ(troupe_tasks_on(t, worker), 0);
+        troupe_run_ms(t, 20000); /* for a while */
+        troupe_rebalance(t, 0, true, false);
+        TROUPE_UNTIL(t, troupe_tasks_on(t, worker) > 0);
         end(t);
     }
 }
