@@ -18,6 +18,13 @@ else()
   target_link_libraries(gp_test INTERFACE PkgConfig::criterion Threads::Threads)
 endif()
 
+# Both make a run many times slower: seeds are fewer (GP_FEWER in gp_test.h), limits of time wider.
+set(GP_TEST_SLOWNESS 1)
+if(GP_SANITIZE OR GP_COVERAGE)
+  set(GP_TEST_SLOWNESS 4)
+  target_compile_definitions(gp_test INTERFACE GP_TEST_SLOW)
+endif()
+
 # gp_unit_test(ROOM test_file.c... [LINKS ...] [LABEL unit] [TIMEOUT 60])
 #
 # One executable and one ctest test, ROOM.file, for each file. The room's library is linked by itself.
@@ -29,6 +36,7 @@ function(gp_unit_test room)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
+  math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * ${GP_TEST_SLOWNESS}")
   foreach(file IN LISTS arg_UNPARSED_ARGUMENTS)
     get_filename_component(stem ${file} NAME_WE)
     string(REGEX REPLACE "^test_" "" stem ${stem})

@@ -25,6 +25,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How often: a sanitizer finds in few what it would in many. */
+#ifdef GP_TEST_SLOW
+#define GP_FEWER(many, few) (few)
+#else
+#define GP_FEWER(many, few) (many)
+#endif
+
 #ifdef GP_TEST_PLAIN
 
 struct gp_test_case {
