@@ -391,7 +391,10 @@ static int join(struct am_executor *e)
         return rc;
     }
     e->placed = am->record.generation;
-    moving_given(am, e);
+    rc = moving_given(am, e);
+    if (rc < 0) {
+        return rc;
+    }
     (void)str_format(text, sizeof text,
                      "the tasks of executor %u begin anew on executor %u (worker %s)", dead, e->id,
                      e->worker_name);

@@ -394,8 +394,8 @@ bool moving_may_tell(const struct am_executor *e);
 /* What a task takes along to where it comes; NULL: none, or it does not come from elsewhere. */
 struct am_moved *moving_state_of(const struct appmaster *am, uint32_t processor, uint32_t task);
 /* This executor was given the tasks of one that died: what was to come there, and is still at hand, comes
- * to it. */
-void moving_given(struct appmaster *am, const struct am_executor *e);
+ * to it. GP_ENOMEM. */
+int moving_given(struct appmaster *am, const struct am_executor *e);
 /* Tasks that are neither here nor there. */
 bool moving_is_open(const struct appmaster *am);
 void moving_deinit(struct appmaster *am);

@@ -527,18 +527,36 @@ static void finish_some(struct appmaster *am)
     }
 }
 
-void moving_given(struct appmaster *am, const struct am_executor *e)
+int moving_given(struct appmaster *am, const struct am_executor *e)
 {
-    for (uint32_t i = 0; i < am->record.moves_count; i++) {
-        struct record_move *m = &am->record.moves[i];
-        const struct record_range *range = record_range_of(&am->record, m->processor, m->task);
-        if (range->executor == e->id && m->executor != e->id && m->from != e->id &&
-            is_at_hand(am, m)) {
-            m->executor = e->id;
-            m->lane = range->lane;
-            m->placed = am->record.generation;
+    struct record *r = &am->record;
+    struct record_range *changes = calloc(r->moves_count + 1u, sizeof *changes);
+    uint32_t count = 0;
+    int rc = changes ? 0 : GP_ENOMEM;
+
+    for (uint32_t i = 0; i < r->moves_count && rc >= 0; i++) {
+        struct record_move *m = &r->moves[i];
+        const struct record_range *range = record_range_of(r, m->processor, m->task);
+        if (range->executor != e->id || m->executor == e->id || m->from == e->id ||
+            !is_at_hand(am, m)) {
+            continue;
         }
+        if (m->placed == 0) { /* to the record it was one that died, not one that moved */
+            struct record_range *c = &changes[count++];
+            *c = *range;
+            c->first = m->task;
+            c->count = 1;
+            c->since = m->session;
+        }
+        m->executor = e->id;
+        m->lane = range->lane;
+        m->placed = r->generation;
     }
+    if (rc >= 0 && count > 0) {
+        rc = record_change(r, changes, count);
+    }
+    free(changes);
+    return rc == GP_ETOOBIG ? 0 : rc; /* what was on its way is dropped, then, and counted */
 }
 
 bool moving_is_open(const struct appmaster *am)

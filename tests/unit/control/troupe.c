@@ -442,23 +442,29 @@ static uint32_t value_of(const char *state)
 }
 
 /* What a session begins with. */
-static void begin_task(struct fake_executor *e, uint32_t processor, uint32_t task, uint64_t session,
+static void begin_task(struct fake_executor *e, const struct msg_placed *p, uint32_t task,
                        const struct msg_task_state *states, uint32_t count)
 {
-    if (e->brought[processor][task] == session) {
-        e->values[processor][task] = e->brought_values[processor][task];
-        e->troupe->moved++;
-        return;
+    struct troupe *t = e->troupe;
+    bool has_moved = e->brought[p->processor][task] == p->session;
+
+    if (has_moved) {
+        e->values[p->processor][task] = e->brought_values[p->processor][task];
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (states[i].processor == processor && states[i].task == task && states[i].moved) {
-            e->values[processor][task] = value_of(states[i].state);
-            e->troupe->moved++;
-            return;
+    for (uint32_t i = 0; i < count && !has_moved; i++) {
+        if (states[i].processor == p->processor && states[i].task == task && states[i].moved) {
+            e->values[p->processor][task] = value_of(states[i].state);
+            has_moved = true;
         }
     }
-    e->values[processor][task] = ++e->troupe->next_value;
-    e->troupe->fresh++;
+    if (has_moved) { /* what it sent since it began anew counts still, wherever it was */
+        GP_CHECK(p->since != 0 && p->since <= t->anew[p->processor][task]);
+        t->moved++;
+        return;
+    }
+    t->anew[p->processor][task] = p->session;
+    e->values[p->processor][task] = ++t->next_value;
+    t->fresh++;
 }
 
 static void on_moved_told(void *user, struct peer *peer, const struct answer *answer)
@@ -531,7 +537,7 @@ static void note_tasks(struct fake_executor *e, const struct msg_placed *placeme
                 continue;
             }
             if (e->sessions[p->processor][k] < p->session) {
-                begin_task(e, p->processor, k, p->session, states, states_count);
+                begin_task(e, p, k, states, states_count);
             }
             if (p->leaving) {
                 leave(e, p, k);
