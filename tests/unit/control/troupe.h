@@ -115,8 +115,8 @@ struct troupe {
     int said_code;                  /* 1: not yet */
     uint32_t next_value;
     uint64_t anew[2][TROUPE_TASKS]; /* session in which a task began with nothing */
-    uint32_t fresh; /* tasks that began with nothing */
-    uint32_t moved; /* tasks that came with what they kept */
+    uint32_t fresh;                 /* tasks that began with nothing */
+    uint32_t moved;                 /* tasks that came with what they kept */
     uint64_t owners[2][TROUPE_TASKS]
                    [TROUPE_EXECUTORS]; /* session in which an executor had a task */
 };
