@@ -1,5 +1,5 @@
 /*
- * balance.c: app.rebalance: which tasks should be elsewhere, slots for them there, what became of it.
+ * balance.c: which tasks should be elsewhere, slots for them there, and the end of it.
  *
  * What was asked for last is the goal, in the record: workers to be left, and whether tasks are to be
  * spread. While it is open, and all is well, and no task moves:
@@ -14,14 +14,14 @@
  * So a death in the middle, or another wish, needs no case of its own: what is planned next starts
  * from what is. Which tasks cannot move is remembered for a while, so that it ends.
  */
+#include "control/appmaster/balance.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/str.h"
-#include "control/appmaster/internal.h"
 
-#define STAY_NS   INT64_C(10000000000)
 #define PLANS_MAX 16u /* for one goal: what joins by chance could go on for long */
 
 /* ---- what is known ---- */
@@ -106,16 +106,7 @@ void balance_note(struct appmaster *am, const struct record_move *m)
 
 /* ---- who could run tasks ---- */
 
-struct hosts {
-    struct rebalance_host *items;
-    uint32_t *slots; /* that it has, or as many tasks as it has */
-    uint32_t *now;   /* tasks */
-    uint32_t *after; /* how many more there will be, modulo 2^32 */
-    uint32_t count;
-    uint32_t max;
-};
-
-static void hosts_deinit(struct hosts *h)
+void balance_hosts_deinit(struct hosts *h)
 {
     free(h->items);
     free(h->slots);
@@ -221,7 +212,7 @@ static void add_workers(const struct appmaster *am, struct hosts *h)
     }
 }
 
-static int hosts_make(const struct appmaster *am, struct hosts *ret)
+int balance_hosts(const struct appmaster *am, struct hosts *ret)
 {
     struct hosts h = {.max = am->executor_count + am->record.goal.room_count};
     size_t max = h.max + 1u;
@@ -231,7 +222,7 @@ static int hosts_make(const struct appmaster *am, struct hosts *ret)
     h.now = calloc(max, sizeof *h.now);
     h.after = calloc(max, sizeof *h.after);
     if (!h.items || !h.slots || !h.now || !h.after) {
-        hosts_deinit(&h);
+        balance_hosts_deinit(&h);
         return GP_ENOMEM;
     }
     for (uint32_t i = 0; i < am->executor_count; i++) {
@@ -246,8 +237,8 @@ static int hosts_make(const struct appmaster *am, struct hosts *ret)
 
 /* ---- the plan ---- */
 
-static int make_plan(const struct appmaster *am, const struct hosts *h, uint32_t moves_max,
-                     struct rebalance *ret)
+int balance_plan(const struct appmaster *am, const struct hosts *h, uint32_t moves_max,
+                 struct rebalance *ret)
 {
     struct rebalance_stay stay[STAY_MAX];
     const struct rebalance_wish wish = {.hosts = h->items,
@@ -304,119 +295,6 @@ static void add_moves(struct appmaster *am, const struct hosts *h, const struct 
 
 /* ---- the goal is reached ---- */
 
-static const char *const whys[] = {
-    [REBALANCE_STATE] = "its processor keeps state and has no snapshot",
-    [REBALANCE_SOURCE] = "it is a source without a snapshot, which would begin anew",
-    [REBALANCE_ROOM] = "no other worker has room for it",
-};
-
-static void append(char *text, size_t cap, const char *what)
-{
-    size_t len = strlen(text);
-
-    if (str_format(text + len, cap - len, "%s%s", len > 0 ? "; " : "", what) < 0) {
-        text[len] = '\0';
-    }
-}
-
-static void name_stays(const struct appmaster *am, uint32_t processor, uint32_t tasks,
-                       const char *why, char *text, size_t cap)
-{
-    char what[256];
-
-    (void)str_format(what, sizeof what, "%u task%s of '%s' stay%s: %s", tasks,
-                     tasks == 1 ? "" : "s", am->plan->processors[processor].name,
-                     tasks == 1 ? "s" : "", why);
-    append(text, cap, what);
-}
-
-static uint32_t stays_of(const struct appmaster *am, uint32_t processor)
-{
-    uint32_t tasks = 0;
-
-    for (uint32_t i = 0; i < am->stay_count; i++) {
-        tasks += am->stay[i].processor == processor;
-    }
-    return tasks;
-}
-
-/* The reason of the last of them stands for all. */
-static const char *why_stays(const struct appmaster *am, uint32_t processor)
-{
-    const char *why = "";
-
-    for (uint32_t i = 0; i < am->stay_count; i++) {
-        why = am->stay[i].processor == processor ? am->stay[i].why : why;
-    }
-    return why;
-}
-
-static void name_refused(const struct appmaster *am, const struct rebalance *plan, char *text,
-                         size_t cap)
-{
-    for (uint32_t i = 0; i < plan->refused_count; i++) {
-        const struct rebalance_refused *r = &plan->refused[i];
-        name_stays(am, r->processor, r->tasks, whys[r->why], text, cap);
-    }
-    for (uint32_t p = 0; p < am->plan->processor_count; p++) {
-        if (stays_of(am, p) > 0) {
-            name_stays(am, p, stays_of(am, p), why_stays(am, p), text, cap);
-        }
-    }
-}
-
-static void name_workers(const struct appmaster *am, const char *before, const uint32_t *workers,
-                         char *text, size_t cap)
-{
-    for (uint32_t i = 0; i < GOAL_WORKERS_MAX && workers[i] != 0; i++) {
-        const char *name = NULL;
-        size_t len = strlen(text);
-        for (uint32_t k = 0; k < am->executor_count; k++) {
-            name = am->executors[k]->worker == workers[i] ? am->executors[k]->worker_name : name;
-        }
-        if (i + 1 == GOAL_WORKERS_MAX) {
-            (void)str_format(text + len, cap - len, " and others");
-        } else if (name) {
-            (void)str_format(text + len, cap - len, "%s%s", i == 0 ? before : ", ", name);
-        } else {
-            (void)str_format(text + len, cap - len, "%sworker/%u", i == 0 ? before : ", ",
-                             workers[i]);
-        }
-    }
-}
-
-static void say_what_moved(struct appmaster *am, const struct rebalance *plan)
-{
-    struct record *r = &am->record;
-    int64_t now_ms = loop_wall_ns(am->port->loop) / 1000000;
-    int64_t took_ms = now_ms - (int64_t)r->goal.begun_ms;
-    char text[WORDS_MAX] = "";
-    char refused[WORDS_MAX] = "";
-
-    name_refused(am, plan, refused, sizeof refused);
-    if (r->goal.done > 0) {
-        (void)str_format(text, sizeof text, "%u task%s moved", r->goal.done,
-                         r->goal.done == 1 ? "" : "s");
-        name_workers(am, " from worker ", am->goal_from, text, sizeof text);
-        name_workers(am, " to worker ", am->goal_to, text, sizeof text);
-        if (r->goal.reason && r->goal.reason[0]) {
-            (void)str_format(text + strlen(text), sizeof text - strlen(text), " (%s)",
-                             r->goal.reason);
-        }
-    }
-    if (refused[0] && strcmp(refused, am->refused_said) != 0) {
-        LOG_INFO(am_log(am), "app.task_stays", KV_STR("why", refused));
-        append(text, sizeof text, refused); /* once */
-    }
-    (void)str_format(am->refused_said, sizeof am->refused_said, "%s", refused);
-    if (text[0]) {
-        LOG_INFO(am_log(am), "app.rebalanced", KV_U64("app", am->options.launch->app),
-                 KV_STR("what", text));
-        (void)record_event(r, now_ms, text);
-        record_event_more(r, NULL, took_ms > 0 ? took_ms : 0);
-    }
-}
-
 /* Slots beyond those that tasks need. Workers hear of it first: see resizing.c. */
 static void give_back(struct appmaster *am)
 {
@@ -459,7 +337,7 @@ static void reached(struct appmaster *am, const struct rebalance *plan)
 
     retire_empty(am);
     give_back(am);
-    say_what_moved(am, plan);
+    balance_say_what_moved(am, plan);
     free(r->goal.reason);
     free(r->goal.room);
     r->goal = (struct record_goal){0};
@@ -495,8 +373,8 @@ void balance_step(struct appmaster *am)
     if (!am->record.goal.is_open || am->slots_asked || am->slots_waiting) {
         return;
     }
-    rc = hosts_make(am, &h);
-    rc = rc < 0 ? rc : make_plan(am, &h, MOVES_MAX, &plan);
+    rc = balance_hosts(am, &h);
+    rc = rc < 0 ? rc : balance_plan(am, &h, MOVES_MAX, &plan);
     if (rc >= 0 && !ask_slots(am, &h, &plan) && settled) {
         if (plan.move_count > 0 && am->goal_plans++ < PLANS_MAX) {
             add_moves(am, &h, &plan);
@@ -505,243 +383,5 @@ void balance_step(struct appmaster *am)
         }
     }
     rebalance_deinit(&plan);
-    hosts_deinit(&h);
-}
-
-/* ---- app.rebalance ---- */
-
-static bool same_leave(const struct record *r, const struct msg_app_rebalance *msg)
-{
-    bool same = r->leave_count == msg->leave_count;
-
-    for (uint32_t i = 0; i < msg->leave_count && same; i++) {
-        const struct record_leave *known = record_leaves(r, msg->leave[i].worker);
-        same = known && known->force == msg->leave[i].force;
-    }
-    return same;
-}
-
-static int take_leave(struct appmaster *am, const struct msg_app_rebalance *msg)
-{
-    struct record *r = &am->record;
-    struct record_leave *leave;
-
-    if (same_leave(r, msg)) {
-        return 0;
-    }
-    leave = calloc(msg->leave_count + 1u, sizeof *leave);
-    if (!leave) {
-        return GP_ENOMEM;
-    }
-    for (uint32_t i = 0; i < msg->leave_count; i++) {
-        leave[i] = (struct record_leave){msg->leave[i].worker, msg->leave[i].force};
-    }
-    free(r->leave);
-    r->leave = leave;
-    r->leave_count = msg->leave_count;
-    am->stay_count = 0; /* it may be another matter now */
-    record_touch(r);
-    return 0;
-}
-
-/* The list is taken. True: it says something new. */
-static bool take_room(struct record_goal *goal, struct msg_app_rebalance *msg)
-{
-    bool same = goal->room_count == msg->room_count;
-
-    for (uint32_t i = 0; i < msg->room_count && same; i++) {
-        same =
-            goal->room[i].worker == msg->room[i].worker && goal->room[i].free == msg->room[i].free;
-    }
-    free(goal->room);
-    goal->room = msg->room;
-    goal->room_count = msg->room_count;
-    msg->room = NULL;
-    msg->room_count = 0;
-    return !same;
-}
-
-static void take_goal(struct appmaster *am, struct msg_app_rebalance *msg)
-{
-    struct record_goal *goal = &am->record.goal;
-    const struct record_goal before = *goal;
-    bool is_new_room = take_room(goal, msg);
-
-    if (!goal->is_open) {
-        goal->is_open = msg->spread || msg->leave_count > 0;
-        goal->begun_ms = (uint64_t)(loop_wall_ns(am->port->loop) / 1000000);
-        goal->done = 0;
-        free(goal->reason);
-        goal->reason = str_dup(gp_str_of(msg->reason));
-        am->goal_plans = 0;
-    }
-    if (msg->spread || am_now_ns(am) - am->stay_ns > STAY_NS) {
-        am->stay_count = 0; /* they are tried again */
-    }
-    goal->spread = goal->is_open && (goal->spread || msg->spread);
-    goal->force = goal->is_open && (goal->force || msg->force);
-    if (goal->is_open && (is_new_room || !before.is_open || goal->spread != before.spread ||
-                          goal->force != before.force)) {
-        record_touch(&am->record);
-    }
-}
-
-static int add_refused(struct msg_app_rebalanced *to, const struct appmaster *am,
-                       uint32_t processor, uint32_t tasks, const char *why)
-{
-    struct msg_move_refused *r = &to->refused[to->refused_count];
-
-    if (to->refused_count == MSG_REFUSED_MAX) {
-        return 0;
-    }
-    *r = (struct msg_move_refused){str_dup(gp_str_of(am->plan->processors[processor].name)), tasks,
-                                   str_dup(gp_str_of(why))};
-    to->refused_count++;
-    return r->processor && r->why ? 0 : GP_ENOMEM;
-}
-
-static int fill_refused(const struct appmaster *am, const struct rebalance *plan,
-                        struct msg_app_rebalanced *to)
-{
-    int rc = 0;
-
-    to->refused = calloc(MSG_REFUSED_MAX, sizeof *to->refused);
-    if (!to->refused) {
-        return GP_ENOMEM;
-    }
-    for (uint32_t i = 0; i < plan->refused_count && rc >= 0; i++) {
-        const struct rebalance_refused *r = &plan->refused[i];
-        rc = add_refused(to, am, r->processor, r->tasks, whys[r->why]);
-    }
-    for (uint32_t p = 0; p < am->plan->processor_count && rc >= 0; p++) {
-        if (stays_of(am, p) > 0) {
-            rc = add_refused(to, am, p, stays_of(am, p), why_stays(am, p));
-        }
-    }
-    return rc;
-}
-
-static int fill_left(const struct appmaster *am, struct msg_app_rebalanced *to)
-{
-    to->left = calloc(am->record.leave_count + 1u, sizeof *to->left);
-    if (!to->left) {
-        return GP_ENOMEM;
-    }
-    for (uint32_t i = 0; i < am->record.leave_count; i++) {
-        struct msg_left_on left = {.worker = am->record.leave[i].worker};
-        for (uint32_t k = 0; k < am->record.executors_count; k++) {
-            const struct record_executor *e = &am->record.executors[k];
-            left.tasks +=
-                e->worker == left.worker && !e->is_dead ? record_tasks_on(&am->record, e->id) : 0;
-        }
-        if (left.tasks > 0) {
-            to->left[to->left_count++] = left;
-        }
-    }
-    return 0;
-}
-
-static int fill_text(const struct appmaster *am, const struct rebalance *plan,
-                     struct msg_app_rebalanced *to)
-{
-    char text[WORDS_MAX];
-
-    (void)str_format(text, sizeof text,
-                     to->moving == 0 ? "no task is to move" : "%u task%s to move", to->moving,
-                     to->moving == 1 ? " is" : "s are");
-    name_refused(am, plan, text, sizeof text);
-    to->text = str_dup(gp_str_of(text));
-    return to->text ? 0 : GP_ENOMEM;
-}
-
-/* A later epoch would miss nothing: also not what the last that ended had counted. */
-static bool is_written_down(const struct appmaster *am)
-{
-    for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (am->executors[i]->state == EXECUTOR_GONE) {
-            return false;
-        }
-    }
-    return am->record.moves_count == 0 && am->record_sent == 0 &&
-           am->record_kept == am->record.version;
-}
-
-static int make_answer(const struct appmaster *am, struct msg_app_rebalanced *said)
-{
-    struct rebalance plan = {0};
-    struct hosts h = {0};
-    int rc = hosts_make(am, &h);
-
-    rc = rc < 0 ? rc : make_plan(am, &h, PLAN_TASKS_MAX, &plan);
-    said->moving = am->record.moves_count + plan.move_count;
-    rc = rc < 0 ? rc : fill_refused(am, &plan, said);
-    rc = rc < 0 ? rc : fill_left(am, said);
-    rc = rc < 0 ? rc : fill_text(am, &plan, said);
-    rebalance_deinit(&plan);
-    hosts_deinit(&h);
-    return rc;
-}
-
-void balance_answer(struct appmaster *am)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < am->wish_count; i++) {
-        struct am_wish *wish = &am->wishes[i];
-        if (am->record_kept < wish->version) {
-            am->wishes[kept++] = *wish;
-        } else {
-            (void)endpoint_reply(am->ep, wish->token, &wish->said); /* or it asks again */
-            fields_deinit(&msg_app_rebalanced_fields, &wish->said);
-        }
-    }
-    am->wish_count = kept;
-}
-
-void balance_refuse(struct appmaster *am)
-{
-    struct gp_error err;
-
-    (void)gp_error_set(&err, GP_EAGAIN, "the application ends");
-    for (uint32_t i = 0; i < am->wish_count; i++) {
-        (void)endpoint_reply_error(am->ep, am->wishes[i].token, &err); /* it sees the end anyway */
-    }
-    balance_deinit(am);
-}
-
-int balance_ask(struct appmaster *am, struct msg_app_rebalance *msg, struct reply_token token,
-                struct gp_error *err)
-{
-    struct am_wish wish = {.token = token, .said.is_settled = is_written_down(am)};
-    int rc;
-
-    if ((am->state != AM_RUNNING && am->state != AM_RECOVERING) || am->record.ranges_count == 0) {
-        return gp_error_set(err, GP_EAGAIN, "the application %s",
-                            am->state < AM_RUNNING ? "is still starting" : "ends");
-    }
-    if (am->wish_count == WISHES_MAX) {
-        return gp_error_set(err, GP_EAGAIN, "%u such wishes wait already", WISHES_MAX);
-    }
-    rc = take_leave(am, msg);
-    if (rc < 0) {
-        return gp_error_set(err, rc, "rebalancing: %s", error_sentence(rc));
-    }
-    take_goal(am, msg);
-    recovery_changed(am);
-    rc = make_answer(am, &wish.said);
-    if (rc < 0) {
-        fields_deinit(&msg_app_rebalanced_fields, &wish.said);
-        return gp_error_set(err, rc, "rebalancing: %s", error_sentence(rc));
-    }
-    wish.version = am->record.version;
-    am->wishes[am->wish_count++] = wish;
-    return 0;
-}
-
-void balance_deinit(struct appmaster *am)
-{
-    for (uint32_t i = 0; i < am->wish_count; i++) {
-        fields_deinit(&msg_app_rebalanced_fields, &am->wishes[i].said);
-    }
-    am->wish_count = 0;
+    balance_hosts_deinit(&h);
 }

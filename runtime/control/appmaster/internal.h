@@ -9,7 +9,8 @@
  *   resizing.c    slots of processes, as tasks come and go
  *   assign.c      what executors are told: assignments and updates
  *   executors.c   what executors say; how they are lost and stopped
- *   balance.c     app.rebalance: what should move, slots for it, what became of it
+ *   balance.c     what should move, slots for it, the end of it
+ *   balance_*.c   who asks for that (app.rebalance), and what is said of it
  *   moving.c      moves: from planned to done, step by step
  *   rebalance*.c  what should move (pure)
  *   record.c ...  what should be (pure)
@@ -365,7 +366,7 @@ void executors_stop(struct appmaster *am);
 void executors_stop_hard(struct appmaster *am);
 void executors_deinit(struct appmaster *am);
 
-/* ---- balance.c ---- */
+/* ---- balance*.c ---- */
 
 int balance_ask(struct appmaster *am, struct msg_app_rebalance *msg, struct reply_token token,
                 struct gp_error *err);
