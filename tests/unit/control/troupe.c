@@ -597,7 +597,7 @@ static int on_assign(struct fake_executor *e, struct incoming *in, struct gp_err
 static int on_update(struct fake_executor *e, struct incoming *in)
 {
     const struct msg_executor_update *msg = in->msg;
-    struct msg_executor_updated updated;
+    const struct msg_executor_updated updated = {.generation = msg->generation};
 
     GP_CHECK(msg->epoch >= e->epoch);
     GP_CHECK(msg->generation >= e->generation);
@@ -609,7 +609,6 @@ static int on_update(struct fake_executor *e, struct incoming *in)
     e->generation = msg->generation;
     e->epoch = msg->epoch;
     e->states = msg->states_count;
-    updated.generation = msg->generation;
     return endpoint_reply(e->ep, in->token, &updated);
 }
 
