@@ -39,8 +39,7 @@
     X(disk_slow, slow, 2)                                                                          \
     X(host_slow, slow, 2)                                                                          \
     X(network_slow, slow, 1)                                                                       \
-    X(clock_set, clock, 1)                                                                         \
-    X(executors_parted, partition, 2) /* from each other alone */
+    X(clock_set, clock, 1)
 
 enum fault_kind {
 #define FAULT_ENUM(name, group, weight) FAULT_##name,

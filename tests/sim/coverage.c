@@ -48,7 +48,6 @@ static const char *const must_happen[] = {
     /* what died or failed, and was repaired */
     "app.recovering",
     "app.recovered",
-    "appmaster.executor_given_up",
     "appmaster.lost",
     "executor.appmaster_lost",
     "worker.lost",
@@ -109,7 +108,6 @@ static const char *const must_happen[] = {
     "plan.process_paused",
     "plan.host_frozen",
     "plan.hosts_parted",
-    "plan.executors_parted",
     "plan.host_alone",
     "plan.link_oneway",
     "plan.link_flapping",
