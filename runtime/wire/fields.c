@@ -201,7 +201,9 @@ const char *field_describe(const struct field *field, char *out, size_t out_size
         (void)snprintf(out, out_size, "an object");
         break;
     case FIELD_KIND_LIST:
-        describe_many(field, "a list", "objects", FIELD_LIST_MAX_DEFAULT, out, out_size);
+        describe_many(field, "a list",
+                      (field->flags & FIELD_ROWS) != 0 ? "rows of numbers" : "objects",
+                      FIELD_LIST_MAX_DEFAULT, out, out_size);
         break;
     case FIELD_KIND_TEXTS:
         describe_many(field, "a list", "texts", FIELD_LIST_MAX_DEFAULT, out, out_size);

@@ -42,13 +42,14 @@ enum field_kind {
     FIELD_KIND_SIZE,     /* uint64_t, bytes   "16MiB"; 4096 is taken too */
     FIELD_KIND_TREE,     /* struct value *    anything */
     FIELD_KIND_OBJECT,   /* a struct, inside  {...} as .sub says */
-    FIELD_KIND_LIST,     /* T *x, uint32_t x_count   [{...}, ...] as .sub says */
-    FIELD_KIND_TEXTS,    /* char **x, uint32_t x_count   ["a", "b"] */
+    FIELD_KIND_LIST, /* T *x, uint32_t x_count   [{...}, ...] as .sub says; "1,2;,3;": FIELD_ROWS */
+    FIELD_KIND_TEXTS, /* char **x, uint32_t x_count   ["a", "b"] */
 };
 
 #define FIELD_OPTIONAL 0u
 #define FIELD_REQUIRED 1u
 #define FIELD_NONEMPTY 2u /* text or list: not "" and not [] */
+#define FIELD_ROWS     8u /* list of numbers and flags: written as one text, read either way */
 #define FIELD_SECRET   4u /* never in logs, errors or `-o json` of configuration */
 
 #define FIELD_TEXT_MAX_DEFAULT 65536u

@@ -142,12 +142,30 @@ static int make_items(struct decoder *d, const struct field *field, const struct
     return 0;
 }
 
+static int decode_rows(struct decoder *d, const struct field *field, const struct value *v, void *s)
+{
+    gp_str text = value_as_str(v);
+    int rc = make_items(d, field, v, fields_rows_count(text), field->sub->size, s);
+
+    if (rc == 0 && text.len > 0 && *(void **)field_at(field, s) == NULL) {
+        rc = GP_EPROTO; /* not one row is ended */
+    } else if (rc == 0) {
+        rc = fields_rows_read(field->sub, text, *(void **)field_at(field, s));
+    } else {
+        return rc;
+    }
+    return rc < 0 ? fail_value(d, field, v) : 0;
+}
+
 static int decode_list(struct decoder *d, const struct field *field, const struct value *v, void *s)
 {
     const size_t count = value_count(v);
     char *items;
     int rc;
 
+    if (value_kind(v) == VALUE_STR && (field->flags & FIELD_ROWS) != 0) {
+        return decode_rows(d, field, v, s);
+    }
     if (value_kind(v) != VALUE_LIST) {
         return fail_value(d, field, v);
     }

@@ -73,6 +73,20 @@ static struct value *object_of(const struct fields *table, const void *s)
     return fields_encode(table, s, &object) < 0 ? NULL : object;
 }
 
+static struct value *rows_of(const struct field *field, const void *s)
+{
+    const char *items = *(const char *const *)field_at_const(field, s);
+    const uint32_t count = items != NULL ? field_count(field, s) : 0;
+    struct buf text = {0};
+    struct value *v = NULL;
+
+    if (fields_rows_print(field->sub, items, count, &text) == 0) {
+        v = value_new_str((gp_str){(const char *)buf_bytes(&text).ptr, buf_bytes(&text).len});
+    }
+    buf_deinit(&text);
+    return v;
+}
+
 static struct value *list_of(const struct field *field, const void *s)
 {
     const char *items = *(const char *const *)field_at_const(field, s);
@@ -133,7 +147,7 @@ static struct value *value_of(const struct field *field, const void *s)
     case FIELD_KIND_OBJECT:
         return object_of(field->sub, at);
     case FIELD_KIND_LIST:
-        return list_of(field, s);
+        return (field->flags & FIELD_ROWS) != 0 ? rows_of(field, s) : list_of(field, s);
     case FIELD_KIND_TEXTS:
         return texts_of(field, s);
     }

@@ -21,4 +21,14 @@ void field_print_size(uint64_t bytes, char *out, size_t out_size);
  */
 bool field_decode_scalar(const struct field *field, const struct value *v, bool lenient, void *ret);
 
+/* ---- lists of numbers as text (fields_rows.c) ---- */
+
+/* Appends count structs of the table. GP_ENOMEM, GP_ETOOBIG. */
+int fields_rows_print(const struct fields *table, const void *items, uint32_t count,
+                      struct buf *out);
+/* How many structs there are in it, if it can be read. */
+size_t fields_rows_count(gp_str text);
+/* Into so many zeroed ones. GP_EPROTO. */
+int fields_rows_read(const struct fields *table, gp_str text, void *items);
+
 #endif

@@ -183,7 +183,7 @@ static const struct fields app_moves_fields =
     FIELDS("moves", struct msg_app_moves, app_moves_items);
 
 static const struct field app_live_items[] = {
-    FIELD_LIST(struct msg_app_live, placement, MAY, MSG_RANGES_MAX, &msg_range_fields,
+    FIELD_LIST(struct msg_app_live, placement, MAY | FIELD_ROWS, MSG_RANGES_MAX, &msg_range_fields,
                "where tasks run"),
     FIELD_LIST(struct msg_app_live, executors, MAY, MSG_EXECUTORS_MAX, &executor_info_fields,
                "its processes"),

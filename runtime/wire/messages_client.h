@@ -17,7 +17,7 @@
 #define MSG_VALUE_MAX      16384u /* bytes of one configured value */
 #define MSG_PAGE_MAX       256u   /* things in one answer */
 #define MSG_MASTERS_MAX    9u
-#define MSG_RANGES_MAX     4096u
+#define MSG_RANGES_MAX     32768u /* 1,000 executors with two lanes, 16 processors on each of them */
 #define MSG_EXECUTORS_MAX  1024u
 #define MSG_PROCESSORS_MAX 256u
 #define MSG_EDGES_MAX      1024u

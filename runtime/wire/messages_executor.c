@@ -102,16 +102,16 @@ static const struct field executor_assign_items[] = {
     FIELD_U64(struct msg_executor_assign, generation, MUST, "from 1; the newest wins"),
     FIELD_U64(struct msg_executor_assign, moves, MAY, "as in executor.update"),
     FIELD_TREE(struct msg_executor_assign, plan, MUST, "the plan"),
-    FIELD_LIST(struct msg_executor_assign, placement, MUST, MSG_RANGES_MAX, &placed_fields,
-               "of all tasks"),
+    FIELD_LIST(struct msg_executor_assign, placement, MUST | FIELD_ROWS, MSG_RANGES_MAX,
+               &placed_fields, "of all tasks"),
     FIELD_LIST(struct msg_executor_assign, executors, FULL, MSG_EXECUTORS_MAX, &msg_sibling_fields,
                "all of the application that are alive, itself too"),
     FIELD_LIST(struct msg_executor_assign, plugins, FULL, MSG_PLUGINS_MAX, &msg_plugin_file_fields,
                "in the order of the plan"),
     FIELD_LIST(struct msg_executor_assign, states, MAY, MSG_STATES_MAX, &given_state_fields,
                "what its own tasks begin with"),
-    FIELD_LIST(struct msg_executor_assign, ended, MAY, MSG_RANGES_MAX, &task_range_fields,
-               "tasks that have ended and are not run again"),
+    FIELD_LIST(struct msg_executor_assign, ended, MAY | FIELD_ROWS, MSG_RANGES_MAX,
+               &task_range_fields, "tasks that have ended and are not run again"),
 };
 const struct fields msg_executor_assign_fields =
     FIELDS("executor_assign", struct msg_executor_assign, executor_assign_items);
@@ -124,8 +124,8 @@ static const struct field executor_update_items[] = {
               "all, or came to where they move; 0: none"),
     FIELD_U64(struct msg_executor_update, base, MAY,
               "the generation after which all that changed is said; 0: all is said"),
-    FIELD_LIST(struct msg_executor_update, placement, MUST, MSG_RANGES_MAX, &placed_fields,
-               "of tasks that changed; with base 0 of all"),
+    FIELD_LIST(struct msg_executor_update, placement, MUST | FIELD_ROWS, MSG_RANGES_MAX,
+               &placed_fields, "of tasks that changed; with base 0 of all"),
     FIELD_LIST(struct msg_executor_update, executors, MAY, MSG_EXECUTORS_MAX, &msg_sibling_fields,
                "those that are new; with base 0 all that are alive, itself too"),
     FIELD_LIST(struct msg_executor_update, gone, MAY, MSG_GONE_MAX, &executor_ref_fields,
@@ -180,8 +180,8 @@ const struct fields msg_executor_report_fields =
 static const struct field executor_states_items[] = {
     FIELD_LIST(struct msg_executor_states, states, MAY, MSG_STATES_MAX, &task_state_fields,
                "of sources that can be restored: those that changed"),
-    FIELD_LIST(struct msg_executor_states, ended, MAY, MSG_RANGES_MAX, &task_range_fields,
-               "all tasks of its own that have ended"),
+    FIELD_LIST(struct msg_executor_states, ended, MAY | FIELD_ROWS, MSG_RANGES_MAX,
+               &task_range_fields, "all tasks of its own that have ended"),
 };
 const struct fields msg_executor_states_fields =
     FIELDS("executor_states", struct msg_executor_states, executor_states_items);

@@ -208,6 +208,14 @@ static void place_first(struct appmaster *am)
         }
     }
     rc = record_place(&am->record, am->plan, am_epoch(am));
+    if (rc == GP_ETOOBIG) {
+        am_fail(
+            am, rc,
+            "placing tasks: a share of each of %u processors on each lane of %u executors is more "
+            "than %u pieces; fewer executors, lanes or processors are possible",
+            am->plan->processor_count, record_living(&am->record), MSG_RANGES_MAX);
+        return;
+    }
     if (rc < 0) {
         am_fail(am, rc, "placing tasks: %s", error_sentence(rc));
         return;

@@ -63,7 +63,9 @@ static void print_kind(const struct field *f)
         (void)printf("[%s](#object-%s)", f->sub->name, f->sub->name);
         break;
     case FIELD_KIND_LIST:
-        (void)printf("list of at most %llu [%s](#object-%s)", max, f->sub->name, f->sub->name);
+        (void)printf("%s of at most %llu [%s](#object-%s)",
+                     (f->flags & FIELD_ROWS) != 0 ? "rows" : "list", max, f->sub->name,
+                     f->sub->name);
         break;
     case FIELD_KIND_TEXTS:
         (void)printf("list of at most %llu texts", max);
