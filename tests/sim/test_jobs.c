@@ -451,7 +451,8 @@ GP_TEST(jobs, come_to_an_end_on_a_bad_disk)
 
         begin(&c, seed);
         if (submit(&c, 0, some) >= 0) {
-            state = cluster_wait_end(&c, 120000);
+            /* A master whose disk fails again when it is read anew waits ever longer. */
+            state = cluster_wait_end(&c, 600000);
             check_end(&c, seed, state);
             finished += state == APP_FINISHED;
             check_quiet(&c);

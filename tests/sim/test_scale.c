@@ -3,6 +3,8 @@
  * said, by the endpoints of the master, of workers and of executors: control bytes, not rows. No message
  * can be longer than FRAME_CONTROL_MAX, so what does not fit fails here.
  */
+#include <stdio.h>
+
 #include "actor/endpoint_internal.h"
 #include "app/node.h"
 #include "control/master/internal.h"
@@ -17,11 +19,12 @@
 #define RECOVER_S  3u
 
 /* Bounds, about twice what it is. */
-#define WORKER_BYTES_S 100u /* a worker and its master, in a second */
-#define EXECUTOR_BYTES_S                                                                           \
-    4096u /* an executor and its appmaster: counts of all processors, four times */
-#define SIBLING_BYTES                                                                              \
-    2048u /* told to one executor of another in a recovery, with the other's tasks */
+#define WORKER_BYTES_S   100u   /* a worker and its master, in a second */
+#define EXECUTOR_BYTES_S 2048u  /* an executor and its appmaster: counts of all processors */
+#define UPDATES_BYTES    2048u  /* told to an executor in a recovery: another and its tasks */
+#define RECORD_BYTES     4096u  /* for each executor, of the record while it is put in a recovery */
+#define SUBMIT_BYTES     16384u /* told to one executor besides: the plan, the first reports */
+#define SIBLING_BYTES    512u   /* told to one executor of another when it begins */
 
 /* Both ways, on the connections that were and those that are. */
 static uint64_t said(const struct endpoint *ep)
@@ -53,6 +56,13 @@ static uint64_t said_by_executors(const struct cluster *c)
     return sum;
 }
 
+/* For people. */
+static void say(const char *what, uint32_t executors, uint64_t master, uint64_t all)
+{
+    (void)fprintf(stderr, "%u executors, %s: %llu bytes with the master, %llu with executors\n",
+                  executors, what, (unsigned long long)master, (unsigned long long)all);
+}
+
 /* Nothing happens for a while: what is said by the way. */
 static void check_quiet(struct cluster *c, uint32_t executors)
 {
@@ -62,17 +72,19 @@ static void check_quiet(struct cluster *c, uint32_t executors)
     cluster_run_us(c, LOOK_S * 1000000);
     master = said_by_master(c) - master;
     all = said_by_executors(c) - all;
+    say("10 quiet seconds", executors, master, all);
     GP_CHECK(master > 0);
     GP_CHECK(master < (uint64_t)LOOK_S * WORKERS * WORKER_BYTES_S);
     GP_CHECK(all <= (uint64_t)LOOK_S * executors * EXECUTOR_BYTES_S);
 }
 
-/* An executor dies. */
+/* An executor dies: each of the others hears of it and of the one in its place, and of nothing else. */
 static void check_recovery(struct cluster *c, uint32_t executors)
 {
     uint64_t quiet = RECOVER_S * ((uint64_t)WORKERS * WORKER_BYTES_S);
     uint64_t reports = RECOVER_S * ((uint64_t)executors * EXECUTOR_BYTES_S);
-    uint64_t updates = (uint64_t)executors * executors * SIBLING_BYTES;
+    uint64_t updates = (uint64_t)executors * UPDATES_BYTES;
+    uint64_t records = (uint64_t)executors * RECORD_BYTES;
     uint64_t master = said_by_master(c);
     uint64_t all;
 
@@ -82,7 +94,8 @@ static void check_recovery(struct cluster *c, uint32_t executors)
     GP_REQUIRE_EQ(cluster_wait_running(c), 0);
     GP_CHECK_EQ(cluster_process_count(c, "executor"), executors);
     GP_CHECK_EQ(c->summary.tasks, TASKS);
-    GP_CHECK(said_by_master(c) - master < quiet + updates);
+    say("a death", executors, said_by_master(c) - master, said_by_executors(c) - all);
+    GP_CHECK(said_by_master(c) - master < quiet + records);
     GP_CHECK(said_by_executors(c) - all < reports + updates);
 }
 
@@ -101,6 +114,9 @@ static void check_job(uint32_t executors)
     check_quiet(&c, 0);
     GP_REQUIRE_EQ(cluster_submit(&c, &job), 0);
     GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
+    say("submit", executors, said_by_master(&c), said_by_executors(&c));
+    GP_CHECK(said_by_executors(&c) <
+             (uint64_t)executors * executors * SIBLING_BYTES + (uint64_t)executors * SUBMIT_BYTES);
     check_quiet(&c, executors);
     check_recovery(&c, executors);
     check_quiet(&c, executors);
