@@ -5,9 +5,9 @@
 #include "app/tree.h"
 #include "base/assert.h"
 
-static const char *const kind_names[] = {"pointer", "ring", "shm", "unix", "tcp"};
+static const char *const kind_names[] = {"pointer", "ring", "shm", "unix", "tcp", "fused"};
 
-_Static_assert(EDGE_LOCAL == 0 && EDGE_TCP == ARRAY_LEN(kind_names) - 1,
+_Static_assert(EDGE_LOCAL == 0 && EDGE_FUSED == ARRAY_LEN(kind_names) - 1,
                "the names follow enum edge_kind");
 
 const char *describe_edge_kind(uint32_t kind)

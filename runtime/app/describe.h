@@ -34,7 +34,7 @@ void description_deinit(struct description *d);
 /* Messages a second into (or out of) a processor, over all its edges. */
 double description_rate(const struct description *d, uint32_t processor, bool into);
 
-/* How rows travel: "pointer", "ring", "shm", "unix", "tcp". */
+/* How rows travel: "pointer", "ring", "shm", "unix", "tcp", "fused". */
 const char *describe_edge_kind(uint32_t kind);
 
 /* For -o json; NULL without memory. */

@@ -260,7 +260,7 @@ static void cell_kinds(struct table *t, uint32_t kinds)
     char text[64] = "";
     size_t len = 0;
 
-    for (uint32_t i = 0; i <= EDGE_TCP; i++) {
+    for (uint32_t i = 0; i < EDGE_KINDS; i++) {
         if ((kinds & 1u << i) != 0) {
             int n = str_format(text + len, sizeof text - len, "%s%s", len > 0 ? ", " : "",
                                describe_edge_kind(i));

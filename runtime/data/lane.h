@@ -12,6 +12,7 @@
  *                                 within a host through shared memory, see port/net.h
  *   inbox_accept.c     walk over the elements; entries into the inboxes of tasks
  *   inbox.c            views of up to 64 rows
+ *   fuse.c             or, past all that, from one task of a lane straight into the next
  *   task_call.c      process(), and so on; what is consumed goes back as credit
  *
  * One turn (lane_turn):
@@ -67,6 +68,7 @@
 #include "base/log.h"
 #include "data/batch_pool.h"
 #include "data/counter.h"
+#include "data/fuse.h"
 #include "data/inbox.h"
 #include "data/limits.h"
 #include "data/neighbour.h"
@@ -207,6 +209,8 @@ struct lane_stats {
     struct counter interleaved; /* fragments that came with rows between them and the one before */
     struct counter refused;     /* unmanaged messages refused for lack of credit */
     struct counter sent;        /* unmanaged messages */
+    struct counter fused;       /* rows that went straight from task to task */
+    struct counter spilled;     /* ... that were to, and had to go the ordinary way */
     struct counter lost;        /* rows emitted on a port without edges */
     struct counter rows_lost;   /* that nobody consumed: stale ones, of broken links, of failures */
     struct counter rows_in_doubt; /* sent to lanes that died, not known to be consumed */
@@ -260,6 +264,8 @@ struct lane {
     uint32_t held_batches;  /* foreign batches that inboxes hold */
     uint32_t thin_parcels;  /* those of which little is left to read */
     int64_t compacted_ns;   /* when they were last copied out */
+    struct fuse_list *fuse_lists[FUSE_DEPTH_MAX]; /* by depth, NULL before use */
+    uint32_t fuse_depth;                          /* of the calls under way */
     uint8_t *reserve_buf;
     uint32_t reserve_cap;
 

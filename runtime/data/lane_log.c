@@ -29,6 +29,7 @@ static const struct {
     COUNTER("message.refused", refused),
     COUNTER("row.stale_dropped", stale_rows),
     COUNTER("row.unrouted", lost),
+    COUNTER("row.not_fused", spilled),
     COUNTER("row.lost", rows_lost),
     COUNTER("row.in_doubt", rows_in_doubt),
     COUNTER("task.session_begun", tasks_restarted),
@@ -36,8 +37,9 @@ static const struct {
 };
 
 /* By enum edge_kind. */
-static const char *const edges_used[EDGE_KINDS] = {
-    "edge.pointer_used", "edge.ring_used", "edge.shm_used", "edge.unix_used", "edge.tcp_used"};
+static const char *const edges_used[EDGE_KINDS] = {"edge.pointer_used", "edge.ring_used",
+                                                   "edge.shm_used",     "edge.unix_used",
+                                                   "edge.tcp_used",     "edge.fused_used"};
 
 static void tell(const struct lane *lane, const char *event, uint64_t count)
 {

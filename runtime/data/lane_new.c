@@ -194,6 +194,7 @@ void lane_free(struct lane *lane)
     free(lane->sort_touched);
     free(lane->sort_locals);
     free(lane->sort_offsets);
+    fuse_free_lists(lane);
     free(lane->reserve_buf);
     free(lane);
 }

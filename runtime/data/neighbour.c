@@ -386,6 +386,7 @@ static void pump_local(struct neighbour *p)
 
     while ((b = neighbour_next_queued(p)) != NULL) {
         b->parcel = (struct parcel){.neighbour = p, .batch = b};
+        p->seen_seq = b->seq + 1;
         if (inbox_accept_take(p->lane, &b->parcel, batch_body(b), batch_body_len(b)) < 0) {
             UNREACHABLE(); /* our own bytes */
         }

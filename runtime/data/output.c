@@ -66,6 +66,14 @@ static RARE int32_t overdraw(struct task *t, uint32_t size)
     return GP_OK;
 }
 
+/* Something of the output stands in the open batch of p: fuse.c must not overtake it. */
+static void note_unread(const struct task *t, struct output *o, const struct neighbour *p)
+{
+    if (p == t->stage->lane->self) {
+        o->unread = p->next_seq + 1;
+    }
+}
+
 /*
  * What is rare: sees to it that the open run of p is this output's, towards run_dst, with room for
  * a row of `size` bytes, and that what was written before is drawn from its account.
@@ -86,6 +94,7 @@ static RARE int32_t begin(struct task *t, struct output *o, struct neighbour *p,
         return refuse(t, "out of memory for messages");
     }
     o->token = o->own;
+    note_unread(t, o, p);
     if (!out_edge_is_ready(o->edge, t->api.index)) {
         rc = overdraw(t, size);
     } else if (t->stage->table.poll && batch_pool_is_short(&t->stage->lane->pool)) {
@@ -451,6 +460,7 @@ static RARE int32_t emit_large(struct task *t, const struct stage_port *port,
         struct output *o = &t->outputs[port->first + i];
 
         rc = put_large(t, o, m, f);
+        note_unread(t, o, lane->self);
         if (!out_edge_is_ready(o->edge, t->api.index)) {
             t->out.full = 1;
         }
@@ -555,8 +565,6 @@ static int32_t emit_hash(struct gp_out *out, uint32_t port, const struct gp_msg 
     return put_row(&p->cursor, &p->rows, dst, m, m->key_len, hash, size);
 }
 
-typedef int32_t (*emit_fn)(struct gp_out *out, uint32_t port, const struct gp_msg *m);
-
 static emit_fn choose_emit(const struct stage *s)
 {
     if (s->port_count != 1 || s->out_count != 1) {
@@ -589,7 +597,7 @@ void output_bind(struct task *t)
     bool here = emit == emit_to_target; /* where reserved messages without key are built */
 
     t->out.size = (uint32_t)sizeof(t->out);
-    t->out.emit = emit;
+    t->out.emit = fuse_bind(t, emit);
     t->small_max = t->stage->lane->small_max;
     t->out.reserve = here ? output_reserve : output_reserve_aside;
     t->out.commit = here ? output_commit : output_commit_aside;

@@ -79,6 +79,8 @@ struct output {
     uint32_t dst;                /* ... and the target */
     uint32_t next;               /* shuffle, local, round_robin: place in the choice to try next */
     uint64_t own;                /* names its runs; a new target means a new name */
+    uint64_t unread;             /* batches that the lane must have taken from itself before all
+                                    that it sent to itself here is in inboxes */
     struct out_edge *edge;
     struct gp_cursor cursor; /* while it is lent (task.lent), the truth about the open run */
 };

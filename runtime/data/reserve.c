@@ -103,6 +103,7 @@ static ASIDE int32_t open_cursor(struct task *t, struct output *o, uint32_t valu
     int32_t rc;
 
     cursor_take_back(t);
+    fuse_spill(t);
     if (t->refused) {
         return GP_FAIL;
     }

@@ -207,7 +207,7 @@ static void block(struct task *t)
 }
 
 /* Sources also wait while batches are short; the rest must go on, so that batches come back. */
-static bool outputs_are_ready(const struct task *t)
+bool task_may_emit(const struct task *t)
 {
     const struct stage *s = t->stage;
 
@@ -224,7 +224,7 @@ static bool outputs_are_ready(const struct task *t)
 }
 
 /* Nothing to do, unless its own callback set a timer that is due already: that is a token too. */
-static void rest(struct task *t)
+void task_rest(struct task *t)
 {
     t->place = TASK_NOWHERE;
     if (timers_is_due(t, GP_TIMER_EVENT, t->watermark_ns)) {
@@ -233,23 +233,38 @@ static void rest(struct task *t)
     }
 }
 
+/* Of all that were called in it. */
+static void end_slice(struct task *t)
+{
+    while (t) {
+        struct task *next = t->fuse.reached;
+
+        t->fuse.reached = NULL;
+        output_end_slice(t);
+        t = next;
+    }
+}
+
 void task_run(struct task *t)
 {
     int64_t budget = t->stage->lane->options->slice_rows;
 
     t->place = TASK_AT_WORK;
+    fuse_prepare(t);
     while (t->state == TASK_RUNNING) {
         enum step step;
 
-        if (!outputs_are_ready(t)) {
+        if (!task_may_emit(t)) {
             block(t);
             break;
         }
         t->out.full = 0;
         t->overdraft = 0;
+        fuse_open(t);
         step = task_step(t, &budget);
+        fuse_settle(t); /* of what called nothing */
         if (step == STEP_WAIT && t->state == TASK_RUNNING) {
-            rest(t);
+            task_rest(t);
         } else if (step == STEP_LATER || budget <= 0) {
             t->place = TASK_NOWHERE;
             task_ready(t);
@@ -258,7 +273,7 @@ void task_run(struct task *t)
         }
         break;
     }
-    output_end_slice(t);
+    end_slice(t);
 }
 
 void task_pass_watermark(struct task *t, int64_t time_ns)

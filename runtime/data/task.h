@@ -35,6 +35,7 @@
 
 #include "base/assert.h"
 #include "base/list.h"
+#include "data/fuse.h"
 #include "data/limits.h"
 #include "data/timers.h"
 
@@ -111,6 +112,10 @@ struct task {
     bool watch_paused;
     char *fail_text; /* FAIL_TEXT_MAX, NULL before use */
 
+    struct fuse fuse;
+    bool direct; /* it is called by fuse.c: what it is offered lies in no inbox */
+    uint32_t direct_done;
+
     /* reserve.c */
     uint8_t *reserved; /* where the value goes; NULL: no reservation is open */
     uint32_t reserved_port;
@@ -152,6 +157,12 @@ void task_ready(struct task *t);
 /* Credit came for a task that may have waited for it. */
 void task_unblock(struct task *t);
 
+/* Whether all its outputs have credit. */
+bool task_may_emit(const struct task *t);
+
+/* Off its list, when nothing is to be done: at the end of a slice. */
+void task_rest(struct task *t);
+
 /* Promises its neighbours that nothing older than time_ns will come. Never goes back. */
 void task_pass_watermark(struct task *t, int64_t time_ns);
 
@@ -173,6 +184,14 @@ void task_report_failure(struct task *t, const char *function, const char *text)
 /* Ends its session: told to the control thread, the row at hand dropped. function names the callback.
  */
 void task_fail(struct task *t, const char *function, const char *text);
+
+/* After fuse_open() and what may emit: those behind t are called. */
+static inline void fuse_settle(struct task *t)
+{
+    if (t->fuse.list) {
+        fuse_deliver(t);
+    }
+}
 
 static inline struct task *task_of_api(const struct gp_task *api)
 {

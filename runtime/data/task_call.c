@@ -41,6 +41,7 @@ static inline int32_t settled(struct task *t, int32_t rc)
 {
     note_leave(t);
     cursor_take_back(t);
+    fuse_settle(t);
     if (UNLIKELY(t->reserved != NULL)) {
         t->reserved = NULL;
         t->api.service->fail(&t->api, GP_STR("returned without commit of what it had reserved"));
@@ -155,10 +156,19 @@ static void count_late(struct task *t, const struct gp_row *views, uint32_t n)
     }
 }
 
+static void take_off(struct task *t, const struct gp_row *views, uint32_t n)
+{
+    if (t->direct) {
+        t->direct_done += n;
+    } else {
+        inbox_consume(t, views, n);
+    }
+}
+
 /* n rows of the views are done. */
 static void consume(struct task *t, const struct gp_row *views, uint32_t n)
 {
-    inbox_consume(t, views, n);
+    take_off(t, views, n);
     if (t->watermark_ns > GP_TIME_MIN) {
         count_late(t, views, n);
     }
@@ -167,7 +177,7 @@ static void consume(struct task *t, const struct gp_row *views, uint32_t n)
 /* The row at which a task fails would make its next session fail, too: it is given up. */
 static void give_up_row(struct task *t, const struct gp_row *row)
 {
-    inbox_consume(t, row, 1);
+    take_off(t, row, 1);
     counter_add(&t->stage->lane->stats.rows_lost, 1);
 }
 
@@ -199,20 +209,17 @@ static enum step after_process(struct task *t, int32_t rc, const struct gp_row *
     }
 }
 
-static enum step step_rows(struct task *t, int64_t *budget)
+static enum step offer(struct task *t, uint32_t port, struct gp_row *views, uint32_t count,
+                       int64_t *budget)
 {
     struct stage *s = t->stage;
-    struct gp_row *views = s->lane->views;
-    struct gp_batch batch = {
-        .size = (uint32_t)sizeof(batch), .stride = (uint32_t)sizeof(*views), .rows = views};
+    struct gp_batch batch = {.size = (uint32_t)sizeof(batch),
+                             .count = count,
+                             .stride = (uint32_t)sizeof(*views),
+                             .rows = views};
     uint32_t consumed = 0;
-    uint32_t port = 0;
     int32_t rc;
 
-    batch.count = inbox_views(t, views, VIEWS_MAX, &port);
-    if (UNLIKELY(batch.count == 0)) {
-        return STEP_MORE; /* what was there was no row */
-    }
     if (t->watermark_ns > GP_TIME_MIN) {
         mark_late(t, views, batch.count);
     }
@@ -231,6 +238,62 @@ static enum step step_rows(struct task *t, int64_t *budget)
         *budget -= consumed;
     }
     return after_process(t, rc, views, consumed, batch.count, budget);
+}
+
+/* From here to the last of the views that lie in one batch. */
+static void keep(struct task *t, const struct gp_row *views)
+{
+    const struct gp_row *last = &views[t->in_head->viewed - 1];
+    const uint8_t *end = (const uint8_t *)last->value + last->value_len;
+
+    fuse_keep(t, views[0].key, (size_t)(end - (const uint8_t *)views[0].key));
+}
+
+static enum step step_rows(struct task *t, int64_t *budget)
+{
+    struct gp_row *views = t->stage->lane->views;
+    uint32_t port = 0;
+    uint32_t count = inbox_views(t, views, VIEWS_MAX, &port);
+
+    if (UNLIKELY(count == 0)) {
+        return STEP_MORE; /* what was there was no row */
+    }
+    keep(t, views);
+    return offer(t, port, views, count, budget);
+}
+
+/* Something that comes before further rows. */
+static bool is_due(const struct task *t)
+{
+    return UNLIKELY(t->timers != NULL) &&
+           (timers_is_due(t, GP_TIMER_PROCESSING, t->stage->lane->now_ns) ||
+            timers_is_due(t, GP_TIMER_EVENT, t->watermark_ns));
+}
+
+uint32_t task_take(struct task *t, const struct task_rows *rows)
+{
+    int64_t budget = rows->count;
+    enum step step;
+
+    t->place = TASK_AT_WORK;
+    t->direct_done = 0;
+    do {
+        uint32_t left = rows->count - t->direct_done;
+
+        t->out.full = 0;
+        t->overdraft = 0;
+        fuse_open(t);
+        fuse_keep(t, rows->kept, rows->kept_bytes);
+        t->direct = true;
+        step = offer(t, rows->port, rows->views + t->direct_done,
+                     left < VIEWS_MAX ? left : VIEWS_MAX, &budget);
+        t->direct = false;
+    } while (step == STEP_MORE && t->direct_done < rows->count && t->state == TASK_RUNNING &&
+             task_may_emit(t) && !is_due(t));
+    if (t->state == TASK_RUNNING) {
+        task_rest(t);
+    }
+    return t->direct_done;
 }
 
 static enum step step_message(struct task *t, int64_t *budget)
@@ -394,6 +457,7 @@ static enum step step_poll(struct task *t, int64_t *budget)
     int32_t rc;
 
     output_end_slice(t); /* so that the first row is noticed */
+    t->fuse.taken = 0;
     note_enter(t, "poll");
     rc = t->stage->table.poll(t->self, &t->out, (uint32_t)*budget);
     rc = settled(t, rc);
@@ -401,8 +465,9 @@ static enum step step_poll(struct task *t, int64_t *budget)
     switch (rc) {
     case GP_MORE:
         /* Emitting is the work of a source; stopped early by its outputs, it has nothing else to
-         * do. */
-        return STEP_LATER;
+         * do. Unless what filled them has been taken at once. */
+        *budget -= t->fuse.taken;
+        return t->fuse.taken > 0 && t->out.full ? STEP_MORE : STEP_LATER;
     case GP_IDLE:
         t->polling = false;
         service_rearm(t);

@@ -10,7 +10,17 @@
 #include <gearpump/types.h>
 
 struct buf;
+struct gp_row;
 struct task;
+
+/* Rows for a task that come straight from the one before. */
+struct task_rows {
+    struct gp_row *views;
+    uint32_t count;
+    uint32_t port;
+    const void *kept; /* their keys and values, if they lie in one piece of memory */
+    size_t kept_bytes;
+};
 
 enum step {
     STEP_MORE,  /* there may be more to do at once */
@@ -22,6 +32,10 @@ int32_t call_open(struct task *t);
 int32_t call_restore(struct task *t, gp_bytes state);
 int32_t call_snapshot(struct task *t, struct buf *out);
 void call_close(struct task *t, bool ended);
+
+/* Calls process() with rows that are in no inbox, as often as it takes or until it has to wait. The
+ * task could be called: fuse.c sees to that. The number of those that are done. */
+uint32_t task_take(struct task *t, const struct task_rows *rows);
 
 /* The next thing to do for a task whose outputs have credit. Rows done are taken off *budget. */
 enum step task_step(struct task *t, int64_t *budget);

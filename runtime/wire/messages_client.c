@@ -14,7 +14,7 @@ const char *const master_role_names[] = {"leader", "follower", "unreachable",
 const char *const app_state_names[] = {"submitted", "starting", "running", "recovering",
                                        "finished",  "failed",   "killed",  NULL};
 const char *const worker_state_names[] = {"serving", "draining", "drained", "lost", NULL};
-const char *const edge_kind_names[] = {"local", "ring", "shm", "unix", "tcp", NULL};
+const char *const edge_kind_names[] = {"local", "ring", "shm", "unix", "tcp", "fused", NULL};
 
 const struct fields msg_empty_fields = {.name = "empty", .size = sizeof(struct msg_empty)};
 

@@ -70,8 +70,8 @@ enum worker_state { WORKER_SERVING, WORKER_DRAINING, WORKER_DRAINED, WORKER_LOST
 extern const char *const worker_state_names[];
 
 /* How rows travel between two lanes. */
-enum edge_kind { EDGE_LOCAL, EDGE_RING, EDGE_SHM, EDGE_UNIX, EDGE_TCP };
-#define EDGE_KINDS 5u
+enum edge_kind { EDGE_LOCAL, EDGE_RING, EDGE_SHM, EDGE_UNIX, EDGE_TCP, EDGE_FUSED };
+#define EDGE_KINDS 6u
 extern const char *const edge_kind_names[];
 
 struct msg_master_info {

@@ -46,7 +46,7 @@ class OnACluster(harness.Case):
     def check_kinds(self, expected, described):
         used = {kind for e in described["edges"] for kind in e["kinds"]}
         self.assertLessEqual(expected, used | {"pointer"})
-        allowed = expected | {"pointer"}
+        allowed = expected | {"pointer", "fused"}
         if "tcp" not in expected:
             allowed.add("ring")
         if "shm" in expected:
@@ -102,7 +102,7 @@ class OnACluster(harness.Case):
         report = self.count_words(cluster, [LICENSES], "--executors", "2", "--set", "data.edge=tcp")
         kinds = {k for e in cluster.json("describe", str(report["id"]))["edges"] for k in e["kinds"]}
         self.assertIn("tcp", kinds)
-        self.assertLessEqual(kinds, {"pointer", "tcp"})
+        self.assertLessEqual(kinds, {"pointer", "fused", "tcp"})
 
     def test_tiny_batches_and_windows_change_nothing(self):
         small = {"GEARPUMP_DATA__BATCH_BYTES": "4KiB", "GEARPUMP_DATA__WINDOW_BYTES": "4KiB"}

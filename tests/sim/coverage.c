@@ -27,6 +27,7 @@ static const char *const must_happen[] = {
     "edge.ring_used",
     "edge.unix_used",
     "edge.tcp_used",
+    "edge.fused_used",
     "lane.slept",
     /* messages and rows */
     "message.fragmented",

@@ -25,7 +25,8 @@ static char error[] = "executor 2 was lost";
 static struct msg_edge_stats edges[] = {
     {.edge = 0, .kind = EDGE_LOCAL, .messages = 60, .bytes = 600, .rate = 6},
     {.edge = 0, .kind = EDGE_TCP, .messages = 40, .bytes = 400, .rate = 4},
-    {.edge = 1, .kind = EDGE_RING, .messages = 1000, .bytes = 10240, .rate = 100},
+    {.edge = 1, .kind = EDGE_RING, .messages = 900, .bytes = 10000, .rate = 90},
+    {.edge = 1, .kind = EDGE_FUSED, .messages = 100, .bytes = 240, .rate = 10},
     {.edge = 9999, .kind = EDGE_TCP, .messages = 1}, /* of a later version, or a lie */
 };
 static struct msg_counter counters[] = {{name, 12}};
@@ -54,7 +55,7 @@ static void begin(struct description *d, struct msg_app_description *msg)
                  .processors = processors,
                  .processors_count = 3,
                  .edges = edges,
-                 .edges_count = 4,
+                 .edges_count = 5,
                  .events = events,
                  .events_count = 2,
                  .lost = 3120,
@@ -147,6 +148,7 @@ GP_TEST(describe, draws_the_graph_and_where_it_runs)
                           "    --shuffle--> split (4)\n"
                           "      --hash--> count (4)\n") != NULL);
     GP_CHECK(strstr(text, "pointer, tcp") != NULL);
+    GP_CHECK(strstr(text, "ring, fused") != NULL);
     GP_CHECK(strstr(text, "lines 0, split 0-3, count 0-3") != NULL);
     GP_CHECK(strstr(text, "4711") != NULL);
     GP_CHECK(strstr(text, "at least 3,120 messages, and up to 40 more on their way to what died") !=

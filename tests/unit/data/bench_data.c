@@ -1,12 +1,13 @@
 /*
  * bench_data.c: what a message costs in the data plane, without control plane and plugins' files.
  *
- *     bench_data split|sym|local|hash|chain|EDGE|EDGE-sym [million rows] [value bytes]
+ *     bench_data split|sym|local|hash|chain[N]|EDGE|EDGE-sym [million rows] [value bytes]
  *
  * EDGE: shm, unix or tcp
  *
  * split: source on lane 0, sink on lane 1; sym: both on both lanes, shuffle; local: one lane; hash:
- * keyed source and sink on two lanes, symmetric; chain: source, pass, sink on one lane. Prints
+ * keyed source and sink on two lanes, symmetric; chain: source, pass (N of them), sink on one lane,
+ * behind forward edges. Prints
  * million messages a second and CPU nanoseconds per message, both sides together. Not a test: for
  * ratios against tests/bench in the same minute, and for perf.
  */
@@ -144,13 +145,16 @@ static uint32_t edge_of(const char *mode)
     return EDGE_MODE_AUTO;
 }
 
+static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "split";
     uint64_t rows = (argc > 2 ? strtoull(argv[2], NULL, 10) : 50) * 1000000;
     uint32_t bytes = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 100;
     bool two = strstr(mode, "sym") != NULL || strcmp(mode, "hash") == 0;
-    bool chain = strcmp(mode, "chain") == 0;
+    bool chain = strncmp(mode, "chain", 5) == 0;
+    int passes = chain && mode[5] ? atoi(mode + 5) : chain;
     uint32_t edge = edge_of(mode);
     struct rig rig;
     uint32_t from;
@@ -179,18 +183,20 @@ int main(int argc, char **argv)
                                                  .rows = two ? rows / 2 : rows,
                                                  .value_bytes = bytes,
                                                  .keys = strcmp(mode, "hash") == 0});
-    if (chain) {
+    for (int i = 0; i < passes; i++) {
         uint32_t to = rig_add(
-            &rig, &(struct rig_processor){.name = "pass", .table = &pass, .parallelism = 1});
+            &rig, &(struct rig_processor){.name = names[i], .table = &pass, .parallelism = 1});
 
-        rig_connect(&rig, from, to, PLAN_SHUFFLE);
+        rig_connect(&rig, from, to, PLAN_FORWARD);
         from = to;
     }
     rig_connect(&rig, from,
                 rig_add(&rig, &(struct rig_processor){.name = "sink",
                                                       .table = &sink,
                                                       .parallelism = two ? 2 : 1}),
-                strcmp(mode, "hash") == 0 ? PLAN_HASH : PLAN_SHUFFLE);
+                strcmp(mode, "hash") == 0 ? PLAN_HASH
+                : chain                   ? PLAN_FORWARD
+                                          : PLAN_SHUFFLE);
     wall = seconds(CLOCK_MONOTONIC);
     cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     if (!rig_run_real(&rig)) {

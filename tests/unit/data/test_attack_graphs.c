@@ -21,6 +21,8 @@ struct happened {
     uint64_t large;
     uint64_t blocked;
     uint64_t full;
+    uint64_t fused;
+    uint64_t spilled;
     struct trial_moves moves;
 };
 
@@ -33,6 +35,8 @@ static void add_up(struct happened *h, const struct trial *t)
     h->large += counter_get(&t->rig.seen.large);
     h->blocked += counter_get(&t->rig.seen.blocked);
     h->full += counter_get(&t->rig.seen.batches_full);
+    h->fused += counter_get(&t->rig.seen.fused);
+    h->spilled += counter_get(&t->rig.seen.spilled);
     h->moves.asked += t->moved.asked;
     h->moves.moved += t->moved.moved;
     h->moves.came_back += t->moved.came_back;
@@ -65,6 +69,7 @@ static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
     if (seeds >= 100) {
         GP_CHECK(h.yields > 0 && h.waits > 0 && h.rejects > 0 && h.delayed > 0);
         GP_CHECK(h.large > 0 && h.blocked > 0 && h.full > 0);
+        GP_CHECK(h.fused > 0 && h.spilled > 0);
         GP_CHECK(!world->moves || (h.moves.moved > 0 && h.moves.came_back > 0 &&
                                    h.moves.cancelled > 0 && h.moves.ended > 0));
     }
@@ -73,6 +78,8 @@ static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
                 (unsigned long long)h.moves.asked, (unsigned long long)h.moves.moved,
                 (unsigned long long)h.moves.came_back, (unsigned long long)h.moves.cancelled,
                 (unsigned long long)h.moves.ended);
+        fprintf(stderr, "fused %llu, spilled %llu\n", (unsigned long long)h.fused,
+                (unsigned long long)h.spilled);
     }
     free(t);
 }
@@ -100,4 +107,19 @@ GP_TEST(attack_graphs, tasks_that_move)
     run_seeds(
         "tasks_that_move", 1, 200,
         &(struct trial_world){.lanes_max = 3, .executors_max = 3, .row_max = 10000, .moves = true});
+}
+
+GP_TEST(attack_graphs, chains)
+{
+    run_seeds("chains", 1, 200,
+              &(struct trial_world){
+                  .lanes_max = 2, .executors_max = 1, .row_max = 20000, .chains = true});
+}
+
+GP_TEST(attack_graphs, chains_that_move)
+{
+    run_seeds(
+        "chains_that_move", 1, 200,
+        &(struct trial_world){
+            .lanes_max = 2, .executors_max = 2, .row_max = 10000, .chains = true, .moves = true});
 }

@@ -95,6 +95,23 @@ static void draw_edge(struct rng *rng, struct trial *t, uint32_t p, bool first)
     rig->edges[rig->edge_count++] = edge;
 }
 
+/* The one edge into p, from the one before. */
+static void draw_link(struct rng *rng, struct trial *t, uint32_t p)
+{
+    struct rig_edge edge = {.from = p - 1, .to = p, .partitioner = PLAN_FORWARD};
+
+    if (rng_below(rng, 4) > 0) {
+        t->processors[p].parallelism = t->processors[p - 1].parallelism;
+    } else {
+        edge.partitioner = (uint32_t)PICK(rng, PLAN_HASH, PLAN_SHUFFLE, PLAN_LOCAL);
+    }
+    t->processors[p - 1].copies[0] = 1;
+    if (edge.partitioner == PLAN_HASH) {
+        t->processors[p - 1].keys = 1 + (uint32_t)rng_below(rng, 50);
+    }
+    t->rig.edges[t->rig.edge_count++] = edge;
+}
+
 static void draw_processor(struct rng *rng, struct trial *t, uint32_t p, bool is_source)
 {
     struct trial_processor *tp = &t->processors[p];
@@ -165,11 +182,13 @@ static void draw_job(struct trial *t, const struct trial_world *world)
     rng_init(&rng, t->seed);
     rig_begin(&t->rig);
     draw_options(&rng, world, &t->rig);
-    sources = 1 + (uint32_t)rng_below(&rng, 2);
+    sources = world->chains ? 1 : 1 + (uint32_t)rng_below(&rng, 2);
     count = sources + 1 + (uint32_t)rng_below(&rng, 5);
     for (uint32_t p = 0; p < count; p++) {
         draw_processor(&rng, t, p, p < sources);
-        if (p >= sources) {
+        if (p >= sources && world->chains) {
+            draw_link(&rng, t, p);
+        } else if (p >= sources) {
             uint32_t edges = PICK(&rng, 1, 1, 1, 2, 3);
 
             for (uint32_t i = 0; i < edges; i++) {

@@ -93,7 +93,8 @@ struct trial_world {
     uint32_t row_max;   /* that all edges together carry, about */
     bool large;
     bool real;
-    bool moves; /* tasks change lanes while it runs. Simulated only */
+    bool moves;  /* tasks change lanes while it runs. Simulated only */
+    bool chains; /* each processor feeds the next one, and most have one task for one of it */
 };
 
 /* Makes and runs the job of a seed. NULL when all went right; else what did not, valid with t. */
