@@ -14,6 +14,7 @@
 #define PUTS      19u
 #define MIB       (INT64_C(1) << 20)
 #define EXECUTORS 16u
+#define LENT_MAX  (4 * MIB) /* read buffers that an endpoint lends to who keeps payloads */
 
 struct play {
     struct council council;
@@ -194,18 +195,24 @@ GP_TEST(plateau, is_reached_when_as_many_have_ended_as_are_remembered)
 static void check_deaths(uint32_t masters)
 {
     struct play p;
+    int64_t lent = masters > 1 ? LENT_MAX : 0; /* what masters say to each other waits there */
     int64_t base;
-    int64_t most;
+    int64_t first;
+    int64_t second;
 
     begin(&p, masters);
     begin_app(&p, 0);
     put_placements(&p, 1, p.placement);
     base = counted_bytes();
-    put_placements(&p, DEATHS, p.placement);
-    most = p.most;
-    (void)fprintf(stderr, "%u masters: %lld KiB, then %lld\n", masters, (long long)base >> 10,
-                  (long long)most >> 10);
-    GP_CHECK(most - base < (int64_t)masters * MIB * 5 / 4);
+    put_placements(&p, DEATHS / 2, p.placement);
+    first = p.most;
+    p.most = INT64_MIN;
+    put_placements(&p, DEATHS / 2, p.placement);
+    second = p.most;
+    (void)fprintf(stderr, "%u masters: %lld KiB, then %lld, then %lld\n", masters,
+                  (long long)base >> 10, (long long)first >> 10, (long long)second >> 10);
+    GP_CHECK(first - base < (int64_t)masters * (MIB * 5 / 4 + lent));
+    GP_CHECK(second - base < (int64_t)masters * (MIB * 5 / 4 + lent));
     end(&p);
 }
 
