@@ -319,11 +319,23 @@ static void give_back(struct appmaster *am)
     }
 }
 
+/* One that has no tasks any more says so, behind all that it counted. */
+static bool awaits_counts(const struct appmaster *am)
+{
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        const struct am_executor *e = am->executors[i];
+        if (e->state == EXECUTOR_RUNNING && record_tasks_on(&am->record, e->id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void retire_empty(struct appmaster *am)
 {
     for (uint32_t i = 0; i < am->executor_count && record_living(&am->record) > 1; i++) {
         struct am_executor *e = am->executors[i];
-        if (is_host(am, e) && e->state >= EXECUTOR_RUNNING &&
+        if (is_host(am, e) && e->state == EXECUTOR_DONE && /* and all that it counted is here */
             record_tasks_on(&am->record, e->id) == 0) {
             executors_retire(e);
             am->is_hold_due = true;
@@ -378,7 +390,7 @@ void balance_step(struct appmaster *am)
     if (rc >= 0 && !ask_slots(am, &h, &plan) && settled) {
         if (plan.move_count > 0 && am->goal_plans++ < PLANS_MAX) {
             add_moves(am, &h, &plan);
-        } else {
+        } else if (!awaits_counts(am)) {
             reached(am, &plan);
         }
     }

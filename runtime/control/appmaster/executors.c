@@ -478,7 +478,7 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
 {
     struct am_executor *e = executors_of_peer(am, peer);
 
-    if (e) {
+    if (e && !e->is_retired) {
         if (e->is_adopted) {
             stats_adopt(am, msg);
             e->is_adopted = false;
@@ -600,6 +600,7 @@ void executors_retire(struct am_executor *e)
     e->state = EXECUTOR_GONE;
     e->how = "ended";
     e->is_retired = true;
+    stats_keep(am, &e->report); /* the next epoch may not hear of it any more */
     e->retired = am->record.generation;
 }
 

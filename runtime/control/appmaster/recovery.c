@@ -289,13 +289,14 @@ static bool all_done(const struct appmaster *am)
     uint32_t done = 0;
 
     for (uint32_t i = 0; i < am->executor_count; i++) {
-        if (am->executors[i]->state != EXECUTOR_GONE &&
-            record_tasks_on(&am->record, am->executors[i]->id) > 0) {
-            if (!executors_is_done(am->executors[i])) {
-                return false;
-            }
-            done++;
+        const struct am_executor *e = am->executors[i];
+        bool has_tasks = record_tasks_on(&am->record, e->id) > 0;
+
+        if (has_tasks ? e->state != EXECUTOR_GONE && !executors_is_done(e)
+                      : e->state == EXECUTOR_RUNNING) {
+            return false; /* one that was left has still to say what it counted */
         }
+        done += has_tasks && e->state != EXECUTOR_GONE;
     }
     for (uint32_t i = 0; i < am->record.executors_count; i++) {
         const struct record_executor *e = &am->record.executors[i];

@@ -594,10 +594,19 @@ static int on_assign(struct fake_executor *e, struct incoming *in, struct gp_err
     return endpoint_reply(e->ep, in->token, NULL);
 }
 
+/* One whose tasks have all gone has come to its end, as far as it knows. */
+static int say_if_empty(struct fake_executor *e)
+{
+    const struct msg_executor_done done = {.generation = e->generation};
+
+    return e->started && !has_tasks(e) ? peer_tell(e->peer, MSG_EXECUTOR_DONE, &done) : 0;
+}
+
 static int on_update(struct fake_executor *e, struct incoming *in)
 {
     const struct msg_executor_update *msg = in->msg;
     const struct msg_executor_updated updated = {.generation = msg->generation};
+    int rc;
 
     GP_CHECK(msg->epoch >= e->epoch);
     GP_CHECK(msg->generation >= e->generation);
@@ -609,7 +618,8 @@ static int on_update(struct fake_executor *e, struct incoming *in)
     e->generation = msg->generation;
     e->epoch = msg->epoch;
     e->states = msg->states_count;
-    return endpoint_reply(e->ep, in->token, &updated);
+    rc = endpoint_reply(e->ep, in->token, &updated);
+    return rc < 0 ? rc : say_if_empty(e);
 }
 
 static int on_bring(struct fake_executor *e, struct incoming *in)
@@ -639,7 +649,7 @@ static int executor_message(void *user, struct peer *peer, struct incoming *in,
         GP_CHECK(e->is_taken && !e->started);
         check_start(e);
         e->started = true;
-        return 0;
+        return say_if_empty(e);
     case MSG_EXECUTOR_STOP:
         (void)endpoint_reply(e->ep, in->token, NULL);
         timer_start(e->timer, SECOND / 100);
