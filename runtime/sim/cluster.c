@@ -66,7 +66,9 @@ static int start_master(struct cluster *c, const struct port *port, uint32_t ind
                                      .data_dir = "/var/master",
                                      .secret = secret(),
                                      .plugin_dirs = plugin_dirs,
-                                     .plugin_dir_count = 1};
+                                     .plugin_dir_count = 1,
+                                     .rebalance = c->is_balanced,
+                                     .snapshot_entries = c->snapshot_entries};
 
     list_masters(c, &masters);
     options.bind = masters.list[index];

@@ -68,11 +68,13 @@ struct cluster_submission {
 struct cluster {
     /* Set before cluster_begin(); zero is fine but for the hooks. */
     const struct cluster_hooks *hooks;
-    uint32_t master_count; /* 0: 1 */
-    uint32_t worker_count; /* 0: CLUSTER_WORKERS */
-    uint32_t slots;        /* of a worker; 0: 20 */
-    uint32_t lanes;        /* of each executor; 0: 2 */
-    bool is_varied;        /* hosts, lanes and the order of beginning are drawn from the seed */
+    uint32_t master_count;     /* 0: 1 */
+    uint32_t worker_count;     /* 0: CLUSTER_WORKERS */
+    uint32_t slots;            /* of a worker; 0: 20 */
+    uint32_t lanes;            /* of each executor; 0: 2 */
+    uint32_t snapshot_entries; /* as struct master_options, with the next one */
+    bool is_balanced;
+    bool is_varied; /* hosts, lanes and the order of beginning are drawn from the seed */
     struct sim_faults faults;
     const char *const *plugins; /* real files, NULL-terminated: what masters offer */
     void (*on_line)(void *line_ctx, gp_str line); /* of sim_options, with the next two */

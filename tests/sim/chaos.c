@@ -262,12 +262,23 @@ static void live(struct chaos *chaos, struct cluster *c)
     }
 }
 
+/* The same with masters that keep little of their log, and move tasks by themselves. */
+static void draw_masters(const struct run *run, struct cluster *c)
+{
+    struct rng rng;
+
+    rng_init(&rng, run->seed ^ UINT64_C(0x6d617374657273));
+    c->snapshot_entries = rng_below(&rng, 2) == 0 ? 4u << rng_below(&rng, 5) : 0;
+    c->is_balanced = rng_below(&rng, 3) == 0;
+}
+
 void chaos_run(struct run *run)
 {
     struct chaos chaos = {.run = run};
     struct cluster c = {.before_step = before_step, .step_user = &chaos};
 
     operator_begin(&chaos.op, run);
+    draw_masters(run, &c);
     c.master_count = rng_below(&run->rng, 2) == 0 ? 1 : 3;
     c.slots = rng_below(&run->rng, 4) == 0 ? 3 + (uint32_t)rng_below(&run->rng, 3) : SLOTS_ENOUGH;
 

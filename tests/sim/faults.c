@@ -17,6 +17,7 @@
 #define RECOVER_POLLS   100u
 #define RECOVER_POLL_US 100000
 #define FREEZE_US       4500000
+#define PARTED_US       15000000
 #define FLOW_US         300000
 #define CONNECTS_MAX    10u
 
@@ -284,6 +285,39 @@ static void executor_frozen(struct run *run, struct cluster *c)
     }
 }
 
+/* Hosts of executors, but not the one whose appmaster sees all the others. */
+static uint32_t find_hosts(const struct cluster *c, struct sim_host *ret[2])
+{
+    const struct sim_host *am = sim_proc_host(cluster_process(c, "appmaster", 0));
+    struct sim_proc *p;
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; found < 2 && (p = cluster_process(c, "executor", i)) != NULL; i++) {
+        if (sim_proc_host(p) != am && (found == 0 || sim_proc_host(p) != ret[0])) {
+            ret[found++] = sim_proc_host(p);
+        }
+    }
+    return found;
+}
+
+/* Two of them cannot reach each other, and everybody else can: one is given up. */
+static void executors_parted(struct run *run, struct cluster *c)
+{
+    struct sim_host *hosts[2];
+
+    if (run_long(run, c) < 0) {
+        return;
+    }
+    if (find_hosts(c, hosts) < 2) {
+        check_flows(run, c);
+        return;
+    }
+    sim_cut(hosts[0], hosts[1]);
+    cluster_run_us(c, PARTED_US);
+    sim_heal(hosts[0], hosts[1]);
+    check_recovered(run, c, "could not reach each other");
+}
+
 /* ---- the scenario ---- */
 
 static const struct fault {
@@ -304,6 +338,7 @@ static const struct fault {
     {.event = "fault.appmaster_killed", .run = appmaster_killed},
     {.event = "fault.appmaster_and_executor_killed", .run = appmaster_and_executor_killed},
     {.event = "fault.executor_frozen", .run = executor_frozen},
+    {.event = "fault.executors_parted", .run = executors_parted},
 };
 
 void faults_run(struct run *run)

@@ -81,8 +81,12 @@ static const struct consensus_events events = {.send = on_send,
 int group_open(struct master *m, struct gp_error *err)
 {
     char folder[ARTEFACT_PATH_MAX];
-    const struct consensus_options options = {
-        .port = m->port, .folder = folder, .events = &events, .user = m};
+    const struct consensus_options options = {.port = m->port,
+                                              .folder = folder,
+                                              .events = &events,
+                                              .user = m,
+                                              .snapshot_threshold = m->snapshot_entries,
+                                              .snapshot_trailing = m->snapshot_entries / 4};
     int rc = str_format(folder, sizeof folder, "%s/raft", m->data_dir);
 
     if (rc < 0) {

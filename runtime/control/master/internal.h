@@ -158,7 +158,8 @@ struct master {
     struct timer *drain_timer; /* the next round of drain.c: */
     bool is_round_due;
     struct timer *balance_timer; /* workers have joined */
-    bool is_balanced;            /* tasks are spread whenever one joins */
+    uint32_t snapshot_entries;
+    bool is_balanced; /* tasks are spread whenever one joins */
     struct upload uploads[UPLOADS_MAX];
     uint64_t next_upload;
     struct list pending;

@@ -43,6 +43,7 @@ struct master_options {
     uint32_t restarts;          /* of an application in a window; 0: 10 */
     int64_t restarts_window_ns; /* 0: 60 s */
     bool rebalance;             /* whenever a worker joins */
+    uint32_t snapshot_entries;  /* of the log, after which it begins anew; 0: as consensus.h says */
     struct endpoint_limits limits;
 };
 
