@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "control/appmaster/record.h"
 #include "gp_test.h"
+#include "wire/frame.h"
 
 static char *text(const char *s)
 {
@@ -463,4 +464,63 @@ GP_TEST(record, keeps_moves_in_order_and_over_epochs)
     GP_CHECK_EQ(record_decode(tree, &plan, &later, &err), GP_EPROTO);
     value_free(tree);
     record_deinit(&r);
+}
+
+/* What 1,000 executors with two lanes each and 16 processors are told, and what the master keeps: both
+ * in one control message. */
+GP_TEST(record, of_a_large_job_fits_into_a_message)
+{
+    enum { EXECUTORS = 1000, LANES = 2, PROCESSORS = 16, TASKS = 6000 };
+    static struct msg_placed ranges[EXECUTORS * LANES * PROCESSORS];
+    static struct msg_sibling siblings[EXECUTORS];
+    static struct record_range kept[EXECUTORS * LANES * PROCESSORS];
+    static struct record_executor executors[EXECUTORS];
+    struct msg_lane lanes[LANES];
+    struct record r = {.executors = executors, .ranges = kept};
+    struct value *tree = NULL;
+    struct buf text = {0};
+    struct msg_executor_update msg = {.placement = ranges, .executors = siblings};
+
+    for (uint32_t l = 0; l < LANES; l++) {
+        lanes[l].tcp = (char *)(uintptr_t) "192.168.100.100:40000";
+        lanes[l].unix_path =
+            (char *)(uintptr_t) "unix:/run/user/1000/gearpump/app-1/executor-1000-1";
+    }
+    for (uint32_t p = 0; p < PROCESSORS; p++) {
+        for (uint32_t i = 0; i < EXECUTORS * LANES; i++) {
+            struct msg_placed *to = &ranges[msg.placement_count++];
+            *to = (struct msg_placed){.processor = p,
+                                      .first = i * TASKS / (EXECUTORS * LANES),
+                                      .count = TASKS / (EXECUTORS * LANES),
+                                      .executor = 1 + i / LANES,
+                                      .lane = i % LANES,
+                                      .session = UINT64_C(1) << 32 | 1};
+            kept[r.ranges_count++] = (struct record_range){.processor = p,
+                                                           .first = to->first,
+                                                           .count = to->count,
+                                                           .executor = to->executor,
+                                                           .lane = to->lane,
+                                                           .session = to->session,
+                                                           .changed = 1};
+        }
+    }
+    for (uint32_t i = 0; i < EXECUTORS; i++) {
+        siblings[msg.executors_count++] = (struct msg_sibling){
+            i + 1, (char *)(uintptr_t) "host-1000", UINT64_MAX - i, lanes, LANES};
+        executors[r.executors_count++] =
+            (struct record_executor){.id = i + 1,
+                                     .incarnation = UINT64_MAX - i,
+                                     .name = (char *)(uintptr_t) "worker-1000",
+                                     .address = (char *)(uintptr_t) "192.168.100.100:40000",
+                                     .host = (char *)(uintptr_t) "host-1000"};
+    }
+    GP_CHECK(msg.placement_count <= MSG_RANGES_MAX);
+    GP_REQUIRE_EQ(fields_print_json(&msg_executor_update_fields, &msg, &text), 0);
+    GP_CHECK(buf_bytes(&text).len < FRAME_CONTROL_MAX);
+    buf_deinit(&text);
+    GP_REQUIRE_EQ(record_encode(&r, false, &tree), 0);
+    GP_REQUIRE_EQ(value_print_json(tree, &text, VALUE_COMPACT), 0);
+    GP_CHECK(buf_bytes(&text).len < FRAME_CONTROL_MAX);
+    value_free(tree);
+    buf_deinit(&text);
 }
