@@ -320,7 +320,7 @@ GP_TEST(endpoint, lets_a_new_life_replace_the_old)
     GP_CHECK_EQ(server.downs, 1);
     GP_CHECK(server.peer != NULL); /* the end of the old was told before the new came up */
     GP_CHECK_EQ(old.downs, 1);
-    GP_CHECK_EQ(old.why.code, GP_ESTALE);
+    GP_CHECK_EQ(old.why.code, GP_ECLOSED);
     GP_CHECK_EQ(young.downs, 0);
     endpoint_free(old.ep);
     endpoint_free(young.ep);
