@@ -194,7 +194,7 @@ struct msg_executor_moved {
     uint64_t session; /* that has left or stays; or the new one */
     uint64_t moves;   /* of those two: the generation by which it was asked, or a later one */
     uint32_t what;    /* enum msg_moved */
-    bool ended;       /* of one that has left: all it takes along is that it has ended */
+    bool ended;       /* all that it has to take along is that it has ended */
     char *text;       /* REFUSED: why, for people */
     char *state;      /* LEFT: as in msg_task_state; more than MSG_MOVED_STATE_MAX is refused */
 };

@@ -136,8 +136,7 @@ static bool is_forced(const struct appmaster *am, const struct am_executor *e,
         }
     }
     return ((am->record.goal.is_open && am->record.goal.force) || (leave && leave->force)) &&
-           (p->is_source || (p->flags & GP_PROCESSOR_STATEFUL) != 0) &&
-           strstr(msg->text, "ended") == NULL;
+           (p->is_source || (p->flags & GP_PROCESSOR_STATEFUL) != 0) && !msg->ended;
 }
 
 static int note_refused(struct appmaster *am, const struct am_executor *e,
