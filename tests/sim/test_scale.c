@@ -20,7 +20,7 @@
 
 /* Bounds, about twice what it is. */
 #define WORKER_BYTES_S   100u   /* a worker and its master, in a second */
-#define EXECUTOR_BYTES_S 2048u  /* an executor and its appmaster: counts of all processors */
+#define EXECUTOR_BYTES_S 3072u  /* an executor and its appmaster: counts of all processors */
 #define UPDATES_BYTES    2048u  /* told to an executor in a recovery: another and its tasks */
 #define RECORD_BYTES     4096u  /* for each executor, of the record while it is put in a recovery */
 #define SUBMIT_BYTES     16384u /* told to one executor besides: the plan, the first reports */
