@@ -80,7 +80,8 @@ static int begin_job(struct moves *m, struct cluster *c)
 
     m->rows = 200 + rng_below(rng, 4000);
     params_add(&config, "rows=%u", (unsigned)m->rows);
-    params_add(&config, "pause=%u", (unsigned)rng_below(rng, 4000 << 2 * rng_below(rng, 2)));
+    params_add(&config, "pause=%u",
+               (unsigned)rng_below(rng, UINT64_C(4000) << 2 * rng_below(rng, 2)));
     params_add_data(&config, rng);
     params_add(&parallelism, "check=%u", checks);
     params_add(&parallelism, "pass=%u", checks);
