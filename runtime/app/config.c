@@ -219,10 +219,15 @@ static int override(struct loader *l, const struct config_override *o)
 {
     struct value *alone = value_new_object();
     uint32_t before = l->mistake_count;
+    struct gp_error mistake = {0};
     int rc = alone ? put(alone, gp_str_of(o->key), gp_str_of(o->text)) : GP_ENOMEM;
 
     if (rc == 0) {
         rc = check_tree(l, alone, o->origin);
+    } else if (rc != GP_ENOMEM) { /* more dots than any key has */
+        (void)gp_error_set(&mistake, GP_EINVAL, "unknown key: it has too many parts");
+        note(l, NULL, o->origin, &mistake);
+        rc = 0;
     }
     if (rc == 0 && l->mistake_count == before) {
         rc = put(l->tree, gp_str_of(o->key), gp_str_of(o->text));
