@@ -97,6 +97,22 @@ uint64_t hist_percentile(const struct hist *h, double percent)
     UNREACHABLE();
 }
 
+void hist_count_up_to(const struct hist *h, const uint64_t *bounds, uint32_t count,
+                      uint64_t *ret_counts)
+{
+    uint64_t seen = 0;
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t last = hist_bucket(bounds[i]);
+
+        while (at <= last) {
+            seen += h->buckets[at++];
+        }
+        ret_counts[i] = seen;
+    }
+}
+
 uint64_t hist_count(const struct hist *h)
 {
     return h->count;

@@ -76,6 +76,11 @@ void hist_merge(struct hist *h, const struct hist *from);
  */
 uint64_t hist_percentile(const struct hist *h, double percent);
 
+/* For each of these rising bounds, how many values do not exceed it, within the error of a bucket;
+ * what is given never falls. */
+void hist_count_up_to(const struct hist *h, const uint64_t *bounds, uint32_t count,
+                      uint64_t *ret_counts);
+
 uint64_t hist_count(const struct hist *h);
 uint64_t hist_min(const struct hist *h); /* 0 when empty */
 uint64_t hist_max(const struct hist *h); /* 0 when empty */
