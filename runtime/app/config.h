@@ -74,6 +74,22 @@ struct config_balance {
     uint32_t rebalance; /* enum config_rebalance */
 };
 
+struct config_graphite {
+    char *host; /* "": nobody is told */
+    uint32_t port;
+    char *prefix;
+};
+
+struct config_metrics {
+    bool enabled;
+    int64_t interval;
+    uint32_t sample_rate; /* one call in so many is timed */
+    int64_t stall_timeout;
+    uint32_t task_series;
+    uint64_t history_memory;
+    struct config_graphite graphite;
+};
+
 struct config_timeouts {
     int64_t start;
     int64_t orphan;
@@ -93,6 +109,7 @@ struct config {
     struct config_timeouts timeouts;
     struct config_recovery recovery;
     struct config_balance balance;
+    struct config_metrics metrics;
 };
 
 extern const struct fields config_fields;

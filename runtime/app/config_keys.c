@@ -159,6 +159,39 @@ static const struct field timeouts_items[] = {
 static const struct fields timeouts_fields =
     FIELDS("timeouts", struct config_timeouts, timeouts_items);
 
+static const struct field graphite_items[] = {
+    KEY_TEXT(struct config_graphite, host, 255, "",
+             "The host of a Graphite server (carbon), which each daemon tells its numbers once in "
+             "an interval, in the plaintext protocol. Empty: none."),
+    KEY_COUNT(struct config_graphite, port, 1, 65535, "2003", "Its port."),
+    KEY_TEXT(struct config_graphite, prefix, 128, "gearpump",
+             "What the names of all numbers there begin with. Dots separate its parts."),
+};
+static const struct fields graphite_fields =
+    FIELDS("graphite", struct config_graphite, graphite_items);
+
+static const struct field metrics_items[] = {
+    KEY_BOOL(struct config_metrics, enabled, "false",
+             "Times calls and messages (latency, processing time), and tells Graphite if a host is "
+             "named. Counters are kept in any case."),
+    KEY_DURATION(struct config_metrics, interval, S, 3600 * S, "1s",
+                 "How often numbers are told to the master and to Graphite."),
+    KEY_COUNT(struct config_metrics, sample_rate, 1, 1000000, "10",
+              "One call in so many is timed: 10 is one in ten."),
+    KEY_DURATION(struct config_metrics, stall_timeout, S, 24 * 3600 * S, "30s",
+                 "A processor counts as stalled when its watermark has not moved for so long "
+                 "though there are messages for it."),
+    KEY_COUNT(struct config_metrics, task_series, 0, 100000, "1000",
+              "Tasks that /metrics names in all: the slowest of each processor, which have series "
+              "of their own."),
+    KEY_SIZE(struct config_metrics, history_memory, 0, GIB, "16MiB",
+             "What the leading master keeps of the last five minutes and 24 hours of all "
+             "applications takes no more memory than this; beyond it the oldest application that "
+             "has ended loses its history first. 0: there is none."),
+    FIELD_OBJECT(struct config_metrics, graphite, &graphite_fields, "Who is told, if anybody."),
+};
+static const struct fields metrics_fields = FIELDS("metrics", struct config_metrics, metrics_items);
+
 static const struct field config_items[] = {
     FIELD_OBJECT(struct config, cluster, &cluster_fields, "Who belongs together."),
     KEY_TEXT(struct config, bind, 255, "127.0.0.1",
@@ -181,5 +214,6 @@ static const struct field config_items[] = {
     FIELD_OBJECT(struct config, timeouts, &timeouts_fields, "How long one waits for another."),
     FIELD_OBJECT(struct config, recovery, &recovery_fields, "What is repaired, and how often."),
     FIELD_OBJECT(struct config, balance, &balance_fields, "When tasks move."),
+    FIELD_OBJECT(struct config, metrics, &metrics_fields, "What is measured, and who is told."),
 };
 const struct fields config_fields = FIELDS("configuration", struct config, config_items);
