@@ -273,6 +273,8 @@ struct lane {
     struct timer *linger_timer;
     struct list large_out; /* large messages to be sent, see large.h */
     uint64_t large_bytes;
+    struct large_block *large_kept; /* memory for the next ones */
+    size_t large_kept_bytes;
     bool large_waits;    /* for a neighbour to return batches */
     bool large_granted;  /* since it was last looked at, maybe by this lane itself */
     int32_t **unmanaged; /* [processor]: accounts, see unmanaged.h */

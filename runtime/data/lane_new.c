@@ -181,6 +181,7 @@ void lane_free(struct lane *lane)
     }
     lane_news_free(lane_take_news(lane));
     large_deinit(lane);
+    large_memory_deinit(lane);
     unmanaged_deinit(lane);
     inbox_deinit_pools(lane);
     batch_pool_deinit(&lane->pool);

@@ -172,7 +172,7 @@ static int32_t put_later(struct task *t, struct out_edge *e, uint32_t dst,
     struct lane *lane = t->stage->lane;
     uint32_t total = head->key_len + head->value_len;
     bool is_first = !large_is_pending(e, dst);
-    struct large_out *out = (struct large_out *)malloc(sizeof(*out) + total);
+    struct large_out *out = (struct large_out *)large_alloc(lane, sizeof(*out) + total);
 
     if (!out) {
         return refuse(t, "out of memory for a large message");
@@ -261,7 +261,7 @@ static void finish(struct lane *lane, struct large_out *out)
     lane->large_bytes -= out->total;
     e->large_count--;
     next = find(lane, e, out->dst);
-    free(out);
+    large_dealloc(lane, out);
     if (next) {
         /* Without memory for one batch there is no way to go on in order. */
         ASSERT(advance(next) == 0);
@@ -414,7 +414,7 @@ void large_drop(struct neighbour *p)
         if (--e->large_count == 0) {
             stage_task_changed(e->stage);
         }
-        free(out);
+        large_dealloc(lane, out);
     }
 }
 
@@ -429,6 +429,6 @@ void large_deinit(struct lane *lane)
         struct large_out *out =
             LIST_ENTRY(list_pop_front(&lane->large_out), struct large_out, node);
 
-        free(out);
+        large_dealloc(lane, out);
     }
 }

@@ -41,6 +41,12 @@ struct output;
 struct stage;
 struct task;
 
+/* ---- memory, kept for the next message ---- */
+
+void *large_alloc(struct lane *lane, size_t bytes); /* NULL without memory */
+void large_dealloc(struct lane *lane, void *bytes); /* NULL is fine */
+void large_memory_deinit(struct lane *lane);
+
 /* ---- sending ---- */
 
 /* Sends a message of any size to one task as fragments, now or when it may. GP_OK or GP_FAIL. */

@@ -114,7 +114,7 @@ static int begin(struct inlink *link, uint32_t local, const struct batch_element
     if (f->offset != 0 || (total > link->neighbour->window_in && total != slot->granted)) {
         return GP_EPROTO; /* larger than the window and nobody asked */
     }
-    in = (struct large_in *)malloc(sizeof(*in) + (dropped ? 0 : total));
+    in = (struct large_in *)large_alloc(s->lane, sizeof(*in) + (dropped ? 0 : total));
     ASSERT(in);
     *in = (struct large_in){.head = *f,
                             .source = e->source,
@@ -209,7 +209,7 @@ void large_release(struct task *t, struct large_in *in)
         s->large_reserved -= in->head.key_len + in->head.value_len;
         serve(s);
     }
-    free(in);
+    large_dealloc(s->lane, in);
 }
 
 void large_forget_link(struct inlink *link)
@@ -244,7 +244,7 @@ static void free_slot(struct stage *s, const struct large_slot *slot)
     if (slot->in && slot->in->reserved) {
         s->large_reserved -= slot->in->head.key_len + slot->in->head.value_len;
     }
-    free(slot->in);
+    large_dealloc(s->lane, slot->in);
 }
 
 static uint32_t place_now(const uint32_t *was, uint32_t count, uint32_t local)
@@ -305,7 +305,7 @@ void large_reordered(struct stage *s)
 void large_free_link(struct inlink *link)
 {
     for (uint32_t i = 0; link->large && i < link->stage->task_count; i++) {
-        free(link->large[i].in);
+        large_dealloc(link->stage->lane, link->large[i].in);
     }
     free(link->large);
     link->large = NULL;
