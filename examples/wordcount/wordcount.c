@@ -27,9 +27,12 @@ static int32_t lines_poll(void *self, struct gp_out *out, uint32_t budget)
     return GP_MORE;
 }
 
+/* Most are none, and that takes one look. */
 static inline int is_space(char c)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    unsigned char u = (unsigned char)c;
+
+    return u <= ' ' && (u == ' ' || (u >= '\t' && u <= '\r'));
 }
 
 /* split: a message for each word, with the word as its key. */
@@ -88,6 +91,9 @@ static int32_t count_process(void *self, uint32_t port, const struct gp_batch *i
     struct counter *c = self;
 
     (void)port;
+    for (uint32_t i = 0; i < in->count; i++) {
+        words_expect(&c->words, gp_batch_row(in, i)->key_hash);
+    }
     GP_EACH (word, in, consumed, out) {
         if (words_add(&c->words, word->key, word->key_len, word->key_hash) < 0) {
             return gp_fail(c->task, "no memory for the counts");

@@ -1,8 +1,8 @@
 /*
  * words.h: how often each word came: an open-addressing table, and its files.
  *
- * A word of up to 16 bytes stands in its slot, so that counting it touches one place in memory. Longer
- * ones stand in one growing text.
+ * A word of up to 12 bytes stands in its slot, two of which are a line of cache, so that counting it
+ * touches one line. Longer ones stand in one growing text.
  *
  * Invariants: the number of slots is a power of two and at most half of them are used, so every
  * search ends; a used slot has count > 0; the text only grows and may move, so slots hold offsets
@@ -19,15 +19,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WORDS_SHORT 16
+#define WORDS_SHORT 12
+#define WORDS_LINE  64 /* bytes */
 
 struct word {
     uint64_t hash;
     uint64_t count; /* 0: an empty slot */
-    size_t len;
+    uint32_t len;
     union {
         char text[WORDS_SHORT];
-        size_t at; /* of a longer one: offset in words.text */
+        uint32_t at; /* of a longer one: offset in words.text */
     } u;
 };
 
@@ -44,6 +45,14 @@ struct words {
 static inline const char *words_text(const struct words *w, const struct word *word)
 {
     return word->len <= WORDS_SHORT ? word->u.text : w->text + word->u.at;
+}
+
+/* A word of that hash is about to be counted: has its slot come nearer meanwhile. */
+static inline void words_expect(const struct words *w, uint64_t hash)
+{
+    if (w->slots_size > 0) {
+        __builtin_prefetch(&w->slots[(size_t)hash & (w->slots_size - 1)], 1);
+    }
 }
 
 /* The slot of a word, or the empty slot where it belongs. */
@@ -65,10 +74,11 @@ static inline int words_grow_slots(struct words *w)
     struct words bigger = *w;
 
     bigger.slots_size = w->slots_size ? w->slots_size * 2 : 1024;
-    bigger.slots = calloc(bigger.slots_size, sizeof *bigger.slots);
+    bigger.slots = aligned_alloc(WORDS_LINE, bigger.slots_size * sizeof *bigger.slots);
     if (!bigger.slots) {
         return -1;
     }
+    memset(bigger.slots, 0, bigger.slots_size * sizeof *bigger.slots);
     for (size_t i = 0; i < w->slots_size; i++) {
         const struct word *old = &w->slots[i];
         if (old->count > 0) {
@@ -83,7 +93,7 @@ static inline int words_grow_slots(struct words *w)
 static inline int words_grow_text(struct words *w, size_t len)
 {
     size_t size = w->text_size * 2 + len + 4096;
-    char *text = realloc(w->text, size);
+    char *text = size <= UINT32_MAX ? realloc(w->text, size) : NULL;
 
     if (!text) {
         return -1;
@@ -102,7 +112,7 @@ static inline int words_keep_text(struct words *w, struct word *slot, const void
     if (w->text_size - w->text_len < len && words_grow_text(w, len) < 0) {
         return -1;
     }
-    slot->u.at = w->text_len;
+    slot->u.at = (uint32_t)w->text_len;
     memcpy(w->text + w->text_len, ptr, len);
     w->text_len += len;
     return 0;
@@ -125,7 +135,7 @@ static inline int words_add(struct words *w, const void *ptr, size_t len, uint64
         return -1;
     }
     slot->hash = hash;
-    slot->len = len;
+    slot->len = (uint32_t)len;
     w->used++;
     return 0;
 }

@@ -102,6 +102,7 @@ struct task {
     uint64_t state_hash; /* of the state that was told last */
     bool state_failed;   /* said so already */
     bool emitted;        /* since it was cleared */
+    bool offers_late;    /* some of the rows that it is offered are late */
     uint64_t overdraft;  /* bytes emitted since `full` was set */
 
     struct timers *timers; /* NULL before use */
