@@ -2,7 +2,8 @@
  * messages.h: every message there is: number, name, who may send it, what it holds.
  *
  * The structs stand by topic in messages_client.h, messages_worker.h, messages_appmaster.h,
- * messages_executor.h and messages_master.h, each beside the field tables (wire/fields.h) that are their only codec. A
+ * messages_executor.h, messages_master.h and messages_metrics.h, each beside the field tables
+ * (wire/fields.h) that are their only codec. A
  * number, once used, means the same for ever.
  *
  *     below 16     the connection itself: hello, proof, ping, pong, close, share, shared
@@ -18,6 +19,7 @@
 #include "wire/messages_client.h"
 #include "wire/messages_executor.h"
 #include "wire/messages_master.h"
+#include "wire/messages_metrics.h"
 #include "wire/messages_worker.h"
 
 enum message_pattern {
@@ -69,6 +71,9 @@ enum message_pattern {
     X(MASTER_REMOVE, 268, "master.remove", ASK, C, msg_master_ref, msg_empty)                      \
     X(APP_REBALANCE, 269, "app.rebalance", ASK, CM, msg_app_rebalance, msg_app_rebalanced)         \
     X(WORKER_DRAIN, 270, "worker.drain", ASK, C, msg_worker_drain, msg_worker_drained)             \
+    X(METRICS_READ, 271, "metrics.read", ASK, C, msg_metrics_read, msg_metrics_history)            \
+    X(CLUSTER_EVENTS, 272, "cluster.events", ASK, C, msg_cluster_events_read, msg_cluster_events)  \
+    X(APP_RESTART, 273, "app.restart", ASK, C, msg_app_restart, msg_app_submitted)                 \
     X(WORKER_REGISTER, 512, "worker.register", ASK, W, msg_worker_register, msg_worker_welcome)    \
     X(WORKER_REPORT, 513, "worker.report", TELL, W, msg_worker_report, none)                       \
     X(APPMASTER_LAUNCH, 514, "appmaster.launch", ASK, M, msg_appmaster_launch, msg_launched)       \
@@ -90,6 +95,7 @@ enum message_pattern {
     X(APP_QUERY, 775, "app.query", ASK, M, msg_empty, msg_app_live)                                \
     X(PLACEMENT_PUT, 776, "placement.put", ASK, A, msg_placement_put, msg_empty)                   \
     X(APP_WHERE, 777, "app.where", ASK, E, msg_app_where, msg_app_whereabouts)                     \
+    X(APP_METRICS, 778, "app.metrics", TELL, A, msg_app_metrics, none)                             \
     X(EXECUTOR_REGISTER, 1024, "executor.register", ASK, E, msg_executor_register, msg_empty)      \
     X(EXECUTOR_ASSIGN, 1025, "executor.assign", ASK, A, msg_executor_assign, msg_empty)            \
     X(EXECUTOR_START, 1026, "executor.start", TELL, A, msg_empty, none)                            \

@@ -3,6 +3,8 @@
  */
 #include "wire/messages_client.h"
 
+#include "wire/messages_metrics.h"
+
 #define TEXT  FIELD_TEXT
 #define COUNT FIELD_COUNT
 #define MUST  FIELD_REQUIRED
@@ -68,6 +70,9 @@ static const struct field worker_info_items[] = {
     TEXT(struct msg_worker_info, version, MAY, 64, "of its program"),
     FIELD_ENUM(struct msg_worker_info, state, MAY, worker_state_names, "whether it takes tasks"),
     COUNT(struct msg_worker_info, tasks, MAY, 0, "slots that executors hold"),
+    FIELD_DOUBLE(struct msg_worker_info, load_1m, MAY, "runnable threads of its host, on average"),
+    FIELD_U64(struct msg_worker_info, memory_total, MAY, "bytes of its host"),
+    FIELD_U64(struct msg_worker_info, memory_free, MAY, "of these, to be had without swapping"),
 };
 const struct fields msg_worker_info_fields =
     FIELDS("worker", struct msg_worker_info, worker_info_items);
@@ -153,6 +158,19 @@ static const struct field processor_stats_items[] = {
     FIELD_DOUBLE(struct msg_processor_stats, rate_out, MAY, "rows emitted a second, lately"),
     FIELD_LIST(struct msg_processor_stats, counters, MAY, MSG_COUNTERS_MAX, &counter_fields,
                "its own counters"),
+    FIELD_U64(struct msg_processor_stats, bytes_in, MAY, "bytes of rows received"),
+    FIELD_U64(struct msg_processor_stats, bytes_out, MAY, "bytes of rows emitted"),
+    FIELD_U64(struct msg_processor_stats, busy_ns, MAY, "time its tasks ran, added up"),
+    FIELD_U64(struct msg_processor_stats, idle_ns, MAY, "time they neither ran nor were blocked"),
+    FIELD_U64(struct msg_processor_stats, blocked_ns, MAY, "time they waited for credit"),
+    FIELD_U64(struct msg_processor_stats, queue, MAY, "rows that wait for its tasks now"),
+    FIELD_U64(struct msg_processor_stats, restarts, MAY, "sessions of its tasks after their first"),
+    TEXT(struct msg_processor_stats, processing, MAY, MSG_HIST_MAX,
+         "histogram: ns a row, of sampled calls, hexadecimal"),
+    TEXT(struct msg_processor_stats, latency, MAY, MSG_HIST_MAX,
+         "histogram: ns from the source to here, of probes, hexadecimal"),
+    FIELD_LIST(struct msg_processor_stats, slowest, MAY, MSG_SLOWEST_MAX, &msg_task_metrics_fields,
+               "tasks that were blocked and busy the longest"),
 };
 const struct fields msg_processor_stats_fields =
     FIELDS("processor", struct msg_processor_stats, processor_stats_items);
@@ -163,6 +181,8 @@ static const struct field edge_stats_items[] = {
     FIELD_U64(struct msg_edge_stats, messages, MAY, "rows"),
     FIELD_U64(struct msg_edge_stats, bytes, MAY, "bytes of rows"),
     FIELD_DOUBLE(struct msg_edge_stats, rate, MAY, "rows a second, lately"),
+    FIELD_U64(struct msg_edge_stats, batches, MAY, "batches that held such rows"),
+    FIELD_U64(struct msg_edge_stats, credit_waits, MAY, "times a task stopped for want of credit"),
 };
 const struct fields msg_edge_stats_fields = FIELDS("edge", struct msg_edge_stats, edge_stats_items);
 

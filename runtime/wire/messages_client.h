@@ -113,6 +113,9 @@ struct msg_worker_info {
     char *version;
     uint32_t state; /* enum worker_state */
     uint32_t tasks; /* slots that executors hold */
+    double load_1m; /* of its host, see struct msg_load */
+    uint64_t memory_total;
+    uint64_t memory_free;
 };
 
 struct msg_worker_page {
@@ -174,6 +177,8 @@ struct msg_counter {
     int64_t value;
 };
 
+struct msg_task_metrics; /* messages_metrics.h */
+
 /* One aggregate per processor, never per task. */
 struct msg_processor_stats {
     uint32_t processor;
@@ -188,6 +193,17 @@ struct msg_processor_stats {
     double rate_out;
     struct msg_counter *counters;
     uint32_t counters_count;
+    uint64_t bytes_in; /* of rows, as bytes_out */
+    uint64_t bytes_out;
+    uint64_t busy_ns;    /* sums over its tasks: of the time they ran, ... */
+    uint64_t idle_ns;    /* ... had nothing to do, or the lane ran another, ... */
+    uint64_t blocked_ns; /* ... waited for credit */
+    uint64_t queue;      /* rows that wait now */
+    uint64_t restarts;   /* sessions after the first of its tasks */
+    char *processing;    /* histogram: ns a row */
+    char *latency;       /* histogram: ns from the source to here */
+    struct msg_task_metrics *slowest;
+    uint32_t slowest_count;
 };
 
 /* One aggregate per edge and kind. */
@@ -197,6 +213,8 @@ struct msg_edge_stats {
     uint64_t messages;
     uint64_t bytes;
     double rate; /* messages a second, lately */
+    uint64_t batches;
+    uint64_t credit_waits; /* times a task stopped because nobody granted it credit for this edge */
 };
 
 /* Something happened to an application, and what was done. */

@@ -173,6 +173,10 @@ static const struct field executor_report_items[] = {
     COUNT(struct msg_executor_report, failed, MAY, 0, "tasks that wait for their next session"),
     FIELD_LIST(struct msg_executor_report, unreachable, MAY, MSG_EXECUTORS_MAX,
                &executor_ref_fields, "a link to them is down, for longer than a moment"),
+    FIELD_BOOL(struct msg_executor_report, is_full, MAY,
+               "with histograms, the slowest tasks and vitals; else those told before hold"),
+    FIELD_BOOL(struct msg_executor_report, is_cut, MAY, "some of these were left out for the size"),
+    FIELD_OBJECT(struct msg_executor_report, vitals, &msg_vitals_fields, "what its process needs"),
 };
 const struct fields msg_executor_report_fields =
     FIELDS("executor_report", struct msg_executor_report, executor_report_items);

@@ -152,6 +152,11 @@ struct msg_executor_report {
     uint32_t failed;    /* tasks that wait for their next session */
     struct msg_executor_ref *unreachable; /* a link to them is down, for longer than a moment */
     uint32_t unreachable_count;
+    /* Histograms, the slowest tasks and vitals are in the first report of each second, those said
+     * before hold in the others: is_full tells. */
+    bool is_full;
+    bool is_cut; /* some of these were left out for the size */
+    struct msg_vitals vitals;
 };
 
 /* Told once a second when something changed, and all of it after executor.register. */

@@ -63,6 +63,8 @@ static const struct field worker_report_items[] = {
     COUNT(struct msg_worker_report, slots_used, MUST, 0, "slots given away"),
     FIELD_LIST(struct msg_worker_report, executors, MAY, MSG_EXECUTORS_MAX, &process_fields,
                "its processes, appmasters too"),
+    FIELD_OBJECT(struct msg_worker_report, vitals, &msg_vitals_fields, "what its process needs"),
+    FIELD_OBJECT(struct msg_worker_report, load, &msg_load_fields, "of its host"),
 };
 const struct fields msg_worker_report_fields =
     FIELDS("worker_report", struct msg_worker_report, worker_report_items);

@@ -5,6 +5,7 @@
 #define WIRE_MESSAGES_WORKER_H
 
 #include "wire/messages_client.h"
+#include "wire/messages_metrics.h"
 
 #define MSG_TOKEN_HEX 64u
 
@@ -48,6 +49,8 @@ struct msg_worker_report {
     uint32_t slots_used;
     struct msg_process *executors;
     uint32_t executors_count;
+    struct msg_vitals vitals;
+    struct msg_load load; /* of its host */
 };
 
 struct msg_appmaster_launch {

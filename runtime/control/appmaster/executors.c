@@ -474,6 +474,42 @@ int executors_register(struct appmaster *am, struct peer *peer, struct msg_execu
 
 /* ---- news ---- */
 
+static void swap_text(char **a, char **b)
+{
+    char *was = *a;
+
+    *a = *b;
+    *b = was;
+}
+
+static void swap_slowest(struct msg_processor_stats *a, struct msg_processor_stats *b)
+{
+    struct msg_task_metrics *slowest = a->slowest;
+    uint32_t count = a->slowest_count;
+
+    a->slowest = b->slowest;
+    a->slowest_count = b->slowest_count;
+    b->slowest = slowest;
+    b->slowest_count = count;
+}
+
+/* What only full reports say holds until the next one (wire/messages_executor.h). */
+static void keep_full_parts(struct msg_executor_report *before, struct msg_executor_report *msg)
+{
+    msg->vitals = before->vitals;
+    msg->is_cut = before->is_cut;
+    for (uint32_t i = 0; i < msg->processors_count && i < before->processors_count; i++) {
+        struct msg_processor_stats *to = &msg->processors[i];
+        struct msg_processor_stats *from = &before->processors[i];
+
+        if (to->processor == from->processor) { /* swapped: what to had is freed with the old one */
+            swap_text(&to->processing, &from->processing);
+            swap_text(&to->latency, &from->latency);
+            swap_slowest(to, from);
+        }
+    }
+}
+
 void executors_report(struct appmaster *am, struct peer *peer, struct msg_executor_report *msg)
 {
     struct am_executor *e = executors_of_peer(am, peer);
@@ -482,6 +518,9 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
         if (e->is_adopted) {
             stats_adopt(am, msg);
             e->is_adopted = false;
+        }
+        if (!msg->is_full) {
+            keep_full_parts(&e->report, msg);
         }
         fields_deinit(&msg_executor_report_fields, &e->report);
         e->report = *msg;

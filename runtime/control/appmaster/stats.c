@@ -70,6 +70,8 @@ static void add_edge_counts(struct msg_edge_stats *sums, uint32_t count,
         if (e->edge < count && e->kind < EDGE_KINDS) {
             sums[e->edge * EDGE_KINDS + e->kind].messages += e->messages;
             sums[e->edge * EDGE_KINDS + e->kind].bytes += e->bytes;
+            sums[e->edge * EDGE_KINDS + e->kind].batches += e->batches;
+            sums[e->edge * EDGE_KINDS + e->kind].credit_waits += e->credit_waits;
         }
     }
 }
@@ -93,8 +95,12 @@ static int sum_edges(const struct appmaster *am, bool all, struct msg_edge_stats
     }
     for (uint32_t i = 0; i < count * EDGE_KINDS; i++) {
         if (sums[i].messages > 0) {
-            sums[used++] = (struct msg_edge_stats){i / EDGE_KINDS, i % EDGE_KINDS, sums[i].messages,
-                                                   sums[i].bytes, 0};
+            sums[used++] = (struct msg_edge_stats){.edge = i / EDGE_KINDS,
+                                                   .kind = i % EDGE_KINDS,
+                                                   .messages = sums[i].messages,
+                                                   .bytes = sums[i].bytes,
+                                                   .batches = sums[i].batches,
+                                                   .credit_waits = sums[i].credit_waits};
         }
     }
     *ret = sums;
