@@ -15,11 +15,13 @@
 #include "base/hist.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/reader.h"
+#include "base/sha256.h"
 
 #define HIST_VERSION 1
 #define HIST_COUNT_MAX                                                                             \
@@ -215,7 +217,7 @@ struct walk {
     uint64_t end;   /* one past the index of the last */
 };
 
-/* Reads n buckets; stores them in `buckets` unless that is NULL. */
+/* Reads n buckets; adds them to `buckets` unless that is NULL. */
 static struct walk read_buckets(struct reader *r, uint32_t n, uint64_t *buckets)
 {
     struct walk walk = {0};
@@ -233,7 +235,7 @@ static struct walk read_buckets(struct reader *r, uint32_t n, uint64_t *buckets)
         walk.first = i == 0 ? walk.end - 1 : walk.first;
         walk.count += count;
         if (buckets != NULL) {
-            buckets[walk.end - 1] = count;
+            buckets[walk.end - 1] += count;
         }
     }
     return walk;
@@ -251,27 +253,135 @@ static bool is_plausible(uint64_t min, uint64_t max, double sum, struct walk wal
     return min <= max && hist_bucket(min) == walk.first && hist_bucket(max) + 1 == walk.end;
 }
 
-int hist_decode(gp_bytes bytes, struct hist *ret_hist)
+/* The compact form, once it is known to hold. */
+struct compact {
+    uint64_t min;
+    uint64_t max;
+    double sum;
+    struct walk walk;
+    uint32_t n;
+    struct reader buckets; /* stands before them */
+};
+
+static int read_compact(gp_bytes bytes, struct compact *ret)
 {
     struct reader r = reader_of(bytes);
     uint8_t version = reader_u8(&r);
-    uint64_t min = reader_u64(&r);
-    uint64_t max = reader_u64(&r);
-    uint64_t sum_bits = reader_u64(&r);
-    uint32_t n = reader_u16(&r);
-    struct reader again = r;
-    struct walk walk = read_buckets(&r, n, NULL);
-    double sum;
+    uint64_t sum_bits;
 
-    memcpy(&sum, &sum_bits, sizeof(sum));
-    if (version != HIST_VERSION || reader_finish(&r) < 0 || !is_plausible(min, max, sum, walk)) {
+    ret->min = reader_u64(&r);
+    ret->max = reader_u64(&r);
+    sum_bits = reader_u64(&r);
+    memcpy(&ret->sum, &sum_bits, sizeof(ret->sum));
+    ret->n = reader_u16(&r);
+    ret->buckets = r;
+    ret->walk = read_buckets(&r, ret->n, NULL);
+    if (version != HIST_VERSION || reader_finish(&r) < 0 ||
+        !is_plausible(ret->min, ret->max, ret->sum, ret->walk)) {
         return GP_EPROTO;
     }
-    hist_init(ret_hist);
-    ret_hist->count = walk.count;
-    ret_hist->min = min;
-    ret_hist->max = max;
-    ret_hist->sum = sum;
-    (void)read_buckets(&again, n, ret_hist->buckets); /* checked just now */
     return 0;
+}
+
+static void add_compact(struct hist *h, struct compact *from)
+{
+    if (from->walk.count > 0) {
+        h->min = h->count == 0 || from->min < h->min ? from->min : h->min;
+        h->max = from->max > h->max ? from->max : h->max;
+        h->count += from->walk.count;
+        h->sum += from->sum;
+        (void)read_buckets(&from->buckets, from->n, h->buckets); /* checked before */
+    }
+}
+
+int hist_decode(gp_bytes bytes, struct hist *ret_hist)
+{
+    struct compact compact;
+    int rc = read_compact(bytes, &compact);
+
+    if (rc == 0) {
+        hist_init(ret_hist);
+        add_compact(ret_hist, &compact);
+    }
+    return rc;
+}
+
+int hist_merge_encoded(struct hist *h, gp_bytes bytes)
+{
+    struct compact compact;
+    int rc = read_compact(bytes, &compact);
+
+    if (rc == 0) {
+        add_compact(h, &compact);
+    }
+    return rc;
+}
+
+int hist_to_text(const struct hist *h, char **ret_text)
+{
+    struct buf bytes = {0};
+    int rc = h->count > 0 ? hist_encode(h, &bytes) : 0;
+    char *text = rc == 0 ? malloc(2 * buf_len(&bytes) + 1) : NULL;
+
+    if (text != NULL) {
+        hex_encode(buf_bytes(&bytes).ptr, buf_len(&bytes), text);
+        *ret_text = text;
+    }
+    buf_deinit(&bytes);
+    return text != NULL ? 0 : GP_ENOMEM;
+}
+
+int hist_merge_text(struct hist *h, const char *text)
+{
+    const size_t len = strlen(text) / 2;
+    unsigned char *bytes;
+    int rc;
+
+    if (len == 0 || len > HIST_ENCODED_MAX) {
+        return text[0] == '\0' ? 0 : GP_EPROTO;
+    }
+    bytes = malloc(len);
+    if (bytes == NULL) {
+        return GP_ENOMEM;
+    }
+    rc = hex_decode(gp_str_of(text), bytes, len);
+    rc = rc < 0 ? GP_EPROTO : hist_merge_encoded(h, (gp_bytes){.ptr = bytes, .len = len});
+    free(bytes);
+    return rc;
+}
+
+/* Those of the buckets that are left, not beyond what they were. */
+static void set_bounds(struct hist *h)
+{
+    uint32_t first = 0;
+    uint32_t last = HIST_BUCKET_COUNT - 1;
+
+    while (first < last && h->buckets[first] == 0) {
+        first++;
+    }
+    while (last > first && h->buckets[last] == 0) {
+        last--;
+    }
+    h->min = clamp(bucket_middle(first), h->min, h->max);
+    h->max = clamp(bucket_middle(last), h->min, h->max);
+}
+
+bool hist_since(struct hist *h, const struct hist *before)
+{
+    for (uint32_t i = 0; i < HIST_BUCKET_COUNT; i++) {
+        if (h->buckets[i] < before->buckets[i]) {
+            return false;
+        }
+    }
+    if (h->count == before->count) {
+        hist_init(h);
+        return true;
+    }
+    for (uint32_t i = 0; i < HIST_BUCKET_COUNT; i++) {
+        h->buckets[i] -= before->buckets[i];
+    }
+    h->count -= before->count;
+    h->sum = h->sum > before->sum ? h->sum - before->sum : 0.0;
+    set_bounds(h);
+    return true;
 }

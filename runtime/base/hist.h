@@ -11,6 +11,7 @@
 #ifndef BASE_HIST_H
 #define BASE_HIST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <gearpump/types.h>
@@ -97,5 +98,17 @@ int hist_encode(const struct hist *h, struct buf *out);
 /* Reads exactly that form; the bytes are not trusted. Returns 0 or GP_EPROTO (*ret_hist untouched).
  */
 int hist_decode(gp_bytes bytes, struct hist *ret_hist);
+
+/* Reads it and adds all of it: a few microseconds, for there are few buckets. Same returns. */
+int hist_merge_encoded(struct hist *h, gp_bytes bytes);
+
+/* The compact form in hexadecimal, as messages hold it; "" is an empty histogram. *ret_text is
+ * free()d by the caller. GP_ENOMEM. */
+int hist_to_text(const struct hist *h, char **ret_text);
+int hist_merge_text(struct hist *h, const char *text); /* GP_EPROTO, GP_ENOMEM: h is unchanged */
+
+/* What was recorded since: takes away `before`, an earlier state of h. false: it is none, for it holds
+ * what h does not; h is unchanged. min and max are those of the buckets that are left. */
+bool hist_since(struct hist *h, const struct hist *before);
 
 #endif

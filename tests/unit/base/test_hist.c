@@ -224,3 +224,71 @@ GP_TEST(hist, endless_and_huge_numbers_are_refused)
     GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), GP_EPROTO);
     buf_deinit(&b);
 }
+
+GP_TEST(hist, merges_texts_as_it_merges_histograms)
+{
+    struct hist *a = calloc(3, sizeof *a);
+    struct hist *b = a + 1;
+    struct hist *sum = a + 2;
+    char *text = NULL;
+
+    for (uint64_t i = 1; i < 2000; i++) {
+        hist_record(a, i * i);
+        hist_record(b, i * 1000);
+    }
+    GP_CHECK_EQ(hist_to_text(a, &text), 0);
+    GP_CHECK_EQ(hist_merge_text(sum, text), 0);
+    GP_CHECK_EQ(hist_merge_text(sum, ""), 0);
+    free(text);
+    GP_CHECK_EQ(hist_to_text(b, &text), 0);
+    GP_CHECK_EQ(hist_merge_text(sum, text), 0);
+    hist_merge(a, b);
+    GP_CHECK_MEM_EQ(a, sum, sizeof *a);
+    GP_CHECK_EQ(hist_merge_text(sum, "01zz"), GP_EPROTO);
+    text[strlen(text) - 1] = '\0';
+    GP_CHECK_EQ(hist_merge_text(sum, text), GP_EPROTO);
+    GP_CHECK_MEM_EQ(a, sum, sizeof *a);
+    free(text);
+    free(a);
+}
+
+GP_TEST(hist, tells_what_was_recorded_since)
+{
+    struct hist *before = calloc(3, sizeof *before);
+    struct hist *now = before + 1;
+    struct hist *only = before + 2;
+
+    hist_record_n(before, 10, 5);
+    hist_record_n(before, 1000000, 5);
+    hist_merge(now, before);
+    hist_record_n(now, 500, 3);
+    GP_CHECK(hist_since(now, before));
+    GP_CHECK_EQ(hist_count(now), 3);
+    GP_CHECK_EQ(hist_percentile(now, 50), 502); /* the middle of its bucket */
+    GP_CHECK_EQ(hist_max(now), 502);
+    GP_CHECK(!hist_since(now, before)); /* it began anew */
+    GP_CHECK_EQ(hist_count(now), 3);
+    hist_merge(only, before);
+    GP_CHECK(hist_since(only, before));
+    GP_CHECK_EQ(hist_count(only), 0);
+    GP_CHECK_EQ(hist_percentile(only, 99), 0);
+    free(before);
+}
+
+GP_TEST(hist, counts_up_to_bounds)
+{
+    static const uint64_t bounds[] = {0, 1, 63, 64, 100000, UINT64_MAX};
+    uint64_t counts[6];
+    struct hist *few = calloc(1, sizeof *few);
+
+    hist_record(few, 0);
+    hist_record_n(few, 64, 2);
+    hist_record_n(few, HIST_VALUE_MAX, 4);
+    hist_count_up_to(few, bounds, 6, counts);
+    GP_CHECK_EQ(counts[0], 1);
+    GP_CHECK_EQ(counts[2], 1);
+    GP_CHECK_EQ(counts[3], 3);
+    GP_CHECK_EQ(counts[4], 3);
+    GP_CHECK_EQ(counts[5], 7);
+    free(few);
+}
