@@ -14,6 +14,7 @@
 #include "edge/crash.h"
 #include "edge/fs.h"
 #include "edge/fs_path.h"
+#include "edge/http.h"
 #include "edge/json.h"
 #include "edge/loop.h"
 #include "edge/plugin.h"
@@ -139,6 +140,7 @@ int edge_world_new(const struct edge_options *options, struct edge_world **ret,
         .world = w,
         .ops = &world_ops,
         .fs = &edge_fs_ops,
+        .http = &edge_http_ops,
         .loop = &w->loop.base,
         .log = w->options.log,
         .env = w->options.env,

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/value.h"
 #include "port/fs.h"
+#include "port/http.h"
 #include "port/loop.h"
 #include "port/net.h"
 #include "port/proc.h"
@@ -47,7 +48,8 @@ struct port {
     void *world;
     const struct world_ops *ops;
     const struct fs_ops *fs;
-    struct loop *loop; /* of the process's main thread */
+    const struct http_ops *http; /* NULL: this world has no web server */
+    struct loop *loop;           /* of the process's main thread */
     struct log *log;
     /* What the parent gave in proc_spec.env, NULL-terminated; NULL: nothing. The real world takes it
      * out of the environment at start, so that grandchildren and /proc do not show it. */
@@ -130,6 +132,16 @@ static inline void port_plugin_close(const struct port *port, struct plugin_file
     if (file) {
         port->ops->plugin_close(port->world, file);
     }
+}
+
+/* GP_EADDRINUSE, GP_EACCES, GP_ENOMEM ...; GP_EUNSUPPORTED: not in this world. */
+static inline int port_http_start(const struct port *port, const struct http_spec *spec,
+                                  struct http_server **ret, struct gp_error *err)
+{
+    if (!port->http) {
+        return gp_error_set(err, GP_EUNSUPPORTED, "this world has no web server");
+    }
+    return port->http->start(port->world, port->loop, spec, ret, err);
 }
 
 static inline void port_random(const struct port *port, void *ptr, size_t len)
