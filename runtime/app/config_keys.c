@@ -138,7 +138,7 @@ static const struct field data_items[] = {
         struct config_data, window_bytes, 4 * KIB, 64 * MIB, "1MiB",
         "The most that one lane may have sent to one task and the task not yet consumed; twice "
         "as much between lanes of one process, and up to four times over TCP."),
-    KEY_SIZE(struct config_data, lane_budget_bytes, MIB, 2 * GIB, "64MiB",
+    KEY_SIZE(struct config_data, lane_budget_bytes, MIB, 2 * GIB, "16MiB",
              "The sum of these windows over all tasks of a lane: its memory for what has come in."),
     KEY_SIZE(struct config_data, message_max_bytes, KIB, 16 * MIB, "16MiB",
              "The largest message, key and value together."),

@@ -14,7 +14,7 @@ struct data_options data_options_default(void)
 {
     return (struct data_options){
         .batch_bytes = BATCH_FRAME_SIZE,
-        .lane_budget_bytes = 64u << 20,
+        .lane_budget_bytes = 16u << 20, /* about the share of a core in the last cache */
         .window_min_bytes = 4u << 10,
         .window_max_bytes = 1u << 20,
         .pool_warm_bytes = 3u << 20,
