@@ -15,6 +15,7 @@
 
 struct sink {
     const struct gp_task *task;
+    const char *report; /* the name of its line of log */
     struct fillers fillers;
     uint64_t bytes;
     uint64_t ordered;  /* whether the graph keeps the order of a path */
@@ -57,6 +58,7 @@ static int32_t sink_open(const struct gp_task *task, void **ret_self)
     }
     s->task = task;
     s->path_ends = UINT64_MAX;
+    s->report = gp_config_text(config, "report", "sol");
     if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &s->bytes) != GP_OK ||
         gp_config_u64(config, "rate", 0, &rate) != GP_OK ||
         gp_config_u64(config, "ordered", 0, &s->ordered) != GP_OK ||
@@ -223,11 +225,11 @@ static int32_t sink_on_end(void *self, struct gp_out *out)
     (void)out;
     gp_count(s->task, "messages", (int64_t)(s->messages - s->reported));
     gp_logf(s->task, GP_LOG_INFO,
-            "{\"sol\":{\"task\":%u,\"messages\":%llu,\"seconds\":%.6f,\"rate\":%.0f,"
+            "{\"%s\":{\"task\":%u,\"messages\":%llu,\"seconds\":%.6f,\"rate\":%.0f,"
             "\"bytes\":%llu,\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,"
             "\"p9999\":%.1f,\"max\":%.1f},\"ordered\":%llu,\"out_of_order\":%llu,\"missing\":%llu,"
             "\"corrupt\":%llu}}",
-            s->task->index, (unsigned long long)s->messages, seconds,
+            s->report, s->task->index, (unsigned long long)s->messages, seconds,
             seconds > 0 ? (double)s->messages / seconds : 0.0, (unsigned long long)s->bytes,
             sink_latency_us(s, 0.5), sink_latency_us(s, 0.9), sink_latency_us(s, 0.99),
             sink_latency_us(s, 0.999), sink_latency_us(s, 0.9999), (double)s->latency.max / 1e3,

@@ -2,8 +2,8 @@
  * SOL, "speed of light": how many messages a second flow from sources to sinks, how late they come,
  * and whether every one of them came, in order and unharmed.
  *
- * Graph: source -> relay-2 -> ... -> sink, `stages` in all; relays pass rows on. The parameters are
- * described in README.md.
+ * Graph: source -> relay-2 -> ... -> sink, `stages` in all; relays pass rows on. Beside it, if asked
+ * for, large-source -> large-sink. The parameters are described in README.md.
  */
 #include "sol.h"
 
@@ -25,7 +25,7 @@ static const struct gp_processor relay = {.size = sizeof relay,
                                           .open = gp_open_stateless,
                                           .process = relay_process};
 
-enum { SOURCES, SINKS, STAGES, BYTES, SECONDS, RATE, PARAMETERS };
+enum { SOURCES, SINKS, STAGES, BYTES, SECONDS, RATE, LARGE, LARGE_RATE, PARAMETERS };
 
 static const struct parameter {
     const char *name;
@@ -39,6 +39,8 @@ static const struct parameter {
     [BYTES] = {"bytes", DEFAULT_BYTES, HEADER_BYTES, GP_MESSAGE_MAX_BYTES - 64},
     [SECONDS] = {"seconds", 0, 0, 1000000},
     [RATE] = {"rate", 0, 0, 1000000000},
+    [LARGE] = {"large", 0, 0, GP_MESSAGE_MAX_BYTES - 64},
+    [LARGE_RATE] = {"large_rate", 0, 0, 1000000000},
 };
 
 static int32_t read_parameters(const struct gp_build *b, uint64_t *ret_values)
@@ -65,6 +67,24 @@ static void set_u64(const struct gp_build *b, gp_node node, const char *key, uin
 
     (void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
     gp_set(b, node, key, text);
+}
+
+/* Messages of another size, from a task to a task of their own, on the same links. */
+static void add_large(const struct gp_build *b, const uint64_t *v, const char *pace)
+{
+    gp_node from = gp_add(b, "large-source", &sol_source, 1);
+    gp_node to = gp_add(b, "large-sink", &sol_sink, 1);
+
+    set_u64(b, from, "bytes", v[LARGE]);
+    set_u64(b, from, "seconds", v[SECONDS]);
+    set_u64(b, from, "rate", v[LARGE_RATE]);
+    gp_set(b, from, "pace", pace);
+    set_u64(b, to, "bytes", v[LARGE]);
+    set_u64(b, to, "rate", v[LARGE_RATE]);
+    set_u64(b, to, "ordered", 1);
+    set_u64(b, to, "complete", 1);
+    gp_set(b, to, "report", "sol_large");
+    gp_connect(b, from, to, GP_SHUFFLE);
 }
 
 static int32_t build(const struct gp_build *b)
@@ -102,6 +122,9 @@ static int32_t build(const struct gp_build *b)
     set_u64(b, to, "ordered", v[STAGES] <= 3 || v[SOURCES] == 1 || strcmp(edge, GP_FORWARD) == 0);
     set_u64(b, to, "complete", v[STAGES] == 2 || v[SOURCES] == 1);
     gp_connect(b, from, to, edge);
+    if (v[LARGE] > 0) {
+        add_large(b, v, pace);
+    }
     return GP_OK;
 }
 

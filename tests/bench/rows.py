@@ -83,6 +83,16 @@ def sol_on_cluster(sources, sinks, edge, executors=2, **more):
     return measure
 
 
+def large_and_small(system, plan):
+    """The latency of small messages, while large ones flow on the same link and without them."""
+    def run(**more):
+        return sol_on_cluster(1, 1, "tcp", rate=100000, pace="busy", **more)(system, plan)
+    alone, beside = run(), run(large=2 ** 20, large_rate=500)
+    return {**{f"{name}_{quantile}_us": figures[f"{quantile}_us"]
+               for name, figures in (("alone", alone), ("beside", beside))
+               for quantile in ("p50", "p99")}, "rate_msgs_per_s": beside["rate_msgs_per_s"]}
+
+
 @functools.lru_cache(maxsize=1)
 def half_rate(system, plan):
     """Half of what the system sends over TCP at most, measured once."""
@@ -243,6 +253,10 @@ ROWS = (
     sized("bytes-1k", "limit_tcp_1024", 1024, 0.3, 0.5, 0.8),
     sized("bytes-16k", "limit_tcp_16384", 16384, 0.3, 0.5, 0.8),
     sized("bytes-1m", "limit_tcp_65376", 2 ** 20, 0.3, 0.5, 0.8),
+    Row("large-and-small", "100,000 msg/s, alone and beside 500 of 1 MiB a second on the same link",
+        (Measure("alone_p50_us", "alone: p50 us", 1), Measure("alone_p99_us", "p99 us", 1),
+         Measure("beside_p50_us", "beside: p50 us", 1), Measure("beside_p99_us", "p99 us", 1),
+         rate()), (), large_and_small),
     Row("latency-100k", "one way over TCP at 100,000 msg/s, from the due time", **latency(100000)),
     Row("latency-1m", "the same at 1,000,000 msg/s", **latency(1000000)),
     Row("latency-half", "the same at half of what the system can send", **latency(half_rate)),

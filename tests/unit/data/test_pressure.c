@@ -199,6 +199,60 @@ GP_TEST(pressure, large_messages_travel_among_small_ones)
     GP_CHECK(large > 500);
 }
 
+static bool small_ones_have_ended(struct rig *rig)
+{
+    return rig->processors[3].ended == 1;
+}
+
+/* large-source -> large-sink and small-source -> small-sink, on one link. */
+static void large_beside_small(struct rig *rig, uint64_t large_taken)
+{
+    rig_begin(rig);
+    rig->executors = 2;
+    rig->options.window_max_bytes = 64u << 10;
+    rig_add(rig, &(struct rig_processor){.name = "large-source",
+                                         .table = &rig_source,
+                                         .parallelism = 1,
+                                         .rows = 40,
+                                         .value_bytes = 16,
+                                         .large_every = 1,
+                                         .large_bytes = 1500000});
+    rig_add(rig, &(struct rig_processor){.name = "large-sink",
+                                         .table = &rig_sink,
+                                         .parallelism = 1,
+                                         .stall_after = large_taken});
+    rig_add(rig, &(struct rig_processor){.name = "small-source",
+                                         .table = &rig_source,
+                                         .parallelism = 1,
+                                         .rows = 20000,
+                                         .value_bytes = 100});
+    rig_add(rig,
+            &(struct rig_processor){.name = "small-sink", .table = &rig_sink, .parallelism = 1});
+    rig_connect(rig, 0, 1, PLAN_SHUFFLE);
+    rig_connect(rig, 2, 3, PLAN_SHUFFLE);
+}
+
+GP_TEST(pressure, large_messages_do_not_stall_small_ones_to_other_tasks)
+{
+    uint64_t interleaved = 0;
+    struct rig rig;
+
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        large_beside_small(&rig, 0);
+        GP_CHECK(rig_run_simulated(&rig, seed));
+        check_arrived(&rig, 0, 1, 1);
+        check_arrived(&rig, 2, 3, 1);
+        interleaved += counter_get(&rig.seen.interleaved);
+        /* Nor do those that nobody takes, and which wait for room on the other side. */
+        large_beside_small(&rig, 1);
+        rig.until = small_ones_have_ended;
+        GP_CHECK(rig_run_simulated(&rig, seed));
+        check_arrived(&rig, 2, 3, 1);
+        GP_CHECK_EQ(rig.processors[1].seen, 1);
+    }
+    GP_CHECK(interleaved > 50);
+}
+
 GP_TEST(pressure, the_largest_message_arrives_by_any_way)
 {
     struct rig rig;
