@@ -6,7 +6,8 @@
  * and says so; until all have, the next one waits. The topology before is freed then, for only lanes
  * that have not taken the change look at it.
  *
- * Invariants: changes are in order of their generations; only the first is seen by lanes.
+ * Invariants: changes are in order of their generations; only the first is seen by lanes, and of the
+ * last one who is in it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -151,8 +152,20 @@ static int make_change(const struct engine *e, const struct engine_job *job,
 
 static void give(struct engine *e)
 {
+    const struct engine_change *newest = e->changes;
+
+    while (newest->next) {
+        newest = newest->next;
+    }
     for (uint32_t i = 0; i < e->lane_count; i++) {
-        lane_give_update(e->lanes[i], &e->changes->update);
+        lane_give_update(e->lanes[i], &e->changes->update, newest->topology);
+    }
+}
+
+static void tell_newest(struct engine *e, const struct engine_change *newest)
+{
+    for (uint32_t i = 0; i < e->lane_count; i++) {
+        lane_tell_newest(e->lanes[i], newest->topology);
     }
 }
 
@@ -189,6 +202,8 @@ int engine_update(struct engine *e, const struct engine_job *job, struct gp_erro
     *at = c;
     if (c == e->changes) {
         give(e);
+    } else {
+        tell_newest(e, c);
     }
     return 0;
 }

@@ -51,10 +51,18 @@ void lane_command(struct lane *lane, enum lane_command command)
     lane_wake(lane, SLEEP_DATA);
 }
 
-void lane_give_update(struct lane *lane, const struct lane_update *update)
+void lane_give_update(struct lane *lane, const struct lane_update *update,
+                      const struct topology *newest)
 {
     ASSERT(!atomic_load(&lane->update));
+    atomic_store(&lane->newest, newest);
     atomic_store(&lane->update, update);
+    lane_wake(lane, SLEEP_DATA);
+}
+
+void lane_tell_newest(struct lane *lane, const struct topology *newest)
+{
+    atomic_store(&lane->newest, newest);
     lane_wake(lane, SLEEP_DATA);
 }
 
@@ -143,7 +151,9 @@ static int close_one(struct task *t)
 
 static void update(struct lane *lane, const struct lane_update *what)
 {
-    lane_take_update(lane, what);
+    if (!lane_take_update(lane, what)) {
+        return;
+    }
     atomic_store(&lane->update, NULL);
     atomic_store_explicit(&lane->generation, what->generation, memory_order_release);
     if (lane->env->notify) {
@@ -155,9 +165,9 @@ static void update(struct lane *lane, const struct lane_update *what)
 static enum runner_state obey(struct lane *lane)
 {
     uint32_t command = atomic_load_explicit(&lane->command, memory_order_acquire);
-    const struct lane_update *what = atomic_load_explicit(&lane->update, memory_order_acquire);
+    const struct lane_update *what = lane_due_update(lane);
 
-    if (UNLIKELY(what != NULL) && lane_phase(lane) != LANE_NEW && lane_may_update(lane, what)) {
+    if (UNLIKELY(what != NULL)) {
         update(lane, what);
     }
     if (UNLIKELY(atomic_load_explicit(&lane->ask, memory_order_relaxed) != LANE_ASK_NOTHING)) {
@@ -386,7 +396,7 @@ static bool can_send(const struct lane *lane)
 static bool has_news(struct lane *lane)
 {
     if (atomic_load(&lane->woken) || atomic_load(&lane->command) != lane->command_done ||
-        atomic_load(&lane->update) || atomic_load(&lane->ask) != LANE_ASK_NOTHING) {
+        lane_due_update(lane) || atomic_load(&lane->ask) != LANE_ASK_NOTHING) {
         return true;
     }
     for (uint32_t i = 0; i < lane->ring_count; i++) {

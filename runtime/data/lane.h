@@ -296,6 +296,7 @@ struct lane {
     _Atomic uint32_t command;                       /* enum lane_command */
     _Atomic uint32_t ask;                           /* enum lane_ask */
     _Atomic(const struct lane_update *) update;     /* NULL: none is to be taken */
+    _Atomic(const struct topology *) newest;        /* of the last of those that are to be taken */
     _Alignas(CACHE_LINE) _Atomic uint32_t phase;    /* enum lane_phase */
     _Atomic uint64_t generation;                    /* of the latest update that was taken */
     _Atomic(struct lane_failure *) failures;        /* not told yet, newest first */
@@ -333,14 +334,18 @@ bool lane_is_asleep(const struct lane *lane);
 /* Ends the sleep of another lane if it sleeps at least that deep. [any thread] */
 void lane_wake(struct lane *lane, enum lane_sleep least);
 
-/* Has the lane take an update; lane.generation says when it has. One at a time. [control thread] */
-void lane_give_update(struct lane *lane, const struct lane_update *update);
+/* Has the lane take an update; lane.generation says when it has. One at a time: of those that come
+ * after it only the last placement is told, for who is not in it is dead. [control thread] */
+void lane_give_update(struct lane *lane, const struct lane_update *update,
+                      const struct topology *newest);
+void lane_tell_newest(struct lane *lane, const struct topology *newest);
 
-/* Whether it may be taken now, or only when more has come. [lane's thread, and so the next] */
-bool lane_may_update(const struct lane *lane, const struct lane_update *update);
+/* The one that can be taken in the next turn; NULL when there is none, or more has to come first.
+ * [lane's thread, and so the next] */
+const struct lane_update *lane_due_update(const struct lane *lane);
 
-/* Takes it. */
-void lane_take_update(struct lane *lane, const struct lane_update *update);
+/* Takes it, if it may. */
+bool lane_take_update(struct lane *lane, const struct lane_update *update);
 
 /* The failures since the last call, oldest first; the caller frees each. [control thread] */
 struct lane_failure *lane_take_failures(struct lane *lane);

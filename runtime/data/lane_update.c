@@ -1,7 +1,9 @@
 /*
  * lane_update.c: a running lane takes over a new placement.
  *
- * In this order, within one turn and between all callbacks of user code:
+ * It waits for the last marks of executors that go in order; what stands in front of them may wait for
+ * the marks of others, but for nobody's who is dead. Then, in this order, within one turn and between
+ * all callbacks of user code:
  *   1. neighbours that are no more are retired, while the old topology still says what was theirs;
  *   2. the new topology is the lane's;
  *   3. new neighbours are made, with their links in;
@@ -164,9 +166,14 @@ static void end_runs(struct lane *lane)
     }
 }
 
+static bool has_lane(const struct topology *t, const struct topology *from, uint32_t lane)
+{
+    return t->lanes[lane].executor == from->lanes[lane].executor;
+}
+
 /* An executor that all tasks have left may go when what they sent has come, up to its last mark; one
  * whose connection is down may be gone already. */
-bool lane_may_update(const struct lane *lane, const struct lane_update *update)
+static bool may_update(const struct lane *lane, const struct lane_update *update)
 {
     const struct topology *from = lane->topology;
 
@@ -174,18 +181,67 @@ bool lane_may_update(const struct lane *lane, const struct lane_update *update)
         const struct neighbour *p = lane->neighbours[i];
 
         if (p && p->kind == NEIGHBOUR_STREAM && from->lanes[i].tasks == 0 &&
-            update->topology->lanes[i].executor != from->lanes[i].executor &&
-            p->moved < lane->moves && neighbour_stream_is_up(p)) {
+            !has_lane(update->topology, from, i) && p->moved < lane->moves &&
+            neighbour_stream_is_up(p)) {
             return false;
         }
     }
     return true;
 }
 
-void lane_take_update(struct lane *lane, const struct lane_update *update)
+/* It is dead by a placement that is still to come, and its mark with it: who waits for that would
+ * never take that placement. But one that was emptied and goes in order still says its own. */
+static bool is_mark_lost(const struct lane *lane, const struct lane_update *update, uint32_t i)
+{
+    const struct topology *from = lane->topology;
+    const struct topology *newest = atomic_load(&((struct lane *)(uintptr_t)lane)->newest);
+    const struct neighbour *p = lane->neighbours[i];
+    const struct topology *latest = has_lane(update->topology, from, i) ? update->topology : from;
+
+    return p && p->kind == NEIGHBOUR_STREAM && p->moved < lane->moves &&
+           !has_lane(newest, from, i) && (latest->lanes[i].tasks > 0 || !neighbour_stream_is_up(p));
+}
+
+static bool any_mark_is_lost(const struct lane *lane, const struct lane_update *update)
+{
+    for (uint32_t i = 0; i < lane->topology->lane_count; i++) {
+        if (is_mark_lost(lane, update, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void give_up_marks(struct lane *lane, const struct lane_update *update)
+{
+    for (uint32_t i = 0; i < lane->topology->lane_count; i++) {
+        if (is_mark_lost(lane, update, i)) {
+            lane->neighbours[i]->moved = lane->moves;
+        }
+    }
+    move_look(lane);
+}
+
+const struct lane_update *lane_due_update(const struct lane *lane)
+{
+    const struct lane_update *update = atomic_load(&((struct lane *)(uintptr_t)lane)->update);
+
+    if (LIKELY(!update) || lane_phase(lane) == LANE_NEW) {
+        return NULL;
+    }
+    return may_update(lane, update) || any_mark_is_lost(lane, update) ? update : NULL;
+}
+
+bool lane_take_update(struct lane *lane, const struct lane_update *update)
 {
     const struct topology *before = lane->topology;
 
+    if (!may_update(lane, update)) {
+        give_up_marks(lane, update);
+    }
+    if (!may_update(lane, update)) {
+        return false;
+    }
     end_runs(lane);
     retire_some(lane, update->topology);
     lane->topology = update->topology;
@@ -202,6 +258,7 @@ void lane_take_update(struct lane *lane, const struct lane_update *update)
     large_begin_adrift(lane);
     dial_new(lane);
     move_look(lane);
+    return true;
 }
 
 struct lane_state lane_env_state(const struct lane_env *env, uint32_t processor, uint32_t task)

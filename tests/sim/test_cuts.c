@@ -15,6 +15,8 @@
 #define SOON_US  9000000  /* the same, as it should be: 3 s and a third, 3 s, a start */
 #define ECHO_US  4000000  /* the silence that answers a silence */
 
+#define CALM_EVENTS 20000 /* of a second, in a cluster with little to do */
+
 static const char *const endless[] = {"rows=0", "pause=50000", NULL};
 
 static int64_t rows(struct cluster *c)
@@ -158,6 +160,52 @@ GP_TEST(cuts, through_the_middle_leave_one_side)
         if (c.described.live.restarts > 2) {
             GP_TEST_FAIL("seed %d: %u restarts", (int)seed, c.described.live.restarts);
         }
+        end(&c);
+    }
+}
+
+/* A worker on none of the two hosts, nor on the appmaster's. */
+static void drain_another(struct cluster *c, struct sim_host *const hosts[2])
+{
+    const struct sim_host *am = sim_proc_host(cluster_process(c, "appmaster", 0));
+    char name[16];
+    const struct msg_worker_drain msg = {.worker = name};
+    uint32_t worker = 0;
+
+    while (c->workers[worker].host == am || c->workers[worker].host == hosts[0] ||
+           c->workers[worker].host == hosts[1]) {
+        worker++;
+    }
+    (void)snprintf(name, sizeof name, "w%u", worker + 1);
+    GP_REQUIRE_EQ(cluster_drain(c, &msg), 0);
+}
+
+/* Another executor is emptied meanwhile. These two wait for its last marks before they forget it,
+ * and what it says waits for marks that cannot come through the cut: they sleep over it, and go on. */
+GP_TEST(cuts, hold_up_an_executor_that_retires_and_cost_no_turns)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct cluster c = {0};
+        struct sim_host *hosts[2];
+        uint64_t before;
+
+        begin(&c, seed, 4, 4);
+        find_two(&c, hosts);
+        sim_cut(hosts[0], hosts[1]);
+        cluster_run_us(&c, (int64_t)seed * 10000);
+        drain_another(&c, hosts);
+        cluster_run_us(&c, 100000);
+        before = sim_events(c.sim);
+        cluster_run_us(&c, 1000000);
+        if (sim_events(c.sim) - before > CALM_EVENTS) {
+            GP_TEST_FAIL("seed %d: %d events in a second", (int)seed,
+                         (int)(sim_events(c.sim) - before));
+        }
+        cluster_run_us(&c, STALL_US / 2); /* one of the two is given up */
+        if (!flows(&c, SOON_US) || !says(&c, "could not reach each other")) {
+            GP_TEST_FAIL("seed %d: the job stands still", (int)seed);
+        }
+        GP_CHECK_EQ(c.summary.state, APP_RUNNING);
         end(&c);
     }
 }
