@@ -277,7 +277,12 @@ bool cluster_is_whole(struct cluster *c)
 
 /* ---- running ---- */
 
-/* False when nothing more can happen, or too much did. */
+bool cluster_is_spent(const struct cluster *c)
+{
+    return sim_events(c->sim) >= c->event_max;
+}
+
+/* False when nothing more can happen. */
 static bool step(struct cluster *c)
 {
     if (c->after && sim_now_ns(c->sim) >= c->after_ns) {
@@ -289,7 +294,7 @@ static bool step(struct cluster *c)
     if (c->before_step) {
         c->before_step(c, c->step_user);
     }
-    return sim_events(c->sim) < c->event_max && sim_step(c->sim);
+    return !cluster_is_spent(c) && sim_step(c->sim);
 }
 
 void cluster_after(struct cluster *c, int64_t us, void (*fn)(struct cluster *c))
@@ -501,7 +506,7 @@ int cluster_begin(struct cluster *c, uint64_t seed)
     put_plugins(c);
     start_daemons(c);
     while (cluster_until(c, all_registered, START_STEP_MS) < 0) {
-        if (sim_now_ns(c->sim) > START_LIMIT_MS * MS_NS || sim_events(c->sim) >= c->event_max) {
+        if (sim_now_ns(c->sim) > START_LIMIT_MS * MS_NS || cluster_is_spent(c)) {
             return GP_ETIMEOUT;
         }
         keep_going(c);

@@ -146,6 +146,8 @@ void cluster_abort(struct cluster *c);
 /* Runs until the condition holds; 0 or GP_ETIMEOUT after limit_ms of simulated time. */
 int cluster_until(struct cluster *c, bool (*done)(struct cluster *c), int64_t limit_ms);
 void cluster_run_us(struct cluster *c, int64_t us);
+/* Too much has happened: nothing more will, time stands still, and asking again is in vain. */
+bool cluster_is_spent(const struct cluster *c);
 
 /* Has fn called that much later, whatever the cluster is waiting for then. One at a time. */
 void cluster_after(struct cluster *c, int64_t us, void (*fn)(struct cluster *c));

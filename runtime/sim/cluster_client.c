@@ -105,6 +105,10 @@ int cluster_answer(struct cluster *c)
 {
     int rc = cluster_until(c, is_answered, ANSWER_LIMIT_S * 1000);
 
+    if (rc < 0 && cluster_is_spent(c)) {
+        (void)gp_error_set(&c->err, rc, "the run was cut short after %llu events",
+                           (unsigned long long)sim_events(c->sim));
+    }
     return rc < 0 ? rc : c->code;
 }
 
@@ -232,7 +236,7 @@ static int wait_state(struct cluster *c, uint32_t least, int64_t limit_ms)
 {
     int64_t end_ns = sim_now_ns(c->sim) + limit_ms * MS_NS;
 
-    while (sim_now_ns(c->sim) < end_ns) {
+    while (sim_now_ns(c->sim) < end_ns && !cluster_is_spent(c)) {
         int rc = cluster_wait_change(c, 1000);
 
         if (rc == GP_ENOTLEADER || rc == GP_EUNREACH) {

@@ -221,7 +221,9 @@ void sim_conn_break(struct sim_conn *conn)
     send_reset(way_of(conn, 1));
 }
 
-uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b)
+typedef void (*conn_fn)(struct sim_conn *conn);
+
+static uint32_t each_between(const struct sim_proc *a, const struct sim_proc *b, conn_fn fn)
 {
     uint32_t count = 0;
 
@@ -231,9 +233,21 @@ uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b)
                          (conn->pid[0] == b->pid && conn->pid[1] == a->pid);
 
         if (is_theirs && conn->end[0] != NULL && conn->end[1] != NULL) {
-            sim_conn_break(conn);
+            if (fn) {
+                fn(conn);
+            }
             count++;
         }
     }
     return count;
+}
+
+uint32_t sim_connections(const struct sim_proc *a, const struct sim_proc *b)
+{
+    return each_between(a, b, NULL);
+}
+
+uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b)
+{
+    return each_between(a, b, sim_conn_break);
 }

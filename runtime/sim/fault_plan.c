@@ -119,6 +119,29 @@ static struct sim_proc *choose_role(const struct cluster *c, const char *role, u
     return count > 0 ? cluster_process(c, role, choose(choice, count)) : NULL;
 }
 
+/* On two hosts without an appmaster: nobody else misses anybody. */
+static bool choose_executors(const struct cluster *c, struct fault *f, uint64_t *choice)
+{
+    const struct sim_proc *am = cluster_process(c, "appmaster", 0);
+    uint32_t count = cluster_process_count(c, "executor");
+    uint32_t first = count > 0 ? choose(choice, count) : 0;
+
+    f->host = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sim_host *host = sim_proc_host(cluster_process(c, "executor", (first + i) % count));
+
+        if ((am && host == sim_proc_host(am)) || host == f->host) {
+            continue;
+        }
+        if (f->host) {
+            f->other = host;
+            return true;
+        }
+        f->host = host;
+    }
+    return false;
+}
+
 static struct sim_proc *choose_process(const struct cluster *c, uint64_t *choice)
 {
     static const char *const roles[] = {"executor", "appmaster", "worker", "master"};
@@ -220,10 +243,11 @@ static bool part(struct fault_plan *plan, struct cluster *c, struct fault *f)
 {
     uint64_t choice = f->choice;
 
-    if (!choose_pair(c, f, &choice)) {
+    if (!(f->kind == FAULT_executors_parted ? choose_executors(c, f, &choice)
+                                            : choose_pair(c, f, &choice))) {
         return false;
     }
-    if (f->kind == FAULT_hosts_parted) {
+    if (f->kind == FAULT_hosts_parted || f->kind == FAULT_executors_parted) {
         tell(plan, f, "no way between %s and %s", sim_host_name(f->host), sim_host_name(f->other));
         sim_cut(f->host, f->other);
     } else if (f->kind == FAULT_link_oneway) {
@@ -352,6 +376,7 @@ static bool strike(struct fault_plan *plan, struct cluster *c, struct fault *f)
     case FAULT_host_frozen:
         return freeze_host(plan, c, f);
     case FAULT_hosts_parted:
+    case FAULT_executors_parted:
     case FAULT_link_oneway:
     case FAULT_link_flapping:
         return part(plan, c, f);
@@ -391,6 +416,7 @@ static void heal(struct fault_plan *plan, struct cluster *c, struct fault *f)
         sim_thaw(f->host);
         break;
     case FAULT_hosts_parted:
+    case FAULT_executors_parted:
     case FAULT_link_oneway:
     case FAULT_link_flapping:
         tell(plan, f, "%s and %s are linked again", sim_host_name(f->host),

@@ -39,7 +39,8 @@
     X(disk_slow, slow, 2)                                                                          \
     X(host_slow, slow, 2)                                                                          \
     X(network_slow, slow, 1)                                                                       \
-    X(clock_set, clock, 1)
+    X(clock_set, clock, 1)                                                                         \
+    X(executors_parted, partition, 2) /* from each other alone */
 
 enum fault_kind {
 #define FAULT_ENUM(name, group, weight) FAULT_##name,

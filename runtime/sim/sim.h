@@ -167,6 +167,9 @@ void sim_flap(struct sim_host *a, struct sim_host *b, int64_t max_ns);
  * reset, bytes under way are lost, connecting again is possible. How many there were. */
 uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b);
 
+/* How many there are, and nothing happens to them. */
+uint32_t sim_connections(const struct sim_proc *a, const struct sim_proc *b);
+
 /* The power of a host is cut: its processes are killed, and of each file what was not synced is
  * kept, lost or torn; names removed and folders made since their folder was last synced may come back
  * or be gone. How many processes were killed. */

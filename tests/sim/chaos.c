@@ -21,8 +21,9 @@
 #define FAULTS_COUNT 4u
 #define SPAN_MAX_MS  3000
 #define LASTS_MAX_NS (8 * SECOND)
-#define SILENCE_MS   5000  /* more than the failure timeout */
-#define QUIET_MS     60000 /* after which a cluster is whole again */
+#define PARTED_NS    (9 * SECOND) /* one of two executors is given up before */
+#define SILENCE_MS   5000         /* more than the failure timeout */
+#define QUIET_MS     60000        /* after which a cluster is whole again */
 #define END_MS       180000
 #define SLOTS_ENOUGH 20u /* of each worker: for two jobs, and one worker less */
 #define SUBMITS_MAX  40u
@@ -64,7 +65,7 @@ static void draw_plan(struct chaos *chaos, struct cluster *c)
 {
     struct rng *rng = &chaos->run->rng;
     const struct fault_plan_options options = {
-        .kinds = fault_kinds_named(GP_STR("all")),
+        .kinds = fault_kinds_named(GP_STR("all")) & ~(1u << FAULT_executors_parted),
         .count = 1 + (uint32_t)rng_below(rng, FAULTS_COUNT),
         .span_ns = (1 + (int64_t)rng_below(rng, SPAN_MAX_MS)) * MS_NS,
         .lasts_max_ns = LASTS_MAX_NS >> rng_below(rng, 4),
@@ -76,7 +77,25 @@ static void draw_plan(struct chaos *chaos, struct cluster *c)
     chaos->is_on = true;
 }
 
-/* Not drawn with the rest: the plans of the seeds stay as they are. */
+/* Not drawn with the rest: the plans of the seeds stay as they are. Long enough that the appmaster
+ * decides. */
+static void draw_parted(struct chaos *chaos)
+{
+    struct fault_plan *plan = &chaos->plan;
+    struct rng rng;
+
+    rng_init(&rng, chaos->run->seed ^ UINT64_C(0x706172746564));
+    if (rng_below(&rng, 4) == 0) {
+        plan->faults[plan->count++] = (struct fault){
+            .kind = FAULT_executors_parted,
+            .at_ns = (int64_t)rng_below(&rng, SECOND / 5),
+            .lasts_ns = PARTED_NS + (int64_t)rng_below(&rng, PARTED_NS),
+            .choice = rng_u64(&rng),
+        };
+    }
+}
+
+/* Nor is this. */
 static void draw_members(struct chaos *chaos, struct cluster *c)
 {
     struct rng rng;
@@ -135,8 +154,8 @@ static int wait_end(struct cluster *c)
     int64_t end_ns = sim_now_ns(c->sim) + END_MS * MS_NS;
     int rc = GP_ETIMEOUT;
 
-    while (sim_now_ns(c->sim) < end_ns && (rc = cluster_wait_end(c, END_MS)) < 0 &&
-           rc != GP_ENOENT) {
+    while (sim_now_ns(c->sim) < end_ns && !cluster_is_spent(c) &&
+           (rc = cluster_wait_end(c, END_MS)) < 0 && rc != GP_ENOENT) {
         cluster_run_us(c, 500000);
     }
     return rc;
@@ -237,6 +256,7 @@ static void live(struct chaos *chaos, struct cluster *c)
         return;
     }
     draw_plan(chaos, c);
+    draw_parted(chaos);
     draw_members(chaos, c);
     if (rng_below(&chaos->run->rng, 2) == 0) {
         begin_rival(chaos, c);

@@ -49,6 +49,7 @@ static const char *const must_happen[] = {
     /* what died or failed, and was repaired */
     "app.recovering",
     "app.recovered",
+    "appmaster.executor_given_up",
     "appmaster.lost",
     "executor.appmaster_lost",
     "worker.lost",
@@ -119,6 +120,7 @@ static const char *const must_happen[] = {
     "plan.process_paused",
     "plan.host_frozen",
     "plan.hosts_parted",
+    "plan.executors_parted",
     "plan.host_alone",
     "plan.link_oneway",
     "plan.link_flapping",

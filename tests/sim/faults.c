@@ -285,19 +285,26 @@ static void executor_frozen(struct run *run, struct cluster *c)
     }
 }
 
-/* Hosts of executors, but not the one whose appmaster sees all the others. */
-static uint32_t find_hosts(const struct cluster *c, struct sim_host *ret[2])
+/* Two executors that send each other rows, on hosts of their own, and not on that of the appmaster, who
+ * sees all the others. One without tasks has nothing to say to anybody, and is missed by nobody. */
+static bool find_hosts(const struct cluster *c, struct sim_host *ret[2])
 {
     const struct sim_host *am = sim_proc_host(cluster_process(c, "appmaster", 0));
-    struct sim_proc *p;
-    uint32_t found = 0;
+    uint32_t count = cluster_process_count(c, "executor");
 
-    for (uint32_t i = 0; found < 2 && (p = cluster_process(c, "executor", i)) != NULL; i++) {
-        if (sim_proc_host(p) != am && (found == 0 || sim_proc_host(p) != ret[0])) {
-            ret[found++] = sim_proc_host(p);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = i + 1; k < count; k++) {
+            const struct sim_proc *a = cluster_process(c, "executor", i);
+            const struct sim_proc *b = cluster_process(c, "executor", k);
+
+            ret[0] = sim_proc_host(a);
+            ret[1] = sim_proc_host(b);
+            if (ret[0] != am && ret[1] != am && ret[0] != ret[1] && sim_connections(a, b) > 0) {
+                return true;
+            }
         }
     }
-    return found;
+    return false;
 }
 
 /* Two of them cannot reach each other, and everybody else can: one is given up. */
@@ -308,7 +315,7 @@ static void executors_parted(struct run *run, struct cluster *c)
     if (run_long(run, c) < 0) {
         return;
     }
-    if (find_hosts(c, hosts) < 2) {
+    if (!find_hosts(c, hosts)) {
         check_flows(run, c);
         return;
     }
@@ -324,6 +331,7 @@ static const struct fault {
     const char *event; /* of the coverage */
     void (*run)(struct run *run, struct cluster *c);
     struct sim_faults world;
+    uint32_t workers; /* 0: as usual */
 } faults[] = {
     {.event = "fault.upload_cut", .run = upload_cut},
     {.event = "fault.wait_cut", .run = wait_cut},
@@ -338,13 +346,13 @@ static const struct fault {
     {.event = "fault.appmaster_killed", .run = appmaster_killed},
     {.event = "fault.appmaster_and_executor_killed", .run = appmaster_and_executor_killed},
     {.event = "fault.executor_frozen", .run = executor_frozen},
-    {.event = "fault.executors_parted", .run = executors_parted},
+    {.event = "fault.executors_parted", .run = executors_parted, .workers = 6},
 };
 
 void faults_run(struct run *run)
 {
     const struct fault *f = &faults[rng_below(&run->rng, ARRAY_LEN(faults))];
-    struct cluster c = {.faults = f->world};
+    struct cluster c = {.faults = f->world, .worker_count = f->workers};
 
     if (run_begin(run, &c) == 0) {
         coverage_note(run->coverage, f->event);
