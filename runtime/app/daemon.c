@@ -133,6 +133,7 @@ int daemon_master(const struct daemon_place *place, const char *const *plugin_di
                                      .start_timeout_ns = config->timeouts.start,
                                      .restarts = config->recovery.restarts,
                                      .restarts_window_ns = config->recovery.window,
+                                     .history_memory = config->metrics.history_memory,
                                      .rebalance =
                                          config->balance.rebalance == CONFIG_REBALANCE_AUTO,
                                      .limits = daemon_limits(config)};

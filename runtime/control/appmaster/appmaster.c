@@ -47,6 +47,7 @@ static void begin_counting(struct appmaster *am)
     if (am->edge_rates) {
         return;
     }
+    metrics_begin(am);
     am->edge_rates = calloc(am->plan->edge_count + 1, sizeof *am->edge_rates);
     am->edge_past = calloc((size_t)am->plan->edge_count * EDGE_KINDS + 1, sizeof *am->edge_past);
     am->rated_ns = am_now_ns(am);
@@ -442,6 +443,7 @@ void appmaster_free(struct appmaster *am)
     }
     free(am->workers);
     shunned_deinit(&am->shunned);
+    metrics_free(am);
     planning_deinit(am);
     free(am);
 }

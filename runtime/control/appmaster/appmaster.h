@@ -51,6 +51,8 @@ struct appmaster_options {
     const char *token;                     /* of the application: port_env(LAUNCH_TOKEN_ENV) */
     int64_t start_timeout_ns;              /* 0: START_TIMEOUT_NS */
     int64_t stop_timeout_ns;               /* 0: half of STOP_TIMEOUT_NS */
+    int64_t metrics_interval_ns;           /* 0: METRICS_INTERVAL_NS */
+    int64_t stall_timeout_ns;              /* 0: METRICS_STALL_NS */
     struct endpoint_limits limits;
     /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
      */

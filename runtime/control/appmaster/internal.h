@@ -17,6 +17,7 @@
  *   unreached.c   those that live and cannot reach each other
  *   cuts.c        which of them to give up (pure)
  *   stats.c       reports added up, for describe
+ *   metrics.c     the same and more, for whoever watches
  *   words.c       sentences about what happened
  */
 #ifndef CONTROL_APPMASTER_INTERNAL_H
@@ -27,6 +28,7 @@
 #include "base/log.h"
 #include "control/appmaster/appmaster.h"
 #include "control/appmaster/cuts.h"
+#include "control/appmaster/metrics.h"
 #include "control/appmaster/rebalance.h"
 #include "control/appmaster/record.h"
 #include "control/budget.h"
@@ -228,6 +230,7 @@ struct appmaster {
     struct am_rate *edge_rates;       /* [plan edge] */
     struct msg_edge_stats *edge_past; /* [plan edge * EDGE_KINDS]: of executors that are gone */
     int64_t rated_ns;
+    struct am_metrics *metrics; /* NULL: no plan yet */
 
     uint32_t end;            /* enum app_state it ends with */
     struct gp_error failure; /* code < 0: it failed */
@@ -405,6 +408,8 @@ void moving_deinit(struct appmaster *am);
 
 /* What only the appmaster knows, now. fields_deinit(&msg_app_live_fields, ret) frees. GP_ENOMEM. */
 int stats_live(struct appmaster *am, struct msg_app_live *ret);
+/* Processors and edges alone, into a zeroed message; what was made stays in it on failure. GP_ENOMEM. */
+int stats_sums(struct appmaster *am, struct msg_app_metrics *ret);
 /* Once a second. */
 void stats_rate(struct appmaster *am);
 /* The first report of an executor of an earlier epoch: what it counted so far is no growth. */

@@ -293,6 +293,12 @@ int record_add_counts(struct msg_processor_stats *to, const struct msg_processor
     to->out += from->out;
     to->rejected += from->rejected;
     to->late += from->late;
+    to->bytes_in += from->bytes_in;
+    to->bytes_out += from->bytes_out;
+    to->busy_ns += from->busy_ns;
+    to->idle_ns += from->idle_ns;
+    to->blocked_ns += from->blocked_ns;
+    to->restarts += from->restarts;
     for (uint32_t i = 0; i < from->counters_count && rc >= 0; i++) {
         rc = add_counter(to, &from->counters[i]);
     }

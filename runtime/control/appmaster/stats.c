@@ -29,6 +29,7 @@ static int add_processor(struct msg_processor_stats *to, const struct msg_proces
     to->tasks_running += from->tasks_running;
     to->tasks_ended += from->tasks_ended;
     to->watermark = from->watermark < to->watermark ? from->watermark : to->watermark;
+    to->queue += from->queue;
     return record_add_counts(to, from);
 }
 
@@ -237,8 +238,22 @@ int stats_live(struct appmaster *am, struct msg_app_live *ret)
     return 0;
 }
 
+int stats_sums(struct appmaster *am, struct msg_app_metrics *ret)
+{
+    struct msg_app_live live = {0};
+    int rc = add_processors(am, &live);
+
+    rc = rc < 0 || !am->edge_rates ? rc : add_edges(am, &live);
+    ret->processors = live.processors;
+    ret->processors_count = live.processors_count;
+    ret->edges = live.edges;
+    ret->edges_count = live.edges_count;
+    return rc;
+}
+
 void stats_keep(struct appmaster *am, struct msg_executor_report *report)
 {
+    metrics_keep(am, report);
     if (am->plan) { /* without memory some of it is forgotten */
         (void)record_add_past(&am->record, report, am->plan->processor_count);
     }

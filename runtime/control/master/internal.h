@@ -18,6 +18,7 @@
  *   drains.c     what clients ask of that
  *   slots.c      slots for executors
  *   queries.c    what clients ask to see
+ *   history.c    what appmasters tell of their applications, and its past (pure)
  *
  * The registry is changed by proposals alone: a handler checks, proposes and goes on when its
  * command was applied, or not. In between everything may have changed: a continuation looks up anew
@@ -30,6 +31,7 @@
 #include "base/log.h"
 #include "control/artefacts.h"
 #include "control/budget.h"
+#include "control/master/history.h"
 #include "control/master/master.h"
 #include "control/master/registry.h"
 #include "control/master/workers.h"
@@ -167,6 +169,7 @@ struct master {
     struct list proposals;
     struct list grantings; /* slots.c */
     uint64_t next_serial;
+    struct history *history;
 };
 
 static inline const struct log *master_log(const struct master *m)
@@ -440,6 +443,10 @@ int queries_workers(struct master *m, const struct msg_worker_list *list, struct
 int queries_apps(struct master *m, const struct msg_app_list *list, struct reply_token token);
 int queries_describe(struct master *m, const struct msg_app_ref *ref, struct reply_token token,
                      struct gp_error *err);
+/* An appmaster tells its numbers; takes what it keeps. */
+void queries_metrics_told(struct master *m, const struct peer *peer, struct msg_app_metrics *msg);
+int queries_metrics(struct master *m, const struct msg_metrics_read *read, struct reply_token token,
+                    struct gp_error *err);
 int queries_wait(struct master *m, const struct msg_app_wait *wait, struct reply_token token,
                  struct gp_error *err);
 int waiters_add(struct master *m, const struct waiter *waiter, struct gp_error *err);

@@ -198,6 +198,10 @@ static int settle(struct master *m, const struct master_options *options, struct
     port_random(m->port, &seed, sizeof seed);
     port_random(m->port, &m->incarnation, sizeof m->incarnation);
     m->incarnation |= 1;
+    rc = history_new(options->history_memory, m->port->log, &m->history);
+    if (rc < 0) {
+        return gp_error_set(err, rc, "starting a master");
+    }
     registry_init(&m->registry, seed);
     workers_init(&m->workers);
     m->data_dir = str_dup(gp_str_of(options->data_dir));
@@ -291,6 +295,7 @@ void master_free(struct master *m)
         artefact_drop(&m->uploads[i].in);
     }
     registry_deinit(&m->registry);
+    history_free(m->history);
     workers_deinit(&m->workers);
     for (uint32_t i = 0; i < m->plugin_dir_count; i++) {
         free(m->plugin_dirs[i]);

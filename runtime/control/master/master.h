@@ -42,6 +42,7 @@ struct master_options {
     int64_t start_timeout_ns;   /* 0: START_TIMEOUT_NS */
     uint32_t restarts;          /* of an application in a window; 0: 10 */
     int64_t restarts_window_ns; /* 0: 60 s */
+    size_t history_memory;      /* bytes of the past of applications; 0: none is kept */
     bool rebalance;             /* whenever a worker joins */
     uint32_t snapshot_entries;  /* of the log, after which it begins anew; 0: as consensus.h says */
     struct endpoint_limits limits;

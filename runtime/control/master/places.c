@@ -100,6 +100,7 @@ void places_ended(struct master *m, struct app *app)
         }
     }
     workers_release_app(&m->workers, app->id);
+    history_ended(m->history, app->id);
     place_free(place);
     if (app->state == APP_FAILED) {
         LOG_WARN(master_log(m), "app.failed", KV_U64("app", app->id),
@@ -407,6 +408,7 @@ void places_lead(struct master *m)
 
 void places_dismiss(struct master *m, const struct gp_error *why)
 {
+    history_clear(m->history);
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
         uint64_t peer = m->places[i].peer;
         struct peer *appmaster = peer ? endpoint_peer(m->ep, peer) : NULL;

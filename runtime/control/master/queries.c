@@ -176,6 +176,36 @@ int queries_describe(struct master *m, const struct msg_app_ref *ref, struct rep
     return 0;
 }
 
+/* ---- metrics ---- */
+
+void queries_metrics_told(struct master *m, const struct peer *peer, struct msg_app_metrics *msg)
+{
+    const struct app_place *place = apps_place(m, msg->app);
+
+    if (msg->app != 0 && place && place->peer == peer_id(peer)) { /* else of a former life */
+        history_add_take(m->history, msg, master_wall_ms(m), loop_now_ns(m->port->loop));
+    }
+}
+
+int queries_metrics(struct master *m, const struct msg_metrics_read *read, struct reply_token token,
+                    struct gp_error *err)
+{
+    struct msg_metrics_history reply = {0};
+    struct app *app;
+    int rc = registry_lookup(&m->registry, read->app, &app, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = history_read(m->history, app->id, read, &reply);
+    if (rc < 0 && rc != GP_ENOENT) {
+        return gp_error_set(err, rc, "reading what was measured: %s", error_sentence(rc));
+    }
+    rc = endpoint_reply(m->ep, token, &reply); /* nothing told yet: app 0 */
+    history_read_deinit(&reply);
+    return rc;
+}
+
 /* ---- waiting ---- */
 
 static void waiter_answer(struct master *m, const struct waiter *waiter, const struct app *app)

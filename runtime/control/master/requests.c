@@ -95,6 +95,9 @@ static int from_appmaster(struct master *m, struct peer *peer, struct incoming *
     case MSG_SLOTS_HOLD:
         slots_hold(m, peer, in->msg);
         return 0;
+    case MSG_APP_METRICS:
+        queries_metrics_told(m, peer, in->msg);
+        return 0;
     case MSG_APP_STATE:
         return apps_state(m, peer, in->msg, in->token, err);
     default:
@@ -189,6 +192,8 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
         return queries_apps(m, in->msg, in->token);
     case MSG_APP_DESCRIBE:
         return queries_describe(m, in->msg, in->token, err);
+    case MSG_METRICS_READ:
+        return queries_metrics(m, in->msg, in->token, err);
     case MSG_APP_WAIT:
         return queries_wait(m, in->msg, in->token, err);
     case MSG_APP_KILL:

@@ -1,0 +1,29 @@
+/*
+ * metrics.h: what the appmaster tells its master once an interval (app.metrics): the reports of all
+ * executors added up, and what only their sum shows: the clock, latency to the sinks, the critical
+ * path, who is stalled.
+ *
+ * Counters never go back while this appmaster lives: what an executor had counted stays when it dies.
+ * Nothing is told while an executor of an earlier epoch has not reported yet. Histograms of executors
+ * that died are forgotten with the appmaster, all else is in its record.
+ */
+#ifndef CONTROL_APPMASTER_METRICS_H
+#define CONTROL_APPMASTER_METRICS_H
+
+#include "wire/messages_executor.h"
+
+#define METRICS_INTERVAL_NS 1000000000
+#define METRICS_STALL_NS    30000000000
+
+struct appmaster;
+struct am_metrics;
+
+/* The plan is there. Without memory nothing is told. */
+void metrics_begin(struct appmaster *am);
+void metrics_free(struct appmaster *am);
+/* Keeps the histograms of an executor that is gone. */
+void metrics_keep(struct appmaster *am, const struct msg_executor_report *report);
+/* As it is now; fields_deinit(&msg_app_metrics_fields, ret) frees. GP_ENOMEM. */
+int metrics_make(struct appmaster *am, struct msg_app_metrics *ret);
+
+#endif

@@ -1,0 +1,514 @@
+/* history.c: see history.h. */
+#include "control/master/history.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/str.h"
+#include "control/master/recent.h"
+
+#define PROCESSOR_BYTES 4096u /* of the latest message, about */
+#define EXECUTOR_BYTES  256u
+#define GAP_MAX_S       3600.0
+#define NS_PER_S        1e9
+#define LIMIT_NS        INT64_C(60000000000)
+
+struct processor_past {
+    struct track track;
+    float now[RECENT_PROCESSOR_COUNT];
+    float slowest[MSG_SLOWEST_MAX][RECENT_TASK_COUNT];
+};
+
+struct executor_past {
+    uint32_t id;
+    bool is_told; /* by the latest message */
+    struct track track;
+    float now[RECENT_EXECUTOR_COUNT];
+};
+
+/* Of one application. */
+struct past {
+    struct list_node node; /* history.apps; the one that ended first stands first */
+    uint32_t app;
+    bool has_ended;
+    struct msg_app_metrics latest;
+    int64_t told_ns;
+    int64_t second; /* of the latest, by the master's clock */
+    struct track track;
+    float now[RECENT_APP_COUNT];
+    struct processor_past *processors;
+    uint32_t processor_count;
+    struct executor_past *executors;
+    uint32_t executor_count;
+    size_t bytes;
+};
+
+struct history {
+    size_t bytes_max;
+    size_t bytes;
+    const struct log *log;
+    struct list apps;
+    struct log_limit limit;
+    struct recent_scratch scratch;
+};
+
+int history_new(size_t memory_max, const struct log *log, struct history **ret)
+{
+    struct history *h = calloc(1, sizeof *h);
+
+    if (!h) {
+        return GP_ENOMEM;
+    }
+    h->bytes_max = memory_max;
+    h->log = log;
+    h->limit = (struct log_limit){.interval_ns = LIMIT_NS};
+    list_init(&h->apps);
+    *ret = h;
+    return 0;
+}
+
+static void past_free(struct history *h, struct past *p)
+{
+    for (uint32_t i = 0; i < p->processor_count; i++) {
+        track_deinit(&p->processors[i].track);
+    }
+    for (uint32_t i = 0; i < p->executor_count; i++) {
+        track_deinit(&p->executors[i].track);
+    }
+    track_deinit(&p->track);
+    free(p->processors);
+    free(p->executors);
+    fields_deinit(&msg_app_metrics_fields, &p->latest);
+    h->bytes -= p->bytes;
+    list_remove(&p->node);
+    free(p);
+}
+
+void history_clear(struct history *h)
+{
+    while (list_first(&h->apps)) {
+        past_free(h, LIST_ENTRY(list_first(&h->apps), struct past, node));
+    }
+}
+
+void history_free(struct history *h)
+{
+    if (h) {
+        history_clear(h);
+        free(h);
+    }
+}
+
+size_t history_bytes(const struct history *h)
+{
+    return h->bytes;
+}
+
+static struct past *find(const struct history *h, uint32_t app)
+{
+    LIST_FOREACH (at, &h->apps) {
+        struct past *p = LIST_ENTRY(at, struct past, node);
+        if (p->app == app) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* ---- room ---- */
+
+static struct past *oldest_ended(const struct history *h)
+{
+    LIST_FOREACH (at, &h->apps) {
+        if (LIST_ENTRY(at, struct past, node)->has_ended) {
+            return LIST_ENTRY(at, struct past, node);
+        }
+    }
+    return NULL;
+}
+
+/* Those that have ended make room. */
+static bool take_room(struct history *h, struct past *for_whom, size_t bytes, int64_t now_ns)
+{
+    struct past *oldest;
+    uint64_t held_back;
+
+    while (h->bytes + bytes > h->bytes_max && (oldest = oldest_ended(h)) != NULL) {
+        past_free(h, oldest);
+    }
+    if (h->bytes + bytes > h->bytes_max) {
+        if (h->bytes_max > 0 && log_limit_pass(&h->limit, now_ns, &held_back)) {
+            LOG_WARN(h->log, "history.full", KV_U64("app", for_whom->app),
+                     KV_U64("bytes", h->bytes), KV_U64("bytes_max", h->bytes_max),
+                     KV_STR("hint", "metrics.history_memory"));
+        }
+        return false;
+    }
+    h->bytes += bytes;
+    for_whom->bytes += bytes;
+    return true;
+}
+
+void history_ended(struct history *h, uint32_t app)
+{
+    struct past *p = find(h, app);
+
+    if (p && !p->has_ended) {
+        p->has_ended = true;
+        list_remove(&p->node);
+        list_push_back(&h->apps, &p->node);
+    }
+    while (h->bytes > h->bytes_max && (p = oldest_ended(h)) != NULL) {
+        past_free(h, p);
+    }
+}
+
+/* A track that has no room stays empty, and is tried again with the next message. */
+static void need_track(struct history *h, struct past *p, struct track *t,
+                       const struct track_metric *metrics, uint32_t count, int64_t now_ns)
+{
+    if (t->seconds || !take_room(h, p, track_bytes(count), now_ns)) {
+        return;
+    }
+    if (track_init(t, metrics, count) < 0) {
+        h->bytes -= track_bytes(count);
+        p->bytes -= track_bytes(count);
+    }
+}
+
+static void give_back_track(struct history *h, struct past *p, struct track *t)
+{
+    if (t->seconds) {
+        h->bytes -= track_bytes(t->count);
+        p->bytes -= track_bytes(t->count);
+        track_deinit(t);
+    }
+}
+
+/* ---- one message ---- */
+
+static const struct msg_processor_stats *processor_of(const struct msg_app_metrics *msg,
+                                                      uint32_t processor)
+{
+    for (uint32_t i = 0; msg && i < msg->processors_count; i++) {
+        if (msg->processors[i].processor == processor) {
+            return &msg->processors[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct msg_task_metrics *task_of(const struct msg_processor_stats *p, uint32_t task)
+{
+    for (uint32_t i = 0; p && i < p->slowest_count; i++) {
+        if (p->slowest[i].task == task) {
+            return &p->slowest[i];
+        }
+    }
+    return NULL;
+}
+
+static void add_processors(struct history *h, struct past *p, const struct msg_app_metrics *msg,
+                           const struct msg_app_metrics *before, double seconds, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < msg->processors_count && i < p->processor_count; i++) {
+        const struct msg_processor_stats *now = &msg->processors[i];
+        const struct msg_processor_stats *then = processor_of(before, now->processor);
+        struct processor_past *to = &p->processors[i];
+
+        recent_processor(now, then, seconds, msg->time_ms, &h->scratch, to->now);
+        for (uint32_t t = 0; t < now->slowest_count; t++) {
+            recent_task(&now->slowest[t], task_of(then, now->slowest[t].task), seconds,
+                        to->slowest[t]);
+        }
+        need_track(h, p, &to->track, recent_processor_metrics, RECENT_PROCESSOR_KEPT, now_ns);
+        if (to->track.seconds) {
+            track_add(&to->track, p->second, to->now);
+        }
+    }
+}
+
+static struct executor_past *executor_past(struct past *p, uint32_t id)
+{
+    struct executor_past *grown;
+
+    for (uint32_t i = 0; i < p->executor_count; i++) {
+        if (p->executors[i].id == id) {
+            return &p->executors[i];
+        }
+    }
+    grown = realloc(p->executors, (p->executor_count + 1) * sizeof *grown);
+    if (!grown) {
+        return NULL;
+    }
+    p->executors = grown;
+    grown[p->executor_count] = (struct executor_past){.id = id};
+    return &grown[p->executor_count++];
+}
+
+static const struct msg_vitals *vitals_of(const struct msg_app_metrics *msg, uint32_t id)
+{
+    for (uint32_t i = 0; msg && i < msg->executors_count; i++) {
+        if (msg->executors[i].id == id) {
+            return &msg->executors[i].vitals;
+        }
+    }
+    return NULL;
+}
+
+/* Those that are gone are forgotten: ids are never used twice, and there may be many in a day. */
+static void add_executors(struct history *h, struct past *p, const struct msg_app_metrics *msg,
+                          const struct msg_app_metrics *before, double seconds, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < p->executor_count; i++) {
+        p->executors[i].is_told = false;
+    }
+    for (uint32_t i = 0; i < msg->executors_count; i++) {
+        struct executor_past *to = executor_past(p, msg->executors[i].id);
+
+        if (!to) {
+            return;
+        }
+        to->is_told = true;
+        recent_executor(&msg->executors[i].vitals, vitals_of(before, to->id), seconds, to->now);
+        need_track(h, p, &to->track, recent_executor_metrics, RECENT_EXECUTOR_KEPT, now_ns);
+        if (to->track.seconds) {
+            track_add(&to->track, p->second, to->now);
+        }
+    }
+    for (uint32_t i = p->executor_count; i > 0; i--) {
+        if (!p->executors[i - 1].is_told) {
+            give_back_track(h, p, &p->executors[i - 1].track);
+            p->executors[i - 1] = p->executors[--p->executor_count];
+        }
+    }
+}
+
+static void add_app(struct history *h, struct past *p, const struct msg_app_metrics *msg,
+                    const struct msg_app_metrics *before, double seconds, int64_t now_ns)
+{
+    recent_app(msg, before, seconds, &h->scratch, p->now);
+    need_track(h, p, &p->track, recent_app_metrics, RECENT_APP_KEPT, now_ns);
+    if (p->track.seconds) {
+        track_add(&p->track, p->second, p->now);
+    }
+}
+
+static struct past *past_new(struct history *h, const struct msg_app_metrics *msg)
+{
+    struct past *p = calloc(1, sizeof *p);
+
+    if (!p) {
+        return NULL;
+    }
+    p->processors = calloc(msg->processors_count + 1, sizeof *p->processors);
+    if (!p->processors) {
+        free(p);
+        return NULL;
+    }
+    p->app = msg->app;
+    p->processor_count = msg->processors_count;
+    p->bytes = sizeof *p + (size_t)p->processor_count * (sizeof *p->processors + PROCESSOR_BYTES);
+    h->bytes += p->bytes; /* bounded by the number of live applications */
+    list_node_init(&p->node);
+    list_push_back(&h->apps, &p->node);
+    return p;
+}
+
+/* By the clock of who counted, if that makes sense. */
+static double seconds_between(const struct past *p, const struct msg_app_metrics *msg,
+                              int64_t now_ns)
+{
+    const double told = ((double)msg->time_ms - (double)p->latest.time_ms) / 1e3;
+
+    return told > 0 && told < GAP_MAX_S ? told : (double)(now_ns - p->told_ns) / NS_PER_S;
+}
+
+void history_add_take(struct history *h, struct msg_app_metrics *msg, int64_t wall_ms,
+                      int64_t now_ns)
+{
+    struct past *p = find(h, msg->app);
+    const struct msg_app_metrics *before;
+    double seconds = 0;
+
+    if (p && p->processor_count != msg->processors_count) {
+        past_free(h, p); /* it is not what it was */
+        p = NULL;
+    }
+    p = p ? p : past_new(h, msg);
+    if (!p || msg->processors_count == 0) {
+        return;
+    }
+    if (p->told_ns != 0) {
+        seconds = seconds_between(p, msg, now_ns);
+    }
+    before = seconds > 0 ? &p->latest : NULL;
+    p->second = wall_ms / 1000;
+    if (p->second > 0) {
+        add_app(h, p, msg, before, seconds, now_ns);
+        add_processors(h, p, msg, before, seconds, now_ns);
+        add_executors(h, p, msg, before, seconds, now_ns);
+    }
+    fields_deinit(&msg_app_metrics_fields, &p->latest);
+    p->latest = *msg;
+    p->told_ns = now_ns;
+    *msg = (struct msg_app_metrics){0};
+}
+
+const struct msg_app_metrics *history_latest(const struct history *h, uint32_t app)
+{
+    const struct past *p = find(h, app);
+
+    return p && p->told_ns != 0 ? &p->latest : NULL;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct msg_metrics_history *reply;
+    size_t bytes;
+    bool is_full;
+    int rc;
+};
+
+/* Takes text. */
+static void push(struct reading *r, const char *processor, uint32_t executor, const char *metric,
+                 struct buf *text)
+{
+    struct msg_series *to = &r->reply->series[r->reply->series_count];
+
+    r->bytes += buf_len(text) + 96;
+    if (r->is_full || r->bytes > HISTORY_REPLY_MAX || r->reply->series_count == MSG_SERIES_MAX) {
+        r->is_full = true;
+        buf_deinit(text);
+        return;
+    }
+    *to = (struct msg_series){.processor = str_dup(gp_str_of(processor)),
+                              .executor = executor,
+                              .metric = str_dup(gp_str_of(metric)),
+                              .values = buf_steal(text, NULL)};
+    r->reply->series_count++;
+    if (!to->processor || !to->metric || !to->values) {
+        r->rc = GP_ENOMEM;
+    }
+    buf_deinit(text);
+}
+
+static void push_now(struct reading *r, const char *processor, uint32_t executor,
+                     const char *metric, float value)
+{
+    struct buf text = {0};
+
+    if (r->rc >= 0 && !isnan(value)) {
+        r->rc = buf_append_fmt(&text, "%.6g", (double)value);
+        push(r, processor, executor, metric, &text);
+    }
+}
+
+static void push_all_now(struct reading *r, const char *processor, uint32_t executor,
+                         const struct track_metric *metrics, uint32_t count, const float *values)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        push_now(r, processor, executor, metrics[i].name, values[i]);
+    }
+}
+
+static void push_track(struct reading *r, const char *processor, uint32_t executor,
+                       const struct track *t, bool by_minutes, int64_t end)
+{
+    for (uint32_t i = 0; t->seconds && i < t->count && r->rc >= 0 && !r->is_full; i++) {
+        struct buf text = {0};
+
+        r->rc = track_print(t, i, by_minutes, end, &text);
+        push(r, processor, executor, t->metrics[i].name, &text);
+    }
+}
+
+static const char *name_of(const struct past *p, uint32_t processor)
+{
+    return processor < p->latest.names_count ? p->latest.names[processor] : "";
+}
+
+static void push_tasks(struct reading *r, const struct past *p, uint32_t processor)
+{
+    const struct msg_processor_stats *stats = &p->latest.processors[processor];
+
+    for (uint32_t t = 0; t < stats->slowest_count; t++) {
+        for (uint32_t i = 0; i < RECENT_TASK_COUNT; i++) {
+            char metric[MSG_KIND_MAX + 1];
+
+            (void)str_format(metric, sizeof metric, "task.%u.%s", stats->slowest[t].task,
+                             recent_task_metrics[i].name);
+            push_now(r, name_of(p, processor), 0, metric, p->processors[processor].slowest[t][i]);
+        }
+    }
+}
+
+static void read_now(struct reading *r, const struct past *p)
+{
+    push_all_now(r, "", 0, recent_app_metrics, RECENT_APP_COUNT, p->now);
+    for (uint32_t i = 0; i < p->processor_count; i++) {
+        push_all_now(r, name_of(p, i), 0, recent_processor_metrics, RECENT_PROCESSOR_COUNT,
+                     p->processors[i].now);
+    }
+    for (uint32_t i = 0; i < p->executor_count; i++) {
+        push_all_now(r, "", p->executors[i].id, recent_executor_metrics, RECENT_EXECUTOR_COUNT,
+                     p->executors[i].now);
+    }
+    for (uint32_t i = 0; i < p->processor_count; i++) {
+        push_tasks(r, p, i);
+    }
+}
+
+static void read_past(struct reading *r, const struct past *p, const char *processor,
+                      bool by_minutes)
+{
+    if (processor[0] == '\0') {
+        push_track(r, "", 0, &p->track, by_minutes, p->second);
+    }
+    for (uint32_t i = 0; i < p->processor_count; i++) {
+        if (processor[0] == '\0' || strcmp(processor, name_of(p, i)) == 0) {
+            push_track(r, name_of(p, i), 0, &p->processors[i].track, by_minutes, p->second);
+        }
+    }
+    for (uint32_t i = 0; i < p->executor_count && processor[0] == '\0'; i++) {
+        push_track(r, "", p->executors[i].id, &p->executors[i].track, by_minutes, p->second);
+    }
+}
+
+int history_read(const struct history *h, uint32_t app, const struct msg_metrics_read *read,
+                 struct msg_metrics_history *ret)
+{
+    const struct past *p = find(h, app);
+    struct reading r = {.reply = ret};
+
+    if (!p || p->told_ns == 0) {
+        return GP_ENOENT;
+    }
+    *ret = (struct msg_metrics_history){.step_ms = read->window == METRICS_DAY ? 60000 : 1000,
+                                        .end_ms = p->second * 1000};
+    if (read->window == METRICS_DAY) {
+        ret->end_ms = p->second / 60 * 60000;
+    }
+    ret->series = calloc(MSG_SERIES_MAX + 1, sizeof *ret->series);
+    if (!ret->series) {
+        return GP_ENOMEM;
+    }
+    if (read->window == METRICS_LATEST) {
+        ret->latest = p->latest;
+        read_now(&r, p);
+    } else {
+        read_past(&r, p, read->processor, read->window == METRICS_DAY);
+    }
+    if (r.rc < 0) {
+        history_read_deinit(ret);
+    }
+    return r.rc;
+}
+
+void history_read_deinit(struct msg_metrics_history *reply)
+{
+    reply->latest = (struct msg_app_metrics){0};
+    fields_deinit(&msg_metrics_history_fields, reply);
+}
