@@ -105,6 +105,7 @@ CTL_COMMAND(ctl_describe);
 CTL_COMMAND(ctl_kill);
 CTL_COMMAND(ctl_logs);
 CTL_COMMAND(ctl_masters);
+CTL_COMMAND(ctl_metrics);
 CTL_COMMAND(ctl_workers);
 CTL_COMMAND(ctl_drain);
 CTL_COMMAND(ctl_rebalance);

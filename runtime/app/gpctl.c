@@ -74,6 +74,13 @@ static const struct option_spec logs_options[] = {
     {0},
 };
 
+static const struct option_spec metrics_options[] = {
+    {"watch", 0, NULL, "again each second, until it is interrupted", OPTION_FLAG},
+    {"window", 0, "TIME", "with -o json: the past, too: 5m by seconds or 24h by minutes",
+     OPTION_VALUE},
+    {0},
+};
+
 #define WAIT_OPTIONS                                                                               \
     {"wait", 'w', NULL, "until nothing is under way any more", OPTION_FLAG},                       \
     {                                                                                              \
@@ -166,6 +173,19 @@ static const struct command_spec commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_describe},
+    {.name = "metrics",
+     .operands = "APP",
+     .summary = "rates, shares of time, latencies of each processor",
+     .details = "APP is an id or a name. How it was in the last interval; IN and OUT count from "
+                "the start. P50 and\nP99 are of the time from the source to there, sampled when "
+                "metrics.enabled is set.",
+     .examples = "  $ gpctl metrics wordcount\n"
+                 "  $ gpctl metrics wordcount --watch\n"
+                 "  $ gpctl metrics 7 -o json --window 5m\n",
+     .options = metrics_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_metrics},
     {.name = "kill",
      .operands = "ID|NAME",
      .summary = "end an application",
