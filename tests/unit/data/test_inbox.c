@@ -132,3 +132,50 @@ GP_TEST(inbox, a_malformed_row_ends_its_run_and_fails_who_sent_it)
     check_fault(4, 52, 0); /* no multiple of 8 */
     check_fault(3, row_word0(56, 33, 0, 0, 0) & ~(UINT64_C(7) << 41), 0); /* the key is longer */
 }
+
+/* How many rows of that session of the source come to sink 0; the others must be counted as stale. */
+static uint32_t come_of(struct lone_lane *w, uint64_t session)
+{
+    uint64_t stale = counter_get(&w->lane->stats.stale_rows);
+    struct gp_row views[ROWS_MAX];
+    struct run run;
+    struct task *t;
+    uint32_t port;
+    uint32_t n = 0;
+
+    begin_run(&run);
+    run.head.session = session;
+    for (uint32_t i = 0; i < ROWS_MAX; i++) {
+        (void)add_row(&run, 0, 16);
+    }
+    t = send_run(w, &run);
+    if (t->in_head) {
+        n = inbox_views(t, views, ROWS_MAX, &port);
+        inbox_consume(t, views, n);
+    }
+    GP_CHECK_EQ(counter_get(&w->lane->stats.stale_rows) - stale, ROWS_MAX - n);
+    return n;
+}
+
+/* A task that moved is the same: what it sent from its place before counts, and what it sent before it
+ * last began anew does not. */
+GP_TEST(inbox, takes_rows_of_older_sessions_from_since_on)
+{
+    struct lone_lane w;
+
+    lone_lane_begin(&w);
+    w.ranges[0].session = LONE_SESSION + 3;
+    w.ranges[0].since = LONE_SESSION + 1;
+    lone_lane_place(&w, (gp_bytes){0});
+    GP_CHECK_EQ(come_of(&w, LONE_SESSION), 0);
+    for (uint64_t session = LONE_SESSION + 1; session <= LONE_SESSION + 3; session++) {
+        GP_CHECK_EQ(come_of(&w, session), ROWS_MAX);
+    }
+
+    w.ranges[0].session = LONE_SESSION + 4; /* it begins anew */
+    w.ranges[0].since = 0;
+    lone_lane_place(&w, (gp_bytes){0});
+    GP_CHECK_EQ(come_of(&w, LONE_SESSION + 3), 0);
+    GP_CHECK_EQ(come_of(&w, LONE_SESSION + 4), ROWS_MAX);
+    lone_lane_end(&w);
+}
