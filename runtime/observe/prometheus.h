@@ -1,0 +1,58 @@
+/*
+ * prometheus.h: what a daemon knows, as the families of its /metrics page, and the same as lines for
+ * Graphite. Names begin with gearpump_; labels are app, processor, task, executor, worker, host, and
+ * where they stand for it from, to, kind, role.
+ *
+ * A processor has series of its own; of tasks only the slowest of each have, and only so many in all.
+ * So the page grows with processors, not with tasks. Pure; all input is borrowed.
+ */
+#ifndef OBSERVE_PROMETHEUS_H
+#define OBSERVE_PROMETHEUS_H
+
+#include "observe/exposition.h"
+#include "observe/graphite.h"
+#include "wire/messages_metrics.h"
+
+struct prometheus_apps {
+    const struct msg_app_metrics *const *apps;
+    uint32_t count;
+    uint32_t task_series; /* tasks that have series of their own, at most */
+};
+
+/* What a master says of the group, and of the cluster when it leads. */
+struct prometheus_master {
+    bool leads;
+    uint64_t term;
+    uint64_t last; /* log entries, as the next two */
+    uint64_t committed;
+    uint64_t applied;
+    uint64_t elections;       /* that it won */
+    const struct hist *apply; /* ns from proposed to applied */
+    uint32_t workers;
+    uint32_t slots;
+    uint32_t slots_used;
+    uint64_t history_bytes;
+};
+
+struct prometheus_worker {
+    uint32_t worker;
+    const char *host;
+    uint32_t slots;
+    uint32_t slots_used;
+    uint32_t processes;
+};
+
+/* The first failure stays in e->rc. */
+void prometheus_put_apps(struct exposition *e, const struct prometheus_apps *apps);
+void prometheus_put_master(struct exposition *e, const struct prometheus_master *master);
+void prometheus_put_worker(struct exposition *e, const struct prometheus_worker *worker);
+/* role: of this process; once a page. */
+void prometheus_put_vitals(struct exposition *e, const char *role, const struct msg_vitals *vitals);
+
+/* PREFIX.apps.NAME.PROCESSOR.in and so on; PREFIX is as configured. */
+void graphite_put_app(struct graphite *g, const char *prefix, const struct msg_app_metrics *app);
+/* PREFIX.daemons.NODE.rss_bytes ... */
+void graphite_put_vitals(struct graphite *g, const char *prefix, const char *node,
+                         const struct msg_vitals *vitals, int64_t wall_ms);
+
+#endif
