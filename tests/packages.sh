@@ -1,6 +1,6 @@
 #!/bin/sh
 # packages.sh KIND...: installs those packages of packages.txt that are needed for one of the KINDs
-# (build, test, all) and that this machine lacks. Prints nothing if it lacks none.
+# (build, test, all, bench) and that this machine lacks. Prints nothing if it lacks none.
 # GP_SKIP_PACKAGES=1 skips all this, for machines that get their packages in another way.
 set -eu
 

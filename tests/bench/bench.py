@@ -37,7 +37,7 @@ class Bench:
 
     def program(self, name, *options):
         """Runs a program of build/bench; returns the figures of its line."""
-        done = machine.run([os.path.join(self.build, "bench", name), *options], LIMIT_TIMEOUT_S)
+        done = machine.run([self.system.path("bench", name), *options], LIMIT_TIMEOUT_S)
         return next(objects_in(done.output))
 
     def probe(self):
@@ -54,19 +54,20 @@ class Bench:
         """Limit and system once, one right after the other, with a probe before, between, behind."""
         watch = machine.Watch()
         sample = {"probes_ns": [self.probe()]}
-        if row.limit:
-            sample["limit"] = self.limit(row)
-            sample["probes_ns"].append(self.probe())
-        if row.system:
-            try:
-                sample["system"] = row.system(self.system, self.plan)
-            except NotBuilt as missing:
-                sample["not_built"] = str(missing)
-            except CommandError as error:
-                sample["failed"] = str(error)
-            else:
+        try:
+            if row.limit:
+                sample["limit"] = self.limit(row)
                 sample["probes_ns"].append(self.probe())
-                check_same(sample, "distinct")
+            if row.system:
+                try:
+                    sample["system"] = row.system(self.system, self.plan)
+                except CommandError as error:
+                    sample["failed"] = str(error)
+                else:
+                    sample["probes_ns"].append(self.probe())
+                    check_same(sample, "distinct")
+        except NotBuilt as missing:
+            sample["not_built"] = str(missing)
         sample["moved"] = max(sample["probes_ns"]) > MOVED * min(sample["probes_ns"])
         sample.update(watch.read())
         return sample
@@ -191,7 +192,18 @@ def troubles_of(results):
                 yield kind, f"{result['name']}: {kind.replace('_', ' ')}: {what[0]}"
 
 
-def show(results, warnings):
+def about_lines(about, results):
+    """What was measured, and where."""
+    yield f"{about['cpus']} x {about['cpu']}, Linux {about['kernel']}, load {about['load']:.1f}"
+    peers = {s["limit"]["version"] for result in results for s in result["samples"]
+             if "version" in s.get("limit", {})}
+    yield ", ".join([about["program"], *sorted(peers)])
+
+
+def show(about, results, warnings):
+    print()
+    for line in about_lines(about, results):
+        print(line)
     print()
     for line in table_lines(results):
         print(line)
@@ -221,6 +233,17 @@ def parse_arguments(argv):
     arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
     arguments.seconds = arguments.seconds or (1 if arguments.quick else 2)
     return arguments
+
+
+def version_of(build):
+    """The program that is measured, and of which commit of the tree it is."""
+    root = os.path.dirname(os.path.abspath(__file__))
+    try:
+        version = machine.run([os.path.join(build, "bin", "gpctl"), "version"], 10).output
+        commit = machine.run(["git", "-C", root, "describe", "--always", "--dirty"], 10).output
+    except (CommandError, OSError):
+        return "version unknown"
+    return f"{version.splitlines()[0]}, commit {commit.strip()}"
 
 
 def make_plan(bench_dir, arguments):
@@ -253,12 +276,12 @@ def main(argv):
     arguments = parse_arguments(argv)
     build = os.path.abspath(arguments.build)  # the jobs run elsewhere
     rows = [row for row in ROWS if not arguments.only or row.name in arguments.only]
-    about = machine.describe()
+    about = {**machine.describe(), "program": version_of(build)}
     with tempfile.TemporaryDirectory(prefix="gearpump-bench-") as scratch:
         plan = make_plan(os.path.join(build, "bench"), arguments)
         results = measure_all(Bench(build, plan, scratch), rows, arguments.rounds)
     warnings = noise_of(results)
-    show(results, warnings)
+    show(about, results, warnings)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump({"machine": about, "rounds": arguments.rounds, "seconds": arguments.seconds,
