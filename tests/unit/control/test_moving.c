@@ -458,6 +458,7 @@ GP_TEST(moving, comes_to_no_worker_that_was_cut_off)
         struct fake_executor *first = troupe_executor(t, 0);
         struct fake_executor *second = troupe_executor(t, 1);
         uint32_t worker;
+        uint32_t requests;
 
         troupe_miss(first, (const struct fake_executor *const[]){second, NULL});
         troupe_miss(second, (const struct fake_executor *const[]){first, NULL});
@@ -465,11 +466,14 @@ GP_TEST(moving, comes_to_no_worker_that_was_cut_off)
         worker = first->alive ? second->worker : first->worker;
         troupe_miss(first->alive ? first : second, NULL);
         TROUPE_UNTIL(t, troupe_is_well(t));
+        requests = t->requests;
         troupe_rebalance(t, 0, true, false);
         settle(t);
         troupe_run_ms(t, 5000);
         GP_CHECK_EQ(t->said_code, 0);
         GP_CHECK_EQ(troupe_tasks_on(t, worker), 0);
+        GP_CHECK_EQ(t->requests, requests); /* nothing is begun instead, either */
+        GP_CHECK_EQ(troupe_living(t), 2);
         troupe_run_ms(t, 20000); /* for a while */
         troupe_rebalance(t, 0, true, false);
         TROUPE_UNTIL(t, troupe_tasks_on(t, worker) > 0);
