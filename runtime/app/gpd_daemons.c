@@ -8,6 +8,7 @@
 
 #include "app/daemon.h"
 #include "app/gpd.h"
+#include "app/metrics_tell.h"
 #include "app/plugin_dirs.h"
 #include "app/tree.h"
 #include "base/str.h"
@@ -76,6 +77,7 @@ struct local {
     uint32_t worker_count;
     struct master *master;
     struct worker *workers[WORKERS_LOCAL_MAX];
+    struct metrics_tell *tell;
 };
 
 static int local_take_dir(struct local *l, struct gp_error *err)
@@ -111,6 +113,9 @@ static int local_start(struct local *l, struct gp_error *err)
     share_cpus(l);
     (void)str_format(path, sizeof path, "%s/master", l->dir.path);
     rc = start_master(&l->gpd, path, l->tcp_port, false, &l->master, err);
+    if (rc == 0) {
+        rc = metrics_tell_new(edge_port(l->gpd.world), &l->gpd.config, l->master, &l->tell, err);
+    }
     for (uint32_t i = 0; rc == 0 && i < l->worker_count; i++) {
         (void)str_format(path, sizeof path, "%s/worker-%u", l->dir.path, i + 1);
         rc = start_worker(&l->gpd, path, i + 1, master_address(l->master), &l->workers[i], err);
@@ -190,6 +195,7 @@ int gpd_local(const struct command_spec *spec, const struct options *options, vo
     } else {
         status = gpd_fail(&err, "cannot start the cluster");
     }
+    metrics_tell_free(l->tell);
     for (uint32_t i = 0; i < l->worker_count && i < WORKERS_LOCAL_MAX; i++) {
         worker_free(l->workers[i]);
     }
@@ -244,12 +250,16 @@ int gpd_master(const struct command_spec *spec, const struct options *options, v
     struct gpd g;
     struct data_dir dir = {.lock_fd = -1};
     struct master *master = NULL;
+    struct metrics_tell *tell = NULL;
     struct gp_error err = {0};
     int status = EXIT_STATUS_OK;
     int rc = master_begin(&g, &dir, options, &master, &err);
 
     (void)spec;
     (void)context;
+    if (rc == 0) {
+        rc = metrics_tell_new(edge_port(g.world), &g.config, master, &tell, &err);
+    }
     if (rc == 0) {
         rc = master_announce(&g, master, &err);
     }
@@ -262,6 +272,7 @@ int gpd_master(const struct command_spec *spec, const struct options *options, v
     } else {
         status = gpd_fail(&err, "cannot start the master");
     }
+    metrics_tell_free(tell);
     master_free(master);
     gpd_close(&g);
     data_dir_release(&dir);

@@ -372,19 +372,26 @@ void prometheus_put_master(struct exposition *e, const struct prometheus_master 
     }
 }
 
-void prometheus_put_worker(struct exposition *e, const struct prometheus_worker *w)
+void prometheus_put_workers(struct exposition *e, const struct prometheus_worker *workers,
+                            uint32_t count)
 {
-    static const char *const names[] = {"gearpump_worker_slots", "gearpump_worker_slots_used",
-                                        "gearpump_worker_processes"};
-    static const char *const helps[] = {"Slots it offers.", "Of these, given away.",
-                                        "Processes it runs."};
-    const uint32_t values[] = {w->slots, w->slots_used, w->processes};
-    char worker[TEXT_MAX];
-    const struct label labels[] = {{"worker", number_text(w->worker, worker)}, {"host", w->host}};
+    static const struct figure figures[] = {
+        FIGURE(struct prometheus_worker, slots, "gearpump_worker_slots", GAUGE, 1,
+               "Slots it offers."),
+        FIGURE(struct prometheus_worker, slots_used, "gearpump_worker_slots_used", GAUGE, 1,
+               "Of these, given away."),
+        FIGURE(struct prometheus_worker, processes, "gearpump_worker_processes", GAUGE, 1,
+               "Processes it runs."),
+    };
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        exposition_family(e, names[i], EXPOSITION_GAUGE, helps[i]);
-        exposition_number(e, labels, ARRAY_LEN(labels), values[i]);
+    for (size_t i = 0; i < ARRAY_LEN(figures); i++) {
+        exposition_family(e, figures[i].name, figures[i].kind, figures[i].help);
+        for (uint32_t k = 0; k < count; k++) {
+            char worker[TEXT_MAX];
+            const struct label labels[] = {{"worker", number_text(workers[k].worker, worker)},
+                                           {"host", workers[k].host}};
+            exposition_number(e, labels, ARRAY_LEN(labels), figure_of(&figures[i], &workers[k]));
+        }
     }
 }
 

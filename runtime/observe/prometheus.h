@@ -45,7 +45,8 @@ struct prometheus_worker {
 /* The first failure stays in e->rc. */
 void prometheus_put_apps(struct exposition *e, const struct prometheus_apps *apps);
 void prometheus_put_master(struct exposition *e, const struct prometheus_master *master);
-void prometheus_put_worker(struct exposition *e, const struct prometheus_worker *worker);
+void prometheus_put_workers(struct exposition *e, const struct prometheus_worker *workers,
+                            uint32_t count);
 /* role: of this process; once a page. */
 void prometheus_put_vitals(struct exposition *e, const char *role, const struct msg_vitals *vitals);
 

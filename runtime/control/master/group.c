@@ -141,6 +141,7 @@ static void leader_address(const struct master *m, const struct consensus_status
 static void lead_begin(struct master *m, uint64_t term)
 {
     m->leads = true;
+    m->elections++;
     m->is_giving_way = false;
     m->term = term;
     LOG_INFO(master_log(m), "master.leads", KV_U64("term", term),

@@ -27,6 +27,7 @@
 #ifndef CONTROL_MASTER_INTERNAL_H
 #define CONTROL_MASTER_INTERNAL_H
 
+#include "base/hist.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "control/artefacts.h"
@@ -170,6 +171,8 @@ struct master {
     struct list grantings; /* slots.c */
     uint64_t next_serial;
     struct history *history;
+    uint64_t elections; /* won */
+    struct hist apply;  /* ns from proposed to applied */
 };
 
 static inline const struct log *master_log(const struct master *m)

@@ -26,6 +26,8 @@
 #include "control/limits.h"
 
 struct master;
+struct hist;
+struct msg_app_metrics;
 
 struct master_options {
     const struct port *port;    /* borrowed, outlives the master */
@@ -63,6 +65,26 @@ bool master_leads(const struct master *m);
 
 /* "host:port" that others reach it by. */
 const char *master_address(const struct master *m);
+
+/* What it knows of itself and, as the leader, of the cluster. */
+struct master_figures {
+    bool leads;
+    uint64_t term;
+    uint64_t last; /* log entries */
+    uint64_t committed;
+    uint64_t applied;
+    uint64_t elections;       /* times it began to lead */
+    const struct hist *apply; /* ns from proposed to applied, of its proposals; borrowed */
+    uint32_t workers;
+    uint32_t slots;
+    uint32_t slots_used;
+    uint64_t history_bytes;
+};
+void master_figures(const struct master *m, struct master_figures *ret);
+
+/* The latest app.metrics of the next application that runs, by id, after that one (0: the first); NULL:
+ * no more. Borrowed until anything happens. */
+const struct msg_app_metrics *master_app_metrics(const struct master *m, uint32_t after);
 
 /* Workers that are registered now. */
 uint32_t master_worker_count(const struct master *m);

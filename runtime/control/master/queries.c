@@ -206,6 +206,40 @@ int queries_metrics(struct master *m, const struct msg_metrics_read *read, struc
     return rc;
 }
 
+void master_figures(const struct master *m, struct master_figures *ret)
+{
+    struct consensus_status status;
+
+    group_status(m, &status);
+    *ret = (struct master_figures){.leads = m->leads,
+                                   .term = status.term,
+                                   .last = status.last,
+                                   .committed = status.committed,
+                                   .applied = status.applied,
+                                   .elections = m->elections,
+                                   .apply = &m->apply,
+                                   .workers = m->workers.count,
+                                   .history_bytes = history_bytes(m->history)};
+    for (uint32_t i = 0; i < m->workers.count; i++) {
+        ret->slots += m->workers.entries[i]->info.slots;
+        ret->slots_used += m->workers.entries[i]->used;
+    }
+}
+
+const struct msg_app_metrics *master_app_metrics(const struct master *m, uint32_t after)
+{
+    const struct app *app;
+
+    while ((app = registry_next(&m->registry, after)) != NULL) {
+        const struct msg_app_metrics *latest = history_latest(m->history, app->id);
+        if (latest && !app_state_is_end(app->state)) {
+            return latest;
+        }
+        after = app->id;
+    }
+    return NULL;
+}
+
 /* ---- waiting ---- */
 
 static void waiter_answer(struct master *m, const struct waiter *waiter, const struct app *app)

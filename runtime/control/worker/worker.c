@@ -335,3 +335,12 @@ uint32_t worker_process_count(const struct worker *w)
 {
     return w->live_count;
 }
+
+void worker_figures(const struct worker *w, struct worker_figures *ret)
+{
+    *ret = (struct worker_figures){.worker = w->id,
+                                   .host = w->host,
+                                   .slots = w->ledger.slots,
+                                   .slots_used = w->ledger.used,
+                                   .processes = w->live_count};
+}

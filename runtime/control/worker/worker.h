@@ -57,6 +57,16 @@ bool worker_is_registered(const struct worker *w);
 /* "host:port" that others reach it by. */
 const char *worker_address(const struct worker *w);
 
+/* What it knows of itself. host is borrowed. */
+struct worker_figures {
+    uint32_t worker; /* id; 0: none yet */
+    const char *host;
+    uint32_t slots;
+    uint32_t slots_used;
+    uint32_t processes;
+};
+void worker_figures(const struct worker *w, struct worker_figures *ret);
+
 /* Children that have not ended. */
 uint32_t worker_process_count(const struct worker *w);
 

@@ -68,7 +68,7 @@ static void make_page(struct buf *out, const struct msg_app_metrics *app, uint32
     }
     prometheus_put_apps(&e, &(struct prometheus_apps){list, apps, 1000});
     prometheus_put_master(&e, &master);
-    prometheus_put_worker(&e, &worker);
+    prometheus_put_workers(&e, &worker, 1);
     prometheus_put_vitals(&e, "master", &vitals);
     GP_REQUIRE_EQ(e.rc, 0);
 }
