@@ -6,6 +6,8 @@
  * it logs one line, {"sol":{...}}. Latency compares clocks of one host; across hosts it means
  * nothing. No clock is read per message: all rows of one call came "now".
  */
+#include <time.h>
+
 #include "histogram.h"
 #include "sol.h"
 
@@ -21,6 +23,7 @@ struct sink {
     uint64_t ordered;  /* whether the graph keeps the order of a path */
     uint64_t complete; /* whether this sink gets every message of a source by one path */
     uint32_t sample_mask;
+    int64_t work_ns; /* for each message */
     /* Next sequence number of each path, its low 32 bits, as sources * senders. */
     uint32_t *next;
     uint32_t sources;
@@ -52,6 +55,8 @@ static int32_t sink_open(const struct gp_task *task, void **ret_self)
     const struct gp_config *config = task->config;
     struct sink *s = calloc(1, sizeof *s);
     uint64_t rate = 0;
+    uint64_t work = 0;
+    uint64_t skew = 0;
 
     if (!s) {
         return gp_fail(task, "no memory");
@@ -61,12 +66,15 @@ static int32_t sink_open(const struct gp_task *task, void **ret_self)
     s->report = gp_config_text(config, "report", "sol");
     if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &s->bytes) != GP_OK ||
         gp_config_u64(config, "rate", 0, &rate) != GP_OK ||
+        gp_config_u64(config, "work", 0, &work) != GP_OK ||
+        gp_config_u64(config, "skew", 1, &skew) != GP_OK ||
         gp_config_u64(config, "ordered", 0, &s->ordered) != GP_OK ||
         gp_config_u64(config, "complete", 0, &s->complete) != GP_OK || s->bytes < HEADER_BYTES ||
         fillers_init(&s->fillers, s->bytes) < 0) {
         sink_close(s, 0);
         return gp_fail(task, "no memory, or a parameter is no number");
     }
+    s->work_ns = (int64_t)(task->index == 0 ? work * skew : work);
     s->sample_mask = rate > 0 ? 0 : SAMPLE_EVERY - 1;
     if (task->parallelism > 1) {
         s->complete = 0;
@@ -153,6 +161,18 @@ static inline int sink_is_corrupt(const struct fillers *f, const struct gp_row *
     return sent != came;
 }
 
+/* Keeps the CPU for that long. */
+static void work_for(int64_t ns)
+{
+    struct timespec begin;
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &begin);
+    do {
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((now.tv_sec - begin.tv_sec) * SECOND_NS + now.tv_nsec - begin.tv_nsec < ns);
+}
+
 static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in,
                             uint32_t *consumed, struct gp_out *out)
 {
@@ -188,6 +208,9 @@ static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in
             int64_t late_ns = now_ns - (int64_t)head[1];
             histogram_add(&s->latency, late_ns > 0 ? (uint64_t)late_ns : 0);
         }
+    }
+    if (s->work_ns > 0) {
+        work_for(s->work_ns * in->count);
     }
     *consumed = in->count;
     s->messages = messages;

@@ -25,7 +25,7 @@ static const struct gp_processor relay = {.size = sizeof relay,
                                           .open = gp_open_stateless,
                                           .process = relay_process};
 
-enum { SOURCES, SINKS, STAGES, BYTES, SECONDS, RATE, LARGE, LARGE_RATE, PARAMETERS };
+enum { SOURCES, SINKS, STAGES, BYTES, SECONDS, RATE, LARGE, LARGE_RATE, WORK, SKEW, PARAMETERS };
 
 static const struct parameter {
     const char *name;
@@ -41,6 +41,8 @@ static const struct parameter {
     [RATE] = {"rate", 0, 0, 1000000000},
     [LARGE] = {"large", 0, 0, GP_MESSAGE_MAX_BYTES - 64},
     [LARGE_RATE] = {"large_rate", 0, 0, 1000000000},
+    [WORK] = {"work", 0, 0, 1000000},
+    [SKEW] = {"skew", 1, 1, 1000},
 };
 
 static int32_t read_parameters(const struct gp_build *b, uint64_t *ret_values)
@@ -118,6 +120,8 @@ static int32_t build(const struct gp_build *b)
     to = gp_add(b, "sink", &sol_sink, (uint32_t)v[SINKS]);
     set_u64(b, to, "bytes", v[BYTES]);
     set_u64(b, to, "rate", v[RATE]);
+    set_u64(b, to, "work", v[WORK]);
+    set_u64(b, to, "skew", v[SKEW]);
     /* Two relays in a row make paths that a sink cannot tell apart. */
     set_u64(b, to, "ordered", v[STAGES] <= 3 || v[SOURCES] == 1 || strcmp(edge, GP_FORWARD) == 0);
     set_u64(b, to, "complete", v[STAGES] == 2 || v[SOURCES] == 1);

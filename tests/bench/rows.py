@@ -83,6 +83,21 @@ def sol_on_cluster(sources, sinks, edge, executors=2, **more):
     return measure
 
 
+SKEWED_SINKS = 4
+
+
+def skew(system, plan):
+    """Four sinks that work, all alike and with one ten times slower: what is left of the rate, and
+    what a slow one gets beside another."""
+    def run(**more):
+        return _sol_alone(system, plan, sinks=SKEWED_SINKS, work=500, **more)
+    even, skewed = run(), run(skew=10)
+    slow = skewed["first_share"]
+    return {"even_rate": even["rate_msgs_per_s"], "skewed_rate": skewed["rate_msgs_per_s"],
+            "kept": skewed["rate_msgs_per_s"] / even["rate_msgs_per_s"],
+            "slow_share": slow * (SKEWED_SINKS - 1) / (1 - slow)}
+
+
 def large_and_small(system, plan):
     """The latency of small messages, while large ones flow on the same link and without them."""
     def run(**more):
@@ -257,6 +272,10 @@ ROWS = (
         (Measure("alone_p50_us", "alone: p50 us", 1), Measure("alone_p99_us", "p99 us", 1),
          Measure("beside_p50_us", "beside: p50 us", 1), Measure("beside_p99_us", "p99 us", 1),
          rate()), (), large_and_small),
+    Row("skew", "four sinks that work 0.5 us a message behind a shuffle; then one of them ten times as long",
+        (Measure("even_rate", "alike: M msg/s", 1e-6), Measure("skewed_rate", "one slow: M msg/s", 1e-6),
+         Measure("kept", "% of the rate is kept", 100),
+         Measure("slow_share", "% of another's messages go to the slow one", 100)), (), skew),
     Row("latency-100k", "one way over TCP at 100,000 msg/s, from the due time", **latency(100000)),
     Row("latency-1m", "the same at 1,000,000 msg/s", **latency(1000000)),
     Row("latency-half", "the same at half of what the system can send", **latency(half_rate)),

@@ -76,6 +76,7 @@ def sol_figures(text, sinks, exact):
         "messages": sum(r["messages"] for r in reports),
         "rate_msgs_per_s": sum(r["rate"] for r in reports),
         "bytes": reports[0]["bytes"],
+        "first_share": found[0]["messages"] / sum(r["messages"] for r in reports),
     }
     if figures["messages"] == 0:
         raise CommandError("no message arrived")
