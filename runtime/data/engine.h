@@ -38,8 +38,9 @@ struct engine_events {
     void (*on_failed)(void *user, const struct lane_failure *failure);
     /* Every lane has taken the update of that generation. */
     void (*on_updated)(void *user, uint64_t generation);
-    /* A lane answers engine_ask_news(). The news are borrowed until return. */
-    void (*on_news)(void *user, uint32_t lane, const struct lane_news *news);
+    /* A lane answers engine_ask_news(). The news are borrowed until return,
+     * save what was measured, which may be taken. */
+    void (*on_news)(void *user, uint32_t lane, struct lane_news *news);
     /* A task that the placement has leaving has left, or stays; or one has come with its state. Whose
      * it is now: lane_moved_free(). */
     void (*on_moved)(void *user, struct lane_moved *moved);

@@ -115,7 +115,7 @@ static void on_failed(void *user, const struct lane_failure *failure)
     ex_tell_failure(ex, failure);
 }
 
-static void on_news(void *user, uint32_t lane, const struct lane_news *news)
+static void on_news(void *user, uint32_t lane, struct lane_news *news)
 {
     ex_tell_news(user, lane, news);
 }

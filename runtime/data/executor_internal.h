@@ -5,6 +5,7 @@
 #ifndef DATA_EXECUTOR_INTERNAL_H
 #define DATA_EXECUTOR_INTERNAL_H
 
+#include "actor/vitals.h"
 #include "data/desired.h"
 #include "data/executor.h"
 #include "data/job.h"
@@ -64,7 +65,9 @@ struct executor {
     struct timer *news_timer;
     struct ex_lane_news *lane_news;  /* [lane], what each said last; NULL before the first */
     struct msg_executor_report last; /* owned */
-    struct lane_failure *failures;   /* of tasks that wait for their next session, oldest first */
+    struct vitals vitals;
+    int64_t filled_ns;             /* when the last full report was made */
+    struct lane_failure *failures; /* of tasks that wait for their next session, oldest first */
 
     /* executor_moves.c */
     struct lane_moved *moved_due;   /* to be told, oldest first */
@@ -130,8 +133,8 @@ void ex_tell_ended(struct executor *ex);
 /* Everything that a new appmaster must know, or the old one may have missed. */
 void ex_tell_all(struct executor *ex);
 
-/* What a lane says when asked. */
-void ex_tell_news(struct executor *ex, uint32_t lane, const struct lane_news *news);
+/* What a lane says when asked; what was measured is taken. */
+void ex_tell_news(struct executor *ex, uint32_t lane, struct lane_news *news);
 
 /* An update was taken: forgets failures of sessions that are over. */
 void ex_tell_updated(struct executor *ex);

@@ -17,9 +17,12 @@
 
 #define REPORT_INTERVAL_NS 250000000
 #define NEWS_INTERVAL_NS   1000000000
-#define ENDS_INTERVAL_NS   100000000    /* the same when tasks have ended */
-#define NEWS_FRESH_NS      1500000000   /* a lane that has said nothing for longer is busy */
-#define STATES_BYTES_MAX   (256u << 10) /* of states in one message, as they are */
+#define FULL_INTERVAL_NS                                                                           \
+    INT64_C(1000000000) /* of reports with what lanes measured, and vitals ... */
+#define FULL_IDLE_NS     INT64_C(5000000000) /* ... while no row moves */
+#define ENDS_INTERVAL_NS 100000000           /* the same when tasks have ended */
+#define NEWS_FRESH_NS    1500000000          /* a lane that has said nothing for longer is busy */
+#define STATES_BYTES_MAX (256u << 10)        /* of states in one message, as they are */
 
 /* Of one lane. */
 struct ex_lane_news {
@@ -28,6 +31,7 @@ struct ex_lane_news {
     struct reach_link *links;
     uint32_t link_count;
     int64_t said_ns;
+    struct lane_measures *measures; /* owned; NULL: nothing yet */
 };
 
 static void tell(struct executor *ex, uint16_t type, const void *msg)
@@ -50,7 +54,7 @@ static void *copy(const void *from, size_t size)
 }
 
 /* True when other tasks have ended than it said before. */
-static bool keep_news(struct executor *ex, uint32_t lane, const struct lane_news *news)
+static bool keep_news(struct executor *ex, uint32_t lane, struct lane_news *news)
 {
     struct ex_lane_news *kept;
     bool changed;
@@ -67,12 +71,15 @@ static bool keep_news(struct executor *ex, uint32_t lane, const struct lane_news
                memcmp(kept->ended, news->ended, news->ended_count * sizeof *news->ended) != 0);
     free(kept->ended);
     free(kept->links);
+    measures_free(kept->measures);
     *kept =
         (struct ex_lane_news){.ended = copy(news->ended, news->ended_count * sizeof *news->ended),
                               .ended_count = news->ended_count,
                               .links = copy(news->links, news->link_count * sizeof *news->links),
                               .link_count = news->link_count,
+                              .measures = news->measures,
                               .said_ns = loop_now_ns(ex->port->loop)};
+    news->measures = NULL;
     if (!kept->ended || !kept->links) {
         kept->ended_count = 0;
         kept->link_count = 0;
@@ -154,7 +161,7 @@ static void tell_states(struct executor *ex, gp_bytes states)
     }
 }
 
-void ex_tell_news(struct executor *ex, uint32_t lane, const struct lane_news *news)
+void ex_tell_news(struct executor *ex, uint32_t lane, struct lane_news *news)
 {
     bool changed = keep_news(ex, lane, news);
 
@@ -220,19 +227,45 @@ static bool same_progress(const struct msg_executor_report *a, const struct msg_
     return true;
 }
 
+/* What comes once a second, or when nothing moves less often. */
+static bool fill(struct executor *ex, const struct report_from *from, bool moved,
+                 struct msg_executor_report *report)
+{
+    const int64_t now_ns = loop_now_ns(ex->port->loop);
+
+    if (now_ns - ex->filled_ns < (moved ? FULL_INTERVAL_NS : FULL_IDLE_NS)) {
+        return false;
+    }
+    ex->filled_ns = now_ns;
+    vitals_tell(&ex->vitals, ex->ep, &report->vitals);
+    (void)report_fill(from, report); /* without memory some is left out */
+    return true;
+}
+
 static void report(struct executor *ex, bool always)
 {
+    const struct lane_measures **measures =
+        ex->job ? calloc(ex->lane_count + 1u, sizeof(*measures)) : NULL;
     struct msg_executor_report now;
+    struct report_from from = {.engine = ex->engine, .measures = measures};
+    bool moved;
 
-    if (!ex->job || report_make(ex->engine, job_plan(ex->job), &now) < 0) {
+    for (uint32_t i = 0; measures && ex->lane_news && i < ex->lane_count; i++) {
+        measures[i] = ex->lane_news[i].measures;
+    }
+    from.plan = measures ? job_plan(ex->job) : NULL;
+    if (!measures || report_make(&from, &now) < 0) {
+        free(measures);
         return; /* without memory this one is left out */
     }
     add_unreachable(ex, &now);
-    if (always || !same_progress(&now, &ex->last)) {
+    moved = always || !same_progress(&now, &ex->last);
+    if (fill(ex, &from, moved, &now) || moved) {
         tell(ex, MSG_EXECUTOR_REPORT, &now);
     }
     fields_deinit(&msg_executor_report_fields, &ex->last);
     ex->last = now;
+    free(measures);
 }
 
 void ex_report(struct executor *ex)
@@ -240,12 +273,19 @@ void ex_report(struct executor *ex)
     report(ex, true);
 }
 
+static void start_report_timer(struct executor *ex)
+{
+    timer_start(ex->report_timer, REPORT_INTERVAL_NS);
+    vitals_await(&ex->vitals, REPORT_INTERVAL_NS);
+}
+
 static void on_report_timer(void *user)
 {
     struct executor *ex = user;
 
+    vitals_came(&ex->vitals);
     report(ex, false);
-    timer_start(ex->report_timer, REPORT_INTERVAL_NS);
+    start_report_timer(ex);
 }
 
 /* ---- failures and the end ---- */
@@ -339,14 +379,17 @@ void ex_tell_all(struct executor *ex)
 
 int ex_tell_init(struct executor *ex)
 {
-    int rc = timer_new(ex->port->loop, on_report_timer, ex, &ex->report_timer);
+    int rc;
+
+    vitals_init(&ex->vitals, ex->port);
+    rc = timer_new(ex->port->loop, on_report_timer, ex, &ex->report_timer);
 
     return rc < 0 ? rc : timer_new(ex->port->loop, on_news_timer, ex, &ex->news_timer);
 }
 
 void ex_tell_start(struct executor *ex)
 {
-    timer_start(ex->report_timer, REPORT_INTERVAL_NS);
+    start_report_timer(ex);
     timer_start(ex->news_timer, NEWS_INTERVAL_NS);
 }
 
@@ -361,6 +404,7 @@ void ex_tell_deinit(struct executor *ex)
     for (uint32_t i = 0; ex->lane_news && i < ex->lane_count; i++) {
         free(ex->lane_news[i].ended);
         free(ex->lane_news[i].links);
+        measures_free(ex->lane_news[i].measures);
     }
     free(ex->lane_news);
     timer_free(ex->report_timer);

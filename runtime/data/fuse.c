@@ -55,6 +55,13 @@ static bool nothing_is_on_its_way(const struct task *t)
            lane->self->seen_seq >= t->outputs->unread && t->outputs->edge->large_count == 0;
 }
 
+struct task *fuse_way(const struct task *t)
+{
+    struct task *to = target(t);
+
+    return to && could_be_called(to) && nothing_is_on_its_way(t) ? to : NULL;
+}
+
 static struct fuse_list *list_of(struct lane *lane)
 {
     if (lane->fuse_depth == FUSE_DEPTH_MAX) {
@@ -91,10 +98,10 @@ void fuse_prepare(struct task *t)
 void fuse_open(struct task *t)
 {
     struct fuse *f = &t->fuse;
-    struct task *to = target(t);
+    struct task *to = fuse_way(t);
     uint32_t credit;
 
-    if (!to || !could_be_called(to) || !nothing_is_on_its_way(t)) {
+    if (!to) {
         return;
     }
     f->list = list_of(t->stage->lane);
@@ -297,11 +304,12 @@ static uint32_t sum_bytes(const struct gp_row *views, uint32_t n)
     return bytes;
 }
 
-static void count(struct out_edge *e, uint32_t n, uint32_t bytes)
+static void count(struct task *t, struct out_edge *e, uint32_t n, uint32_t bytes)
 {
     counter_add(&e->rows[EDGE_FUSED], n);
     counter_add(&e->bytes[EDGE_FUSED], bytes);
     if (e->counts) {
+        t->meter.out += n;
         counter_add(&e->stage->out_rows, n);
     }
 }
@@ -334,7 +342,8 @@ void fuse_deliver(struct task *t)
         bytes -= sum_bytes(rows.views + done, rows.count - done);
         send(t, rows.views + done, rows.count - done);
     }
-    count(e, done, bytes);
+    count(t, e, done, bytes);
+    counter_add(&was.to->stage->in_bytes, bytes);
     t->fuse.taken = done;
 }
 

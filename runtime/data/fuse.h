@@ -77,6 +77,9 @@ emit_fn fuse_bind(struct task *t, emit_fn ordinary);
 /* At the beginning of a slice: lets those behind t do what they have to do before rows come. */
 void fuse_prepare(struct task *t);
 
+/* The task that would be called now with what t emits; NULL: that goes the ordinary way. */
+struct task *fuse_way(const struct task *t);
+
 /* Before a callback, which fuse_settle() must follow: opens the way if it can be opened. */
 void fuse_open(struct task *t);
 

@@ -203,6 +203,16 @@ void inbox_add_leave(struct task *t, uint64_t generation)
     inbox_push(t, e);
 }
 
+void inbox_add_probe(struct task *t, int64_t time_ns)
+{
+    struct entry *e = inbox_new_entry(t->stage->lane);
+
+    e->parcel = NULL;
+    e->kind = ENTRY_PROBE;
+    e->u.time_ns = time_ns;
+    inbox_push(t, e);
+}
+
 void inbox_pop(struct task *t)
 {
     struct lane *lane = t->stage->lane;
@@ -221,6 +231,7 @@ void inbox_pop(struct task *t)
     if (UNLIKELY(e->kind == ENTRY_LARGE)) {
         large_release(t, e->u.large);
     }
+    t->meter.probes -= e->kind == ENTRY_PROBE;
     e->next = lane->free_entries;
     lane->free_entries = e;
 }
@@ -389,11 +400,13 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
 
     e->link->done += n;
     if (UNLIKELY(e->kind == ENTRY_LARGE)) {
+        counter_add(&t->stage->in_bytes, e->u.large->size);
         inbox_owe_large(t, e->link, e->u.large);
         return true;
     }
     if (e->kind == ENTRY_INDEX) {
         bytes = sum_rows(views, n);
+        counter_add(&t->stage->in_bytes, bytes);
         e->u.index += n;
         e->rows -= n;
         inbox_owe(t, e->link, bytes);
@@ -404,6 +417,7 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
     const uint8_t *next = last + row_word_size(get_u64_le(last));
 
     bytes = (uint32_t)(next - e->at);
+    counter_add(&t->stage->in_bytes, bytes);
     e->at = next;
     inbox_owe(t, e->link, bytes);
     parcel_used(t->stage->lane, e->parcel, bytes);

@@ -81,6 +81,7 @@ enum entry_kind {
     ENTRY_WATERMARK,
     ENTRY_END,
     ENTRY_LEAVE, /* the task moves: nothing for this session follows */
+    ENTRY_PROBE, /* measure.h */
 };
 
 struct entry {
@@ -91,7 +92,7 @@ struct entry {
     union {
         const uint8_t *end;     /* RANGE: behind the last row */
         const uint16_t *index;  /* INDEX: offset of the next row, in words of 8 bytes */
-        int64_t time_ns;        /* WATERMARK */
+        int64_t time_ns;        /* WATERMARK, PROBE */
         uint64_t generation;    /* LEAVE */
         struct large_in *large; /* LARGE, owned */
     } u;
@@ -129,6 +130,7 @@ void inbox_consume(struct task *t, const struct gp_row *views, uint32_t n);
 void inbox_add_watermark(struct task *t, int64_t time_ns);
 void inbox_add_end(struct task *t);
 void inbox_add_leave(struct task *t, uint64_t generation);
+void inbox_add_probe(struct task *t, int64_t time_ns);
 
 /* Puts the watermark that t has seen in front of all: its next session is to see it too. */
 void inbox_repeat_watermark(struct task *t);

@@ -8,6 +8,7 @@
 #include "data/inbox.h"
 #include "data/lane.h"
 #include "data/large.h"
+#include "data/measure.h"
 #include "data/move.h"
 #include "data/stage.h"
 #include "data/task.h"
@@ -320,6 +321,17 @@ static bool source_is_theirs(const struct topology_processor *from, const struct
                                        e->session < from->session[e->source]);
 }
 
+/* One that is for nobody here is no reason to end anything. */
+static void accept_probe(const struct lane *lane, const struct inlink *link,
+                         const struct batch_element *e)
+{
+    int64_t local = local_of(lane, link->stage, e->dst);
+
+    if (local >= 0) {
+        measure_probe_came(link->stage->tasks[local], (int64_t)get_u64_le(e->body));
+    }
+}
+
 static int accept_element(struct lane *lane, struct parcel *parcel, const struct batch_element *e,
                           const uint8_t *base)
 {
@@ -352,6 +364,7 @@ static int accept_element(struct lane *lane, struct parcel *parcel, const struct
         stage_on_end(link);
         return 0;
     case BATCH_PROBE:
+        accept_probe(lane, link, e);
         return 0;
     default:
         break;

@@ -229,7 +229,9 @@ static void run_tasks(struct lane *lane)
     while (left-- > 0 && !list_is_empty(&now)) {
         struct task *t = LIST_ENTRY(list_pop_front(&now), struct task, node);
 
+        measure_slice(t);
         task_run(t);
+        measure_slice_done(t);
     }
     /* What did not get its turn goes before what got it. */
     list_append_all(&now, &lane->runnable);
@@ -352,6 +354,7 @@ enum runner_state lane_turn(struct lane *lane)
     }
     lane->turn_ns = now_ns - lane->now_ns;
     lane->now_ns = now_ns;
+    lane->meter.clock_ns = now_ns;
     lane->worked = false;
     counter_add(&lane->stats.turns, 1);
     if (obey(lane) == RUNNER_DONE) {
@@ -435,6 +438,7 @@ int lane_init(struct lane *lane, struct loop *loop, struct stream_hub *hub)
 
     lane->loop = loop;
     lane->now_ns = loop_now_ns(loop);
+    lane->meter.clock_ns = lane->now_ns;
     rc = lane_timers_new(lane, &lane->timers);
     if (rc == 0) {
         rc = timer_new(loop, on_linger, lane, &lane->linger_timer);

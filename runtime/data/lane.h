@@ -71,6 +71,7 @@
 #include "data/fuse.h"
 #include "data/inbox.h"
 #include "data/limits.h"
+#include "data/measure.h"
 #include "data/neighbour.h"
 #include "data/options.h"
 #include "data/reach.h"
@@ -178,6 +179,7 @@ struct lane_news {
     uint32_t ended_count;
     struct reach_link *links; /* to lanes of other executors; NULL without memory */
     uint32_t link_count;
+    struct lane_measures *measures; /* NULL without memory */
 };
 
 /* Why the session of a task failed. */
@@ -291,6 +293,7 @@ struct lane {
 
     struct crash_note *note; /* of the thread; set before it runs */
     struct lane_stats stats;
+    struct lane_meter meter;
 
     _Alignas(CACHE_LINE) _Atomic uint32_t sleeping; /* enum lane_sleep */
     _Atomic uint32_t command;                       /* enum lane_command */

@@ -1,6 +1,7 @@
 /*
  * lane_look.c: what the control thread wants to know of a running lane now and then, and cannot read
- * beside it: the states of its sources, which tasks have ended, whom it cannot reach.
+ * beside it: the states of its sources, which tasks have ended, whom it cannot reach,
+ * what was measured.
  *
  * The control thread asks (lane_ask_news), the lane answers in one of its next turns with a block of
  * memory of its own. A state that is the same as in the answer before is left out, unless all are
@@ -52,6 +53,7 @@ void lane_news_free(struct lane_news *news)
         buf_deinit(&news->states);
         free(news->ended);
         free(news->links);
+        measures_free(news->measures);
         free(news);
     }
 }
@@ -174,6 +176,7 @@ void lane_look(struct lane *lane)
     }
     look_at_ended(lane, news);
     look_at_links(lane, news);
+    news->measures = measure_copy(lane);
     lane_news_free(atomic_exchange(&lane->news, news));
     if (lane->env->notify) {
         lane->env->notify(lane->env->notify_user);

@@ -128,6 +128,7 @@ int lane_new(const struct lane_env *env, uint32_t index, struct lane **ret, stru
     lane->marked = env->moves;
     lane->aligned = env->moves;
     lane->index = index;
+    measure_lane_init(lane);
     lane->small_max = env->options->batch_bytes - BATCH_FRAME_HEADER_SIZE - BATCH_ELEMENT_SIZE -
                       ROW_HEADER_SIZE - 8;
     list_init(&lane->large_out);

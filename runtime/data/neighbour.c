@@ -12,6 +12,7 @@
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
+#include "data/task.h"
 #include "data/unmanaged.h"
 
 /* Of each account into a lane, as senders of that kind have them. */
@@ -101,9 +102,22 @@ static void count_sent(struct neighbour *p)
     p->sent[e->edge] += rows;
 }
 
+/* Of the task that emitted it; one that moves away meanwhile loses it. */
+static void count_emitted(const struct neighbour *p, const struct stage *s)
+{
+    uint32_t source = p->head.source;
+    uint32_t local = s->topology->local_of[source];
+
+    if (s->topology->lane_of[source] == p->lane->index && local < s->task_count &&
+        s->tasks[local]) {
+        s->tasks[local]->meter.out += p->rows;
+    }
+}
+
 static void count_run(struct neighbour *p)
 {
     struct out_edge *e = p->run_edge;
+    const uint64_t seen = e ? UINT64_C(1) << (e->edge % 64) : 0;
 
     if (p->sent) {
         count_sent(p);
@@ -114,9 +128,14 @@ static void count_run(struct neighbour *p)
     }
     counter_add(&e->rows[p->edge_kind], p->rows);
     counter_add(&e->bytes[p->edge_kind], p->head.bytes);
+    if (!(p->edges_seen & seen)) {
+        p->edges_seen |= seen;
+        counter_add(&e->batches[p->edge_kind], 1);
+    }
     /* A message to all is one message, though it goes to each lane. */
     if (e->counts && (p->head.dst != BATCH_DST_ALL || p->index == e->lanes[0])) {
         counter_add(&e->stage->out_rows, p->rows);
+        count_emitted(p, e->stage);
     }
 }
 
@@ -174,6 +193,7 @@ static int open_batch(struct neighbour *p)
         return GP_ENOMEM;
     }
     p->open = b;
+    p->edges_seen = 0;
     p->opened_ns = p->lane->now_ns;
     p->cursor = batch_body(b);
     p->batch_end = batch_frame(b) + p->lane->options->batch_bytes;

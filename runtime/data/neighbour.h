@@ -72,7 +72,8 @@ struct neighbour {
     struct batch_element head;
     struct out_edge *run_edge; /* of the open run; NULL: outside the stream */
     struct batch *open;
-    int64_t opened_ns; /* when the open batch got its first element */
+    uint64_t edges_seen; /* with rows in the open batch: bits, by index modulo 64 */
+    int64_t opened_ns;   /* when the open batch got its first element */
 
     struct list_node dirty; /* in lane.dirty: has something for neighbour_pump() */
     struct batch *queue_head;

@@ -1,5 +1,5 @@
 /*
- * options.c: defaults and the keys `data.*` of an application's configuration.
+ * options.c: defaults and the keys `data.*`, and two of `metrics.*`, of an application's configuration.
  */
 #include "data/options.h"
 
@@ -28,6 +28,7 @@ struct data_options data_options_default(void)
         .linger_ns = 1000 * 1000,
         .source_idle_ns = 1000 * 1000 * 1000,
         .edge_mode = EDGE_MODE_AUTO,
+        .sample_rate = 10,
     };
 }
 
@@ -62,6 +63,7 @@ static const struct option options_known[] = {
     SIZE_OPTION("data.shm_bytes", shm_bytes, 8u << 10, 64u << 20),
     SIZE_OPTION("data.shm_lane_bytes", shm_lane_bytes, 0, 1u << 31),
     SIZE_OPTION("data.message_max_bytes", message_max_bytes, 1024, GP_MESSAGE_MAX_BYTES),
+    SIZE_OPTION("metrics.sample_rate", sample_rate, 1, 1000000),
     TIME_OPTION("data.linger", linger_ns, 0, SECOND_NS),
     TIME_OPTION("data.source_idle", source_idle_ns, 1000000, 3600 * SECOND_NS),
 };
@@ -78,6 +80,16 @@ static int set_edge_mode(struct data_options *options, gp_str value, struct gp_e
     }
     return gp_error_set(err, GP_EINVAL, "data.edge is one of auto, shm, unix, tcp; not \"%.*s\"",
                         STR_ARG(value));
+}
+
+static int set_metrics(struct data_options *options, gp_str value, struct gp_error *err)
+{
+    options->metrics = str_eq(value, GP_STR("true"));
+    if (!options->metrics && !str_eq(value, GP_STR("false"))) {
+        return gp_error_set(err, GP_EINVAL, "metrics.enabled is true or false; not \"%.*s\"",
+                            STR_ARG(value));
+    }
+    return 0;
 }
 
 static int set_option(struct data_options *options, const struct option *o, gp_str value,
@@ -112,6 +124,9 @@ static int set_entry(struct data_options *options, const struct plan_config *ent
 
     if (str_eq(key, GP_STR("data.edge"))) {
         return set_edge_mode(options, gp_str_of(entry->value), err);
+    }
+    if (str_eq(key, GP_STR("metrics.enabled"))) {
+        return set_metrics(options, gp_str_of(entry->value), err);
     }
     for (size_t i = 0; i < ARRAY_LEN(options_known); i++) {
         if (str_eq(key, gp_str_of(options_known[i].key))) {

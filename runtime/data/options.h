@@ -6,6 +6,7 @@
 #ifndef DATA_OPTIONS_H
 #define DATA_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -35,6 +36,8 @@ struct data_options {
     int64_t linger_ns;       /* how long a row may wait in an unfinished batch on a busy lane */
     int64_t source_idle_ns;  /* a source that is silent for so long holds no watermark back */
     uint32_t edge_mode;      /* enum edge_mode */
+    bool metrics;            /* sample calls and latencies (measure.h) */
+    uint32_t sample_rate;    /* one call in so many */
 };
 
 struct data_options data_options_default(void);

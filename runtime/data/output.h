@@ -71,6 +71,8 @@ struct out_edge {
     void *partitioner_self;
     struct counter rows[EDGE_KINDS]; /* by the way they went */
     struct counter bytes[EDGE_KINDS];
+    struct counter batches[EDGE_KINDS]; /* that hold such rows */
+    struct counter credit_waits;        /* times a task stopped for want of it */
 };
 
 struct output {

@@ -7,10 +7,22 @@
 #define DATA_REPORT_H
 
 #include "data/engine.h"
+#include "data/measure.h"
 #include "wire/messages_executor.h"
 
+struct report_from {
+    const struct engine *engine;
+    const struct plan *plan;
+    const struct lane_measures *const *measures; /* [lane], NULL where nothing was said yet */
+};
+
+#define REPORT_FULL_MAX (448u << 10)
+
 /* fields_deinit(&msg_executor_report_fields, ret) frees. GP_ENOMEM. [control thread] */
-int report_make(const struct engine *engine, const struct plan *plan,
-                struct msg_executor_report *ret);
+int report_make(const struct report_from *from, struct msg_executor_report *ret);
+
+/* Adds histograms and the slowest tasks, as far as they fit REPORT_FULL_MAX, in the order of the
+ * processors. GP_ENOMEM: some. */
+int report_fill(const struct report_from *from, struct msg_executor_report *report);
 
 #endif

@@ -157,6 +157,9 @@ static int stage_build(struct stage *s, struct gp_error *err)
     if (rc == 0) {
         rc = make_tasks(s, err);
     }
+    if (rc == 0 && measure_stage_init(s) < 0) {
+        rc = gp_error_set(err, GP_ENOMEM, "no memory to measure %s", s->name);
+    }
     counter_set(&s->watermark, (uint64_t)(s->task_count > 0 ? GP_TIME_MIN : GP_TIME_MAX));
     return rc;
 }
@@ -213,6 +216,7 @@ void stage_free(struct stage *s)
         inlink_free(s->unmanaged[i]);
     }
     large_free_stage(s);
+    measure_stage_deinit(s);
     free(s->unmanaged);
     free(s->inlinks);
     free(s->tasks);

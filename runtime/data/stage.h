@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "data/counter.h"
 #include "data/limits.h"
+#include "data/measure.h"
 #include "data/topology.h"
 
 struct lane;
@@ -88,14 +89,17 @@ struct stage {
     bool out_ended;
     bool say_afresh; /* with the next move mark: who listens has changed, or what was promised */
     uint32_t ended;  /* tasks that ended regularly */
+    struct stage_meter meter;
 
     /* read by the control thread */
     struct counter in_rows;
+    struct counter in_bytes;
     struct counter out_rows;
     struct counter rejected;
     struct counter late;
     struct counter running;
     struct counter tasks_ended;
+    struct counter restarts;
     struct counter watermark; /* int64_t as bits */
     struct user_counter counters[COUNTERS_MAX];
     _Atomic uint32_t counter_count;

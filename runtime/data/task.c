@@ -159,6 +159,7 @@ static void run(struct task *t)
 {
     t->state = TASK_RUNNING;
     counter_add(&t->stage->running, 1);
+    measure_begin(t);
     t->polling = t->stage->table.poll != NULL;
     task_ready(t);
 }
@@ -204,6 +205,12 @@ static void block(struct task *t)
     lane->blocked_count++;
     counter_add(&lane->stats.blocked, 1);
     counter_add(&lane->stats.sources_blocked, t->stage->table.poll != NULL);
+    measure_block(t);
+    for (uint32_t i = 0; i < t->stage->out_count; i++) {
+        struct out_edge *e = &t->stage->out_edges[i];
+
+        counter_add(&e->credit_waits, !out_edge_is_ready(e, t->api.index));
+    }
 }
 
 /* Sources also wait while batches are short; the rest must go on, so that batches come back. */
@@ -305,6 +312,7 @@ static void leave(struct task *t)
     }
     list_remove(&t->node);
     t->place = TASK_NOWHERE;
+    measure_end(t);
     counter_set(&t->stage->running, counter_get(&t->stage->running) - 1);
 }
 
@@ -449,6 +457,7 @@ void task_remove(struct task *t)
         }
     }
     task_close(t);
+    measure_keep(t);
     service_take_wakes(lane); /* none of its own is left in the list */
     lane->tasks_total--;
     stage_task_changed(s);
@@ -475,6 +484,7 @@ void task_restart(struct task *t, uint64_t session, const struct lane_state *sta
     }
     reset(t, session);
     counter_add(&lane->stats.tasks_restarted, 1);
+    counter_add(&t->stage->restarts, 1);
     LOG_INFO(lane->env->log, "task.restarted", KV_STR("processor", t->stage->name),
              KV_U64("task", t->api.index), KV_HEX("session", session));
     if (begin_next(t, state) && !state->moved) {

@@ -37,6 +37,7 @@
 #include "base/list.h"
 #include "data/fuse.h"
 #include "data/limits.h"
+#include "data/measure.h"
 #include "data/timers.h"
 
 struct lane_state;
@@ -116,6 +117,8 @@ struct task {
     struct fuse fuse;
     bool direct; /* it is called by fuse.c: what it is offered lies in no inbox */
     uint32_t direct_done;
+
+    struct task_meter meter;
 
     /* reserve.c */
     uint8_t *reserved; /* where the value goes; NULL: no reservation is open */

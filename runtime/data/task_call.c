@@ -224,14 +224,22 @@ static enum step offer(struct task *t, uint32_t port, struct gp_row *views, uint
                              .count = count,
                              .stride = (uint32_t)sizeof(*views),
                              .rows = views};
+    struct lane *lane = s->lane;
     uint32_t consumed = 0;
+    int64_t began_ns = 0;
     int32_t rc;
 
     if (t->watermark_ns > GP_TIME_MIN) {
         mark_late(t, views, batch.count);
     }
     note_enter(t, "process");
+    if (UNLIKELY(--lane->meter.sample_left == 0)) {
+        began_ns = measure_call(lane);
+    }
     rc = s->table.process(t->self, port, &batch, &consumed, &t->out);
+    if (UNLIKELY(began_ns != 0)) {
+        measure_call_done(t, began_ns, consumed <= batch.count ? consumed : 0);
+    }
     rc = settled(t, rc);
     if (UNLIKELY(consumed > batch.count)) {
         give_up_row(t, views);
@@ -240,7 +248,8 @@ static enum step offer(struct task *t, uint32_t port, struct gp_row *views, uint
     }
     if (consumed > 0) {
         consume(t, views, consumed);
-        s->lane->worked = true;
+        lane->worked = true;
+        t->meter.in += consumed;
         counter_add(&s->in_rows, consumed);
         *budget -= consumed;
     }
@@ -435,11 +444,24 @@ static enum step step_leave(struct task *t)
     return STEP_LATER;
 }
 
+/* What came before it is done. */
+static enum step step_probe(struct task *t)
+{
+    int64_t time_ns = t->in_head->u.time_ns;
+
+    inbox_pop(t);
+    measure_probe_done(t, time_ns);
+    return STEP_MORE;
+}
+
 static void note_activity(struct task *t, int32_t rc)
 {
     struct lane *lane = t->stage->lane;
 
     lane->worked |= t->emitted;
+    if (t->emitted) {
+        measure_probe(t);
+    }
     /* Since the last poll: timers and messages may have emitted, too. */
     if (t->emitted || rc == GP_MORE) {
         t->emitted = false;
@@ -522,6 +544,8 @@ enum step task_step(struct task *t, int64_t *budget)
             return step_end(t);
         case ENTRY_LEAVE:
             return step_leave(t);
+        case ENTRY_PROBE:
+            return step_probe(t);
         default:
             return step_rows(t, budget);
         }

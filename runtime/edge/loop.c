@@ -51,6 +51,12 @@ static int64_t now_ns(struct loop *loop)
     return edge_loop_of(loop)->now_ns;
 }
 
+static int64_t peek_ns(struct loop *loop)
+{
+    (void)loop;
+    return (int64_t)uv_hrtime();
+}
+
 static int64_t fresh_now_ns(struct loop *loop)
 {
     struct edge_loop *l = edge_loop_of(loop);
@@ -182,6 +188,7 @@ void edge_loop_step(struct edge_loop *l, bool wait)
 static const struct loop_ops loop_ops = {
     .now_ns = now_ns,
     .fresh_now_ns = fresh_now_ns,
+    .peek_ns = peek_ns,
     .wall_ns = wall_ns,
     .wake = wake,
     .timer_new = edge_timer_new,

@@ -20,6 +20,7 @@
 #include "edge/plugin.h"
 #include "edge/proc.h"
 #include "edge/runner.h"
+#include "edge/usage.h"
 
 struct edge_world {
     struct port port;
@@ -104,6 +105,12 @@ static int64_t self_pid(void *world)
     return getpid();
 }
 
+static void usage(void *world, struct port_usage *ret)
+{
+    (void)world;
+    edge_usage(ret);
+}
+
 static const struct world_ops world_ops = {
     .runner_start = runner_start,
     .runner_free = edge_runner_free,
@@ -118,6 +125,7 @@ static const struct world_ops world_ops = {
     .cpu_count = cpu_count,
     .host_name = host_name,
     .self_pid = self_pid,
+    .usage = usage,
 };
 
 int edge_world_new(const struct edge_options *options, struct edge_world **ret,

@@ -42,6 +42,7 @@ struct world_ops {
     uint32_t (*cpu_count)(void *world);
     void (*host_name)(void *world, char *ptr, size_t cap);
     int64_t (*self_pid)(void *world);
+    void (*usage)(void *world, struct port_usage *ret);
 };
 
 struct port {
@@ -153,6 +154,12 @@ static inline int port_json_parse(const struct port *port, gp_str text, struct v
                                   struct gp_error *err)
 {
     return port->ops->json_parse(port->world, text, ret, err);
+}
+
+/* Some system calls: now and then. Simulated processes need nothing. */
+static inline void port_usage(const struct port *port, struct port_usage *ret)
+{
+    port->ops->usage(port->world, ret);
 }
 
 #endif

@@ -261,6 +261,7 @@ static int sim_bell_new(struct loop *loop, loop_fn fn, void *user, struct doorbe
 const struct loop_ops sim_loop_ops = {
     .now_ns = loop_now,
     .fresh_now_ns = loop_fresh_now,
+    .peek_ns = loop_now,
     .wall_ns = loop_wall,
     .wake = loop_wake_up,
     .timer_new = sim_timer_new,

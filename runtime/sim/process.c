@@ -379,6 +379,13 @@ static int64_t world_self_pid(void *world)
     return ((struct sim_proc *)world)->pid;
 }
 
+/* Nothing of it is simulated. */
+static void world_usage(void *world, struct port_usage *ret)
+{
+    (void)world;
+    *ret = (struct port_usage){0};
+}
+
 const struct world_ops sim_world_ops = {
     .runner_start = sim_runner_start,
     .runner_free = sim_runner_free,
@@ -393,4 +400,5 @@ const struct world_ops sim_world_ops = {
     .cpu_count = world_cpu_count,
     .host_name = world_host_name,
     .self_pid = world_self_pid,
+    .usage = world_usage,
 };

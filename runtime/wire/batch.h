@@ -27,7 +27,8 @@
  *   MOVE             u64 generation: this lane has taken the placement of that generation, and what
  *                    follows is by it; edge, tasks and session are 0
  *   BARRIER          reserved
- *   PROBE            i64 time_ns of the sender: measures latency
+ *   PROBE            i64 time_ns since 1970 when a source emitted what stands before it, by the
+ *                    clock of that source's host; for one receiving task. May be left out
  *   FRAGMENT         struct batch_fragment and a piece of a message too large for a batch
  *   LARGE_REQUEST    u64 bytes: asks to send a message larger than the account's window
  *

@@ -19,12 +19,13 @@
 #define RECOVER_S  3u
 
 /* Bounds, about twice what it is. */
-#define WORKER_BYTES_S   100u   /* a worker and its master, in a second */
-#define EXECUTOR_BYTES_S 3072u  /* an executor and its appmaster: counts of all processors */
-#define UPDATES_BYTES    2048u  /* told to an executor in a recovery: another and its tasks */
-#define RECORD_BYTES     4096u  /* for each executor, of the record while it is put in a recovery */
-#define SUBMIT_BYTES     16384u /* told to one executor besides: the plan, the first reports */
-#define SIBLING_BYTES    512u   /* told to one executor of another when it begins */
+#define WORKER_BYTES_S 200u /* a worker and its master, in a second: its vitals now and then */
+#define EXECUTOR_BYTES_S                                                                           \
+    8192u                    /* an executor and its appmaster: counts, the slowest eight of each */
+#define UPDATES_BYTES 2048u  /* told to an executor in a recovery: another and its tasks */
+#define RECORD_BYTES  4096u  /* for each executor, of the record while it is put in a recovery */
+#define SUBMIT_BYTES  16384u /* told to one executor besides: the plan, the first reports */
+#define SIBLING_BYTES 512u   /* told to one executor of another when it begins */
 
 /* Both ways, on the connections that were and those that are. */
 static uint64_t said(const struct endpoint *ep)

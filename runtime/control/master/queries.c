@@ -51,7 +51,10 @@ int queries_workers(struct master *m, const struct msg_worker_list *list, struct
                                      .up_ms = (now_ns - entry->up_since_ns) / NS_PER_MS,
                                      .version = entry->info.version,
                                      .state = drain_state(m, entry->id),
-                                     .tasks = drain_tasks(m, entry)};
+                                     .tasks = drain_tasks(m, entry),
+                                     .load_1m = entry->load.load_1m,
+                                     .memory_total = entry->load.memory_total,
+                                     .memory_free = entry->load.memory_free};
     }
     return endpoint_reply(m->ep, token, &page);
 }

@@ -22,6 +22,7 @@ static int from_worker(struct master *m, struct peer *peer, struct incoming *in,
         report = in->msg;
         if (entry) {
             entry->processes = report->executors_count;
+            entry->load = report->load;
             places_report(m, entry->id, report);
         }
         return 0;

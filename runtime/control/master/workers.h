@@ -16,6 +16,7 @@ struct worker_entry {
     uint64_t peer;                   /* of the endpoint */
     struct msg_worker_register info; /* owned */
     uint32_t used;                   /* slots granted */
+    struct msg_load load;            /* of its host, as it said last */
     uint32_t processes;              /* as it last reported */
     int64_t up_since_ns;
     bool is_draining; /* as the registry says, as is_forced: it is offered to nobody */

@@ -13,6 +13,7 @@
 #ifndef CONTROL_WORKER_INTERNAL_H
 #define CONTROL_WORKER_INTERNAL_H
 
+#include "actor/vitals.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "control/artefacts.h"
@@ -27,6 +28,7 @@
 #define LAUNCHES_MAX       256u
 #define HOST_TEXT_MAX      256u
 #define REPORT_INTERVAL_NS 100000000
+#define VITALS_INTERVAL_NS INT64_C(5000000000)
 #define OUTPUT_LINE_MAX    2048u      /* longest line that is looked at */
 #define EXECUTOR_ANY       UINT32_MAX /* the appmaster, which is 0, and all executors */
 
@@ -83,6 +85,7 @@ struct worker {
     struct ledger ledger;
 
     struct timer *report_timer;
+    struct vitals vitals;
     bool report_due;
     int64_t reported_ns;
 

@@ -27,6 +27,8 @@ static void send_report(struct worker *w)
                                                                        .slots = child->slots};
         }
     }
+    vitals_tell(&w->vitals, w->ep, &report.vitals);
+    vitals_load(w->port, &report.load);
     if (peer_tell(w->master, MSG_WORKER_REPORT, &report) < 0) {
         worker_changed(w);
     }
@@ -38,8 +40,13 @@ void worker_on_report_timer(void *user)
 
     w->report_due = false;
     w->reported_ns = loop_now_ns(w->port->loop);
+    vitals_came(&w->vitals);
     if (w->registered) {
         send_report(w);
+    }
+    if (!w->report_due) { /* its vitals change all the time */
+        timer_start(w->report_timer, VITALS_INTERVAL_NS);
+        vitals_await(&w->vitals, VITALS_INTERVAL_NS);
     }
 }
 
@@ -49,8 +56,10 @@ void worker_changed(struct worker *w)
 
     if (!w->report_due) {
         w->report_due = true;
-        timer_start(w->report_timer,
-                    since_ns < REPORT_INTERVAL_NS ? REPORT_INTERVAL_NS - since_ns : 0);
+        const int64_t delay_ns = since_ns < REPORT_INTERVAL_NS ? REPORT_INTERVAL_NS - since_ns : 0;
+
+        timer_start(w->report_timer, delay_ns);
+        vitals_await(&w->vitals, delay_ns);
     }
 }
 

@@ -115,6 +115,7 @@ static int make_parts(struct worker *w, const struct worker_options *options, st
     int rc = timer_new(w->port->loop, masters_register, w, &w->register_timer);
 
     if (rc >= 0) {
+        vitals_init(&w->vitals, w->port);
         rc = timer_new(w->port->loop, worker_on_report_timer, w, &w->report_timer);
     }
     if (rc >= 0) {

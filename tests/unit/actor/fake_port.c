@@ -148,6 +148,7 @@ static void fake_timer_free(struct timer *timer)
 static const struct loop_ops loop_ops = {
     .now_ns = now_ns,
     .fresh_now_ns = now_ns,
+    .peek_ns = now_ns,
     .wall_ns = now_ns,
     .timer_new = fake_timer_new,
     .timer_start = fake_timer_start,

@@ -58,6 +58,7 @@ static void free_timer(struct timer *timer)
 
 static const struct loop_ops ops = {.now_ns = now_ns,
                                     .fresh_now_ns = now_ns,
+                                    .peek_ns = now_ns,
                                     .wall_ns = now_ns,
                                     .wake = nothing,
                                     .timer_new = make_timer,

@@ -368,7 +368,7 @@ static void on_updated(void *user, uint64_t generation)
     ((struct rig *)user)->updated++;
 }
 
-static void on_news(void *user, uint32_t lane, const struct lane_news *news)
+static void on_news(void *user, uint32_t lane, struct lane_news *news)
 {
     struct rig *rig = user;
 

@@ -1,0 +1,34 @@
+/*
+ * vitals.h: how a process is doing: what it needs, what its endpoint has carried, how late its loop
+ * is. For the reports of any node.
+ *
+ * Lateness is that of a timer which the node has anyway: vitals_await() as it is started, vitals_came()
+ * as it fires. Loop thread only.
+ */
+#ifndef ACTOR_VITALS_H
+#define ACTOR_VITALS_H
+
+#include "actor/endpoint.h"
+#include "port/port.h"
+
+struct vitals {
+    const struct port *port;
+    int64_t began_ns;
+    int64_t due_ns; /* 0: no timer is awaited */
+    int64_t lag_ns; /* the largest since it was last told */
+};
+
+void vitals_init(struct vitals *v, const struct port *port);
+
+/* A timer was started that fires in delay_ns; fires. */
+void vitals_await(struct vitals *v, int64_t delay_ns);
+void vitals_came(struct vitals *v);
+
+/* Takes some ten microseconds, more with many descriptors: once a second at most. The largest
+ * lateness begins anew. ep: NULL when there is none. */
+void vitals_tell(struct vitals *v, const struct endpoint *ep, struct msg_vitals *ret);
+
+/* Of the host. */
+void vitals_load(const struct port *port, struct msg_load *ret);
+
+#endif
