@@ -418,6 +418,7 @@ static void check_together(struct loader *l, const struct config *config)
 {
     check_open_host(l, config, "bind", config->bind);
     check_open_host(l, config, "advertise", config->advertise);
+    check_open_host(l, config, "http.bind", config->http.bind);
     if (is_wildcard(gp_str_of(config->bind)) && !*config->advertise) {
         note_at(l, "bind", "others cannot reach a daemon by this address",
                 "say in advertise which one they should use");

@@ -19,7 +19,8 @@
 #define CONFIG_PATH_ENV      "GEARPUMP_CONFIG"
 #define CONFIG_MASTERS_ENV   "GEARPUMP_MASTERS" /* short for GEARPUMP_CLUSTER__MASTERS */
 #define CONFIG_PORT          3000u              /* of a master, unless said otherwise */
-#define CONFIG_MISTAKES_MAX  50u                /* that are listed */
+#define CONFIG_HTTP_PORT     8090u
+#define CONFIG_MISTAKES_MAX  50u /* that are listed */
 #define CONFIG_OVERRIDES_MAX 64u
 
 struct config_cluster {
@@ -90,6 +91,16 @@ struct config_metrics {
     struct config_graphite graphite;
 };
 
+struct config_http {
+    bool enabled;
+    char *bind;
+    uint32_t port;
+    char *token_file; /* "": beside the secret */
+    bool read_token;
+    uint32_t connections;
+    uint32_t per_address;
+};
+
 struct config_timeouts {
     int64_t start;
     int64_t orphan;
@@ -110,6 +121,7 @@ struct config {
     struct config_recovery recovery;
     struct config_balance balance;
     struct config_metrics metrics;
+    struct config_http http;
 };
 
 extern const struct fields config_fields;

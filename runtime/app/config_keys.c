@@ -192,6 +192,27 @@ static const struct field metrics_items[] = {
 };
 static const struct fields metrics_fields = FIELDS("metrics", struct config_metrics, metrics_items);
 
+static const struct field http_items[] = {
+    KEY_BOOL(struct config_http, enabled, "true",
+             "Whether daemons serve HTTP: masters the dashboard, REST and events; all of them "
+             "/metrics, /healthz and /readyz."),
+    KEY_TEXT(struct config_http, bind, 255, "127.0.0.1",
+             "The address that HTTP is served on. One beyond this machine needs `insecure: true`; "
+             "then reading needs the token, too."),
+    KEY_COUNT(struct config_http, port, 0, 65535, "8090",
+              "Its port. 8090 is a wish: if it is taken, a free port is; any other must be free. "
+              "0: a free one. A worker of its own takes a free one instead of 8090."),
+    KEY_TEXT(struct config_http, token_file, PATH_LEN, "",
+             "The file with the token that whoever changes something sends as `Authorization: "
+             "Bearer TOKEN`, mode 0600. Made at the first start. Empty: beside the secret, with "
+             ".http-token at its end."),
+    KEY_BOOL(struct config_http, read_token, "false", "Whether reading needs the token, too."),
+    KEY_COUNT(struct config_http, connections, 8, 4096, "256",
+              "Connections at once. Beyond that the one that was silent longest makes room."),
+    KEY_COUNT(struct config_http, per_address, 4, 4096, "64", "Of these from one address."),
+};
+static const struct fields http_fields = FIELDS("http", struct config_http, http_items);
+
 static const struct field config_items[] = {
     FIELD_OBJECT(struct config, cluster, &cluster_fields, "Who belongs together."),
     KEY_TEXT(struct config, bind, 255, "127.0.0.1",
@@ -215,5 +236,6 @@ static const struct field config_items[] = {
     FIELD_OBJECT(struct config, recovery, &recovery_fields, "What is repaired, and how often."),
     FIELD_OBJECT(struct config, balance, &balance_fields, "When tasks move."),
     FIELD_OBJECT(struct config, metrics, &metrics_fields, "What is measured, and who is told."),
+    FIELD_OBJECT(struct config, http, &http_fields, "The dashboard, REST and health over HTTP."),
 };
 const struct fields config_fields = FIELDS("configuration", struct config, config_items);

@@ -4,7 +4,6 @@
 #include "app/ctl.h"
 #include "app/describe.h"
 #include "app/show.h"
-#include "app/tree.h"
 
 #define KILL_TIMEOUT_NS INT64_C(20000000000)
 
@@ -56,17 +55,12 @@ static int on_killed(void *user, const void *msg)
 {
     struct describing *g = user;
     const struct msg_app_summary *app = msg;
-    struct tree t;
 
     if (!g->ctl->json) {
         (void)printf("%s (id %u): %s\n", app->name, app->id, show_state(app->state));
         return 0;
     }
-    tree_begin(&t);
-    tree_u64(&t, "id", app->id);
-    tree_text(&t, "name", app->name);
-    tree_text(&t, "state", show_state(app->state));
-    g->status = ctl_print_take(g->ctl, tree_end(&t));
+    g->status = ctl_print_take(g->ctl, show_killed(app));
     return 0;
 }
 

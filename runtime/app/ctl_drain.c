@@ -9,7 +9,6 @@
 
 #include "app/patience.h"
 #include "app/show.h"
-#include "app/tree.h"
 #include "base/str.h"
 
 #define STUCK_NS  INT64_C(5000000000)  /* nothing moves: there is no hope without help */
@@ -89,13 +88,7 @@ static int print_state(const struct draining *d)
 
 static int show(const struct draining *d)
 {
-    struct value *tree = NULL;
-
-    if (!d->ctl->json) {
-        return print_state(d);
-    }
-    (void)fields_encode(&msg_worker_drained_fields, &d->last, &tree); /* NULL: no memory */
-    return ctl_print_take(d->ctl, tree);
+    return d->ctl->json ? ctl_print_take(d->ctl, show_drained(&d->last)) : print_state(d);
 }
 
 /* ---- waiting ---- */

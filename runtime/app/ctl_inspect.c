@@ -1,6 +1,7 @@
 /* ctl_inspect.c: gpctl inspect and version: what needs no cluster. */
 #include "app/ctl.h"
 #include "app/plugin_note.h"
+#include "app/show.h"
 #include "app/table.h"
 #include "app/tree.h"
 #include "app/version.h"
@@ -13,7 +14,6 @@
 int ctl_version(const struct command_spec *spec, const struct options *options, void *context)
 {
     struct ctl *ctl = context;
-    struct tree t;
 
     (void)spec;
     (void)options;
@@ -21,10 +21,7 @@ int ctl_version(const struct command_spec *spec, const struct options *options, 
         (void)printf("gpctl %s (plugin ABI %s)\n", VERSION_TEXT, VERSION_ABI_TEXT);
         return EXIT_STATUS_OK;
     }
-    tree_begin(&t);
-    tree_text(&t, "version", VERSION_TEXT);
-    tree_text(&t, "abi", VERSION_ABI_TEXT);
-    return ctl_print_take(ctl, tree_end(&t));
+    return ctl_print_take(ctl, show_version());
 }
 
 /* ---- inspect ---- */

@@ -13,7 +13,6 @@
 #include "app/ctl.h"
 #include "app/show.h"
 #include "app/text.h"
-#include "app/tree.h"
 #include "base/str.h"
 
 #define PIECE_BYTES    MSG_LOG_TEXT_MAX
@@ -56,13 +55,8 @@ struct reading {
 static void print_line_json(const struct source *s, gp_str line)
 {
     struct buf text = {0};
-    struct value *v;
-    struct tree t;
+    struct value *v = show_log_line(s->executor, line);
 
-    tree_begin(&t);
-    tree_u64(&t, "executor", s->executor);
-    tree_take(&t, "line", value_new_str(line));
-    v = tree_end(&t);
     if (v && value_print_json(v, &text, VALUE_COMPACT) == 0) {
         (void)printf("%.*s\n", STR_ARG(buf_str(&text)));
     }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "app/patience.h"
-#include "app/tree.h"
+#include "app/show.h"
 #include "base/str.h"
 
 #define SILENT_NS INT64_C(60000000000) /* no appmaster says anything */
@@ -40,35 +40,12 @@ static int on_answer(void *user, const void *msg)
 
 /* ---- showing ---- */
 
-static struct value *tree_of(const struct rebalancing *r)
-{
-    struct value *refused = value_new_list();
-    struct tree t;
-
-    for (uint32_t i = 0; i < r->first.refused_count; i++) {
-        const struct msg_move_refused *one = &r->first.refused[i];
-        struct tree item;
-
-        tree_begin(&item);
-        tree_text(&item, "processor", one->processor);
-        tree_u64(&item, "tasks", one->tasks);
-        tree_text(&item, "why", one->why);
-        tree_push_take(&refused, tree_end(&item));
-    }
-    tree_begin(&t);
-    tree_text(&t, "app", r->ref.app);
-    tree_u64(&t, "tasks", r->first.moving);
-    tree_u64(&t, "moving", r->moving);
-    tree_take(&t, "refused", refused);
-    return tree_end(&t);
-}
-
 static int show(const struct rebalancing *r)
 {
     const uint32_t tasks = r->first.moving;
 
     if (r->ctl->json) {
-        return ctl_print_take(r->ctl, tree_of(r));
+        return ctl_print_take(r->ctl, show_rebalanced(r->ref.app, &r->first, r->moving));
     }
     if (tasks == 0) {
         (void)printf("%s: nothing moves%s\n", r->ref.app,

@@ -9,7 +9,7 @@
 #include "app/ctl.h"
 #include "app/follow.h"
 #include "app/job.h"
-#include "app/tree.h"
+#include "app/show.h"
 #include "app/upload.h"
 #include "base/str.h"
 
@@ -24,16 +24,11 @@ struct submitting {
 
 static int print_id(const struct submitting *s)
 {
-    struct tree t;
-
     if (!s->ctl->json) {
         (void)printf("%u\n", s->id);
         return EXIT_STATUS_OK;
     }
-    tree_begin(&t);
-    tree_u64(&t, "id", s->id);
-    tree_text(&t, "name", job_name(&s->job));
-    return ctl_print_take(s->ctl, tree_end(&t));
+    return ctl_print_take(s->ctl, show_submitted(s->id, job_name(&s->job)));
 }
 
 /* The job goes on without us. */

@@ -16,6 +16,10 @@
 #include "edge/signals.h"
 #include "edge/world.h"
 
+struct api;
+struct gpd;
+struct value;
+
 struct gpd {
     const struct options *options;
     struct config config;
@@ -24,9 +28,12 @@ struct gpd {
     struct edge_world *world;
     int stop_signal;             /* the first that asked to end; 0: none */
     char sockets[EDGE_PATH_MAX]; /* "" when there is none */
+    struct api *api;             /* NULL: http.enabled is false */
     /* private */
     struct edge_signals *signals;
     bool is_configured;
+    struct timer *watchdog; /* NULL: nobody watches */
+    int64_t watchdog_ns;
 };
 
 /* ---- all of it is undone by gpd_close(), whatever was begun ---- */
@@ -45,6 +52,24 @@ void gpd_run(struct gpd *g);
 /* Prints the ready line and writes the file of --ready-file: tree, to which the pid is added.
  * Consumes the tree. */
 int gpd_announce_take(struct gpd *g, const char *line, struct value *tree, struct gp_error *err);
+
+/* ---- gpd_http.c ---- */
+
+/* What the web server has to know of the role. */
+struct gpd_web {
+    const char *master;   /* the one to ask; NULL: those of the configuration */
+    const char *data_dir; /* of this daemon */
+    bool is_worker;
+    bool (*is_ready)(void *user);
+    void *user;
+};
+
+/* Serves HTTP, if it is to be served. */
+int gpd_http_start(struct gpd *g, const struct gpd_web *web, struct gp_error *err);
+
+/* What systemd (or whoever set NOTIFY_SOCKET) hears: ready, stopping, still alive. */
+void gpd_notify_ready(struct gpd *g);
+void gpd_notify_stopping(struct gpd *g);
 
 /* Three lines and the exit code. */
 int gpd_fail(const struct gp_error *err, const char *what, ...)

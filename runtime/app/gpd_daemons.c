@@ -58,6 +58,11 @@ static int start_worker(struct gpd *g, const char *data_dir, uint32_t number, co
     return daemon_worker(&place, master, ret, err);
 }
 
+static bool master_ready(void *user)
+{
+    return master_is_ready(user);
+}
+
 static int read_port(const struct options *options, uint64_t otherwise, uint32_t *ret,
                      struct gp_error *err)
 {
@@ -120,7 +125,13 @@ static int local_start(struct local *l, struct gp_error *err)
         (void)str_format(path, sizeof path, "%s/worker-%u", l->dir.path, i + 1);
         rc = start_worker(&l->gpd, path, i + 1, master_address(l->master), &l->workers[i], err);
     }
-    return rc;
+    return rc < 0 ? rc
+                  : gpd_http_start(&l->gpd,
+                                   &(struct gpd_web){.master = master_address(l->master),
+                                                     .data_dir = l->dir.path,
+                                                     .is_ready = master_ready,
+                                                     .user = l->master},
+                                   err);
 }
 
 static bool local_is_ready(void *user)
@@ -261,6 +272,16 @@ int gpd_master(const struct command_spec *spec, const struct options *options, v
         rc = metrics_tell_new(edge_port(g.world), &g.config, master, &tell, &err);
     }
     if (rc == 0) {
+        const bool is_alone = g.config.cluster.masters_count == 1;
+
+        rc = gpd_http_start(&g,
+                            &(struct gpd_web){.master = is_alone ? master_address(master) : NULL,
+                                              .data_dir = dir.path,
+                                              .is_ready = master_ready,
+                                              .user = master},
+                            &err);
+    }
+    if (rc == 0) {
         rc = master_announce(&g, master, &err);
     }
     if (rc == 0) {
@@ -298,6 +319,11 @@ static int worker_take_dir(const struct config *config, struct data_dir *dir, st
     return data_dir_take(dir, config->data_dir, name, err);
 }
 
+static bool worker_is_ready(void *user)
+{
+    return worker_is_registered(user);
+}
+
 static int worker_begin(struct gpd *g, struct data_dir *dir, const struct options *options,
                         struct worker **ret, struct gp_error *err)
 {
@@ -309,12 +335,14 @@ static int worker_begin(struct gpd *g, struct data_dir *dir, const struct option
     if (rc == 0) {
         rc = gpd_open(g, "worker", err);
     }
-    return rc < 0 ? rc : start_worker(g, dir->path, 0, NULL, ret, err);
-}
-
-static bool worker_is_ready(void *user)
-{
-    return worker_is_registered(user);
+    rc = rc < 0 ? rc : start_worker(g, dir->path, 0, NULL, ret, err);
+    return rc < 0 ? rc
+                  : gpd_http_start(g,
+                                   &(struct gpd_web){.data_dir = dir->path,
+                                                     .is_worker = true,
+                                                     .is_ready = worker_is_ready,
+                                                     .user = *ret},
+                                   err);
 }
 
 static int worker_announce(struct gpd *g, const struct worker *w, struct gp_error *err)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/api.h"
 #include "app/gpd.h"
 #include "app/logs.h"
 #include "app/process_dir.h"
@@ -152,6 +153,7 @@ static void on_stop(void *user, int signal, int count)
     }
     LOG_INFO(&g->log, "gpd.stopping", KV_I64("signal", signal));
     g->stop_signal = signal;
+    gpd_notify_stopping(g);
     edge_stop(g->world);
 }
 
@@ -181,6 +183,8 @@ void gpd_close(struct gpd *g)
     if (g->world) {
         process_dir_remove(edge_port(g->world), g->sockets);
     }
+    api_free(g->api);
+    timer_free(g->watchdog);
     edge_signals_free(g->signals);
     edge_world_free(g->world);
     if (g->is_configured) {
@@ -243,6 +247,10 @@ int gpd_announce_take(struct gpd *g, const char *line, struct value *tree, struc
     struct tree t = {tree};
     int rc = 0;
 
+    if (g->api) {
+        tree_text(&t, "http", api_url(g->api));
+        tree_text(&t, "http_token_file", api_token_path(g->api));
+    }
     tree_i64(&t, "pid", getpid());
     tree = tree_end(&t);
     if (!tree) {
@@ -252,8 +260,9 @@ int gpd_announce_take(struct gpd *g, const char *line, struct value *tree, struc
     }
     value_free(tree);
     if (rc == 0) {
-        (void)printf("%s\n", line);
+        (void)printf("%s%s%s\n", line, g->api ? " http=" : "", g->api ? api_url(g->api) : "");
         (void)fflush(stdout); /* whoever does not listen does not matter */
+        gpd_notify_ready(g);
     }
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "app/tree.h"
+#include "app/version.h"
 
 #define NS_PER_MS INT64_C(1000000)
 
@@ -79,6 +80,76 @@ struct value *show_master(const struct msg_master_info *master)
     tree_text(&t, "role", show_master_role(master->role));
     tree_u64(&t, "term", master->term);
     tree_u64(&t, "lag", master->lag);
+    return tree_end(&t);
+}
+
+struct value *show_killed(const struct msg_app_summary *app)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "id", app->id);
+    tree_text(&t, "name", app->name);
+    tree_text(&t, "state", show_state(app->state));
+    return tree_end(&t);
+}
+
+struct value *show_rebalanced(const char *app, const struct msg_app_rebalanced *first,
+                              uint32_t moving)
+{
+    struct value *refused = value_new_list();
+    struct tree t;
+
+    for (uint32_t i = 0; i < first->refused_count; i++) {
+        const struct msg_move_refused *one = &first->refused[i];
+        struct tree item;
+
+        tree_begin(&item);
+        tree_text(&item, "processor", one->processor);
+        tree_u64(&item, "tasks", one->tasks);
+        tree_text(&item, "why", one->why);
+        tree_push_take(&refused, tree_end(&item));
+    }
+    tree_begin(&t);
+    tree_text(&t, "app", app);
+    tree_u64(&t, "tasks", first->moving);
+    tree_u64(&t, "moving", moving);
+    tree_take(&t, "refused", refused);
+    return tree_end(&t);
+}
+
+struct value *show_drained(const struct msg_worker_drained *worker)
+{
+    return encode(&msg_worker_drained_fields, worker);
+}
+
+struct value *show_submitted(uint32_t id, const char *name)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "id", id);
+    tree_text(&t, "name", name);
+    return tree_end(&t);
+}
+
+struct value *show_version(void)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_text(&t, "version", VERSION_TEXT);
+    tree_text(&t, "abi", VERSION_ABI_TEXT);
+    return tree_end(&t);
+}
+
+struct value *show_log_line(uint32_t executor, gp_str line)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "executor", executor);
+    tree_take(&t, "line", value_new_str(line));
     return tree_end(&t);
 }
 

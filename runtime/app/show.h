@@ -27,6 +27,17 @@ struct value *show_worker(const struct msg_worker_info *worker);
 struct value *show_master(const struct msg_master_info *master);
 const char *show_master_role(uint32_t role);
 
+/* What kill answers. */
+struct value *show_killed(const struct msg_app_summary *app);
+/* moving: as of now; the rest as it was first answered. */
+struct value *show_rebalanced(const char *app, const struct msg_app_rebalanced *first,
+                              uint32_t moving);
+struct value *show_drained(const struct msg_worker_drained *worker);
+struct value *show_submitted(uint32_t id, const char *name);
+struct value *show_version(void);
+/* How long it was can be seen from "executor": 0 is the appmaster. */
+struct value *show_log_line(uint32_t executor, gp_str line);
+
 /* {"workers": list}. Consumes list. */
 struct value *show_under_take(const char *name, struct value *list);
 

@@ -115,10 +115,10 @@ static enum MHD_Result take_head(struct edge_http *h, struct MHD_Connection *mhd
     }
     *context = r;
     h->events->on_request(h->user, &r->base);
-    if (r->is_answered && (!r->base.has_body || !ends_soon(r))) {
+    if (r->is_answered && r->base.has_body && !ends_soon(r)) {
         return hand_over(r);
     }
-    return MHD_YES;
+    return MHD_YES; /* an answer at the head would end the connection */
 }
 
 /* Returns how much of a piece is left. */

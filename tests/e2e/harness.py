@@ -207,6 +207,7 @@ class Case(unittest.TestCase):
             "XDG_DATA_HOME": os.path.join(self.root, "home/.local/share"),
             "LC_ALL": "C.UTF-8",
             "GEARPUMP_CLUSTER__SECRET_FILE": self.secret,
+            "GEARPUMP_HTTP__PORT": "0",  # many run beside each other
             # What always fails is to fail soon.
             "GEARPUMP_RECOVERY__RESTARTS": "3",
         }

@@ -319,6 +319,17 @@ uint32_t master_worker_count(const struct master *m)
     return m->workers.count;
 }
 
+bool master_is_ready(const struct master *m)
+{
+    struct consensus_status status;
+
+    if (m->leads || !m->consensus || m->is_torn) {
+        return m->leads;
+    }
+    group_status(m, &status);
+    return status.leader != 0 && status.broken == 0 && status.applied == status.committed;
+}
+
 bool master_leads(const struct master *m)
 {
     return m->leads;

@@ -63,6 +63,9 @@ bool master_is_retired(const struct master *m);
 /* Whether it leads, its registry is complete and clients can be served. */
 bool master_leads(const struct master *m);
 
+/* Whether it leads, or follows a leader and has applied all that it knows to be committed. */
+bool master_is_ready(const struct master *m);
+
 /* "host:port" that others reach it by. */
 const char *master_address(const struct master *m);
 

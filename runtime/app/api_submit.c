@@ -1,0 +1,193 @@
+/*
+ * api_submit.c: POST /api/v1/apps: the body is the shared object.
+ *
+ *     body -> a file of this daemon, piece by piece -> the client offers and uploads it -> id
+ *
+ * What an artefact is called is the hash of all of it, so it is on disk before the leader hears of
+ * it; never in memory. The file goes with the call. Ends with GP_ETOOBIG at a body that grows too
+ * large, with what is wrong with the file, or with what the leader says.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/api.h"
+#include "app/show.h"
+#include "base/str.h"
+
+struct submitting {
+    struct client *client;
+    struct file *file;
+    char path[EDGE_PATH_MAX + 64];
+    uint64_t size;
+    struct gp_error err; /* of writing; the rest of the body is thrown away */
+    struct msg_app_submit spec;
+};
+
+static void submit_free(struct api_call *call)
+{
+    struct submitting *s = call->state;
+    const struct port *port = api_port(call->api);
+
+    if (!s) {
+        return;
+    }
+    client_free(s->client);
+    port->fs->close(port->world, s->file);
+    if (*s->path) {
+        (void)port->fs->remove(port->world, s->path, NULL); /* what stays goes at the next start */
+    }
+    fields_deinit(&msg_app_submit_fields, &s->spec);
+    free(s);
+}
+
+/* ---- parameters ---- */
+
+static int read_settings(const struct api_params *params, struct msg_app_submit *spec,
+                         struct gp_error *err)
+{
+    spec->config = calloc((size_t)params->set_count + 1, sizeof *spec->config);
+    if (!spec->config) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < params->set_count; i++) {
+        gp_str key;
+        gp_str value;
+
+        if (!str_cut(gp_str_of(params->set[i]), '=', &key, &value) || key.len == 0) {
+            return gp_error_set(err, GP_EINVAL, "set: '%s' is not KEY=VALUE", params->set[i]);
+        }
+        spec->config_count = i + 1;
+        spec->config[i].key = str_dup(key);
+        spec->config[i].value = str_dup(value);
+        if (!spec->config[i].key || !spec->config[i].value) {
+            return GP_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static int read_parallelism(const struct api_params *params, struct msg_app_submit *spec,
+                            struct gp_error *err)
+{
+    spec->parallelism = calloc((size_t)params->parallelism_count + 1, sizeof *spec->parallelism);
+    if (!spec->parallelism) {
+        return GP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < params->parallelism_count; i++) {
+        gp_str name;
+        gp_str number;
+        uint64_t tasks;
+
+        if (!str_cut(gp_str_of(params->parallelism[i]), '=', &name, &number) || name.len == 0 ||
+            str_to_u64(number, &tasks) < 0 || tasks == 0 || tasks > GP_PARALLELISM_MAX) {
+            return gp_error_set(err, GP_EINVAL, "parallelism: '%s' is not PROCESSOR=N",
+                                params->parallelism[i]);
+        }
+        spec->parallelism_count = i + 1;
+        spec->parallelism[i].count = (uint32_t)tasks;
+        spec->parallelism[i].processor = str_dup(name);
+        if (!spec->parallelism[i].processor) {
+            return GP_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* ---- the file is here ---- */
+
+static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct api_call *call = user;
+    const struct submitting *s = call->state;
+
+    if (code < 0) {
+        api_fail(call, err);
+    } else {
+        api_answer_take(call,
+                        show_submitted(((const struct msg_app_submitted *)msg)->id, s->spec.name));
+    }
+}
+
+static void on_body_end(struct api_call *call)
+{
+    struct submitting *s = call->state;
+    const struct port *port = api_port(call->api);
+    const struct client_submit submit = {
+        .path = s->path, .spec = s->spec, .fn = on_submitted, .user = call};
+
+    port->fs->close(port->world, s->file);
+    s->file = NULL;
+    if (s->err.code == 0 && s->size == 0) {
+        (void)gp_error_set(&s->err, GP_EINVAL, "the body is empty: it is the shared object");
+        gp_error_hint(&s->err, "curl --data-binary @app.so");
+    }
+    if (s->err.code < 0 || api_client_new(call->api, &s->client, &s->err) < 0 ||
+        client_submit(s->client, &submit, &s->err) < 0) {
+        api_fail(call, &s->err);
+    }
+}
+
+static size_t on_body(struct api_call *call, gp_bytes piece)
+{
+    struct submitting *s = call->state;
+    const struct port *port = api_port(call->api);
+    int rc;
+
+    if (s->err.code < 0) {
+        return piece.len;
+    }
+    if (s->size + piece.len > api_config(call->api)->limits.upload_bytes) {
+        (void)gp_error_set(&s->err, GP_ETOOBIG, "more than limits.upload_bytes");
+        api_fail(call, &s->err);
+        return piece.len;
+    }
+    rc = port->fs->write_at(port->world, s->file, s->size, piece.ptr, piece.len);
+    if (rc < 0) {
+        (void)gp_error_set(&s->err, rc, "%s: %s", s->path, error_sentence(rc));
+        api_fail(call, &s->err);
+        return piece.len;
+    }
+    s->size += piece.len;
+    return piece.len;
+}
+
+/* ---- the head is here ---- */
+
+static int open_file(struct api_call *call, struct submitting *s, struct gp_error *err)
+{
+    const struct port *port = api_port(call->api);
+    int rc = port->fs->make_dirs(port->world, api_folder(call->api), 0700, err);
+
+    if (rc == 0 && str_format(s->path, sizeof s->path, "%s/%llu", api_folder(call->api),
+                              (unsigned long long)api_next(call->api)) < 0) {
+        rc = gp_error_set(err, GP_EINVAL, "the path of the upload is too long");
+    }
+    return rc < 0
+               ? rc
+               : port->fs->open(port->world, s->path, FS_WRITE | FS_TRUNCATE, 0600, &s->file, err);
+}
+
+int api_submit(struct api_call *call, struct gp_error *err)
+{
+    struct submitting *s = calloc(1, sizeof *s);
+    int rc;
+
+    if (!s) {
+        return GP_ENOMEM;
+    }
+    call->state = s;
+    call->state_free = submit_free;
+    call->on_body = on_body;
+    call->on_body_end = on_body_end;
+    s->spec.executors = call->params.executors;
+    s->spec.name = call->params.name;
+    call->params.name = NULL;
+    rc = read_settings(&call->params, &s->spec, err);
+    rc = rc < 0 ? rc : read_parallelism(&call->params, &s->spec, err);
+    rc = rc < 0 ? rc : open_file(call, s, err);
+    if (rc < 0) {
+        call->on_body = NULL;
+        call->on_body_end = NULL;
+    }
+    return rc;
+}

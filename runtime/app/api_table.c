@@ -1,0 +1,412 @@
+/*
+ * api_table.c: the endpoints, as data: method, path, parameters, answer. Routing, the checks of
+ * parameters, the OpenAPI document and the tests come from here.
+ */
+#include <string.h>
+
+#include "app/api.h"
+#include "base/assert.h"
+#include "base/str.h"
+#include "control/limits.h"
+
+/* ---- parameters ---- */
+
+#define P struct api_params
+
+#define P_APP FIELD_TEXT(P, app, FIELD_REQUIRED | FIELD_NONEMPTY, MSG_APP_REF_MAX, "id or name")
+#define P_WORKER                                                                                   \
+    FIELD_TEXT(P, worker, FIELD_REQUIRED | FIELD_NONEMPTY, MSG_APP_REF_MAX, "id, name or host:port")
+#define P_ADDRESS                                                                                  \
+    FIELD_TEXT(P, address, FIELD_REQUIRED | FIELD_NONEMPTY, MSG_ADDRESS_MAX,                       \
+               "host:port of a master")
+#define P_ALL  FIELD_BOOL(P, all, FIELD_OPTIONAL, "those that ended, too")
+#define P_UNDO FIELD_BOOL(P, undo, FIELD_OPTIONAL, "it takes tasks again")
+#define P_FORCE                                                                                    \
+    FIELD_BOOL(P, force, FIELD_OPTIONAL,                                                           \
+               "move tasks that keep state and have no snapshot, too: they lose it")
+#define P_NAME                                                                                     \
+    FIELD_TEXT(P, name, FIELD_OPTIONAL, MSG_APP_NAME_MAX, "what it is called; as the plugin says")
+#define P_EXECUTORS                                                                                \
+    FIELD_COUNT(P, executors, FIELD_OPTIONAL, EXECUTORS_MAX,                                       \
+                "processes that host its tasks; 0: one per worker with room")
+#define P_SET                                                                                      \
+    FIELD_TEXTS(P, set, FIELD_OPTIONAL, MSG_CONFIG_MAX, MSG_VALUE_MAX,                             \
+                "KEY=VALUE, a parameter of the job; PROCESSOR.KEY=VALUE for one processor")
+#define P_PARALLELISM                                                                              \
+    FIELD_TEXTS(P, parallelism, FIELD_OPTIONAL, MSG_PROCESSORS_MAX, 128, "PROCESSOR=N, its tasks")
+#define P_REQUEST                                                                                  \
+    FIELD_TEXT(P, request_id, FIELD_OPTIONAL, MSG_REQUEST_ID_MAX,                                  \
+               "the same again makes nothing new")
+#define P_EXECUTOR                                                                                 \
+    {                                                                                              \
+        .name = "executor", .kind = FIELD_KIND_I64, .offset = offsetof(P, executor), .min = -1,    \
+        .max = UINT32_MAX, .otherwise = "-1",                                                      \
+        .doc = "of this one alone; 0 is the appmaster; -1: all"                                    \
+    }
+#define P_TAIL                                                                                     \
+    {                                                                                              \
+        .name = "tail", .kind = FIELD_KIND_U32, .offset = offsetof(P, tail), .min = 1,             \
+        .max = 10000, .otherwise = "200", .doc = "the last lines of each"                          \
+    }
+
+static const struct field no_items[] = {P_ALL}; /* of which none is used */
+static const struct field app_items[] = {P_APP};
+static const struct field apps_items[] = {P_ALL};
+static const struct field submit_items[] = {P_NAME, P_EXECUTORS, P_SET, P_PARALLELISM};
+static const struct field restart_items[] = {P_APP, P_REQUEST};
+static const struct field rebalance_items[] = {P_APP, P_FORCE};
+static const struct field logs_items[] = {P_APP, P_EXECUTOR, P_TAIL};
+static const struct field drain_items[] = {P_WORKER, P_UNDO, P_FORCE};
+static const struct field master_items[] = {P_ADDRESS};
+static const struct field all_items[] = {P_APP,     P_WORKER,   P_ADDRESS,   P_ALL, P_UNDO,
+                                         P_FORCE,   P_NAME,     P_EXECUTORS, P_SET, P_PARALLELISM,
+                                         P_REQUEST, P_EXECUTOR, P_TAIL};
+
+static const struct fields no_params = {
+    .name = "parameters", .size = sizeof(P), .items = no_items, .count = 0};
+static const struct fields app_params = FIELDS("parameters", P, app_items);
+static const struct fields apps_params = FIELDS("parameters", P, apps_items);
+static const struct fields submit_params = FIELDS("parameters", P, submit_items);
+static const struct fields restart_params = FIELDS("parameters", P, restart_items);
+static const struct fields rebalance_params = FIELDS("parameters", P, rebalance_items);
+static const struct fields logs_params = FIELDS("parameters", P, logs_items);
+static const struct fields drain_params = FIELDS("parameters", P, drain_items);
+static const struct fields master_params = FIELDS("parameters", P, master_items);
+static const struct fields all_params = FIELDS("parameters", P, all_items);
+
+/* ---- answers ---- */
+
+#define TEXT        "{\"type\":\"string\"}"
+#define INTEGER     "{\"type\":\"integer\"}"
+#define NUMBER      "{\"type\":\"number\"}"
+#define BOOLEAN     "{\"type\":\"boolean\"}"
+#define REF(name)   "{\"$ref\":\"#/components/schemas/" name "\"}"
+#define LIST(of)    "{\"type\":\"array\",\"items\":" of "}"
+#define M(name, of) "\"" name "\":" of
+/* members, and those that must be there */
+#define OBJECT(members, required)                                                                  \
+    "{\"type\":\"object\",\"properties\":{" members "},\"required\":[" required "]}"
+
+#define COUNTERS "{\"type\":\"object\",\"additionalProperties\":" INTEGER "}"
+#define PROCESSOR                                                                                                                \
+    OBJECT(                                                                                                                      \
+        M("name", TEXT) "," M("parallelism", INTEGER) "," M("plugin", TEXT) "," M("type", TEXT) "," M("running", INTEGER) "," M( \
+            "ended",                                                                                                             \
+            INTEGER) "," M("in",                                                                                                 \
+                           INTEGER) "," M("out",                                                                                 \
+                                          INTEGER) "," M("rejected",                                                             \
+                                                         INTEGER) "," M("late",                                                  \
+                                                                        INTEGER) "," M("counters",                               \
+                                                                                       COUNTERS) "," M("rate_in",                \
+                                                                                                       NUMBER) "," M("rate_out", \
+                                                                                                                     NUMBER),    \
+        "\"name\",\"parallelism\",\"plugin\",\"type\",\"running\",\"ended\",\"in\",\"out\","                                     \
+        "\"rejected\",\"late\",\"counters\",\"rate_in\",\"rate_out\"")
+#define EDGE                                                                                       \
+    OBJECT(M("from", TEXT) "," M("from_port", INTEGER) "," M("to", TEXT) "," M(                    \
+               "to_port",                                                                          \
+               INTEGER) "," M("partitioner",                                                       \
+                              TEXT) "," M("kinds",                                                 \
+                                          LIST(TEXT)) "," M("messages",                            \
+                                                            INTEGER) "," M("bytes",                \
+                                                                           INTEGER) "," M("rate",  \
+                                                                                          NUMBER), \
+           "\"from\",\"from_port\",\"to\",\"to_port\",\"partitioner\",\"kinds\",\"messages\","     \
+           "\"bytes\",\"rate\"")
+#define EXECUTOR                                                                                   \
+    OBJECT(                                                                                        \
+        M("id", INTEGER) "," M("worker", INTEGER) "," M("host", TEXT) "," M("pid", INTEGER) "," M( \
+            "lanes", INTEGER) "," M("tasks", INTEGER) "," M("state", TEXT),                        \
+        "\"id\",\"worker\",\"host\",\"pid\",\"lanes\",\"tasks\",\"state\"")
+#define RANGE                                                                                      \
+    OBJECT(M("processor", TEXT) "," M("first", INTEGER) "," M("count", INTEGER) "," M(             \
+               "executor", INTEGER) "," M("lane", INTEGER),                                        \
+           "\"processor\",\"first\",\"count\",\"executor\",\"lane\"")
+#define HAPPENED                                                                                   \
+    OBJECT(M("time_ms", INTEGER) "," M("text", TEXT) "," M("took_ms", INTEGER),                    \
+           "\"time_ms\",\"text\",\"took_ms\"")
+#define DESCRIPTION                                                                                                                                                                \
+    OBJECT(                                                                                                                                                                        \
+        M("application", REF("application")) "," M("processors", LIST(PROCESSOR)) "," M("edges", LIST(EDGE)) "," M("executors", LIST(EXECUTOR)) "," M("tasks", LIST(RANGE)) "," M( \
+            "events",                                                                                                                                                              \
+            LIST(                                                                                                                                                                  \
+                HAPPENED)) "," M("lost",                                                                                                                                           \
+                                 OBJECT(                                                                                                                                           \
+                                     M("messages", INTEGER) "," M("in_doubt", INTEGER) "," M(                                                                                      \
+                                         "at_least", BOOLEAN),                                                                                                                     \
+                                     "\"messages\",\"in_doubt\",\"at_"                                                                                                             \
+                                     "least\"")) "," M("restarts",                                                                                                                 \
+                                                       OBJECT(                                                                                                                     \
+                                                           M("used", INTEGER) "," M(                                                                                               \
+                                                               "max",                                                                                                              \
+                                                               INTEGER) "," M("window_ms",                                                                                         \
+                                                                              INTEGER),                                                                                            \
+                                                           "\"used\","                                                                                                             \
+                                                           "\"max\","                                                                                                              \
+                                                           "\"window_"                                                                                                             \
+                                                           "ms\"")) "," M("moves",                                                                                                 \
+                                                                          OBJECT(                                                                                                  \
+                                                                              M("open", INTEGER) "," M(                                                                            \
+                                                                                  "done",                                                                                          \
+                                                                                  INTEGER) "," M("refused",                                                                        \
+                                                                                                 INTEGER),                                                                         \
+                                                                              "\"open\",\"done\","                                                                                 \
+                                                                              "\"refused\"")) "," M("last_error",                                                                  \
+                                                                                                    TEXT) "," M("guarantee",                                                       \
+                                                                                                                TEXT),                                                             \
+        "\"application\",\"processors\",\"edges\",\"executors\",\"tasks\",\"events\",\"lost\","                                                                                    \
+        "\"restarts\",\"moves\",\"last_error\",\"guarantee\"")
+#define MASTER                                                                                     \
+    OBJECT(M("address", TEXT) "," M("role", TEXT) "," M("term", INTEGER) "," M("lag", INTEGER),    \
+           "\"address\",\"role\",\"term\",\"lag\"")
+#define REFUSED                                                                                    \
+    OBJECT(M("processor", TEXT) "," M("tasks", INTEGER) "," M("why", TEXT),                        \
+           "\"processor\",\"tasks\",\"why\"")
+#define LINE    OBJECT(M("executor", INTEGER) "," M("line", TEXT), "\"executor\",\"line\"")
+#define MISSING OBJECT(M("executor", INTEGER) "," M("why", TEXT), "\"executor\",\"why\"")
+
+#define GET(path, name, doc, flags, params, answer, begin, ask)                                    \
+    {                                                                                              \
+        "GET", path, name, doc, flags, params, answer, 0, begin, ask                               \
+    }
+#define CHANGE(method, path, name, doc, params, answer, status, begin, ask)                        \
+    {                                                                                              \
+        method, path, name, doc, API_MUTATES, params, answer, status, begin, ask                   \
+    }
+
+const struct api_endpoint api_endpoints[] = {
+    GET("/api/v1/version", "version", "The version of this daemon.", 0, &no_params,
+        OBJECT(M("version", TEXT) "," M("abi", TEXT), "\"version\",\"abi\""), api_version, 0),
+    GET("/api/v1/masters", "masters",
+        "How each master is: which leads, how far the others are behind.", 0, &no_params,
+        OBJECT(M("masters", LIST(MASTER)), "\"masters\""), api_masters_show, 0),
+    CHANGE("POST", "/api/v1/masters", "add_master", "Makes a running master a part of the group.",
+           &master_params, OBJECT(M("added", TEXT), "\"added\""), 0, api_ask_begin, MSG_MASTER_ADD),
+    CHANGE("DELETE", "/api/v1/masters/{address}", "remove_master",
+           "Takes a master out of the group.", &master_params,
+           OBJECT(M("removed", TEXT), "\"removed\""), 0, api_ask_begin, MSG_MASTER_REMOVE),
+    GET("/api/v1/workers", "workers", "The workers and their slots.", 0, &no_params,
+        OBJECT(M("workers", LIST(REF("worker"))), "\"workers\""), api_workers, MSG_WORKER_LIST),
+    CHANGE("POST", "/api/v1/workers/{worker}/drain", "drain_worker",
+           "Moves all tasks off a worker, so that it may stop.", &drain_params, REF("drained"), 0,
+           api_ask_begin, MSG_WORKER_DRAIN),
+    GET("/api/v1/apps", "apps", "Applications that run.", 0, &apps_params,
+        OBJECT(M("applications", LIST(REF("application"))), "\"applications\""), api_apps,
+        MSG_APP_LIST),
+    {"POST", "/api/v1/apps", "submit", "Starts an application: the body is its shared object.",
+     API_MUTATES | API_UPLOADS, &submit_params,
+     OBJECT(M("id", INTEGER) "," M("name", TEXT), "\"id\",\"name\""), 201, api_submit, 0},
+    GET("/api/v1/apps/{app}", "describe", "All about one application.", 0, &app_params, DESCRIPTION,
+        api_ask_begin, MSG_APP_DESCRIBE),
+    GET("/api/v1/apps/{app}/logs", "logs", "The latest lines that an application wrote.", 0,
+        &logs_params,
+        OBJECT(M("app", INTEGER) "," M("lines", LIST(LINE)) "," M("missing", LIST(MISSING)),
+               "\"app\",\"lines\",\"missing\""),
+        api_logs, 0),
+    CHANGE("POST", "/api/v1/apps/{app}/kill", "kill", "Ends an application.", &app_params,
+           OBJECT(M("id", INTEGER) "," M("name", TEXT) "," M("state", TEXT),
+                  "\"id\",\"name\",\"state\""),
+           0, api_ask_begin, MSG_APP_KILL),
+    CHANGE("POST", "/api/v1/apps/{app}/restart", "restart",
+           "Starts it once more, under a new id; what still runs of it is killed first.",
+           &restart_params, OBJECT(M("id", INTEGER), "\"id\""), 201, api_ask_begin,
+           MSG_APP_RESTART),
+    CHANGE("POST", "/api/v1/apps/{app}/rebalance", "rebalance",
+           "Spreads its tasks evenly over the workers.", &rebalance_params,
+           OBJECT(M("app", TEXT) "," M("tasks", INTEGER) "," M("moving", INTEGER) "," M(
+                      "refused", LIST(REFUSED)),
+                  "\"app\",\"tasks\",\"moving\",\"refused\""),
+           0, api_ask_begin, MSG_APP_REBALANCE),
+    GET("/api/v1/config", "config", "The settings of this daemon.", 0, &no_params,
+        "{\"type\":\"object\"}", api_config_show, 0),
+    GET("/api/v1/events", "events",
+        "What happens in the cluster, as server-sent events: id, and a cluster_event as data.",
+        API_STREAM, &no_params, NULL, api_events, 0),
+    GET("/api/v1/openapi.json", "openapi", "This document.", 0, &no_params, "{\"type\":\"object\"}",
+        api_document, 0),
+    GET("/metrics", "metrics_page", "Numbers for Prometheus.", API_ALWAYS | API_PLAIN, &no_params,
+        NULL, api_metrics_page, 0),
+    GET("/healthz", "healthz", "Whether this daemon is alive.", API_ALWAYS | API_PLAIN, &no_params,
+        NULL, api_health, 0),
+    GET("/readyz", "readyz", "Whether this daemon can do its work.", API_ALWAYS | API_PLAIN,
+        &no_params, NULL, api_ready, 0),
+};
+const uint32_t api_endpoint_count = ARRAY_LEN(api_endpoints);
+
+const struct fields *api_params_all(void)
+{
+    return &all_params;
+}
+
+/* ---- routing ---- */
+
+static bool is_served(const struct api_endpoint *e, bool is_worker)
+{
+    return !is_worker || (e->flags & API_ALWAYS) != 0;
+}
+
+/* The next part of a path; false: there is none. */
+static bool next_part(gp_str *rest, gp_str *ret)
+{
+    if (rest->len == 0) {
+        return false;
+    }
+    *rest = (gp_str){rest->ptr + 1, rest->len - 1}; /* the slash */
+    for (ret->ptr = rest->ptr, ret->len = 0; ret->len < rest->len && ret->ptr[ret->len] != '/';) {
+        ret->len++;
+    }
+    *rest = (gp_str){rest->ptr + ret->len, rest->len - ret->len};
+    return true;
+}
+
+static bool is_parameter(gp_str part)
+{
+    return part.len > 2 && part.ptr[0] == '{';
+}
+
+static bool fits(const struct api_endpoint *e, const struct api_target *target)
+{
+    gp_str rest = gp_str_of(e->path);
+    gp_str part;
+    uint32_t i = 0;
+
+    for (; next_part(&rest, &part); i++) {
+        if (i == target->part_count ||
+            (is_parameter(part) ? target->parts[i].len == 0 : !str_eq(part, target->parts[i]))) {
+            return false;
+        }
+    }
+    return i == target->part_count;
+}
+
+static void add_allowed(char *allow, size_t size, const char *method)
+{
+    size_t len = strlen(allow);
+
+    (void)str_format(allow + len, size - len, "%s%s", len > 0 ? ", " : "", method);
+    if (strcmp(method, "GET") == 0) {
+        add_allowed(allow, size, "HEAD");
+    }
+}
+
+static int not_found(const struct api_target *target, bool is_worker, struct gp_error *err)
+{
+    char path[256] = "";
+    gp_str candidates[ARRAY_LEN(api_endpoints)];
+    const gp_str *closest;
+    size_t count = 0;
+    size_t len = 0;
+
+    for (uint32_t i = 0; i < target->part_count && len < sizeof path; i++) {
+        int n = str_format(path + len, sizeof path - len, "/%.*s", STR_ARG(target->parts[i]));
+
+        len = n < 0 ? sizeof path : len + (size_t)n;
+    }
+    for (uint32_t i = 0; i < api_endpoint_count; i++) {
+        if (is_served(&api_endpoints[i], is_worker)) {
+            candidates[count++] = gp_str_of(api_endpoints[i].path);
+        }
+    }
+    closest = str_closest(gp_str_of(path), candidates, count);
+    (void)gp_error_set(err, GP_ENOENT, "there is nothing at %s", *path ? path : "/");
+    if (closest) {
+        gp_error_hint(err, "did you mean %.*s?", STR_ARG(*closest));
+    } else {
+        gp_error_hint(err, "%s",
+                      is_worker ? "/metrics, /healthz, /readyz" : "/api/v1/openapi.json");
+    }
+    return GP_ENOENT;
+}
+
+int api_route(const struct api_target *target, const char *method, bool is_worker,
+              const struct api_endpoint **ret, char *ret_allow, size_t allow_size,
+              struct gp_error *err)
+{
+    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+
+    ret_allow[0] = '\0';
+    for (uint32_t i = 0; i < api_endpoint_count; i++) {
+        const struct api_endpoint *e = &api_endpoints[i];
+
+        if (!is_served(e, is_worker) || !fits(e, target)) {
+            continue;
+        }
+        if (strcmp(e->method, wanted) == 0) {
+            *ret = e;
+            return 0;
+        }
+        add_allowed(ret_allow, allow_size, e->method);
+    }
+    if (*ret_allow) {
+        (void)gp_error_set(err, GP_EUNSUPPORTED, "%.16s is not possible here", method);
+        gp_error_hint(err, "%s", ret_allow);
+        return GP_EUNSUPPORTED;
+    }
+    return not_found(target, is_worker, err);
+}
+
+/* ---- parameters as a struct ---- */
+
+static const struct field *param_of(const struct fields *params, gp_str name)
+{
+    for (size_t i = 0; i < params->count; i++) {
+        if (str_eq(gp_str_of(params->items[i].name), name)) {
+            return &params->items[i];
+        }
+    }
+    return NULL;
+}
+
+static int put(struct value *tree, const struct fields *params, gp_str name, gp_str text,
+               struct gp_error *err)
+{
+    const struct field *field = param_of(params, name);
+    bool is_list = field && field->kind == FIELD_KIND_TEXTS;
+    struct value *list = is_list ? value_get(tree, name) : NULL;
+    int rc;
+
+    if (list) {
+        return value_append_take(list, value_new_str(text));
+    }
+    if (is_list) {
+        list = value_new_list();
+        rc = list ? value_append_take(list, value_new_str(text)) : GP_ENOMEM;
+        if (rc < 0) {
+            value_free(list);
+            return rc;
+        }
+        return value_add_take(tree, name, list);
+    }
+    /* "?all" is as good as "?all=true". */
+    if (field && field->kind == FIELD_KIND_BOOL && text.len == 0) {
+        text = GP_STR("true");
+    }
+    rc = value_add_take(tree, name, value_new_str(text));
+    return rc == GP_EEXIST ? gp_error_set(err, GP_EINVAL, "%.*s: it is given twice", STR_ARG(name))
+                           : rc;
+}
+
+int api_read_params(const struct api_endpoint *endpoint, const struct api_target *target,
+                    struct api_params *ret, struct gp_error *err)
+{
+    struct value *tree = value_new_object();
+    gp_str rest = gp_str_of(endpoint->path);
+    gp_str part;
+    int rc = tree ? 0 : GP_ENOMEM;
+
+    for (uint32_t i = 0; rc == 0 && next_part(&rest, &part); i++) {
+        if (is_parameter(part)) {
+            part = (gp_str){part.ptr + 1, part.len - 2};
+            rc = value_set_take(tree, part, value_new_str(target->parts[i]));
+        }
+    }
+    for (uint32_t i = 0; rc == 0 && i < target->pair_count; i++) {
+        rc = put(tree, endpoint->params, target->pairs[i].name, target->pairs[i].value, err);
+    }
+    if (rc == 0) {
+        rc = fields_decode_strict(endpoint->params, tree, ret, NULL, err);
+        rc = rc == GP_EPROTO ? err->code = GP_EINVAL : rc;
+    }
+    value_free(tree);
+    return rc;
+}
