@@ -67,7 +67,7 @@ struct api_endpoint {
     const char *doc;
     uint32_t flags;
     const struct fields *params; /* of struct api_params */
-    const char *answer;          /* JSON schema, or NULL: not JSON */
+    const char *answer;          /* its shape, see api_openapi.c; NULL: not JSON */
     uint32_t status;             /* of success; 0: 200 */
     /* Begins to answer. Negative: that is the answer. */
     int (*begin)(struct api_call *call, struct gp_error *err);

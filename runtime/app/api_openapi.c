@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 static struct value *schema_of(const struct fields *table, const char *except);
+static struct value *shape_of(const char **at);
 
 static struct value *type_is(const char *type)
 {
@@ -110,11 +111,7 @@ static struct value *parse(const struct port *port, const char *json)
 
 static struct value *components(const struct port *port)
 {
-    static const char error[] =
-        "{\"type\":\"object\",\"required\":[\"error\"],\"properties\":{\"error\":{\"type\":"
-        "\"object\",\"required\":[\"code\",\"what\",\"why\",\"try\"],\"properties\":{\"code\":{"
-        "\"type\":\"string\"},\"what\":{\"type\":\"string\"},\"why\":{\"type\":\"string\"},"
-        "\"try\":{\"type\":\"string\"}}}}}";
+    const char *error = "{error:{code:text,what:text,why:text,try:text}}";
     struct tree schemas;
     struct tree t;
 
@@ -123,13 +120,101 @@ static struct value *components(const struct port *port)
     tree_take(&schemas, "worker", schema_of(&msg_worker_info_fields, "version"));
     tree_take(&schemas, "drained", schema_of(&msg_worker_drained_fields, NULL));
     tree_take(&schemas, "cluster_event", schema_of(&msg_cluster_event_fields, NULL));
-    tree_take(&schemas, "error", parse(port, error));
+    tree_take(&schemas, "error", shape_of(&error));
     tree_begin(&t);
     tree_take(&t, "schemas", tree_end(&schemas));
     tree_take(&t, "securitySchemes",
               parse(port, "{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"}}"));
     return tree_end(&t);
 }
+
+/* ---- shapes: text int number bool any @component [shape] {name:shape,...} {*:shape} ----
+ *
+ * All members of an object are there. Only the table of endpoints is read here, so a shape that is
+ * none is our own mistake. */
+
+static struct value *object_shape(const char **at)
+{
+    struct value *required = value_new_list();
+    struct value *rest = NULL;
+    struct tree properties;
+    struct tree t;
+
+    tree_begin(&properties);
+    while (**at != '}') {
+        const size_t len = strcspn(*at, ":");
+        char name[64];
+
+        ASSERT(str_format(name, sizeof name, "%.*s", (int)len, *at) > 0);
+        *at += len + 1;
+        if (strcmp(name, "*") == 0) {
+            rest = shape_of(at);
+        } else {
+            tree_take(&properties, name, shape_of(at));
+            tree_push_take(&required, value_new_str(gp_str_of(name)));
+        }
+        *at += **at == ',';
+    }
+    (*at)++;
+    tree_begin(&t);
+    tree_text(&t, "type", "object");
+    tree_take(&t, "properties", tree_end(&properties));
+    if (rest) {
+        tree_take(&t, "additionalProperties", rest);
+        value_free(required);
+    } else {
+        tree_take(&t, "required", required);
+    }
+    return tree_end(&t);
+}
+
+static struct value *ref_to(gp_str name)
+{
+    char path[96];
+    struct tree t;
+
+    ASSERT(str_format(path, sizeof path, "#/components/schemas/%.*s", STR_ARG(name)) > 0);
+    tree_begin(&t);
+    tree_text(&t, "$ref", path);
+    return tree_end(&t);
+}
+
+static struct value *word_shape(gp_str word)
+{
+    static const char *const types[][2] = {
+        {"text", "string"}, {"int", "integer"}, {"number", "number"}, {"bool", "boolean"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (str_eq(word, gp_str_of(types[i][0]))) {
+            return type_is(types[i][1]);
+        }
+    }
+    ASSERT(str_eq(word, GP_STR("any")));
+    return value_new_object();
+}
+
+static struct value *shape_of(const char **at)
+{
+    struct value *inner;
+    gp_str word;
+
+    if (**at == '{') {
+        (*at)++;
+        return object_shape(at);
+    }
+    if (**at == '[') {
+        (*at)++;
+        inner = shape_of(at);
+        ASSERT(**at == ']');
+        (*at)++;
+        return list_of_take(inner);
+    }
+    word = (gp_str){*at, strcspn(*at, ",]}")};
+    *at += word.len;
+    return word.ptr[0] == '@' ? ref_to((gp_str){word.ptr + 1, word.len - 1}) : word_shape(word);
+}
+
+/* ---- operations ---- */
 
 static bool is_in_path(const struct api_endpoint *e, const char *name)
 {
@@ -181,8 +266,9 @@ static struct value *response(const char *description, struct value *content)
     return tree_end(&t);
 }
 
-static struct value *responses(const struct port *port, const struct api_endpoint *e)
+static struct value *responses(const struct api_endpoint *e)
 {
+    const char *shape = e->answer;
     const char *type = e->answer               ? "application/json"
                        : e->flags & API_STREAM ? "text/event-stream"
                                                : "text/plain";
@@ -192,12 +278,10 @@ static struct value *responses(const struct port *port, const struct api_endpoin
     (void)str_format(status, sizeof status, "%u", e->status ? e->status : 200);
     tree_begin(&t);
     tree_take(&t, status,
-              response(e->doc,
-                       content_take(type, e->answer ? parse(port, e->answer) : type_is("string"))));
-    tree_take(&t, "default",
-              response("What went wrong.",
-                       content_take("application/json",
-                                    parse(port, "{\"$ref\":\"#/components/schemas/error\"}"))));
+              response(e->doc, content_take(type, shape ? shape_of(&shape) : type_is("string"))));
+    tree_take(
+        &t, "default",
+        response("What went wrong.", content_take("application/json", ref_to(GP_STR("error")))));
     return tree_end(&t);
 }
 
@@ -221,7 +305,7 @@ static struct value *operation(const struct port *port, const struct api_endpoin
     if (e->flags & API_MUTATES) {
         tree_take(&t, "security", parse(port, "[{\"token\":[]}]"));
     }
-    tree_take(&t, "responses", responses(port, e));
+    tree_take(&t, "responses", responses(e));
     return tree_end(&t);
 }
 

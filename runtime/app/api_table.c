@@ -74,162 +74,87 @@ static const struct fields drain_params = FIELDS("parameters", P, drain_items);
 static const struct fields master_params = FIELDS("parameters", P, master_items);
 static const struct fields all_params = FIELDS("parameters", P, all_items);
 
-/* ---- answers ---- */
+/* ---- answers: see api_shape() ---- */
 
-#define TEXT        "{\"type\":\"string\"}"
-#define INTEGER     "{\"type\":\"integer\"}"
-#define NUMBER      "{\"type\":\"number\"}"
-#define BOOLEAN     "{\"type\":\"boolean\"}"
-#define REF(name)   "{\"$ref\":\"#/components/schemas/" name "\"}"
-#define LIST(of)    "{\"type\":\"array\",\"items\":" of "}"
-#define M(name, of) "\"" name "\":" of
-/* members, and those that must be there */
-#define OBJECT(members, required)                                                                  \
-    "{\"type\":\"object\",\"properties\":{" members "},\"required\":[" required "]}"
+static const char description[] =
+    "{application:@application,"
+    "processors:[{name:text,parallelism:int,plugin:text,type:text,running:int,ended:int,in:int,"
+    "out:int,rejected:int,late:int,counters:{*:int},rate_in:number,rate_out:number}],"
+    "edges:[{from:text,from_port:int,to:text,to_port:int,partitioner:text,kinds:[text],"
+    "messages:int,bytes:int,rate:number}],"
+    "executors:[{id:int,worker:int,host:text,pid:int,lanes:int,tasks:int,state:text}],"
+    "tasks:[{processor:text,first:int,count:int,executor:int,lane:int}],"
+    "events:[{time_ms:int,text:text,took_ms:int}],"
+    "lost:{messages:int,in_doubt:int,at_least:bool},restarts:{used:int,max:int,window_ms:int},"
+    "moves:{open:int,done:int,refused:int},last_error:text,guarantee:text}";
 
-#define COUNTERS "{\"type\":\"object\",\"additionalProperties\":" INTEGER "}"
-#define PROCESSOR                                                                                                                \
-    OBJECT(                                                                                                                      \
-        M("name", TEXT) "," M("parallelism", INTEGER) "," M("plugin", TEXT) "," M("type", TEXT) "," M("running", INTEGER) "," M( \
-            "ended",                                                                                                             \
-            INTEGER) "," M("in",                                                                                                 \
-                           INTEGER) "," M("out",                                                                                 \
-                                          INTEGER) "," M("rejected",                                                             \
-                                                         INTEGER) "," M("late",                                                  \
-                                                                        INTEGER) "," M("counters",                               \
-                                                                                       COUNTERS) "," M("rate_in",                \
-                                                                                                       NUMBER) "," M("rate_out", \
-                                                                                                                     NUMBER),    \
-        "\"name\",\"parallelism\",\"plugin\",\"type\",\"running\",\"ended\",\"in\",\"out\","                                     \
-        "\"rejected\",\"late\",\"counters\",\"rate_in\",\"rate_out\"")
-#define EDGE                                                                                       \
-    OBJECT(M("from", TEXT) "," M("from_port", INTEGER) "," M("to", TEXT) "," M(                    \
-               "to_port",                                                                          \
-               INTEGER) "," M("partitioner",                                                       \
-                              TEXT) "," M("kinds",                                                 \
-                                          LIST(TEXT)) "," M("messages",                            \
-                                                            INTEGER) "," M("bytes",                \
-                                                                           INTEGER) "," M("rate",  \
-                                                                                          NUMBER), \
-           "\"from\",\"from_port\",\"to\",\"to_port\",\"partitioner\",\"kinds\",\"messages\","     \
-           "\"bytes\",\"rate\"")
-#define EXECUTOR                                                                                   \
-    OBJECT(                                                                                        \
-        M("id", INTEGER) "," M("worker", INTEGER) "," M("host", TEXT) "," M("pid", INTEGER) "," M( \
-            "lanes", INTEGER) "," M("tasks", INTEGER) "," M("state", TEXT),                        \
-        "\"id\",\"worker\",\"host\",\"pid\",\"lanes\",\"tasks\",\"state\"")
-#define RANGE                                                                                      \
-    OBJECT(M("processor", TEXT) "," M("first", INTEGER) "," M("count", INTEGER) "," M(             \
-               "executor", INTEGER) "," M("lane", INTEGER),                                        \
-           "\"processor\",\"first\",\"count\",\"executor\",\"lane\"")
-#define HAPPENED                                                                                   \
-    OBJECT(M("time_ms", INTEGER) "," M("text", TEXT) "," M("took_ms", INTEGER),                    \
-           "\"time_ms\",\"text\",\"took_ms\"")
-#define DESCRIPTION                                                                                                                                                                \
-    OBJECT(                                                                                                                                                                        \
-        M("application", REF("application")) "," M("processors", LIST(PROCESSOR)) "," M("edges", LIST(EDGE)) "," M("executors", LIST(EXECUTOR)) "," M("tasks", LIST(RANGE)) "," M( \
-            "events",                                                                                                                                                              \
-            LIST(                                                                                                                                                                  \
-                HAPPENED)) "," M("lost",                                                                                                                                           \
-                                 OBJECT(                                                                                                                                           \
-                                     M("messages", INTEGER) "," M("in_doubt", INTEGER) "," M(                                                                                      \
-                                         "at_least", BOOLEAN),                                                                                                                     \
-                                     "\"messages\",\"in_doubt\",\"at_"                                                                                                             \
-                                     "least\"")) "," M("restarts",                                                                                                                 \
-                                                       OBJECT(                                                                                                                     \
-                                                           M("used", INTEGER) "," M(                                                                                               \
-                                                               "max",                                                                                                              \
-                                                               INTEGER) "," M("window_ms",                                                                                         \
-                                                                              INTEGER),                                                                                            \
-                                                           "\"used\","                                                                                                             \
-                                                           "\"max\","                                                                                                              \
-                                                           "\"window_"                                                                                                             \
-                                                           "ms\"")) "," M("moves",                                                                                                 \
-                                                                          OBJECT(                                                                                                  \
-                                                                              M("open", INTEGER) "," M(                                                                            \
-                                                                                  "done",                                                                                          \
-                                                                                  INTEGER) "," M("refused",                                                                        \
-                                                                                                 INTEGER),                                                                         \
-                                                                              "\"open\",\"done\","                                                                                 \
-                                                                              "\"refused\"")) "," M("last_error",                                                                  \
-                                                                                                    TEXT) "," M("guarantee",                                                       \
-                                                                                                                TEXT),                                                             \
-        "\"application\",\"processors\",\"edges\",\"executors\",\"tasks\",\"events\",\"lost\","                                                                                    \
-        "\"restarts\",\"moves\",\"last_error\",\"guarantee\"")
-#define MASTER                                                                                     \
-    OBJECT(M("address", TEXT) "," M("role", TEXT) "," M("term", INTEGER) "," M("lag", INTEGER),    \
-           "\"address\",\"role\",\"term\",\"lag\"")
-#define REFUSED                                                                                    \
-    OBJECT(M("processor", TEXT) "," M("tasks", INTEGER) "," M("why", TEXT),                        \
-           "\"processor\",\"tasks\",\"why\"")
-#define LINE    OBJECT(M("executor", INTEGER) "," M("line", TEXT), "\"executor\",\"line\"")
-#define MISSING OBJECT(M("executor", INTEGER) "," M("why", TEXT), "\"executor\",\"why\"")
-
-#define GET(path, name, doc, flags, params, answer, begin, ask)                                    \
-    {                                                                                              \
-        "GET", path, name, doc, flags, params, answer, 0, begin, ask                               \
-    }
-#define CHANGE(method, path, name, doc, params, answer, status, begin, ask)                        \
-    {                                                                                              \
-        method, path, name, doc, API_MUTATES, params, answer, status, begin, ask                   \
-    }
+/* clang-format off */
+#define GET(path_, name_, doc_, params_, answer_, begin_, ask_)                                    \
+    {.method = "GET", .path = (path_), .name = (name_), .doc = (doc_), .params = &(params_),       \
+     .answer = (answer_), .begin = (begin_), .ask = (ask_)}
+#define CHANGE(method_, path_, name_, doc_, params_, answer_, status_, ask_)                       \
+    {.method = (method_), .path = (path_), .name = (name_), .doc = (doc_), .flags = API_MUTATES,   \
+     .params = &(params_), .answer = (answer_), .status = (status_), .begin = api_ask_begin,       \
+     .ask = (ask_)}
+#define PLAIN(path_, name_, doc_, begin_)                                                          \
+    {.method = "GET", .path = (path_), .name = (name_), .doc = (doc_),                             \
+     .flags = API_ALWAYS | API_PLAIN, .params = &no_params, .begin = (begin_)}
+/* clang-format on */
 
 const struct api_endpoint api_endpoints[] = {
-    GET("/api/v1/version", "version", "The version of this daemon.", 0, &no_params,
-        OBJECT(M("version", TEXT) "," M("abi", TEXT), "\"version\",\"abi\""), api_version, 0),
+    GET("/api/v1/version", "version", "The version of this daemon.", no_params,
+        "{version:text,abi:text}", api_version, 0),
     GET("/api/v1/masters", "masters",
-        "How each master is: which leads, how far the others are behind.", 0, &no_params,
-        OBJECT(M("masters", LIST(MASTER)), "\"masters\""), api_masters_show, 0),
+        "How each master is: which leads, how far the others are behind.", no_params,
+        "{masters:[{address:text,role:text,term:int,lag:int}]}", api_masters_show, 0),
     CHANGE("POST", "/api/v1/masters", "add_master", "Makes a running master a part of the group.",
-           &master_params, OBJECT(M("added", TEXT), "\"added\""), 0, api_ask_begin, MSG_MASTER_ADD),
+           master_params, "{added:text}", 200, MSG_MASTER_ADD),
     CHANGE("DELETE", "/api/v1/masters/{address}", "remove_master",
-           "Takes a master out of the group.", &master_params,
-           OBJECT(M("removed", TEXT), "\"removed\""), 0, api_ask_begin, MSG_MASTER_REMOVE),
-    GET("/api/v1/workers", "workers", "The workers and their slots.", 0, &no_params,
-        OBJECT(M("workers", LIST(REF("worker"))), "\"workers\""), api_workers, MSG_WORKER_LIST),
+           "Takes a master out of the group.", master_params, "{removed:text}", 200,
+           MSG_MASTER_REMOVE),
+    GET("/api/v1/workers", "workers", "The workers and their slots.", no_params,
+        "{workers:[@worker]}", api_workers, MSG_WORKER_LIST),
     CHANGE("POST", "/api/v1/workers/{worker}/drain", "drain_worker",
-           "Moves all tasks off a worker, so that it may stop.", &drain_params, REF("drained"), 0,
-           api_ask_begin, MSG_WORKER_DRAIN),
-    GET("/api/v1/apps", "apps", "Applications that run.", 0, &apps_params,
-        OBJECT(M("applications", LIST(REF("application"))), "\"applications\""), api_apps,
-        MSG_APP_LIST),
-    {"POST", "/api/v1/apps", "submit", "Starts an application: the body is its shared object.",
-     API_MUTATES | API_UPLOADS, &submit_params,
-     OBJECT(M("id", INTEGER) "," M("name", TEXT), "\"id\",\"name\""), 201, api_submit, 0},
-    GET("/api/v1/apps/{app}", "describe", "All about one application.", 0, &app_params, DESCRIPTION,
+           "Moves all tasks off a worker, so that it may stop.", drain_params, "@drained", 200,
+           MSG_WORKER_DRAIN),
+    GET("/api/v1/apps", "apps", "Applications that run.", apps_params,
+        "{applications:[@application]}", api_apps, MSG_APP_LIST),
+    {.method = "POST",
+     .path = "/api/v1/apps",
+     .name = "submit",
+     .doc = "Starts an application: the body is its shared object.",
+     .flags = API_MUTATES | API_UPLOADS,
+     .params = &submit_params,
+     .answer = "{id:int,name:text}",
+     .status = 201,
+     .begin = api_submit},
+    GET("/api/v1/apps/{app}", "describe", "All about one application.", app_params, description,
         api_ask_begin, MSG_APP_DESCRIBE),
-    GET("/api/v1/apps/{app}/logs", "logs", "The latest lines that an application wrote.", 0,
-        &logs_params,
-        OBJECT(M("app", INTEGER) "," M("lines", LIST(LINE)) "," M("missing", LIST(MISSING)),
-               "\"app\",\"lines\",\"missing\""),
+    GET("/api/v1/apps/{app}/logs", "logs", "The latest lines that an application wrote.",
+        logs_params, "{app:int,lines:[{executor:int,line:text}],missing:[{executor:int,why:text}]}",
         api_logs, 0),
-    CHANGE("POST", "/api/v1/apps/{app}/kill", "kill", "Ends an application.", &app_params,
-           OBJECT(M("id", INTEGER) "," M("name", TEXT) "," M("state", TEXT),
-                  "\"id\",\"name\",\"state\""),
-           0, api_ask_begin, MSG_APP_KILL),
+    CHANGE("POST", "/api/v1/apps/{app}/kill", "kill", "Ends an application.", app_params,
+           "{id:int,name:text,state:text}", 200, MSG_APP_KILL),
     CHANGE("POST", "/api/v1/apps/{app}/restart", "restart",
            "Starts it once more, under a new id; what still runs of it is killed first.",
-           &restart_params, OBJECT(M("id", INTEGER), "\"id\""), 201, api_ask_begin,
-           MSG_APP_RESTART),
+           restart_params, "{id:int}", 201, MSG_APP_RESTART),
     CHANGE("POST", "/api/v1/apps/{app}/rebalance", "rebalance",
-           "Spreads its tasks evenly over the workers.", &rebalance_params,
-           OBJECT(M("app", TEXT) "," M("tasks", INTEGER) "," M("moving", INTEGER) "," M(
-                      "refused", LIST(REFUSED)),
-                  "\"app\",\"tasks\",\"moving\",\"refused\""),
-           0, api_ask_begin, MSG_APP_REBALANCE),
-    GET("/api/v1/config", "config", "The settings of this daemon.", 0, &no_params,
-        "{\"type\":\"object\"}", api_config_show, 0),
-    GET("/api/v1/events", "events",
-        "What happens in the cluster, as server-sent events: id, and a cluster_event as data.",
-        API_STREAM, &no_params, NULL, api_events, 0),
-    GET("/api/v1/openapi.json", "openapi", "This document.", 0, &no_params, "{\"type\":\"object\"}",
-        api_document, 0),
-    GET("/metrics", "metrics_page", "Numbers for Prometheus.", API_ALWAYS | API_PLAIN, &no_params,
-        NULL, api_metrics_page, 0),
-    GET("/healthz", "healthz", "Whether this daemon is alive.", API_ALWAYS | API_PLAIN, &no_params,
-        NULL, api_health, 0),
-    GET("/readyz", "readyz", "Whether this daemon can do its work.", API_ALWAYS | API_PLAIN,
-        &no_params, NULL, api_ready, 0),
+           "Spreads its tasks evenly over the workers.", rebalance_params,
+           "{app:text,tasks:int,moving:int,refused:[{processor:text,tasks:int,why:text}]}", 200,
+           MSG_APP_REBALANCE),
+    GET("/api/v1/config", "config", "The settings of this daemon.", no_params, "{*:any}",
+        api_config_show, 0),
+    {.method = "GET",
+     .path = "/api/v1/events",
+     .name = "events",
+     .doc = "What happens in the cluster, as server-sent events: an id, and a cluster_event.",
+     .flags = API_STREAM,
+     .params = &no_params,
+     .begin = api_events},
+    GET("/api/v1/openapi.json", "openapi", "This document.", no_params, "{*:any}", api_document, 0),
+    PLAIN("/metrics", "metrics_page", "Numbers for Prometheus.", api_metrics_page),
+    PLAIN("/healthz", "healthz", "Whether this daemon is alive.", api_health),
+    PLAIN("/readyz", "readyz", "Whether this daemon can do its work.", api_ready),
 };
 const uint32_t api_endpoint_count = ARRAY_LEN(api_endpoints);
 
