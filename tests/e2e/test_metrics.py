@@ -1,0 +1,219 @@
+"""What is measured arrives: gpctl metrics says what describe says, a real Graphite stores it, and one that is away,
+slow or rude changes nothing for the job."""
+
+import glob
+import os
+import socket
+import subprocess
+import threading
+import time
+
+import harness
+
+CARBON = "/usr/bin/carbon-cache"
+PATIENCE_S = 60 * harness.SLOWNESS
+
+CARBON_CONF = """[cache]
+LOCAL_DATA_DIR = {folder}/whisper/
+STORAGE_DIR = {folder}/
+CONF_DIR = {folder}/
+LOG_DIR = {folder}/log/
+PID_DIR = {folder}/
+USER =
+MAX_CACHE_SIZE = inf
+MAX_UPDATES_PER_SECOND = inf
+MAX_CREATES_PER_MINUTE = inf
+LINE_RECEIVER_INTERFACE = 127.0.0.1
+LINE_RECEIVER_PORT = {port}
+PICKLE_RECEIVER_INTERFACE = 127.0.0.1
+PICKLE_RECEIVER_PORT = 0
+CACHE_QUERY_INTERFACE = 127.0.0.1
+CACHE_QUERY_PORT = 0
+ENABLE_LOGROTATION = False
+WHISPER_AUTOFLUSH = True
+"""
+SCHEMAS = "[all]\npattern = .*\nretentions = 1s:10m\n"
+
+
+def wait_until(check, what):
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"not within {PATIENCE_S:g} s: {what}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Metered(harness.Case):
+    def metered(self, port):
+        return self.local(workers=2, env={"GEARPUMP_METRICS__ENABLED": "true",
+                                          "GEARPUMP_METRICS__GRAPHITE__HOST": "127.0.0.1",
+                                          "GEARPUMP_METRICS__GRAPHITE__PORT": str(port),
+                                          "GEARPUMP_METRICS__GRAPHITE__PREFIX": "test.gp"})
+
+    @staticmethod
+    def figures(cluster, app):
+        metrics = cluster.json("metrics", str(app))
+        return {p["name"]: (p["in"], p["out"]) for p in metrics["processors"]}
+
+    def standing_still(self, cluster):
+        """A job whose sinks take nothing: soon its counts move no more, and everybody must say the same."""
+        app = cluster.submit(self.plugin("flood"), "--executors", "2")
+        cluster.wait_for_state(app, "running")
+
+        def stands():
+            before = self.figures(cluster, app)
+            if not before or sum(out for _, out in before.values()) == 0:
+                return None
+            time.sleep(2.5)
+            return before if self.figures(cluster, app) == before else None
+
+        return app, wait_until(stands, "counts that stand still")
+
+
+class Shown(Metered):
+    def test_as_describe_says(self):
+        cluster = self.local(workers=2)
+        app, figures = self.standing_still(cluster)
+        described = cluster.json("describe", str(app))
+        self.assertEqual({p["name"]: (p["in"], p["out"]) for p in described["processors"]}, figures)
+        table = self.ok(cluster.gpctl("metrics", str(app))).out
+        for name, (taken, given) in figures.items():
+            self.assertRegex(table, rf"(?m)^{name} .* {taken} .* {given} ")
+
+    def test_with_its_past(self):
+        cluster = self.local(workers=2)
+        app = cluster.submit(self.plugin("steady"), "--executors", "2")
+        cluster.wait_for_state(app, "running")
+
+        def rates():
+            history = cluster.json("metrics", str(app), "--window", "5m").get("history")
+            values = [s["values"] for s in history["series"] if (s["processor"], s["metric"]) == ("", "source_rate")]
+            return [v for v in values[0] if v] if values else []
+
+        wait_until(lambda: len(rates()) >= 3, "three seconds of history")
+        day = cluster.json("metrics", str(app), "--window", "24h")["history"]
+        self.assertEqual(60000, day["step_ms"])
+        self.assertEqual({1440}, {len(s["values"]) for s in day["series"]})
+
+    def test_survives_the_death_of_an_executor(self):
+        """Counts never go back, whoever dies."""
+        self.expected_noise = r"gearpump: crash |process\.crashed|app\.recovering|executor_lost|SIGSEGV"
+        cluster = self.local(workers=2)
+        crash = self.path("crash")
+        app = cluster.submit(self.plugin("steady"), "--executors", "2", "--set", f"crash={crash}")
+        cluster.wait_for_state(app, "running")
+        wait_until(lambda: sum(out for _, out in self.figures(cluster, app).values()) > 10000, "rows")
+        last = self.figures(cluster, app)
+        open(crash, "w").close()
+        wait_until(lambda: not os.path.exists(crash), "the crash")
+        grown = 0
+        while grown < 5:
+            now = self.figures(cluster, app)
+            for name in last:
+                self.assertGreaterEqual(now[name][0], last[name][0], name)
+                self.assertGreaterEqual(now[name][1], last[name][1], name)
+            grown += now != last and cluster.state(app) == "running"
+            last = now
+            time.sleep(0.5)
+
+
+class Graphite(Metered):
+    def carbon(self):
+        """A carbon-cache of our own; the port may be taken by somebody else until it is ours."""
+        for attempt in range(5):
+            folder = self.folder(f"carbon-{attempt}")
+            port = free_port()
+            for name, text in (("carbon.conf", CARBON_CONF), ("storage-schemas.conf", SCHEMAS)):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
+                    out.write(text.format(folder=folder, port=port))
+            process = subprocess.Popen([CARBON, f"--config={folder}/carbon.conf", "--nodaemon", "start"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            wait_until(lambda: process.poll() is not None or is_listening(port), "carbon listens")
+            if process.poll() is None:
+                return folder, port
+        self.fail("carbon does not start")
+
+    def test_stores_what_is_said(self):
+        if not os.path.exists(CARBON):
+            self.skipTest("no graphite-carbon here")
+        folder, port = self.carbon()
+        cluster = self.metered(port)
+        _, figures = self.standing_still(cluster)
+        root = f"{folder}/whisper/test/gp/apps/flood/processors"
+
+        def stored(name, what):
+            path = f"{root}/{name}/{what}.wsp"
+            if not os.path.exists(path):
+                return None
+            fetched = subprocess.run(["/usr/bin/whisper-fetch", "--drop=nulls", path], capture_output=True, text=True,
+                                     check=False).stdout.split()
+            return int(float(fetched[-1])) if fetched else None
+
+        for name, (taken, given) in figures.items():
+            wait_until(lambda: stored(name, "in") == taken, f"{name}.in is {taken}")
+            wait_until(lambda: stored(name, "out") == given, f"{name}.out is {given}")
+        self.assertTrue(glob.glob(f"{root}/*/queue.wsp"))
+
+
+class BadGraphites(Metered):
+    def flows(self, cluster, app):
+        before = sum(out for _, out in self.figures(cluster, app).values())
+        wait_until(lambda: sum(out for _, out in self.figures(cluster, app).values()) > before + 10000, "rows flow")
+
+    def check(self, port):
+        cluster = self.metered(port)
+        app = cluster.submit(self.plugin("steady"), "--executors", "2")
+        cluster.wait_for_state(app, "running")
+        self.flows(cluster, app)
+        self.assertEqual("running", cluster.state(app))
+        return cluster, app
+
+    def test_none_is_there(self):
+        with socket.socket() as taken:  # nobody listens, and nobody else can
+            taken.bind(("127.0.0.1", 0))
+            self.check(taken.getsockname()[1])
+
+    def test_one_that_does_not_read(self):
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            self.check(deaf.getsockname()[1])
+
+    def test_one_that_closes_in_the_middle_of_a_line(self):
+        """Each connection is ended after 100 bytes; what comes on the next begins with a whole line."""
+        begun = []
+        with socket.create_server(("127.0.0.1", 0)) as rude:
+            def serve():
+                while True:
+                    try:
+                        peer, _ = rude.accept()
+                    except OSError:
+                        return
+                    with peer:
+                        begun.append(peer.recv(100))
+
+            thread = threading.Thread(target=serve, daemon=True)
+            thread.start()
+            cluster, app = self.check(rude.getsockname()[1])
+            wait_until(lambda: len(begun) >= 3, "three connections")
+            self.flows(cluster, app)
+            rude.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        self.assertEqual({b"test.gp.apps.steady."}, {first[:20] for first in begun})
+
+
+if __name__ == "__main__":
+    harness.main()
