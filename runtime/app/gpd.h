@@ -9,9 +9,11 @@
 #ifndef APP_GPD_H
 #define APP_GPD_H
 
+#include "actor/vitals.h"
 #include "app/config.h"
 #include "app/data_dir.h"
 #include "app/fail.h"
+#include "app/metrics_page.h"
 #include "app/options.h"
 #include "edge/signals.h"
 #include "edge/world.h"
@@ -19,6 +21,16 @@
 struct api;
 struct gpd;
 struct value;
+
+/* What the web server has to know of the role. */
+struct gpd_web {
+    const char *master;   /* the one to ask; NULL: those of the configuration */
+    const char *data_dir; /* of this daemon */
+    bool is_worker;
+    bool (*is_ready)(void *user);
+    void *user;
+    struct metrics_daemon metrics; /* what /metrics is made of; its vitals are filled in */
+};
 
 struct gpd {
     const struct options *options;
@@ -32,6 +44,8 @@ struct gpd {
     /* private */
     struct edge_signals *signals;
     bool is_configured;
+    struct gpd_web web;
+    struct vitals vitals;
     struct timer *watchdog; /* NULL: nobody watches */
     int64_t watchdog_ns;
 };
@@ -54,15 +68,6 @@ void gpd_run(struct gpd *g);
 int gpd_announce_take(struct gpd *g, const char *line, struct value *tree, struct gp_error *err);
 
 /* ---- gpd_http.c ---- */
-
-/* What the web server has to know of the role. */
-struct gpd_web {
-    const char *master;   /* the one to ask; NULL: those of the configuration */
-    const char *data_dir; /* of this daemon */
-    bool is_worker;
-    bool (*is_ready)(void *user);
-    void *user;
-};
 
 /* Serves HTTP, if it is to be served. */
 int gpd_http_start(struct gpd *g, const struct gpd_web *web, struct gp_error *err);

@@ -130,7 +130,11 @@ static int local_start(struct local *l, struct gp_error *err)
                                    &(struct gpd_web){.master = master_address(l->master),
                                                      .data_dir = l->dir.path,
                                                      .is_ready = master_ready,
-                                                     .user = l->master},
+                                                     .user = l->master,
+                                                     .metrics = {.role = "local",
+                                                                 .master = l->master,
+                                                                 .workers = l->workers,
+                                                                 .worker_count = l->worker_count}},
                                    err);
 }
 
@@ -278,7 +282,8 @@ int gpd_master(const struct command_spec *spec, const struct options *options, v
                             &(struct gpd_web){.master = is_alone ? master_address(master) : NULL,
                                               .data_dir = dir.path,
                                               .is_ready = master_ready,
-                                              .user = master},
+                                              .user = master,
+                                              .metrics = {.role = "master", .master = master}},
                             &err);
     }
     if (rc == 0) {
@@ -337,12 +342,15 @@ static int worker_begin(struct gpd *g, struct data_dir *dir, const struct option
     }
     rc = rc < 0 ? rc : start_worker(g, dir->path, 0, NULL, ret, err);
     return rc < 0 ? rc
-                  : gpd_http_start(g,
-                                   &(struct gpd_web){.data_dir = dir->path,
-                                                     .is_worker = true,
-                                                     .is_ready = worker_is_ready,
-                                                     .user = *ret},
-                                   err);
+                  : gpd_http_start(
+                        g,
+                        &(struct gpd_web){
+                            .data_dir = dir->path,
+                            .is_worker = true,
+                            .is_ready = worker_is_ready,
+                            .user = *ret,
+                            .metrics = {.role = "worker", .workers = ret, .worker_count = 1}},
+                        err);
 }
 
 static int worker_announce(struct gpd *g, const struct worker *w, struct gp_error *err)

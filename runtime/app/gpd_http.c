@@ -10,6 +10,25 @@
 #include "base/str.h"
 #include "edge/notify.h"
 
+static bool is_ready(void *user)
+{
+    const struct gpd *g = user;
+
+    return g->web.is_ready(g->web.user);
+}
+
+static int make_metrics(void *user, struct buf *out)
+{
+    struct gpd *g = user;
+    struct metrics_daemon daemon = g->web.metrics;
+    struct msg_vitals vitals;
+
+    vitals_tell(&g->vitals, NULL, &vitals);
+    daemon.vitals = &vitals;
+    daemon.task_series = g->config.metrics.task_series;
+    return metrics_page(&daemon, out);
+}
+
 int gpd_http_start(struct gpd *g, const struct gpd_web *web, struct gp_error *err)
 {
     char folder[2 * EDGE_PATH_MAX];
@@ -21,9 +40,12 @@ int gpd_http_start(struct gpd *g, const struct gpd_web *web, struct gp_error *er
         .secret = gp_bytes_of(g->secret.text, g->secret.len),
         .folder = folder,
         .is_worker = web->is_worker,
-        .is_ready = web->is_ready,
-        .user = web->user};
+        .is_ready = is_ready,
+        .metrics = make_metrics,
+        .user = g};
 
+    g->web = *web;
+    vitals_init(&g->vitals, edge_port(g->world));
     if (!g->config.http.enabled) {
         return 0;
     }
