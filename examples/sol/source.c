@@ -8,6 +8,15 @@
  */
 #include "sol.h"
 
+/* When message `sent` is due, in whole steps and what is left of them: no division per message. */
+struct pace {
+    int64_t due_ns;
+    int64_t step_ns;
+    uint64_t rest; /* parts of a ns beyond due_ns, of `parts` */
+    uint64_t step_rest;
+    uint64_t parts;
+};
+
 struct source {
     const struct gp_task *task;
     struct gp_cursor *cursor;
@@ -18,7 +27,8 @@ struct source {
     uint64_t sent;
     uint64_t key;      /* of the message at hand */
     struct gp_msg msg; /* what all messages with keys have in common, and the time of this one */
-    int64_t start_ns;  /* 0 until the first poll */
+    struct pace pace;
+    int64_t start_ns; /* 0 until the first poll */
     int keyed;
     int busy; /* wait for the next message by polling, not by a timer */
 };
@@ -79,59 +89,89 @@ static inline void source_fill(const struct fillers *f, void *to, uint64_t numbe
     memcpy(value + HEADER_BYTES, fillers_at(f, number & SEQUENCE_MASK), f->bytes);
 }
 
-static void source_write(struct source *s, char *value, int64_t due_ns)
+/* Flat out all are due now, and no step is taken. */
+static struct pace pace_from(int64_t now_ns, uint64_t rate)
 {
-    source_fill(&s->fillers, value, source_number(s), due_ns);
+    struct pace p = {.due_ns = now_ns, .parts = rate};
+
+    if (rate > 0) {
+        p.step_ns = (int64_t)(SECOND_NS / rate);
+        p.step_rest = SECOND_NS % rate;
+    }
+    return p;
+}
+
+static inline void pace_step(struct pace *p)
+{
+    p->due_ns += p->step_ns;
+    p->rest += p->step_rest;
+    if (p->rest >= p->parts) {
+        p->rest -= p->parts;
+        p->due_ns++;
+    }
+}
+
+static void source_write(struct source *s, char *value)
+{
+    source_fill(&s->fillers, value, source_number(s), s->pace.due_ns);
     s->sent++;
 }
 
-/* As many as the cursor has room for. */
-static uint32_t source_send_stretch(struct source *s, uint32_t max, int64_t due_ns)
+/* As many as are due and the cursor has room for. paced is a constant where this is called. */
+static inline __attribute__((always_inline)) uint32_t
+source_send_stretch(struct source *s, uint32_t max, int64_t now_ns, int paced)
 {
     const struct fillers fillers = s->fillers;
     const uint32_t bytes = s->bytes;
     const uint64_t word = gp_cursor_word(s->cursor, bytes);
     const uint64_t row_bytes = gp_cursor_row_bytes(bytes);
+    struct pace pace = s->pace;
     uint64_t number = source_number(s);
     uint32_t room = gp_cursor_room(s->cursor, bytes);
     unsigned char *at = s->cursor->at;
+    uint32_t i;
 
     room = room < max ? room : max;
-    for (uint32_t i = 0; i < room; i++) {
-        source_fill(&fillers, gp_cursor_begin(at, word, row_bytes, due_ns), number++, due_ns);
+    for (i = 0; i < room && (!paced || pace.due_ns <= now_ns); i++) {
+        source_fill(&fillers, gp_cursor_begin(at, word, row_bytes, pace.due_ns), number++,
+                    pace.due_ns);
         at += row_bytes;
+        if (paced) {
+            pace_step(&pace);
+        }
     }
-    gp_cursor_advance(s->cursor, room, bytes);
-    s->sent += room;
-    return room;
+    s->pace = pace;
+    gp_cursor_advance(s->cursor, i, bytes);
+    s->sent += i;
+    return i;
 }
 
-static int32_t source_send_keyed(struct source *s, struct gp_out *out, int64_t due_ns)
+static int32_t source_send_keyed(struct source *s, struct gp_out *out)
 {
     char *value;
 
     s->key = source_number(s);
-    s->msg.time_ns = due_ns;
+    s->msg.time_ns = s->pace.due_ns;
     value = out->reserve(out, 0, &s->msg, s->bytes);
     if (!value) {
         return GP_FAIL;
     }
-    source_write(s, value, due_ns);
+    source_write(s, value);
     return out->commit(out, s->bytes);
 }
 
-static int32_t source_send(struct source *s, struct gp_out *out, int64_t due_ns)
+static int32_t source_send(struct source *s, struct gp_out *out)
 {
     char *value;
 
     if (s->keyed) {
-        return source_send_keyed(s, out, due_ns);
+        return source_send_keyed(s, out);
     }
-    value = gp_cursor_reserve(s->cursor, due_ns, s->bytes);
+    value = gp_cursor_reserve(s->cursor, s->pace.due_ns, s->bytes);
     if (!value) {
         return GP_FAIL;
     }
-    source_write(s, value, due_ns);
+    source_write(s, value);
     return gp_cursor_commit(s->cursor, value, s->bytes);
 }
 
@@ -149,41 +189,42 @@ static int32_t source_flat_out(struct source *s, struct gp_out *out, uint32_t bu
     if (s->seconds > 0 && now_ns - s->start_ns >= (int64_t)s->seconds * SECOND_NS) {
         return source_end(s, now_ns);
     }
+    s->pace.due_ns = now_ns;
     for (uint32_t i = 0; i < budget && !gp_out_full(out); i++) {
-        if (source_send(s, out, now_ns) != GP_OK) {
+        if (source_send(s, out) != GP_OK) {
             return GP_FAIL;
         }
-        i += s->keyed ? 0 : source_send_stretch(s, budget - i - 1, now_ns);
+        i += s->keyed ? 0 : source_send_stretch(s, budget - i - 1, now_ns, 0);
     }
     return GP_MORE;
-}
-
-static int64_t source_due_ns(const struct source *s)
-{
-    uint64_t seconds = s->sent / s->rate;
-    uint64_t rest = s->sent % s->rate;
-
-    return s->start_ns + (int64_t)(seconds * SECOND_NS + rest * SECOND_NS / s->rate);
 }
 
 /* Open loop: a message is as late as it leaves after its due time, whoever is to blame. */
 static int32_t source_paced(struct source *s, struct gp_out *out, uint32_t budget, int64_t now_ns)
 {
-    int64_t due_ns = source_due_ns(s);
+    const uint64_t total = s->seconds > 0 ? s->seconds * s->rate : UINT64_MAX;
 
-    for (uint32_t i = 0; due_ns <= now_ns && i < budget && !gp_out_full(out); i++) {
-        if (s->seconds > 0 && s->sent >= s->seconds * s->rate) {
+    while (s->pace.due_ns <= now_ns && budget > 0 && !gp_out_full(out)) {
+        uint64_t left = total - s->sent;
+
+        if (left == 0) {
             return source_end(s, now_ns);
         }
-        if (source_send(s, out, due_ns) != GP_OK) {
+        if (source_send(s, out) != GP_OK) {
             return GP_FAIL;
         }
-        due_ns = source_due_ns(s);
+        pace_step(&s->pace);
+        budget--;
+        left--;
+        budget -= s->keyed
+                      ? 0
+                      : source_send_stretch(s, left < budget ? (uint32_t)left : budget, now_ns, 1);
     }
-    if (due_ns <= now_ns || s->busy) {
+    if (s->pace.due_ns <= now_ns || s->busy) {
         return GP_MORE;
     }
-    return gp_timer_set(s->task, GP_TIMER_PROCESSING, 0, due_ns) == GP_OK ? GP_IDLE : GP_FAIL;
+    return gp_timer_set(s->task, GP_TIMER_PROCESSING, 0, s->pace.due_ns) == GP_OK ? GP_IDLE
+                                                                                  : GP_FAIL;
 }
 
 static int32_t source_poll(void *self, struct gp_out *out, uint32_t budget)
@@ -193,6 +234,7 @@ static int32_t source_poll(void *self, struct gp_out *out, uint32_t budget)
 
     if (s->start_ns == 0) {
         s->start_ns = now_ns;
+        s->pace = pace_from(now_ns, s->rate);
         gp_count(s->task, "started", 1); /* how many sources were ever asked */
     }
     return s->rate == 0 ? source_flat_out(s, out, budget, now_ns)
