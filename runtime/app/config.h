@@ -39,6 +39,8 @@ struct config_worker {
     char *name; /* "": made from host and port */
     uint32_t slots;
     uint32_t lanes; /* of an executor; 0: by the host's cores */
+    bool pin_lanes;
+    uint32_t first_core; /* of those that lanes are pinned to */
 };
 
 struct config_plugins {

@@ -98,6 +98,13 @@ static const struct field worker_items[] = {
     KEY_COUNT(struct config_worker, lanes, 0, 64, "0",
               "Threads of each executor started here. 0: as many as the cores of the host give "
               "each worker on it."),
+    KEY_BOOL(struct config_worker, pin_lanes, "false",
+             "Whether each lane is bound to a core: those of the executors started here take the "
+             "cores in turn. Lanes for calls that block are not. Worth it on hosts that have "
+             "nothing else to do."),
+    KEY_COUNT(struct config_worker, first_core, 0, 1023, "0",
+              "The core that worker.pin_lanes begins with, for several workers on one host. The "
+              "workers of `gpd local` begin at different ones by themselves."),
 };
 static const struct fields worker_fields = FIELDS("worker", struct config_worker, worker_items);
 

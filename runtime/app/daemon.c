@@ -168,6 +168,8 @@ int daemon_worker(const struct daemon_place *place, const char *master, struct w
         .name = *config->worker.name ? config->worker.name : NULL,
         .slots = config->worker.slots,
         .lanes = config->worker.lanes,
+        .pin_lanes = config->worker.pin_lanes,
+        .first_core = config->worker.first_core + place->cores_before,
         .data_dir = place->data_dir,
         .sockets_dir = place->sockets_dir,
         .secret = place->secret,

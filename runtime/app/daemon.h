@@ -20,6 +20,7 @@ struct daemon_place {
     bool is_one_of_many;     /* master: of cluster.masters; else it is alone, whatever they are */
     const char *data_dir;    /* absolute, of this daemon alone */
     const char *sockets_dir; /* worker: for Unix sockets of its executors; NULL: none */
+    uint32_t cores_before;   /* worker: those of others on this host, from the first on */
 };
 
 /* plugin_dirs come after those of the configuration. */

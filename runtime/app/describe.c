@@ -183,6 +183,9 @@ static struct value *executor_tree(const struct description *d,
     tree_text(&t, "host", executor->host);
     tree_i64(&t, "pid", executor->pid);
     tree_u64(&t, "lanes", executor->lanes);
+    if (executor->pinned > 0) {
+        tree_u64(&t, "first_core", executor->pinned - 1);
+    }
     tree_u64(&t, "tasks", tasks_on(&d->msg->live, executor->id));
     tree_text(&t, "state", executor->state);
     return tree_end(&t);

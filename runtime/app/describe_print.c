@@ -347,7 +347,11 @@ static int print_executors(const struct description *d, FILE *to)
         table_cell(&t, "%u %s", e->worker, e->worker_name);
         table_cell(&t, "%s", e->host);
         table_cell(&t, "%lld", (long long)e->pid);
-        table_cell(&t, "%u", e->lanes);
+        if (e->pinned > 0) {
+            table_cell(&t, "%u, core %u on", e->lanes, e->pinned - 1);
+        } else {
+            table_cell(&t, "%u", e->lanes);
+        }
         table_cell(&t, "%s", e->state);
         cell_tasks(&t, d, e->id);
     }

@@ -50,7 +50,9 @@ static int start_worker(struct gpd *g, const char *data_dir, uint32_t number, co
                                  .config = &g->config,
                                  .secret = gp_bytes_of(g->secret.text, g->secret.len),
                                  .data_dir = data_dir,
-                                 .sockets_dir = sockets};
+                                 .sockets_dir = sockets,
+                                 .cores_before =
+                                     number > 1 ? (number - 1) * g->config.worker.lanes : 0};
 
     if (str_format(sockets, sizeof sockets, "%s/%u", g->sockets, number) < 0) {
         return gp_error_set(err, GP_EINVAL, "%s: the path is too long", g->sockets);

@@ -78,6 +78,7 @@ static int executor_start(struct node *node, const struct node_spec *spec, const
                                            .executor = launch.executor,
                                            .lanes = launch.lanes,
                                            .blocking = launch.blocking,
+                                           .pinned = launch.pinned,
                                            .token = token,
                                            .appmaster = launch.appmaster,
                                            .masters = launch.masters,

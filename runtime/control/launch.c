@@ -34,6 +34,8 @@ static const struct field executor_items[] = {
                 "threads; 0: by the host's cores"),
     FIELD_COUNT(struct launch_executor, blocking, FIELD_OPTIONAL, 256,
                 "threads besides, for tasks whose calls may block"),
+    FIELD_COUNT(struct launch_executor, pinned, FIELD_OPTIONAL, UINT16_MAX,
+                "core of the first of the other threads, from 1; 0: they are not bound to any"),
     FIELD_TEXT(struct launch_executor, appmaster, FULL, ADDRESS_MAX, "where its appmaster listens"),
     FIELD_TEXT(struct launch_executor, artefacts, FULL, PATH_MAX_, "folder with the plugins"),
     FIELD_TEXT(struct launch_executor, bind, FULL, ADDRESS_MAX, "host to listen on"),

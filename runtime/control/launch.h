@@ -35,7 +35,8 @@ struct launch_executor {
     uint32_t slots;
     uint32_t lanes;    /* 0: as many as this host's cores give its workers */
     uint32_t blocking; /* besides, for tasks whose calls may block */
-    char *appmaster;   /* its address */
+    uint32_t pinned; /* core of the first lane, from 1; the others follow; 0: they are not bound */
+    char *appmaster; /* its address */
     char *artefacts;
     char *bind;
     char *advertise;

@@ -216,8 +216,11 @@ static int start_host(struct engine *e, uint32_t lane, struct gp_error *err)
                                   .identity = &e->identity,
                                   .log = e->spec.log,
                                   .bell = e->bell,
-                                  .cpu = e->spec.pin ? (int32_t)lane : -1};
+                                  .cpu = -1};
 
+    if (e->spec.first_core >= 0 && lane < e->spec.pinned) {
+        spec.cpu = e->spec.first_core + (int32_t)lane;
+    }
     if (e->spec.unix_dir) {
         if (unix_addr(e, lane, &path) < 0) {
             return gp_error_set(err, GP_ETOOBIG, "the path of a Unix socket in %s is too long",

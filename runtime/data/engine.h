@@ -57,7 +57,8 @@ struct engine_spec {
     uint32_t lanes;
     const struct net_addr *tcp;             /* address to listen at, port 0; NULL: not */
     const char *unix_dir;                   /* folder for Unix sockets; NULL: none */
-    bool pin;                               /* lane i to cpu i */
+    uint32_t pinned;                        /* so many lanes, the first to ... */
+    int32_t first_core;                     /* ... this one and so on; -1: none */
     const struct stream_identity *identity; /* who this executor is; copied */
     const char *host; /* where it is: lanes on one host talk over Unix sockets; copied */
     const struct log *log;

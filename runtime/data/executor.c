@@ -472,6 +472,8 @@ static int start_engine(struct executor *ex, struct gp_error *err)
     if (ex->options.blocking > MSG_LANES_MAX - spec.lanes) {
         ex->options.blocking = MSG_LANES_MAX - spec.lanes;
     }
+    spec.first_core = ex->options.pinned > 0 ? (int32_t)ex->options.pinned - 1 : -1;
+    spec.pinned = spec.lanes;
     spec.lanes += ex->options.blocking;
     ex->lane_count = spec.lanes;
     (void)str_format(identity.key, sizeof identity.key, "%s", ex->key); /* fits */

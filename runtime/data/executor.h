@@ -48,6 +48,7 @@ struct executor_options {
     uint32_t executor;     /* id, from 1 */
     uint32_t lanes;        /* 0: one for each cpu of the host */
     uint32_t blocking;     /* lanes besides, for tasks whose calls may block */
+    uint32_t pinned;       /* core of the first of the others, from 1; 0: lanes are not bound */
     const char *token;     /* of the application */
     const char *appmaster; /* "host:port" */
     char *const *masters;  /* who say where the appmaster is, once it is lost; copied too */

@@ -249,6 +249,7 @@ static int ask_registration(struct executor *ex)
     }
     msg.lanes_count = count;
     msg.blocking = ex->options.blocking;
+    msg.pinned = ex->options.pinned;
     rc = lane_addresses(ex, msg.lanes, count);
     if (rc >= 0) {
         rc = peer_ask(ex->appmaster, MSG_EXECUTOR_REGISTER, &msg, ASK_TIMEOUT_NS, 0, on_registered,

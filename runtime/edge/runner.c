@@ -87,17 +87,33 @@ static void run_turns(struct runner *r)
     }
 }
 
+/* Among those that this process may use, going round: nothing else would be taken. */
+static void pin(uint32_t number)
+{
+    cpu_set_t may;
+    cpu_set_t one;
+    size_t cpu = 0;
+
+    if (sched_getaffinity(0, sizeof(may), &may) != 0 || CPU_COUNT(&may) == 0) {
+        return;
+    }
+    number %= (uint32_t)CPU_COUNT(&may);
+    while (!CPU_ISSET(cpu, &may) || number-- > 0) {
+        cpu++;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+}
+
 static void apply_wishes(const struct runner_spec *spec)
 {
     char name[16];
-    cpu_set_t cpus;
 
     (void)snprintf(name, sizeof(name), "%s", spec->name); /* cut to what the kernel takes */
     (void)pthread_setname_np(pthread_self(), name);
-    if (spec->cpu >= 0 && spec->cpu < CPU_SETSIZE) {
-        CPU_ZERO(&cpus);
-        CPU_SET((size_t)spec->cpu, &cpus);
-        (void)pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+    if (spec->cpu >= 0) {
+        pin((uint32_t)spec->cpu);
     }
 }
 

@@ -48,7 +48,7 @@ struct runner_spec {
     void (*on_exit)(void *user);
     void *user;
     struct crash_note *crash_note; /* may be NULL */
-    int32_t cpu;                   /* pin to this cpu; -1: no */
+    int32_t cpu; /* pin to this one of those the process may use, going round; -1: no */
 };
 
 #endif

@@ -134,6 +134,8 @@ static const struct field executor_info_items[] = {
     TEXT(struct msg_executor_info, host, MAY, MSG_HOST_MAX, "name of its host"),
     FIELD_I64(struct msg_executor_info, pid, MAY, "process id there"),
     COUNT(struct msg_executor_info, lanes, MAY, 0, "threads that run tasks"),
+    COUNT(struct msg_executor_info, pinned, MAY, 0,
+          "core that the first of them is bound to, from 1; 0: none is bound"),
     TEXT(struct msg_executor_info, state, MAY, 32, "starting, running or ended"),
 };
 static const struct fields executor_info_fields =

@@ -169,6 +169,7 @@ struct msg_executor_info {
     char *host;
     int64_t pid;
     uint32_t lanes;
+    uint32_t pinned; /* core of the first of them, from 1; 0: not bound */
     char *state;
 };
 

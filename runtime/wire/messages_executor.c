@@ -32,6 +32,8 @@ static const struct field executor_register_items[] = {
                "where each lane listens"),
     COUNT(struct msg_executor_register, blocking, MAY, MSG_LANES_MAX,
           "the last so many of them are for tasks whose calls may block"),
+    COUNT(struct msg_executor_register, pinned, MAY, 0,
+          "core that the first of the others is bound to, from 1; 0: none is bound"),
     FIELD_U64(struct msg_executor_register, generation, MAY,
               "of the latest assignment or update it took; 0: none"),
     FIELD_BOOL(struct msg_executor_register, started, MAY, "its tasks run"),

@@ -30,6 +30,7 @@ struct msg_executor_register {
     struct msg_lane *lanes;
     uint32_t lanes_count;
     uint32_t blocking;   /* the last so many of its lanes are for tasks whose calls may block */
+    uint32_t pinned;     /* core of its first lane, from 1; the others follow; 0: not bound */
     uint64_t generation; /* of the latest assignment or update it took; 0: none */
     bool started;        /* its tasks run */
 };

@@ -118,6 +118,45 @@ class Submit(harness.Case):
         return shown
 
 
+class Pin(harness.Case):
+    """Executors of different workers take the cores in turn; describe says which."""
+
+    def cores_of(self, pid):
+        """What the threads named lane-N may run on, by N."""
+        cores = {}
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/comm", encoding="ascii") as comm:
+                name = comm.read().strip()
+            if name.startswith("lane-"):
+                cores[int(name[5:])] = os.sched_getaffinity(int(task))
+        return cores
+
+    def described(self, *settings):
+        cluster = self.local("--lanes", "2", *settings, workers=2)
+        app = cluster.submit(self.plugin("ticker"), "--executors", "2", "--parallelism", "sink=4")
+        cluster.wait_for_state(app, "running")
+        text = self.ok(cluster.gpctl("describe", "ticker")).out
+        executors = [e for e in cluster.json("describe", "ticker")["executors"] if e["id"] > 0]
+        self.assertEqual(2, len(executors))
+        return text, executors
+
+    def test_lanes_go_to_cores_in_turn(self):
+        may = sorted(os.sched_getaffinity(0))
+        text, executors = self.described("--set", "worker.pin_lanes=true")
+        self.assertEqual({0, 2 % len(may)}, {e["first_core"] for e in executors})
+        for executor in executors:
+            self.assertIn(f"2, core {executor['first_core']} on", text)
+            expected = {lane: {may[(executor["first_core"] + lane) % len(may)]} for lane in range(2)}
+            self.assertEqual(expected, self.cores_of(executor["pid"]))
+
+    def test_by_default_the_system_chooses(self):
+        text, executors = self.described()
+        self.assertNotIn(", core", text)
+        for executor in executors:
+            self.assertNotIn("first_core", executor)
+            self.assertEqual([os.sched_getaffinity(0)] * 2, list(self.cores_of(executor["pid"]).values()))
+
+
 class Query(harness.Case):
     def setUp(self):
         super().setUp()

@@ -160,6 +160,7 @@ static int add_executors(const struct appmaster *am, struct msg_app_live *live)
                                            .host = str_dup(gp_str_of(e->host)),
                                            .pid = e->pid,
                                            .lanes = e->info.lanes_count,
+                                           .pinned = e->info.pinned,
                                            .state = str_dup(gp_str_of(state_name(e)))};
         if (!info->worker_name || !info->worker_address || !info->host || !info->state) {
             return GP_ENOMEM;

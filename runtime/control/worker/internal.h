@@ -80,6 +80,8 @@ struct worker {
     char *sockets_dir; /* "" when there is none */
     struct value *data;
     uint32_t lanes;
+    bool pin_lanes;
+    uint32_t next_core; /* for the first lane of the next executor */
     struct conn_key secret;
     struct artefacts artefacts;
     struct ledger ledger;

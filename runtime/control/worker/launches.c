@@ -84,6 +84,19 @@ static uint32_t lanes(const struct worker *w, uint32_t asked)
     return n < MSG_LANES_MAX ? n : MSG_LANES_MAX;
 }
 
+/* The core of the first of so many lanes, which take those that follow; counted from 1, 0: none. */
+static uint32_t take_cores(struct worker *w, uint32_t lane_count)
+{
+    uint32_t cores = w->port->ops->cpu_count(w->port->world);
+    uint32_t first = w->next_core % cores;
+
+    if (!w->pin_lanes) {
+        return 0;
+    }
+    w->next_core = (first + lane_count) % cores;
+    return first + 1;
+}
+
 static int print_appmaster(const struct launch *l, struct buf *out)
 {
     struct worker *w = l->worker;
@@ -107,11 +120,13 @@ static int print_executor(const struct launch *l, struct buf *out)
 {
     struct worker *w = l->worker;
     const struct msg_executor_launch *msg = &l->of_executor;
+    uint32_t lane_count = lanes(w, msg->lanes);
     struct launch_executor launch = {.app = msg->app,
                                      .epoch = msg->epoch,
                                      .executor = msg->executor,
                                      .slots = msg->slots,
-                                     .lanes = lanes(w, msg->lanes),
+                                     .lanes = lane_count,
+                                     .pinned = take_cores(w, lane_count),
                                      .blocking = msg->blocking,
                                      .appmaster = msg->appmaster,
                                      .artefacts = w->artefacts.dir,

@@ -37,6 +37,8 @@ struct worker_options {
     const char *name;           /* for people; NULL: as it listens */
     uint32_t slots;             /* 0: SLOTS_DEFAULT */
     uint32_t lanes;             /* of each executor; 0: by cores */
+    bool pin_lanes;             /* to cores, in turn */
+    uint32_t first_core;        /* ... from this one on */
     const char *data_dir;       /* absolute; made when missing: artefacts and logs */
     const char *sockets_dir;    /* for Unix sockets of executors, made with mode 0700; NULL: none */
     gp_bytes secret;            /* key "cluster"; copied */

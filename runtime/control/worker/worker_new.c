@@ -94,6 +94,8 @@ static int copy_options(struct worker *w, const struct worker_options *options,
     memcpy(w->secret.bytes, options->secret.ptr, options->secret.len);
     w->secret.len = options->secret.len;
     w->lanes = options->lanes;
+    w->pin_lanes = options->pin_lanes;
+    w->next_core = options->first_core;
     w->data_dir = str_dup(gp_str_of(options->data_dir));
     w->sockets_dir = str_dup(gp_str_of(options->sockets_dir ? options->sockets_dir : ""));
     w->data = options->data ? value_dup(options->data) : NULL;

@@ -35,7 +35,7 @@ static struct msg_processor_stats processors[] = {
     {.processor = 2, .in = 1000, .late = 3, .counters = counters, .counters_count = 1},
     {.processor = 9999},
 };
-static struct msg_executor_info executors[] = {{1, 3, name, no_text, host, 4711, 2, running}};
+static struct msg_executor_info executors[] = {{1, 3, name, no_text, host, 4711, 2, 3, running}};
 static struct msg_range placement[] = {
     {0, 0, 1, 1, 0}, {1, 0, 2, 1, 0}, {1, 2, 2, 1, 1}, {2, 0, 4, 1, 1}, {9999, 0, 1, 1, 0}};
 
@@ -47,7 +47,7 @@ static void begin(struct description *d, struct msg_app_description *msg)
 {
     *msg = (struct msg_app_description){
         .app = {.id = 7, .name = name, .state = APP_RUNNING, .error = no_text},
-        .appmaster = {0, 3, name, no_text, host, 4710, 0, running},
+        .appmaster = {0, 3, name, no_text, host, 4710, 0, 0, running},
         .live = {.placement = placement,
                  .placement_count = 5,
                  .executors = executors,
@@ -166,9 +166,10 @@ GP_TEST(describe, draws_the_graph_and_where_it_runs)
 GP_TEST(describe, manages_without_a_plan)
 {
     struct description *d = calloc(1, sizeof *d);
-    struct msg_app_description msg = {.app = {.name = name, .error = no_text},
-                                      .appmaster = {0, 0, no_text, no_text, no_text, 0, 0, no_text},
-                                      .live = {.last_error = no_text, .guarantee = no_text}};
+    struct msg_app_description msg = {
+        .app = {.name = name, .error = no_text},
+        .appmaster = {0, 0, no_text, no_text, no_text, 0, 0, 0, no_text},
+        .live = {.last_error = no_text, .guarantee = no_text}};
     struct value *tree;
     struct capture c;
 

@@ -45,6 +45,7 @@ GP_TEST(launch, tells_an_executor_what_it_is_for)
                                    .executor = 3,
                                    .slots = 9,
                                    .lanes = 4,
+                                   .pinned = 6,
                                    .appmaster = "10.0.0.3:1",
                                    .artefacts = "/data",
                                    .bind = "0.0.0.0",
@@ -58,6 +59,7 @@ GP_TEST(launch, tells_an_executor_what_it_is_for)
     GP_REQUIRE_EQ(launch_parse(desk.port, &launch_executor_fields, buf_c(&arg), &to, NULL), 0);
     GP_CHECK_EQ(to.executor, 3);
     GP_CHECK_EQ(to.lanes, 4);
+    GP_CHECK_EQ(to.pinned, 6);
     GP_CHECK_STR_EQ(to.sockets, "");
     fields_deinit(&launch_executor_fields, &to);
     buf_deinit(&arg);

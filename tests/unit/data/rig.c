@@ -432,7 +432,8 @@ static void make_engine(struct rig *rig, uint32_t index, const struct port *port
                                      .unix_dir = folder,
                                      .identity = &identity,
                                      .host = rig->same_host ? "one" : rig->addresses[index],
-                                     .pin = rig->pin,
+                                     .pinned = rig->lanes,
+                                     .first_core = rig->pin ? 0 : -1,
                                      .log = port->log,
                                      .events = &events,
                                      .user = rig};

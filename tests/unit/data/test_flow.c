@@ -188,6 +188,45 @@ GP_TEST(flow, calls_that_block_hold_up_no_other_task)
     check_all_arrived(&rig, 2, 1);
 }
 
+/* ---- a task that always has something to do ---- */
+
+/* Has ten times the rows of the other, but ends as soon as all those of the other are consumed. */
+static int32_t hot_poll(void *self, struct gp_out *out, uint32_t budget)
+{
+    return atomic_load(&other_sink->closed) == other_sink->parallelism
+               ? GP_END
+               : rig_source.poll(self, out, budget);
+}
+
+GP_TEST(flow, a_hot_task_lets_the_others_of_its_lane_run)
+{
+    static const uint32_t ways[] = {PLAN_SHUFFLE, PLAN_HASH}; /* one sink is called directly */
+    struct gp_processor hot = rig_source;
+    struct rig rig;
+
+    hot.poll = hot_poll;
+    for (uint32_t i = 0; i < 2; i++) {
+        for (uint64_t seed = 1; seed <= 5; seed++) {
+            source_to_sink(&rig, ways[i], 1, 1, i + 1);
+            rig.processors[0].rows = 20000;
+            rig_add(&rig, &(struct rig_processor){.name = "hot",
+                                                  .table = &hot,
+                                                  .parallelism = 1,
+                                                  .rows = 200000,
+                                                  .value_bytes = 100,
+                                                  .keys = 64});
+            rig_add(&rig, &(struct rig_processor){
+                              .name = "busy", .table = &rig_sink, .parallelism = i + 1});
+            rig_connect(&rig, 2, 3, ways[i]);
+            other_sink = &rig.processors[1];
+            GP_CHECK(rig_run_simulated(&rig, seed));
+            check_all_arrived(&rig, 1, 1);
+            GP_CHECK_EQ(rig.processors[3].seen, rig.processors[2].seen);
+            GP_CHECK(rig.processors[2].seen < 3 * rig.processors[0].seen);
+        }
+    }
+}
+
 /* ---- a source that is asked again and again and mostly has nothing ---- */
 
 #define SELDOM_ROWS  20u

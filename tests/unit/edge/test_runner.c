@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -22,6 +23,8 @@ struct lane {
     int finis;
     int exits;
     int init_answer;
+    int pinned; /* core, from 1 */
+    cpu_set_t cpus;
     pthread_t thread;
     char name[16];
     struct rig *rig;
@@ -36,6 +39,7 @@ static int lane_init(void *user, struct loop *loop)
     l->loop = loop;
     l->thread = pthread_self();
     (void)pthread_getname_np(pthread_self(), l->name, sizeof(l->name));
+    (void)sched_getaffinity(0, sizeof(l->cpus), &l->cpus);
     return l->init_answer;
 }
 
@@ -91,7 +95,7 @@ static void lane_start(struct lane *l, struct rig *rig)
         .fini = lane_fini,
         .on_exit = lane_on_exit,
         .user = l,
-        .cpu = -1,
+        .cpu = l->pinned - 1,
     };
 
     l->rig = rig;
@@ -132,6 +136,36 @@ GP_TEST(runner, runs_its_life_in_its_own_thread)
     GP_CHECK(!pthread_equal(lane.thread, pthread_self()));
     GP_CHECK_STR_EQ(lane.name, "lane-7");
     rig_end(&rig);
+}
+
+static int allowed(const cpu_set_t *cpus, int number)
+{
+    int cpu = 0;
+
+    while (!CPU_ISSET((size_t)cpu, cpus) || number-- > 0) {
+        cpu++;
+    }
+    return cpu;
+}
+
+/* The cores of this process may be any: they are counted, and after the last comes the first. */
+GP_TEST(runner, is_bound_to_one_of_the_cores_there_are)
+{
+    cpu_set_t may;
+
+    GP_REQUIRE_EQ(sched_getaffinity(0, sizeof(may), &may), 0);
+    for (int i = 0; i <= CPU_COUNT(&may); i++) {
+        struct rig rig;
+        struct lane lane = {.pinned = i + 1};
+
+        rig_begin(&rig, NULL);
+        atomic_store(&lane.quit, true);
+        lane_start(&lane, &rig);
+        RIG_PUMP_UNTIL(&rig, lane.exits > 0);
+        GP_CHECK_EQ(CPU_COUNT(&lane.cpus), 1);
+        GP_CHECK(CPU_ISSET((size_t)allowed(&may, i % CPU_COUNT(&may)), &lane.cpus));
+        rig_end(&rig);
+    }
 }
 
 GP_TEST(runner, that_refuses_to_begin_only_exits)
