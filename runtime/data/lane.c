@@ -231,7 +231,7 @@ static void run_tasks(struct lane *lane)
 
         measure_slice(t);
         task_run(t);
-        measure_slice_done(t);
+        task_fit_slice(t, measure_slice_done(t));
     }
     /* What did not get its turn goes before what got it. */
     list_append_all(&now, &lane->runnable);

@@ -15,7 +15,8 @@
 #define BATCHES_HELD_MAX 4u   /* partial batches a busy neighbour is sent before it returns one */
 #define THIN_MAX         8u   /* batches mostly done that a busy lane leaves as they are */
 #define WAKE_BATCHES     4u   /* full batches that a lane which sends on wakes another for */
-#define WAKE_HOLD_NS     (50 * 1000) /* ... or for fewer after this time */
-#define TASKS_PER_TURN   256u        /* runnable tasks that get their slice in one turn */
+#define WAKE_HOLD_NS     (50 * 1000)  /* ... or for fewer after this time */
+#define SLICE_NS         (100 * 1000) /* of slices that are longer fewer rows are made */
+#define TASKS_PER_TURN   256u         /* runnable tasks that get their slice in one turn */
 
 #endif

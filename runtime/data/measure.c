@@ -86,7 +86,7 @@ void measure_slice(struct task *t)
     end_block(t);
 }
 
-void measure_slice_done(struct task *t)
+int64_t measure_slice_done(struct task *t)
 {
     struct lane_meter *m = &t->stage->lane->meter;
     int64_t now_ns = loop_peek_ns(t->stage->lane->loop);
@@ -99,6 +99,7 @@ void measure_slice_done(struct task *t)
     if (t->meter.blocked_ns != 0) {
         t->meter.blocked_ns = now_ns;
     }
+    return took_ns;
 }
 
 /* ---- calls ---- */

@@ -97,9 +97,9 @@ void measure_end(struct task *t);
 /* It has to wait for credit. */
 void measure_block(struct task *t);
 
-/* A slice begins; is over. */
+/* A slice begins; is over, and took so long. */
 void measure_slice(struct task *t);
-void measure_slice_done(struct task *t);
+int64_t measure_slice_done(struct task *t);
 
 /* lane.meter.sample_left has come to 0: the call that begins now is timed, and the next one drawn. */
 int64_t measure_call(struct lane *lane);

@@ -28,6 +28,7 @@ int task_init(struct task *t, struct stage *stage, uint32_t local)
     t->watermark_ns = GP_TIME_MIN;
     t->out_ns = GP_TIME_MIN;
     t->session = lane->topology->processors[stage->processor].session[stage->task_indices[local]];
+    t->slice_rows = lane->options->slice_rows;
     list_node_init(&t->node);
     t->api = (struct gp_task){.size = (uint32_t)sizeof(t->api),
                               .index = stage->task_indices[local],
@@ -254,7 +255,7 @@ static void end_slice(struct task *t)
 
 void task_run(struct task *t)
 {
-    int64_t budget = t->stage->lane->options->slice_rows;
+    int64_t budget = t->slice_rows;
 
     t->place = TASK_AT_WORK;
     fuse_prepare(t);
@@ -280,7 +281,19 @@ void task_run(struct task *t)
         }
         break;
     }
+    t->slice_spent = budget <= 0;
     end_slice(t);
+}
+
+void task_fit_slice(struct task *t, int64_t took_ns)
+{
+    uint32_t most = t->stage->lane->options->slice_rows;
+
+    if (took_ns > SLICE_NS) {
+        t->slice_rows -= t->slice_rows / 2;
+    } else if (took_ns < SLICE_NS / 2 && t->slice_spent) {
+        t->slice_rows = t->slice_rows < most / 2 ? 2 * t->slice_rows : most;
+    }
 }
 
 void task_pass_watermark(struct task *t, int64_t time_ns)

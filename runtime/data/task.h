@@ -105,6 +105,8 @@ struct task {
     bool emitted;        /* since it was cleared */
     bool offers_late;    /* some of the rows that it is offered are late */
     uint64_t overdraft;  /* bytes emitted since `full` was set */
+    uint32_t slice_rows; /* that its next slice may do; see task_fit_slice() */
+    bool slice_spent;    /* the last one did them all */
 
     struct timers *timers; /* NULL before use */
     struct timer_due due;  /* the one being called */
@@ -175,6 +177,10 @@ void task_token(struct task *t);
 
 /* One slice. */
 void task_run(struct task *t);
+
+/* It took that long: the next one is shorter or longer, so that a slow task keeps its lane no longer
+ * than others. What it does not get done waits, its accounts run dry, and who can send to others does. */
+void task_fit_slice(struct task *t, int64_t took_ns);
 
 /* Calls close, if open was called. */
 void task_close(struct task *t);

@@ -269,7 +269,8 @@ static enum step step_rows(struct task *t, int64_t *budget)
 {
     struct gp_row *views = t->stage->lane->views;
     uint32_t port = 0;
-    uint32_t count = inbox_views(t, views, VIEWS_MAX, &port);
+    uint32_t most = *budget < VIEWS_MAX ? (uint32_t)*budget : VIEWS_MAX;
+    uint32_t count = inbox_views(t, views, most, &port);
 
     if (UNLIKELY(count == 0)) {
         return STEP_MORE; /* what was there was no row */

@@ -6,9 +6,8 @@
  * Each process is left to the scheduler, for ZeroMQ sends and receives on a thread of its own beside the
  * caller's. After the deadline an empty message says the end.
  */
-#include <zmq.h>
-
 #include <stdatomic.h>
+#include <zmq.h>
 
 #include "limit.h"
 
