@@ -3,8 +3,8 @@
  *
  *     waiting ─▶ sent ─▶ answered | timed out | lost
  *        ▲        │
- *        └────────┘  the connection broke, or it was refused for want of a leader, and the ask may
- *                    be sent again
+ *        └────────┘  the connection broke, or it was refused for want of a leader or of memory,
+ *                    and the ask may be sent again
  *
  * Happy path: peer_ask() sends a frame with a new correlation id and notes the ask; the frame that
  * comes back with this id is decoded and given to fn. An id is never used twice on an endpoint, so
@@ -207,15 +207,15 @@ int peer_ask_bytes(struct peer *peer, uint16_t type, gp_bytes bytes, int64_t tim
 
 /* ---- answers ---- */
 
-/* Waits for the leader: follow.c says when it is sent again. */
-static void wait_for_leader(struct ask *ask, const char *leader, const char *why)
+/* Waits for the leader, or until it has memory: follow.c says when it is sent again. */
+static void wait_for_leader(struct ask *ask, int code, const char *leader, const char *why)
 {
     struct dial *dial = ask->peer->dial;
 
     (void)str_format(dial->refused, sizeof(dial->refused), "%s", why); /* cutting is fine */
     ask->is_sent = false;
-    ask->was_refused = true;
-    follow_refused(ask->peer, leader);
+    ask->refused = code;
+    follow_refused(ask->peer, leader ? leader : "");
 }
 
 static void take_error(struct ask *ask, gp_bytes payload)
@@ -228,8 +228,8 @@ static void take_error(struct ask *ask, gp_bytes payload)
         finish_with_error(ask, &err);
         return;
     }
-    if (what.code == GP_ENOTLEADER && ask->may_follow) {
-        wait_for_leader(ask, what.leader, what.text);
+    if ((what.code == GP_ENOTLEADER || what.code == GP_ENOMEM) && ask->may_follow) {
+        wait_for_leader(ask, (int)what.code, what.leader, what.text);
         fields_deinit(&wire_error_fields, &what);
         return;
     }
@@ -292,7 +292,10 @@ static void time_out(struct ask *ask)
     struct endpoint *ep = ask->peer->ep;
     struct gp_error err;
 
-    if (ask->was_refused) {
+    if (ask->refused == GP_ENOMEM) {
+        (void)gp_error_set(&err, GP_ENOMEM, "%s has no memory for %s: %s", peer_label(ask->peer),
+                           message_type_name(ask->type), ask->peer->dial->refused);
+    } else if (ask->refused != 0) {
         (void)gp_error_set(&err, GP_ENOTLEADER, "no leader was found in time for %s: %s",
                            message_type_name(ask->type), ask->peer->dial->refused);
     } else {

@@ -185,9 +185,11 @@ void peer_dismiss(struct peer *peer, const struct gp_error *why);
 int peer_tell(struct peer *peer, uint16_t type, const void *msg);
 
 /* Both of a dialled peer. */
-#define ASK_RETRY  1u /* wait for it, and send again after a loss, or to the leader */
-#define ASK_FOLLOW 2u /* send again while there is no leader; ends with the connection */
-#define ASK_HERE   4u /* with ASK_RETRY: ask this one, whoever leads */
+#define ASK_RETRY 1u /* wait for it, and send again after a loss, or to the leader */
+#define ASK_FOLLOW                                                                                 \
+    2u              /* send again while there is no leader, or it has no memory for this; ends with
+                         the connection */
+#define ASK_HERE 4u /* with ASK_RETRY: ask this one, whoever leads */
 
 /*
  * Asks; fn is called exactly once, from the loop, unless the endpoint is freed first. timeout_ns >

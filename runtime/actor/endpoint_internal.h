@@ -20,8 +20,8 @@ struct ask {
     int64_t deadline_ns;
     uint16_t type;
     bool is_sent;
-    bool was_lost;    /* sent, and then the connection broke */
-    bool was_refused; /* the last answer was GP_ENOTLEADER */
+    bool was_lost; /* sent, and then the connection broke */
+    int refused;   /* the last answer: GP_ENOTLEADER, GP_ENOMEM; 0: none was */
     bool may_retry;
     bool may_follow;
     answer_fn fn;

@@ -7,7 +7,8 @@
  *
  * Failures: what breaks the rules of framing (an ask without a number, one number twice, data where
  * none is wanted) ends the connection. A message that cannot be decoded, is unknown or not for this
- * role is answered with an error, and the peer may go on: it may just be newer than we are.
+ * role is answered with an error, and the peer may go on: it may just be newer than we are. A tell for
+ * which there is no memory ends the connection: it would be missed, and nobody would know.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static void end_connection(struct peer *peer, int code, const char *text, uint16
     peer_fail(peer, &err);
 }
 
-/* An ask is answered with the error, a tell is only counted. */
+/* An ask is answered with the error, a tell is only counted, unless it should have been heard. */
 static void refuse(struct peer *peer, struct reply_token token, const struct gp_error *err)
 {
     struct endpoint *ep = peer->ep;
@@ -33,8 +34,11 @@ static void refuse(struct peer *peer, struct reply_token token, const struct gp_
     ep->counts.messages_refused++;
     endpoint_warn(ep, TROUBLE_MESSAGE, "actor.message_refused", peer, message_type_name(token.type),
                   err);
-    /* If even the error cannot be sent, the asker's deadline tells it. */
-    (void)endpoint_reply_error(ep, token, err);
+    if (token.correlation == 0 && err->code == GP_ENOMEM) {
+        peer_fail(peer, err);
+    } else {
+        (void)endpoint_reply_error(ep, token, err); /* or the connection ends */
+    }
 }
 
 /* Whether this peer may send this, and in this way. */

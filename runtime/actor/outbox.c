@@ -2,7 +2,8 @@
  * What an actor sends: tells and answers. (Asks are in ask.c, since they come back.)
  *
  * A peer that does not read what it is sent is taken for dead once its queue is full: what it has
- * missed cannot be told any more, so its connection ends rather than a hole opening in it.
+ * missed cannot be told any more, so its connection ends rather than a hole opening in it. So it does
+ * when there is no memory for a tell or an answer: both sides begin anew, and say what holds.
  */
 #include <stdlib.h>
 
@@ -14,6 +15,15 @@ int outbox_encode(const struct fields *table, const void *msg, struct buf *ret)
 {
     buf_init(ret, FRAME_CONTROL_MAX);
     return payload_encode(table, msg, ret);
+}
+
+/* Somebody waits for what will not come. */
+static void fail_without_memory(struct peer *peer)
+{
+    struct gp_error err;
+
+    (void)gp_error_set(&err, GP_ENOMEM, "no memory for what it is to be told");
+    peer_fail(peer, &err);
 }
 
 int outbox_send(struct peer *peer, uint16_t type, enum frame_kind kind, uint64_t correlation,
@@ -31,6 +41,8 @@ int outbox_send(struct peer *peer, uint16_t type, enum frame_kind kind, uint64_t
     if (rc == GP_EAGAIN) {
         (void)gp_error_set(&err, rc, "it does not read what it is sent");
         peer_fail(peer, &err);
+    } else if (rc == GP_ENOMEM) {
+        fail_without_memory(peer);
     }
     if (rc == 0) {
         peer->ep->counts.messages_out++;
@@ -54,6 +66,8 @@ static int send_struct(struct peer *peer, uint16_t type, enum frame_kind kind, u
 
     if (rc == 0) {
         rc = outbox_send(peer, type, kind, correlation, buf_bytes(&payload));
+    } else if (rc == GP_ENOMEM && peer->is_up) {
+        fail_without_memory(peer);
     }
     buf_deinit(&payload);
     return rc;
