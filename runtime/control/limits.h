@@ -13,6 +13,7 @@
 #define PLUGIN_DIRS_MAX      16u
 #define CHILDREN_MAX         1024u /* processes of one worker */
 #define EXECUTORS_MAX        1000u /* of one application */
+#define RECORD_EXECUTORS_MAX 1024u /* ... with the dead that others take the place of */
 #define MOVES_MAX            1024u /* tasks of one application that are to move; others follow */
 #define CHUNK_BYTES          (192u << 10) /* of an artefact in one message */
 

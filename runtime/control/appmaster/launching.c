@@ -21,7 +21,8 @@
 static bool is_of_the_moment(int code)
 {
     return code == GP_ECLOSED || code == GP_ECANCELED || code == GP_ETIMEOUT ||
-           code == GP_EUNREACH || code == GP_EAGAIN || code == GP_ENOTLEADER;
+           code == GP_EUNREACH || code == GP_EAGAIN || code == GP_ENOTLEADER || code == GP_ENOMEM ||
+           code == GP_EIO;
 }
 
 /* ---- requests ---- */
@@ -239,6 +240,9 @@ void launching_step(struct appmaster *am)
     if (am->slots_asked || am->slots_waiting || am->record_kept < am->shrunk) {
         return; /* in a full cluster there is room only after what was given back */
     }
+    if (am->record.executors_count >= RECORD_EXECUTORS_MAX) {
+        return; /* until one of the dead has been replaced, and forgotten */
+    }
     if (am->record.executors_count == 0) {
         request(am, 0, plan_task_count(am->plan), am->welcome.executors, 0);
         return;
@@ -253,7 +257,8 @@ void launching_step(struct appmaster *am)
 
 void launching_request_on(struct appmaster *am, uint32_t worker, uint32_t slots)
 {
-    if (!am->slots_asked && !am->slots_waiting && am->record_kept >= am->shrunk) {
+    if (!am->slots_asked && !am->slots_waiting && am->record_kept >= am->shrunk &&
+        am->record.executors_count < RECORD_EXECUTORS_MAX) {
         request(am, 0, slots, 1, worker);
     }
 }

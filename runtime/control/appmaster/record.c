@@ -64,7 +64,7 @@ int record_add(struct record *r, const struct msg_grant *grant, uint32_t replace
     struct record_executor *grown = NULL;
     int rc = GP_EFULL;
 
-    if (r->executors_count < EXECUTORS_MAX) {
+    if (r->executors_count < RECORD_EXECUTORS_MAX) {
         grown = realloc(r->executors, (r->executors_count + 1) * sizeof *grown);
         rc = GP_ENOMEM;
     }

@@ -122,7 +122,7 @@ static const struct field record_items[] = {
     FIELD_U64(PART, generation, MUST, "of what executors know of it"),
     COUNT(PART, next_executor, MUST, 0, "id of the next one"),
     COUNT(PART, next_session, MUST, 0, "counter of the next one"),
-    FIELD_LIST(PART, executors, MAY, EXECUTORS_MAX, &executor_fields, "by id"),
+    FIELD_LIST(PART, executors, MAY, RECORD_EXECUTORS_MAX, &executor_fields, "by id"),
     FIELD_LIST(PART, ranges, MAY | FIELD_ROWS, MSG_RANGES_MAX, &range_fields, "where tasks run"),
     FIELD_LIST(PART, gone, MAY, MSG_GONE_MAX, &gone_fields, "executors that died, the latest"),
     FIELD_U64(PART, gone_before, MAY, "of deaths up to there not all are in that list"),

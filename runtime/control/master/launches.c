@@ -32,7 +32,7 @@ static struct app_place *launching_place(const struct launching *l)
 static bool is_worker_at_fault(int code)
 {
     return code == GP_EFULL || code == GP_ECLOSED || code == GP_EUNREACH || code == GP_ETIMEOUT ||
-           code == GP_ECANCELED || code == GP_EAGAIN;
+           code == GP_ECANCELED || code == GP_EAGAIN || code == GP_ENOMEM || code == GP_EIO;
 }
 
 static void on_launched(void *user, struct peer *peer, const struct answer *answer)
