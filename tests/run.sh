@@ -57,6 +57,7 @@ stage 10 "packages" sh tests/packages.sh build test
 build_and_test ci "" .
 if [ "$minutes_max" = 60 ]; then
     stage 12 "ci: 20 deaths of each kind" env GP_E2E_DEATHS=20 ctest --preset ci -R '^e2e[.]deaths$'
+    stage 8 "ci: memory refused at more calls" env GP_FAMINE_STRIDE=97 GP_FAMINE_FIRST=7 ctest --preset ci -R '^sim[.]famine$'
     stage 10 "packages for --all" sh tests/packages.sh all
     build_and_test asan "" "unit|sim|e2e|fuzz"
     build_and_test tsan "$no_aslr" "unit|sim|e2e"

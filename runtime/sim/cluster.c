@@ -162,7 +162,9 @@ static int start(void *ctx, const struct port *port, const char *const *args, vo
     struct cluster_program *p = calloc(1, sizeof *p);
     int rc;
 
-    ASSERT(p);
+    if (!p) {
+        return gp_error_set(err, GP_ENOMEM, "no memory for a process");
+    }
     p->port = port;
     list_node_init(&p->link);
     (void)str_format(p->role, sizeof p->role, "%s", args[0]);
