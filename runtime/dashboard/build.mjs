@@ -30,11 +30,12 @@ function licences(metafile, modules) {
   return `The dashboard of Gearpump contains these packages, each under its own licence.\n\n\n${parts.join("\n\n")}`;
 }
 
-export async function build({ modules, out, minify = true }) {
+// watch: build again whenever a source changes.
+export async function build({ modules, out, minify = true, watch = false }) {
   const require = createRequire(join(resolve(modules), "..", "package.json"));
   const esbuild = require("esbuild");
   mkdirSync(out, { recursive: true });
-  const result = await esbuild.build({
+  const options = {
     absWorkingDir: here,
     entryPoints: { app: "src/main.jsx" },
     outdir: resolve(out),
@@ -49,11 +50,13 @@ export async function build({ modules, out, minify = true }) {
     legalComments: "none",
     charset: "utf8",
     logLevel: "warning",
-  });
+  };
+  const result = await esbuild.build(options);
   for (const file of ["index.html", "favicon.svg"]) {
     cpSync(join(here, "src", file), join(out, file));
   }
   writeFileSync(join(out, "licences.txt"), licences(result.metafile, modules));
+  if (watch) await (await esbuild.context(options)).watch();
 }
 
 // Compressed size of all that is served, in bytes.

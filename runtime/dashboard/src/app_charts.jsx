@@ -1,7 +1,7 @@
 // The live charts of one application, of five minutes or of a day; of all processors, or of the one chosen.
 import { useEffect, useState } from "preact/hooks";
 import { Chart } from "./chart.jsx";
-import { bytes, decimal, known, micros, millis, percent, rate } from "./format.js";
+import { bytes, count, decimal, known, micros, millis, percent, rate } from "./format.js";
 import { usePoll } from "./live.js";
 import { Card, Choice } from "./parts.jsx";
 import { column, extend, timelineOf } from "./series.js";
@@ -49,8 +49,9 @@ export function Charts({ timeline, names, executors, selected, window_name, onWi
     { title: "Back-pressure: time blocked", format: percent, top: 1, lines: per("blocked") },
     { title: "Watermark lag", format: millis, lines: per("watermark_lag_ms") },
     { title: "Busy time", format: percent, top: 1, lines: per("busy") },
+    { title: "Queue: messages waiting", format: count, lines: per("queue") },
     { title: "CPU of each process, cores", format: (n) => decimal(n), lines: perExecutor("cpu") },
-    { title: "Memory of each process", format: bytes, lines: perExecutor("rss_bytes") },
+    { title: "Memory of each process", format: bytes, binary: true, lines: perExecutor("rss_bytes") },
   ];
   return (
     <Card title="Charts" id="charts" note={selected ? `of ${selected}` : ""}

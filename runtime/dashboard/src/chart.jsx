@@ -8,6 +8,7 @@ import { theme, useShared, useWidth } from "./live.js";
 
 const HEIGHT = 168;
 const COLORS = 8;
+const BINARY_STEPS = Array.from({ length: 44 }, (_, i) => 2 ** i);
 
 // Colours as the style sheet has them just now; a canvas knows nothing of variables.
 function colorsOf(element) {
@@ -26,7 +27,7 @@ function faint(color) {
   return color.replace(/^rgb\((.*)\)$/, "rgba($1, 0.12)");
 }
 
-function optionsOf({ element, width, lines, format, top, area, onIndex }) {
+function optionsOf({ element, width, lines, format, top, area, binary, onIndex }) {
   const colors = colorsOf(element);
   const font = `11px ${getComputedStyle(element).fontFamily}`;
   const axis = { stroke: colors.text, font, grid: { stroke: colors.grid, width: 1 }, ticks: { show: false } };
@@ -40,8 +41,8 @@ function optionsOf({ element, width, lines, format, top, area, onIndex }) {
       y: { range: (_, __, max) => [0, top ?? (known(max) && max > 0 ? max * 1.12 : 1)] },
     },
     axes: [
-      { ...axis, size: 26, space: 90, grid: { show: false }, values: (_, ticks) => ticks.map((t) => clock(t * 1000).replace(/:00$/, "")) },
-      { ...axis, size: 62, space: 34, values: (_, ticks) => ticks.map((t) => format(t)) },
+      { ...axis, size: 26, space: 58, grid: { show: false }, values: (_, ticks) => ticks.map((t) => clock(t * 1000).replace(/:00$/, "")) },
+      { ...axis, size: 62, space: 34, ...(binary && { incrs: BINARY_STEPS }), values: (_, ticks) => ticks.map((t) => format(t)) },
     ],
     series: [
       {},
@@ -60,7 +61,7 @@ function optionsOf({ element, width, lines, format, top, area, onIndex }) {
 }
 
 // lines: [{ name, values }]; times in seconds.
-export function Chart({ title, times, lines, format, top, area, note }) {
+export function Chart({ title, times, lines, format, top, area, binary, note }) {
   const [ref, width] = useWidth();
   const plot = useRef(null);
   const [index, setIndex] = useState(null);
@@ -73,7 +74,7 @@ export function Chart({ title, times, lines, format, top, area, note }) {
   useLayoutEffect(() => {
     if (!has || !width) return undefined;
     const element = ref.current;
-    plot.current = new uPlot(optionsOf({ element, width, lines, format, top, area, onIndex: setIndex }),
+    plot.current = new uPlot(optionsOf({ element, width, lines, format, top, area, binary, onIndex: setIndex }),
       [times, ...lines.map((l) => l.values)], element);
     return () => {
       plot.current.destroy();

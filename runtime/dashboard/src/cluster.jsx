@@ -61,18 +61,17 @@ function workerColumns(again) {
     { key: "name", name: "Worker", sort: (w) => w.name, class: "lead", cell: (w) => <><strong>{w.name || `worker/${w.id}`}</strong><small>{w.host} · {w.address}</small></> },
     { key: "state", name: "State", sort: (w) => w.state, cell: (w) => <Badge state={w.state} /> },
     { key: "slots", name: "Slots", sort: (w) => w.slots_used / w.slots, cell: (w) => <Meter share={w.slots ? w.slots_used / w.slots : NaN} text={`${whole(w.slots_used)} / ${whole(w.slots)}`} /> },
-    { key: "load", name: "Load", sort: (w) => loadOf(w) / w.cpus, cell: (w) => <Meter share={known(loadOf(w)) && w.cpus ? loadOf(w) / w.cpus : NaN} text={`${decimal(loadOf(w))} on ${plural(w.cpus, "core")}`} /> },
-    { key: "memory", name: "Memory of the host", sort: memoryTotal, cell: (w) => {
+    { key: "load", name: "Load", sort: (w) => loadOf(w) / w.cpus, cell: (w) => <Meter share={known(loadOf(w)) && w.cpus ? loadOf(w) / w.cpus : NaN} text={`${decimal(loadOf(w))} / ${plural(w.cpus, "core")}`} /> },
+    { key: "memory", name: "Memory", sort: memoryTotal, cell: (w) => {
       const [total, free] = [memoryTotal(w), memoryFree(w)];
       const has = known(total) && total > 0 && known(free);
       return <Meter share={has ? 1 - free / total : NaN} text={has ? `${bytes(total - free)} of ${bytes(total)}` : "-"} />;
     } },
-    { key: "tasks", name: "Tasks", end: true, sort: (w) => w.tasks, cell: (w) => whole(w.tasks) },
-    { key: "executors", name: "Executors", end: true, sort: (w) => w.executors, cell: (w) => whole(w.executors) },
+    { key: "tasks", name: "Tasks", end: true, sort: (w) => w.tasks, cell: (w) => <>{whole(w.tasks)}<small>{plural(w.executors, "process", "processes")}</small></> },
     { key: "up", name: "Up", end: true, sort: (w) => w.up_ms, cell: (w) => duration(w.up_ms) },
     { key: "act", name: "", end: true, cell: (w) => {
       const undo = w.state && w.state !== "serving";
-      return <button type="button" class="small" onClick={() => drain(w, undo, again)} aria-label={undo ? `Let ${w.name} serve again` : `Drain ${w.name}`}>{undo ? "Undo drain" : "Drain"}</button>;
+      return <button type="button" class="small" onClick={() => drain(w, undo, again)} aria-label={undo ? `Let ${w.name} serve again` : `Drain ${w.name}`}>{undo ? "Undo" : "Drain"}</button>;
     } },
   ];
 }

@@ -1,6 +1,7 @@
 // Numbers as people read them. What is not known is "-", never NaN.
 
 const NONE = "-";
+const GAP = "\u00a0"; // a number stays with its unit
 
 export const known = (n) => typeof n === "number" && Number.isFinite(n);
 
@@ -20,14 +21,14 @@ function scaled(n, base, units) {
     n /= base;
     i += 1;
   }
-  return units[i] ? `${digits(n)} ${units[i]}` : digits(n);
+  return units[i] ? `${digits(n)}${GAP}${units[i]}` : digits(n);
 }
 
 export const count = (n) => scaled(n, 1000, ["", "k", "M", "G", "T", "P"]);
 export const bytes = (n) => scaled(n, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]);
 export const whole = (n) => (known(n) ? Math.round(n).toLocaleString("en") : NONE);
 export const rate = (n) => (known(n) ? `${count(n < 10 ? Math.round(n * 10) / 10 : n)}/s` : NONE);
-export const percent = (share) => (known(share) ? `${Math.round(share * 100)} %` : NONE);
+export const percent = (share) => (known(share) ? `${Math.round(share * 100)}${GAP}%` : NONE);
 export const decimal = (n, places = 2) => (known(n) ? n.toFixed(places) : NONE);
 
 export function micros(us) {
@@ -47,9 +48,9 @@ export function duration(ms) {
   for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
     const n = Math.floor(s / size);
     s -= n * size;
-    if (n > 0 || parts.length > 0 || unit === "s") parts.push(`${n} ${unit}`);
+    if (n > 0 || (unit === "s" && parts.length === 0)) parts.push(`${n}${GAP}${unit}`);
   }
-  return parts.slice(0, 2).join(" ");
+  return parts.slice(0, 2).join(GAP);
 }
 
 const two = (n) => String(n).padStart(2, "0");

@@ -57,7 +57,7 @@ function troubleOf(node, now) {
 }
 
 function Mark({ text, state }) {
-  const width = text.length * 6.3 + 28;
+  const width = text.length * 7.1 + 32;
   return (
     <g class={`mark ${state}`} transform={`translate(${NODE_WIDTH - width - 8} -10)`}>
       <rect width={width} height="20" rx="10" />
@@ -106,10 +106,10 @@ export function JobGraph({ app, metrics, selected, onSelect }) {
   const path = metrics?.critical_path || [];
   const isCritical = (e) => path.some((n, i) => n === e.from && path[i + 1] === e.to);
   const top = Math.max(1, ...edges.map((e) => e.rate || 0));
-  const scale = placed && width ? Math.max(direction === "LR" ? 0.62 : 0.5, Math.min(1.12, width / placed.width)) : 1;
+  const scale = placed && width ? Math.max(direction === "LR" ? 0.62 : 0.72, Math.min(1.12, width / placed.width)) : 1;
   const now = metrics?.time_ms || Date.now();
   return (
-    <div class="graph" ref={ref}>
+    <div class="graph"><div class="drawing" ref={ref}>
       {!placed && <p class="empty">The graph is drawn as soon as the job has been planned.</p>}
       {placed && width > 0 && (
         <svg viewBox={`0 0 ${placed.width} ${placed.height}`} width={placed.width * scale} height={placed.height * scale}
@@ -135,6 +135,7 @@ export function JobGraph({ app, metrics, selected, onSelect }) {
           ))}
         </svg>
       )}
+      </div>
       <ul class="legend" aria-label="What the marks mean">
         <li><i class="key busy" />busy</li>
         <li><i class="key blocked" />blocked by what follows</li>

@@ -23,8 +23,16 @@ export function place(names, edges, direction) {
     width: Math.max(width, NODE_WIDTH + 28),
     height: Math.max(height, NODE_HEIGHT + 32),
     nodes: new Map(names.map((n) => [n, g.node(n)])),
-    paths: edges.map((e, i) => curve(g.edge(e.from, e.to, String(i)).points, direction)),
+    paths: edges.map((e, i) => curve(ported(g.edge(e.from, e.to, String(i)).points, g.node(e.from), g.node(e.to), direction), direction)),
   };
+}
+
+// The same points, but leaving and arriving in the middle of a side rather than at a corner.
+function ported(points, from, to, direction) {
+  const [x, y] = direction === "LR" ? [NODE_WIDTH / 2, 0] : [0, NODE_HEIGHT / 2];
+  // Points between matter only where the edge passes other layers.
+  const inner = points.length > 3 ? points.slice(1, -1) : [];
+  return [{ x: from.x + x, y: from.y + y }, ...inner, { x: to.x - x, y: to.y - y }];
 }
 
 // A smooth line through the points: it leaves and arrives along the direction of the graph.

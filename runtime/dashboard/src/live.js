@@ -86,9 +86,9 @@ let followed = null;
 
 function onEvent(event) {
   try {
-    const data = JSON.parse(event.data);
+    const data = { ...JSON.parse(event.data), id: event.id };
     const known = events.get();
-    if (known.some((e) => e.seq === data.seq && e.time_ms === data.time_ms)) return;
+    if (known.some((e) => e.id === data.id && e.time_ms === data.time_ms)) return;
     events.set([data, ...known].slice(0, EVENTS_MAX));
   } catch {
     // A line that is no event, such as a comment that keeps the connection open.

@@ -4,12 +4,14 @@ import { usePoll } from "./live.js";
 import { Card, Choice, Empty } from "./parts.jsx";
 
 const TAIL = 200;
+const LEVEL_WITHIN = 48; // characters: a level stands at the beginning of a line
+const ORDER = ["debug", "info", "warn", "error"];
 const LEVELS = [["debug", "All"], ["info", "Info"], ["warn", "Warnings"], ["error", "Errors"]];
 
 // A line in any of the shapes it may come in.
 function lineOf(line) {
   if (typeof line === "string") {
-    const level = line.match(/\b(error|warn|info|debug)\b/i);
+    const level = line.slice(0, LEVEL_WITHIN).match(/\b(error|warn|info|debug)\b/i);
     return { text: line, level: level ? level[1].toLowerCase() : "" };
   }
   const text = line.text ?? line.line ?? [line.time, line.event, line.message].filter(Boolean).join(" ");
@@ -26,10 +28,11 @@ export function Logs({ app, executors }) {
   const [executor, setExecutor] = useState("");
   const [level, setLevel] = useState("info");
   const [isFollowing, setFollowing] = useState(true);
-  const query = new URLSearchParams({ level, tail: TAIL, ...(executor !== "" && { executor }) });
+  const query = new URLSearchParams({ tail: TAIL, ...(executor !== "" && { executor }) });
   const { data, error } = usePoll(`/apps/${app}/logs?${query}`, isFollowing ? 2000 : 0);
   const box = useRef(null);
-  const lines = linesOf(data);
+  // Lines that name no level belong to the one before them.
+  const lines = linesOf(data).filter((l) => !l.level || ORDER.indexOf(l.level) >= ORDER.indexOf(level));
   useEffect(() => {
     if (isFollowing && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [data, isFollowing]);
