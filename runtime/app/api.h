@@ -175,6 +175,7 @@ API_BEGIN(api_apps);
 API_BEGIN(api_masters_show);
 API_BEGIN(api_submit);
 API_BEGIN(api_logs);
+API_BEGIN(api_metrics);
 API_BEGIN(api_events);
 API_BEGIN(api_health);
 API_BEGIN(api_ready);

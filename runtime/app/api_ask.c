@@ -64,12 +64,8 @@ static void fill_restart(const struct api_params *params, void *msg)
 
 static struct value *show_restart(const struct api_params *params, const void *msg)
 {
-    struct tree t;
-
     (void)params;
-    tree_begin(&t);
-    tree_u64(&t, "id", ((const struct msg_app_submitted *)msg)->id);
-    return tree_end(&t);
+    return show_restarted(((const struct msg_app_submitted *)msg)->id);
 }
 
 static void fill_rebalance(const struct api_params *params, void *msg)

@@ -49,6 +49,11 @@
         .max = 10000, .otherwise = "200", .doc = "the last lines of each"                          \
     }
 
+#define P_WINDOW                                                                                   \
+    FIELD_ENUM(P, window, FIELD_OPTIONAL, metrics_window_names, "with the history of this time")
+#define P_PROCESSOR                                                                                \
+    FIELD_TEXT(P, processor, FIELD_OPTIONAL, 128, "the history of this one and its slowest tasks")
+
 static const struct field no_items[] = {P_ALL}; /* of which none is used */
 static const struct field app_items[] = {P_APP};
 static const struct field apps_items[] = {P_ALL};
@@ -56,11 +61,12 @@ static const struct field submit_items[] = {P_NAME, P_EXECUTORS, P_SET, P_PARALL
 static const struct field restart_items[] = {P_APP, P_REQUEST};
 static const struct field rebalance_items[] = {P_APP, P_FORCE};
 static const struct field logs_items[] = {P_APP, P_EXECUTOR, P_TAIL};
+static const struct field metrics_items[] = {P_APP, P_WINDOW, P_PROCESSOR};
 static const struct field drain_items[] = {P_WORKER, P_UNDO, P_FORCE};
 static const struct field master_items[] = {P_ADDRESS};
-static const struct field all_items[] = {P_APP,     P_WORKER,   P_ADDRESS,   P_ALL, P_UNDO,
-                                         P_FORCE,   P_NAME,     P_EXECUTORS, P_SET, P_PARALLELISM,
-                                         P_REQUEST, P_EXECUTOR, P_TAIL};
+static const struct field all_items[] = {
+    P_APP, P_WORKER,      P_ADDRESS, P_ALL,      P_UNDO, P_FORCE,  P_NAME,     P_EXECUTORS,
+    P_SET, P_PARALLELISM, P_REQUEST, P_EXECUTOR, P_TAIL, P_WINDOW, P_PROCESSOR};
 
 static const struct fields no_params = {
     .name = "parameters", .size = sizeof(P), .items = no_items, .count = 0};
@@ -70,6 +76,7 @@ static const struct fields submit_params = FIELDS("parameters", P, submit_items)
 static const struct fields restart_params = FIELDS("parameters", P, restart_items);
 static const struct fields rebalance_params = FIELDS("parameters", P, rebalance_items);
 static const struct fields logs_params = FIELDS("parameters", P, logs_items);
+static const struct fields metrics_params = FIELDS("parameters", P, metrics_items);
 static const struct fields drain_params = FIELDS("parameters", P, drain_items);
 static const struct fields master_params = FIELDS("parameters", P, master_items);
 static const struct fields all_params = FIELDS("parameters", P, all_items);
@@ -130,6 +137,8 @@ const struct api_endpoint api_endpoints[] = {
      .begin = api_submit},
     GET("/api/v1/apps/{app}", "describe", "All about one application.", app_params, description,
         api_ask_begin, MSG_APP_DESCRIBE),
+    GET("/api/v1/apps/{app}/metrics", "metrics", "How an application does, and how it did.",
+        metrics_params, "{*:any}", api_metrics, 0),
     GET("/api/v1/apps/{app}/logs", "logs", "The latest lines that an application wrote.",
         logs_params, "{app:int,lines:[{executor:int,line:text}],missing:[{executor:int,why:text}]}",
         api_logs, 0),

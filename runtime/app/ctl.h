@@ -103,6 +103,8 @@ CTL_COMMAND(ctl_simulate);
 CTL_COMMAND(ctl_list);
 CTL_COMMAND(ctl_describe);
 CTL_COMMAND(ctl_kill);
+CTL_COMMAND(ctl_restart);
+CTL_COMMAND(ctl_events);
 CTL_COMMAND(ctl_logs);
 CTL_COMMAND(ctl_masters);
 CTL_COMMAND(ctl_metrics);

@@ -1,9 +1,10 @@
-/* ctl_describe.c: gpctl describe and kill: one application. */
+/* ctl_describe.c: gpctl describe, kill and restart: one application. */
 #include <stdlib.h>
 
 #include "app/ctl.h"
 #include "app/describe.h"
 #include "app/show.h"
+#include "base/sha256.h"
 
 #define KILL_TIMEOUT_NS INT64_C(20000000000)
 
@@ -80,4 +81,43 @@ int ctl_kill(const struct command_spec *spec, const struct options *options, voi
         rc = ctl_ask_for(ctl, MSG_APP_KILL, &ask, KILL_TIMEOUT_NS, on_killed, &g, &err);
     }
     return rc < 0 ? ctl_fail(ctl, &err, "cannot kill %s", options->operands[0]) : g.status;
+}
+
+/* ---- restart ---- */
+
+static int on_restarted(void *user, const void *msg)
+{
+    struct describing *g = user;
+    const uint32_t id = ((const struct msg_app_submitted *)msg)->id;
+
+    if (g->ctl->json) {
+        g->status = ctl_print_take(g->ctl, show_restarted(id));
+    } else {
+        (void)printf("%u\n", id);
+    }
+    return 0;
+}
+
+int ctl_restart(const struct command_spec *spec, const struct options *options, void *context)
+{
+    struct ctl *ctl = context;
+    struct gp_error err = {0};
+    struct msg_app_ref ref = {0};
+    struct describing g = {ctl, &err, EXIT_STATUS_OK};
+    uint8_t random[16];
+    char id[2 * sizeof random + 1];
+    int rc = ctl_app_ref(options, &ref, &err);
+
+    (void)spec;
+    if (rc == 0) {
+        rc = ctl_connect(ctl, &err);
+    }
+    if (rc == 0) {
+        struct msg_app_restart ask = {.app = ref.app, .request_id = id};
+
+        port_random(edge_port(ctl->world), random, sizeof random);
+        hex_encode(random, sizeof random, id);
+        rc = ctl_ask_for(ctl, MSG_APP_RESTART, &ask, KILL_TIMEOUT_NS, on_restarted, &g, &err);
+    }
+    return rc < 0 ? ctl_fail(ctl, &err, "cannot restart %s", options->operands[0]) : g.status;
 }

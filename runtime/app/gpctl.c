@@ -68,6 +68,11 @@ static const struct option_spec list_options[] = {
     {0},
 };
 
+static const struct option_spec events_options[] = {
+    {"follow", 'f', NULL, "go on as more happens", OPTION_FLAG},
+    {0},
+};
+
 static const struct option_spec logs_options[] = {
     {"follow", 'f', NULL, "go on as more is written, until the job ends", OPTION_FLAG},
     {"executor", 0, "N", "of this executor alone; 0 is the appmaster (all)", OPTION_VALUE},
@@ -193,6 +198,23 @@ static const struct command_spec commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_kill},
+    {.name = "restart",
+     .operands = "ID|NAME",
+     .summary = "start an application once more, under a new id",
+     .details =
+         "The same shared object, parameters and parallelism. If it still runs, it is killed "
+         "first. Prints the\nnew id.",
+     .examples = "  $ gpctl restart wordcount\n",
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_restart},
+    {.name = "events",
+     .operands = "",
+     .summary = "what happened in the cluster lately",
+     .details = "The leader keeps the latest 1,000; a new leader begins anew.",
+     .examples = "  $ gpctl events\n  $ gpctl events -f -o json\n",
+     .options = events_options,
+     .run = ctl_events},
     {.name = "logs",
      .operands = "ID|NAME",
      .summary = "what an application wrote",

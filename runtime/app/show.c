@@ -133,6 +133,15 @@ struct value *show_submitted(uint32_t id, const char *name)
     return tree_end(&t);
 }
 
+struct value *show_restarted(uint32_t id)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "id", id);
+    return tree_end(&t);
+}
+
 struct value *show_version(void)
 {
     struct tree t;

@@ -34,6 +34,7 @@ struct value *show_rebalanced(const char *app, const struct msg_app_rebalanced *
                               uint32_t moving);
 struct value *show_drained(const struct msg_worker_drained *worker);
 struct value *show_submitted(uint32_t id, const char *name);
+struct value *show_restarted(uint32_t id);
 struct value *show_version(void);
 /* How long it was can be seen from "executor": 0 is the appmaster. */
 struct value *show_log_line(uint32_t executor, gp_str line);

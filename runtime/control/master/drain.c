@@ -217,6 +217,8 @@ static void say_drained(struct master *m)
         if (is_drained && !entry->is_drained) {
             LOG_INFO(master_log(m), "worker.drained", KV_U64("worker", entry->id),
                      KV_STR("name", entry->info.name));
+            events_add(m, EVENT_INFO, "worker.drained", 0, entry->id,
+                       "worker %u (%s) is drained and may stop", entry->id, entry->info.name);
         }
         entry->is_drained = is_drained;
     }

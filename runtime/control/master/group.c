@@ -146,6 +146,7 @@ static void lead_begin(struct master *m, uint64_t term)
     m->term = term;
     LOG_INFO(master_log(m), "master.leads", KV_U64("term", term),
              KV_U64("apps", m->registry.count - m->registry.ended));
+    events_begin(m);
     places_lead(m);
     links_lead(m);
 }
@@ -161,6 +162,8 @@ void group_lead_end(struct master *m)
     LOG_WARN(master_log(m), "master.follows", KV_U64("term", m->term));
     (void)gp_error_set(&why, GP_ENOTLEADER, "this master leads no more");
     waiters_dismiss(m, &why);
+    events_dismiss(m, &why);
+    restarts_dismiss(m, &why);
     places_dismiss(m, &why);
     while (m->workers.count > 0) {
         struct worker_entry *entry = m->workers.entries[0];

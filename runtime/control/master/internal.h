@@ -18,6 +18,8 @@
  *   drains.c     what clients ask of that
  *   slots.c      slots for executors
  *   queries.c    what clients ask to see
+ *   events.c     what happened lately
+ *   restarts.c   applications once more
  *   history.c    what appmasters tell of their applications, and its past (pure)
  *
  * The registry is changed by proposals alone: a handler checks, proposes and goes on when its
@@ -87,6 +89,22 @@ struct upload {
     uint64_t id; /* 0: free */
     uint64_t peer;
     struct artefact_in in;
+};
+
+/* A client that waits for events. */
+struct event_waiter {
+    struct reply_token token;
+    uint64_t after;
+    uint32_t limit;
+    int64_t deadline_ns;
+};
+
+struct cluster_events {
+    uint64_t last;                              /* number of the latest; 0: none yet */
+    struct msg_cluster_event ring[EVENTS_KEPT]; /* by number; text owned */
+    struct event_waiter waiters[EVENT_WAITERS_MAX];
+    uint32_t waiter_count;
+    struct timer *timer;
 };
 
 /* First member of what waits for the answer of a peer, which may never come: see pending_new(). */
@@ -168,6 +186,8 @@ struct master {
     struct list pending;
     struct list pulls;
     struct list proposals;
+    struct list restarting; /* restarts.c: their old ones end */
+    struct cluster_events events;
     struct list grantings; /* slots.c */
     uint64_t next_serial;
     struct history *history;
@@ -437,6 +457,28 @@ void slots_keep(struct master *m, const struct worker_entry *entry);
 /* Tells a worker that so many slots (0: all) are no longer the application's. NULL is fine. */
 void slots_revoke(struct master *m, const struct worker_entry *entry, uint32_t app, uint32_t epoch,
                   uint32_t slots);
+
+/* ---- events.c ---- */
+
+/* Notes what happened, if we lead. kind: static. */
+void events_add(struct master *m, uint32_t level, const char *kind, uint32_t app, uint32_t worker,
+                const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* A command was applied; before: the state until then. */
+void events_app(struct master *m, const struct app *app, uint32_t before);
+int events_read(struct master *m, const struct msg_cluster_events_read *msg,
+                struct reply_token token, struct gp_error *err);
+void events_begin(struct master *m); /* we lead */
+void events_dismiss(struct master *m, const struct gp_error *why);
+void events_forget(struct master *m);
+void on_events_timer(void *user);
+
+/* ---- restarts.c ---- */
+
+int restarts_begin(struct master *m, const struct msg_app_restart *msg, struct reply_token token,
+                   struct gp_error *err);
+/* A command about this application was applied. */
+void restarts_notify(struct master *m, const struct app *app);
+void restarts_dismiss(struct master *m, const struct gp_error *why);
 
 /* ---- queries.c ---- */
 

@@ -90,6 +90,8 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
         uint32_t worker = entry->id;
         LOG_WARN(master_log(m), "worker.lost", KV_U64("worker", worker),
                  KV_STR("name", entry->info.name), KV_STR("why", why->text));
+        events_add(m, EVENT_WARN, "worker.lost", 0, worker, "worker %u (%s) was lost: %s", worker,
+                   entry->info.name, why->text);
         places_worker_down(m, worker, entry->info.name);
         drain_lost(m, entry);
         workers_remove(&m->workers, entry);
@@ -172,6 +174,7 @@ static int make_timers(struct master *m)
 {
     int rc = timer_new(m->port->loop, on_waiter_timer, m, &m->waiter_timer);
 
+    rc = rc < 0 ? rc : timer_new(m->port->loop, on_events_timer, m, &m->events.timer);
     rc = rc < 0 ? rc : timer_new(m->port->loop, on_drain_timer, m, &m->drain_timer);
     rc = rc < 0 ? rc : timer_new(m->port->loop, on_balance_timer, m, &m->balance_timer);
     return rc < 0 ? rc : timer_new(m->port->loop, on_reread_timer, m, &m->reread_timer);
@@ -226,6 +229,7 @@ int master_new(const struct master_options *options, struct master **ret, struct
     list_init(&m->pending);
     list_init(&m->pulls);
     list_init(&m->proposals);
+    list_init(&m->restarting);
     list_init(&m->grantings);
     rc = settle(m, options, err);
     if (rc >= 0) {
@@ -281,6 +285,8 @@ void master_free(struct master *m)
     m->consensus = NULL;
     endpoint_free(m->ep);
     timer_free(m->waiter_timer);
+    timer_free(m->events.timer);
+    events_forget(m);
     timer_free(m->drain_timer);
     timer_free(m->balance_timer);
     timer_free(m->reread_timer);

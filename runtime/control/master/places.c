@@ -169,6 +169,8 @@ void place_lost(struct app_place *place, const char *why, bool may_rebuild)
     used = budget_used(&budget, master_wall_ms(m));
     LOG_WARN(master_log(m), "appmaster.lost", KV_U64("app", app->id), KV_U64("epoch", app->epoch),
              KV_STR("why", why));
+    events_add(m, EVENT_WARN, "appmaster.lost", app->id, app->worker, "%s: %s", app->spec.name,
+               why);
     if (app->is_stopping) {
         end(place, APP_KILLED, NULL);
     } else if (!may_go_on) {

@@ -174,6 +174,8 @@ int proposals_apply(struct master *m, gp_bytes bytes)
     struct app *app = NULL;
     struct gp_error err = {0};
     uint32_t worker = m->registry.next_worker;
+    const struct app *before = NULL;
+    uint32_t state = APP_SUBMITTED;
     uint32_t op;
     int rc = command_decode(m->port, bytes, &box, &err);
 
@@ -183,9 +185,21 @@ int proposals_apply(struct master *m, gp_bytes bytes)
         }
         return rc;
     }
+    before = registry_find(&m->registry, box.command.app);
+    state = before ? before->state : state;
     rc = registry_apply(&m->registry, &box.command, &app, &err);
     p = rc == GP_ENOMEM ? NULL : find(m, &box.command);
     op = box.command.op;
+    if (rc >= 0 && op == COMMAND_SUBMIT && app->version == 1) {
+        events_add(m, EVENT_INFO, "app.submitted", app->id, 0, "%s was submitted", app->spec.name);
+    } else if (rc >= 0 && op == COMMAND_DRAIN) {
+        events_add(m, EVENT_INFO, box.command.undo ? "worker.serving" : "worker.draining", 0,
+                   box.command.worker,
+                   box.command.undo ? "worker %u takes tasks again" : "worker %u is to be left",
+                   box.command.worker);
+    } else if (rc >= 0 && app) {
+        events_app(m, app, state);
+    }
     command_box_deinit(&box);
     if (p) {
         p->is_applied = true;
@@ -198,6 +212,7 @@ int proposals_apply(struct master *m, gp_bytes bytes)
             places_ended(m, app);
         }
         waiters_notify(m, app);
+        restarts_notify(m, app);
     }
     if (rc >= 0 && op == COMMAND_DRAIN) {
         drain_marked(m);

@@ -48,6 +48,8 @@ static int admit(struct master *m, uint32_t id, bool is_new, struct msg_worker_r
     LOG_INFO(master_log(m), "worker.registered", KV_U64("worker", id),
              KV_STR("name", entry->info.name), KV_STR("address", entry->info.address),
              KV_U64("slots", entry->info.slots));
+    events_add(m, EVENT_INFO, "worker.joined", 0, id, "worker %u (%s) joined with %u slots", id,
+               entry->info.name, entry->info.slots);
     rc = endpoint_reply(m->ep, token, &welcome);
     drain_refresh(m, entry);
     slots_keep(m, entry);

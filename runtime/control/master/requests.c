@@ -213,6 +213,10 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
         return group_add(m, in->msg, in->token, err);
     case MSG_MASTER_REMOVE:
         return group_remove(m, in->msg, in->token, err);
+    case MSG_APP_RESTART:
+        return restarts_begin(m, in->msg, in->token, err);
+    case MSG_CLUSTER_EVENTS:
+        return events_read(m, in->msg, in->token, err);
     case MSG_APP_SUBMIT:
         return apps_submit(m, in->msg, in->token, err);
     default:

@@ -1,0 +1,357 @@
+"""REST: every endpoint of the OpenAPI document is called, and every answer is validated against it.
+
+Requests are made by http.client and by plain sockets, where they are meant to be wrong.
+"""
+
+import http.client
+import json
+import socket
+import urllib.parse
+
+import groups
+import harness
+from system import wait_until
+
+WAIT_S = 60 * harness.SLOWNESS
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __str__(self):
+        return f"{self.status} {self.headers}\n{self.body[:2000]!r}"
+
+
+class Web:
+    """The web server of one daemon, as its ready file names it."""
+
+    def __init__(self, ready):
+        parts = urllib.parse.urlsplit(ready["http"])
+        self.host, self.port = parts.hostname, parts.port
+        self.token_path = ready["http_token_file"]
+        with open(self.token_path, encoding="utf-8") as file:
+            self.token = file.read().strip()
+
+    def call(self, method, path, body=None, token=None, headers=None):
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=WAIT_S)
+        sent = dict(headers or {})
+        if token is None and method not in ("GET", "HEAD"):
+            token = self.token
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        try:
+            connection.request(method, path, body=body, headers=sent)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
+
+    def get(self, path, **options):
+        return self.call("GET", path, **options)
+
+    def post(self, path, **options):
+        return self.call("POST", path, **options)
+
+    def connect(self):
+        return socket.create_connection((self.host, self.port), timeout=WAIT_S)
+
+
+def validate(document, schema, value, where="answer"):
+    """The part of JSON Schema that the document uses."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        validate(document, document["components"]["schemas"][name], value, where)
+        return
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+    kind = schema.get("type")
+    if kind and (not isinstance(value, kinds[kind]) or (kind != "boolean" and isinstance(value, bool))):
+        raise AssertionError(f"{where}: {value!r} is no {kind}")
+    if "enum" in schema and value not in schema["enum"]:
+        raise AssertionError(f"{where}: {value!r} is none of {schema['enum']}")
+    if kind == "array":
+        for i, item in enumerate(value):
+            validate(document, schema["items"], item, f"{where}[{i}]")
+    if kind == "object":
+        known = schema.get("properties", {})
+        for name in schema.get("required", ()):
+            if name not in value:
+                raise AssertionError(f"{where}: {name} is missing")
+        for name, item in value.items():
+            inner = known.get(name, schema.get("additionalProperties"))
+            if inner is None:
+                raise AssertionError(f"{where}: {name} is not in the document")
+            validate(document, inner, item, f"{where}.{name}")
+
+
+class Rest(harness.Case):
+    def begin(self, *arguments, workers=1):
+        self.cluster = self.local(*arguments, workers=workers)
+        self.web = Web(self.cluster.daemon.ready())
+        return self.web
+
+    def expect(self, answer, status):
+        self.assertEqual(status, answer.status, str(answer))
+        return answer
+
+    def refused(self, answer, status, *said):
+        self.expect(answer, status)
+        error = answer.json["error"]
+        self.assertEqual({"code", "what", "why", "try"}, set(error))
+        for text in said:
+            self.assertIn(text, error["why"] + error["try"])
+
+    def upload(self, web, job, query=""):
+        with open(job, "rb") as file:
+            return web.post(f"/api/v1/apps{query}", body=file.read())
+
+    def wait_for(self, web, app, *states):
+        def check():
+            return web.get(f"/api/v1/apps/{app}").json["application"]["state"] in states
+
+        wait_until(check, f"{app} is {states}", WAIT_S, pause_s=0.1)
+
+    def test_every_endpoint_answers_as_the_document_says(self):
+        web = self.begin(workers=2)
+        document = self.expect(web.get("/api/v1/openapi.json"), 200).json
+        called = set()
+
+        def call(method, path, concrete=None, status="200", **options):
+            operation = document["paths"][path][method]
+            answer = web.call(method.upper(), concrete or path, **options)
+            self.assertEqual(int(status), answer.status, str(answer))
+            content = operation["responses"][status]["content"]
+            kind, media = next(iter(content.items()))
+            self.assertTrue(answer.headers["Content-Type"].startswith(kind), str(answer))
+            if kind == "application/json":
+                validate(document, media["schema"], answer.json, f"{method} {path}")
+            called.add((method, path))
+            return answer
+
+        steady = self.plugin("steady")
+        with open(steady, "rb") as file:
+            body = file.read()
+        app = call("post", "/api/v1/apps", "/api/v1/apps?name=first&executors=1", "201", body=body).json["id"]
+        self.wait_for(web, app, "running")
+        for path in ("version", "masters", "workers", "apps", "config", "openapi.json"):
+            call("get", f"/api/v1/{path}")
+        for path in ("/metrics", "/healthz", "/readyz"):
+            call("get", path)
+        one = f"/api/v1/apps/{app}"
+        call("get", "/api/v1/apps/{app}", one)
+        call("get", "/api/v1/apps/{app}/logs", f"{one}/logs?tail=5&executor=0")
+        call("get", "/api/v1/apps/{app}/metrics", f"{one}/metrics")
+        call("get", "/api/v1/apps/{app}/metrics", f"{one}/metrics?window=5m")
+        call("post", "/api/v1/apps/{app}/rebalance", f"{one}/rebalance")
+        again = call("post", "/api/v1/apps/{app}/restart", f"{one}/restart?request_id=r1", "201").json["id"]
+        self.assertNotEqual(app, again)
+        self.assertEqual(again, web.post(f"{one}/restart?request_id=r1").json["id"], "once for one request")
+        self.wait_for(web, app, "killed")
+        call("post", "/api/v1/apps/{app}/kill", f"/api/v1/apps/{again}/kill")
+        call("post", "/api/v1/workers/{worker}/drain", "/api/v1/workers/2/drain")
+        call("post", "/api/v1/workers/{worker}/drain", "/api/v1/workers/2/drain?undo")
+        # The only master can be neither added nor removed; who waits for that is in test_masters.py.
+        for method, path in (("POST", "/api/v1/masters?address=127.0.0.1:1"), ("DELETE", "/api/v1/masters/127.0.0.1:1")):
+            answer = web.call(method, path)
+            self.assertGreaterEqual(answer.status, 400, str(answer))
+            validate(document, document["components"]["schemas"]["error"], answer.json)
+        called |= {("post", "/api/v1/masters"), ("delete", "/api/v1/masters/{address}")}
+        events = self.events(web, lambda seen: any(e["kind"] == "worker.serving" for _, e in seen))
+        for _, event in events:
+            validate(document, document["components"]["schemas"]["cluster_event"], event)
+        called.add(("get", "/api/v1/events"))
+        everything = {(method, path) for path, item in document["paths"].items() for method in item}
+        self.assertEqual(everything, called)
+        # The same JSON as gpctl's.
+        self.assertEqual(self.cluster.json("list", "-a"), web.get("/api/v1/apps?all").json)
+        self.assertEqual(self.cluster.json("masters"), web.get("/api/v1/masters").json)
+        self.assertEqual(self.cluster.json("version"), web.get("/api/v1/version").json)
+        self.assertEqual(self.cluster.json("describe", str(again)), web.get(f"/api/v1/apps/{again}").json)
+
+    def events(self, web, enough, last=None):
+        """Reads the stream until enough(list of (id, event))."""
+        headers = {"Last-Event-ID": last} if last else {}
+        connection = http.client.HTTPConnection(web.host, web.port, timeout=WAIT_S)
+        connection.request("GET", "/api/v1/events", headers=headers)
+        response = connection.getresponse()
+        seen, number = [], None
+        try:
+            while not enough(seen):
+                line = response.readline().decode().rstrip("\n")
+                if line.startswith("id: "):
+                    number = line[4:]
+                elif line.startswith("data: "):
+                    seen.append((number, json.loads(line[6:])))
+        finally:
+            response.close()
+            connection.close()
+        return seen
+
+    def test_events_go_on_after_the_last_id(self):
+        web = self.begin()
+        self.expect(self.upload(web, self.plugin("steady"), "?name=one"), 201)
+        first = self.events(web, lambda seen: any(e["kind"] == "app.started" for _, e in seen))
+        kinds = [event["kind"] for _, event in first]
+        self.assertEqual("leader.changed", kinds[0])
+        self.assertIn("worker.joined", kinds)
+        self.assertIn("app.submitted", kinds)
+        web.post("/api/v1/apps/one/kill")
+        rest = self.events(web, lambda seen: any(e["kind"] == "app.killed" for _, e in seen), last=first[-1][0])
+        self.assertEqual(first[-1][1]["seq"] + "", first[-1][0].split(".")[1])
+        self.assertGreater(int(rest[0][1]["seq"]), int(first[-1][1]["seq"]))
+        # Numbers of another leader: all of it.
+        other = self.events(web, lambda seen: len(seen) > 0, last="999.5")
+        self.assertEqual("leader.changed", other[0][1]["kind"])
+        printed = self.ok(self.cluster.gpctl("-o", "json", "events")).out.splitlines()
+        self.assertEqual("app.killed", json.loads(printed[-1])["kind"])
+
+    def test_refuses_who_may_not(self):
+        web = self.begin()
+        self.assertEqual(0o600, harness.os.stat(web.token_path).st_mode & 0o777)
+        kill = "/api/v1/apps/1/kill"
+        self.refused(web.post(kill, token=""), 401, web.token_path)
+        self.refused(web.post(kill, token="0" * 64), 401)
+        self.refused(web.post(kill, token=web.token[:-1]), 401)
+        for origin in ("http://evil.example", "null", f"https://{web.host}:{web.port}", f"http://{web.host}:1"):
+            self.refused(web.post(kill, headers={"Origin": origin}), 403)
+        self.refused(web.post(kill, headers={"Origin": f"http://{web.host}:{web.port}"}), 404)
+        for host in ("evil.example", f"evil.example:{web.port}", ""):
+            self.assertIn(web.get("/api/v1/version", headers={"Host": host}).status, (400, 403))
+        self.expect(web.get("/api/v1/version", headers={"Host": f"localhost:{web.port}"}), 200)
+        page = web.get("/")
+        self.assertIn("default-src 'none'", page.headers["Content-Security-Policy"])
+        self.assertEqual("nosniff", page.headers["X-Content-Type-Options"])
+        self.assertNotIn("Set-Cookie", page.headers)
+        self.expect(web.get("/", headers={"If-None-Match": page.headers["ETag"]}), 304)
+
+    def test_explains_what_is_wrong(self):
+        web = self.begin()
+        self.refused(web.get("/api/v1/app"), 404, "/api/v1/apps")
+        self.refused(web.get("/api/v1/apps/none"), 404, "none")
+        answer = web.post("/api/v1/version")
+        self.refused(answer, 405)
+        self.assertEqual("GET, HEAD", answer.headers["Allow"])
+        self.refused(web.get("/api/v1/apps?al=1"), 400, "al", "all")
+        self.refused(web.get("/api/v1/apps?all=perhaps"), 400, "all")
+        self.refused(web.get("/api/v1/apps?all=true&all=true"), 400, "all")
+        self.refused(web.get("/api/v1/apps/1/logs?tail=0"), 400, "tail")
+        self.refused(web.get("/api/v1/apps/%zz"), 400)
+        self.refused(web.get("/api/v1/apps/%00"), 400)
+        self.refused(web.get("/api/v1/events", headers={"Last-Event-ID": "x"}), 400, "Last-Event-ID")
+        self.refused(web.post("/api/v1/apps", body=b""), 400, "empty")
+        self.refused(web.post("/api/v1/apps", body=b"no shared object"), 422)
+        self.refused(web.post("/api/v1/apps?set=x", body=b"1"), 400, "set")
+        self.refused(web.post("/api/v1/apps/1/kill", body=b"1"), 400)
+        self.assertEqual(431, self.raw(web, b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 40000 + b"\r\n\r\n"))
+
+    @staticmethod
+    def raw(web, request):
+        """The status of the answer to bytes as they are; 0: there is none."""
+        with web.connect() as sock:
+            try:
+                sock.sendall(request)
+                line = sock.makefile("rb").readline()
+            except (ConnectionResetError, BrokenPipeError):
+                return 431  # it was closed while we were still sending
+            return int(line.split()[1]) if line else 0
+
+    def test_bounds_uploads(self):
+        web = self.begin("--set", "limits.upload_bytes=1MiB")
+        self.assertEqual(413, self.raw(web, (
+            f"POST /api/v1/apps HTTP/1.1\r\nHost: {web.host}\r\nAuthorization: Bearer {web.token}\r\n"
+            "Content-Length: 2000000\r\n\r\n").encode()))
+        folder = harness.os.path.join(self.path("data-0"), "uploads")
+        for _ in range(3):  # an upload that breaks off leaves nothing behind
+            with web.connect() as sock:
+                sock.sendall((f"POST /api/v1/apps HTTP/1.1\r\nHost: {web.host}\r\n"
+                              f"Authorization: Bearer {web.token}\r\nContent-Length: 500000\r\n\r\n").encode()
+                             + b"x" * 100000)
+                wait_until(lambda: harness.os.path.isdir(folder) and harness.os.listdir(folder), "it has begun", WAIT_S)
+        wait_until(lambda: not harness.os.listdir(folder), "nothing is left", WAIT_S)
+        self.expect(web.get("/healthz"), 200)
+
+    def test_idle_connections_lock_nobody_out(self):
+        web = self.begin()
+        idle = []
+        for _ in range(600):
+            idle.append(web.connect())
+        self.expect(web.get("/api/v1/workers"), 200)
+        self.cluster.is_healthy()
+        for sock in idle:
+            sock.close()
+
+    def test_a_slow_reader_of_events_is_harmless(self):
+        web = self.begin()
+        readers = []
+        for _ in range(5):
+            sock = web.connect()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: {web.host}\r\n\r\n".encode())
+            readers.append(sock)
+        for i in range(100):
+            web.post(f"/api/v1/workers/1/drain{'?undo' if i % 2 else ''}")
+        self.expect(web.get("/healthz"), 200)
+        for sock in readers:
+            sock.close()
+
+    def test_a_taken_port_is_a_conflict_unless_it_is_the_usual_one(self):
+        web = self.begin()
+        taken = self.gpd("local", "--port", "0", "--data", self.path("other"), "--set", f"http.port={web.port}",
+                         "--log-level", "off")
+        self.assert_refused(taken, harness.CONFLICT, str(web.port))
+        self.assertNotIn("http", self.local("--set", "http.enabled=false").daemon.ready())
+
+    def test_a_worker_serves_health_alone(self):
+        self.begin()
+        worker = self.start("worker", "--masters", self.cluster.master, "--data", self.path("worker"))
+        web = Web(worker.ready())
+        for path in ("/healthz", "/readyz", "/metrics"):
+            self.expect(web.get(path), 200)
+        for path in ("/", "/api/v1/apps"):
+            self.refused(web.get(path), 404)
+
+    def test_systemd_hears_how_it_is(self):
+        path = self.path("notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.bind(path)
+            sock.settimeout(WAIT_S)
+            cluster = self.local(env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "300000"})
+            heard = [sock.recv(100) for _ in range(3)]
+            self.assertEqual([b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"], heard)
+            cluster.daemon.send(harness.signal.SIGTERM)
+            while heard[-1] != b"STOPPING=1":
+                heard.append(sock.recv(100))
+            cluster.daemon.wait()
+        harness.os.unlink(path)
+
+
+class Followers(groups.Group):
+    def test_answer_like_the_leader(self):
+        self.group(3, workers=1)
+        webs = [Web(master.ready()) for master in self.masters]
+        with open(self.plugin("steady"), "rb") as file:
+            body = file.read()
+        app = None
+        for i, web in enumerate(webs):
+            answer = web.post(f"/api/v1/apps?name=job{i}&executors=1", body=body)
+            self.assertEqual(201, answer.status, str(answer))
+            app = answer.json["id"]
+        self.cluster.wait_for_state(app, "running")
+        for path in ("/api/v1/workers", "/api/v1/masters"):
+            shapes = [json.dumps(web.get(path).json, sort_keys=True) for web in webs]
+            shapes = [harness.re.sub(r'"(up_ms|load_1m|memory_free|lag)": [^,}]*', "", text) for text in shapes]
+            self.assertEqual(1, len(set(shapes)), shapes)
+        for web in webs:
+            names = [one["name"] for one in web.get("/api/v1/apps").json["applications"]]
+            self.assertEqual(["job0", "job1", "job2"], names)
+            self.assertEqual(200, web.get("/readyz").status)
+        for i, web in enumerate(reversed(webs)):
+            self.assertEqual("killed", web.post(f"/api/v1/apps/job{i}/kill").json["state"])
+
+
+if __name__ == "__main__":
+    harness.main()
