@@ -268,6 +268,15 @@ static void heard(struct master *m, struct link *link, const struct msg_master_h
     founding_try(m);
 }
 
+/* Whoever was not greeted is sent nothing, so a hello that was lost is said on another connection. */
+static void say_hello_again(struct peer *peer, int code)
+{
+    struct gp_error why;
+
+    (void)gp_error_set(&why, code, "saying hello: %s", error_sentence(code));
+    peer_redial(peer, &why);
+}
+
 static void on_hello(void *user, struct peer *peer, const struct answer *answer)
 {
     struct master *m = user;
@@ -278,6 +287,8 @@ static void on_hello(void *user, struct peer *peer, const struct answer *answer)
     }
     if (answer->code >= 0) {
         heard(m, link, answer->msg);
+    } else if (answer->code == GP_ENOMEM && peer_is_up(peer)) {
+        say_hello_again(peer, GP_ENOMEM);
     } else {
         LOG_ERROR(master_log(m), "master.refused", KV_STR("address", link->address),
                   KV_STR("error", answer->err->text));
@@ -288,6 +299,7 @@ bool links_up(struct master *m, struct peer *peer)
 {
     struct link *link = links_of(m, peer);
     struct msg_master_hello hello;
+    int rc;
 
     if (!link) {
         return false;
@@ -295,8 +307,10 @@ bool links_up(struct master *m, struct peer *peer)
     own_hello(m, &hello);
     hello.stranger =
         link->is_heard && link->is_ours && is_stranger(m, link->id, consensus_group(m->consensus));
-    (void)peer_ask(peer, MSG_MASTER_HELLO, &hello, ASK_TIMEOUT_NS, 0, on_hello,
-                   m); /* a lost connection comes again */
+    rc = peer_ask(peer, MSG_MASTER_HELLO, &hello, ASK_TIMEOUT_NS, 0, on_hello, m);
+    if (rc < 0) {
+        say_hello_again(peer, rc); /* a lost connection comes again, too */
+    }
     return true;
 }
 
