@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "app/describe.h"
+#include "app/figures.h"
 #include "app/show.h"
 #include "app/tree.h"
 #include "base/str.h"
@@ -68,9 +69,10 @@ struct ending {
     const char *hint;
     struct gp_error *err;
     int status;
+    struct figures figures;
 };
 
-static struct value *end_tree(const struct description *d)
+static struct value *end_tree(const struct ending *e, const struct description *d)
 {
     const struct msg_app_summary *app = &d->msg->app;
     struct tree t;
@@ -83,6 +85,7 @@ static struct value *end_tree(const struct description *d)
     tree_i64(&t, "started_ms", app->started_ms);
     tree_i64(&t, "finished_ms", app->finished_ms);
     tree_take(&t, "processors", describe_totals(d));
+    tree_take(&t, "figures", figures_tree(&e->figures));
     tree_take(&t, "lost", describe_losses(&d->msg->live));
     return tree_end(&t);
 }
@@ -115,13 +118,14 @@ static void say_losses(const struct ending *e, const struct description *d)
     }
 }
 
-static int print_end(const struct ending *e, const struct description *d)
+static int print_end(struct ending *e, const struct description *d)
 {
     const struct msg_app_summary *app = &d->msg->app;
     char run[UNITS_TEXT_MAX];
 
+    figures_add_rate(&e->figures, d, show_run_ns(app, 0));
     if (e->ctl->json) {
-        int status = ctl_print_take(e->ctl, end_tree(d));
+        int status = ctl_print_take(e->ctl, end_tree(e, d));
 
         return app->state == APP_FINISHED ? status : EXIT_STATUS_JOB_FAILED;
     }
@@ -130,6 +134,7 @@ static int print_end(const struct ending *e, const struct description *d)
     }
     ctl_say(e->ctl, "%s (id %u) finished in %s", app->name, app->id,
             units_duration(show_run_ns(app, 0), run));
+    figures_say(e->ctl, &e->figures);
     say_losses(e, d);
     return describe_print_totals(d, stdout) < 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
 }
@@ -155,11 +160,18 @@ int follow_print_end(struct ctl *ctl, uint32_t id, const char *hint, int *ret_st
 {
     char id_text[ID_TEXT_MAX];
     struct msg_app_ref ref = {.app = id_text};
-    struct ending e = {ctl, hint, err, EXIT_STATUS_OK};
+    struct ending *e = calloc(1, sizeof *e); /* large */
     int rc;
 
+    if (!e) {
+        return gp_error_set(err, GP_ENOMEM, "no memory to say how it ended");
+    }
+    *e = (struct ending){.ctl = ctl, .hint = hint, .err = err, .status = EXIT_STATUS_OK};
     (void)str_format(id_text, sizeof id_text, "%u", id);
-    rc = ctl_ask(ctl, MSG_APP_DESCRIBE, &ref, on_description, &e, err);
-    *ret_status = e.status;
+    (void)figures_ask(ctl, id, &e->figures,
+                      err); /* who does not know them says how it ended, still */
+    rc = ctl_ask(ctl, MSG_APP_DESCRIBE, &ref, on_description, e, err);
+    *ret_status = e->status;
+    free(e);
     return rc;
 }

@@ -37,8 +37,8 @@ class Submit(harness.Case):
     def test_wait_reports_the_end(self):
         cluster = self.local()
         report = cluster.json("submit", self.plugin("faulty"), "--wait", "--name", "fine")
-        self.assertEqual({"id", "name", "state", "error", "started_ms", "finished_ms", "processors", "lost"},
-                         report.keys())
+        self.assertEqual({"id", "name", "state", "error", "started_ms", "finished_ms", "processors", "lost",
+                          "figures"}, report.keys())
         self.assertEqual(("fine", "finished", ""), (report["name"], report["state"], report["error"]))
         self.assertLess(0, report["started_ms"])
         self.assertLessEqual(report["started_ms"], report["finished_ms"])

@@ -64,6 +64,9 @@ class OnACluster(harness.Case):
         edges = {(e["from"], e["to"]): e["messages"] for e in described["edges"]}
         self.assertEqual({("source", "split"): figures["split"]["in"], ("split", "count"): words}, edges)
         self.assertEqual(executors, described["application"]["executors"])
+        run_s = (report["finished_ms"] - report["started_ms"]) / 1000
+        if run_s > 0.05:  # times are in whole milliseconds
+            self.assertAlmostEqual(1, report["figures"]["rate"] * run_s / words, delta=0.05)
 
     def test_auto_edges(self):
         self.check("auto", [LICENSES], *EVERYWHERE)
