@@ -15,7 +15,9 @@ fail() {
 
 wanted() {
     for kind in "$@"; do
-        awk -v kind="$kind" '$1 == kind { print $2 }' "$list"
+        awk -v kind="$kind" '$1 == kind { print $2, $3 }' "$list"
+    done | while read -r package command; do
+        [ -n "$command" ] && command -v "$command" >/dev/null || echo "$package"
     done
 }
 
