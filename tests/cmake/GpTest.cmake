@@ -1,5 +1,5 @@
 # How tests are made and registered with ctest. Every test has a time limit and one label:
-# unit, sim, e2e, fuzz, lint, abi or install (`ctest -L unit`).
+# unit, sim, e2e, fuzz, lint, abi, install or browser (`ctest -L unit`).
 
 # Criterion gives each test a process of its own, which neither the thread sanitizer nor the
 # coverage counters survive; there the same tests run in one process (tests/unit/plain_runner.c).

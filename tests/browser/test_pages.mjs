@@ -1,0 +1,88 @@
+// Every page against a pretended cluster with all kinds of trouble: how it looks at desktop and phone
+// width, light and dark; what axe-core finds; that it is quiet, and asks no other host.
+import { join } from "node:path";
+import { BUILD, SOURCE, browse, claim, claimAccessible, claimFits, claimQuiet, keep, run, watched } from "./harness.mjs";
+
+const { serve, TOKEN } = await import(join(SOURCE, "runtime/dashboard/mock.mjs"));
+const { url, cluster } = await serve({ page: join(BUILD, "obj/runtime/dashboard/page") });
+
+const PLACES = {
+  cluster: ["#/", "10.0.4.3:3000"],
+  applications: ["#/apps", "geo-import"],
+  running: ["#/apps/7", "Slowest tasks"],
+  stalled: ["#/apps/9", "archive is stalled"],
+  failed: ["#/apps/6", "It failed"],
+};
+const LOOKS = [[1440, 1000, "light"], [1440, 1000, "dark"], [390, 844, "light"], [390, 844, "dark"]];
+
+const looks = Object.fromEntries(LOOKS.map(([width, height, colorScheme]) => [`looks_right_${width}_${colorScheme}`, () =>
+  browse({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" }, async (context) => {
+    const page = await watched(context, url);
+    for (const [name, [place, text]] of Object.entries(PLACES)) {
+      await page.goto(`${url}/${place}`);
+      await page.reload();
+      await page.getByText(text).first().waitFor();
+      if (name === "running") await page.locator(".plot canvas").nth(7).waitFor();
+      await keep(page, `${name}-${width}-${colorScheme}`);
+      await claimFits(page, name);
+      await claimAccessible(page, name);
+      claimQuiet(page, name);
+    }
+  })]));
+
+const tests = {
+  ...looks,
+
+  draws_the_graph_with_its_trouble: () => browse({ viewport: { width: 1440, height: 1000 } }, async (context) => {
+    const page = await watched(context, url);
+    await page.goto(`${url}/#/apps/7`);
+    await page.locator(".node").nth(8).waitFor();
+    claim((await page.locator(".node.critical").count()) === 5, "the critical path has five processors");
+    await page.locator(".node.pressed .mark", { hasText: "back-pressured" }).waitFor();
+    const wide = (from) => page.locator(`.edge:has(title:text("${from}")) path`).first().getAttribute("stroke-width");
+    claim(Number(await wide("page-views to parse")) > Number(await wide("purchases to parse")), "edges are as wide as their rate");
+    // By keyboard: a chosen processor is the only one in the charts.
+    await page.locator(".node", { hasText: "sessions-store" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("Latency from the sources to here").waitFor();
+    await page.goto(`${url}/#/apps/9`);
+    await page.locator(".node.stalled .mark", { hasText: "stalled" }).waitFor();
+    claimQuiet(page, "graph");
+  }),
+
+  follows_events_and_switches_colours: () => browse({ colorScheme: "light" }, async (context) => {
+    const page = await watched(context, url);
+    await page.goto(url);
+    await page.getByText("10.0.4.2:3000 leads now").waitFor();
+    cluster.tell("worker.joined", "info", "worker-e joined with 100 slots", 0, 5);
+    await page.getByText("worker-e joined").waitFor();
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const light = await ground();
+    await page.getByRole("button", { name: /Colours as the system/ }).click();
+    await page.getByRole("button", { name: /Light colours/ }).click();
+    claim((await ground()) !== light, "dark is darker than light");
+    await page.reload();
+    claim((await ground()) !== light, "the choice outlives a reload");
+    claimQuiet(page, "events");
+  }),
+
+  asks_for_the_token_once: () => browse({}, async (context) => {
+    const page = await watched(context, url, /401/);
+    await page.goto(`${url}/#/apps`);
+    const restart = () => page.getByRole("button", { name: "Restart wordcount" }).first().click();
+    await restart();
+    await page.getByRole("dialog").getByRole("button", { name: "Restart" }).click();
+    await page.getByLabel("Token", { exact: true }).fill("not the token");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("this needs the token", { exact: true }).waitFor();
+    await page.getByLabel("Token", { exact: true }).fill(TOKEN);
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText(/was restarted as/).waitFor();
+    await restart();
+    await page.getByRole("dialog").getByRole("button", { name: "Restart" }).click();
+    await page.getByText(/was restarted as/).nth(1).waitFor();
+    claimQuiet(page, "token");
+  }),
+};
+
+await run(tests);
