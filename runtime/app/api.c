@@ -94,8 +94,8 @@ static const struct http_header safe_headers[] = {
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Resource-Policy", "same-origin"},
     {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' "
-     "data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"},
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+     "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"},
 };
 
 struct api_reply {
