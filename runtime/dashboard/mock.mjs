@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 export const TOKEN = "mock-token";
-const CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+// As gpd has it.
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml", txt: "text/plain" };
 const METRICS = {
   processor: ["rate_in", "rate_out", "busy", "blocked", "queue", "watermark_lag_ms", "latency_p50_us", "latency_p99_us", "processing_p50_us", "processing_p99_us"],

@@ -29,7 +29,8 @@ function Head({ summary, description, now, order }) {
       <div>
         <a class="crumb" href="#/apps"><Icon name="back" />Applications</a>
         <h1>{summary.name}<Badge state={summary.state} /></h1>
-        <p class="note">number {summary.id} · {isEnded(summary) ? "ran" : "running"} for {duration(runTime(summary, now))} · {whole(summary.tasks)} tasks in {whole(summary.executors)} executors{description?.guarantee ? ` · ${description.guarantee}` : ""}</p>
+        <p class="note">number {summary.id} · {isEnded(summary) ? "ran" : "running"} for {duration(runTime(summary, now))} · {whole(summary.tasks)} tasks in {whole(summary.executors)} executors</p>
+        {description?.guarantee && <details class="note"><summary>What it promises</summary><p>{description.guarantee}</p></details>}
       </div>
       <div class="actions">
         {!isEnded(summary) && <button type="button" onClick={() => rebalance(summary)}><Icon name="spread" />Spread evenly</button>}

@@ -4,7 +4,9 @@ import { Card, Shares, Skew, Table } from "./parts.jsx";
 
 function median(values) {
   const sorted = values.filter(known).sort((a, b) => a - b);
-  return sorted.length ? sorted[sorted.length >> 1] : NaN;
+  const half = sorted.length >> 1;
+  if (!sorted.length) return NaN;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 const processorColumns = [
@@ -62,7 +64,9 @@ function tasksOf(metrics, selected) {
 
 function executorsOf(app, metrics) {
   const described = new Map((app?.executors || []).map((e) => [e.id, e]));
-  const list = metrics?.executors?.length ? metrics.executors : app?.executors || [];
+  const measured = metrics?.executors || [];
+  // The appmaster, and what has just been started, are not measured.
+  const list = [...(app?.executors || []).filter((d) => !measured.some((m) => m.id === d.id)), ...measured];
   const others = list.filter((e) => e.id !== 0);
   const usual = { cpu: median(others.map((e) => e.cpu)), rss_bytes: median(others.map((e) => e.rss_bytes)) };
   return list.map((e) => ({ ...described.get(e.id), ...e, usual }));

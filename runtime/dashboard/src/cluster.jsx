@@ -15,12 +15,14 @@ function Totals({ workers, masters, apps }) {
   const running = apps.filter((a) => a.state === "running").length;
   const trouble = apps.filter((a) => a.state === "recovering").length;
   const leader = masters.find((m) => m.role === "leader");
-  const total = sum(workers, memoryTotal);
-  const free = sum(workers, memoryFree);
+  // Workers may share a host, and then its memory and cores.
+  const hosts = workers.filter((w, i) => workers.findIndex((o) => o.host === w.host) === i);
+  const total = sum(hosts, memoryTotal);
+  const free = sum(hosts, memoryFree);
   return (
     <dl class="stats">
       <Stat label="Applications running" value={whole(running)} note={trouble ? `${trouble} recovering` : "none in trouble"} tone={trouble ? "warn" : ""} />
-      <Stat label="Workers serving" value={`${serving} / ${workers.length}`} note={`${whole(sum(workers, (w) => w.cpus))} cores`} tone={serving < workers.length ? "warn" : ""} />
+      <Stat label="Workers serving" value={`${serving} / ${workers.length}`} note={`${whole(sum(hosts, (w) => w.cpus))} cores`} tone={serving < workers.length ? "warn" : ""} />
       <Stat label="Slots in use" value={percent(slots ? used / slots : NaN)} note={`${whole(used)} of ${whole(slots)}`}><Meter share={slots ? used / slots : NaN} text="" /></Stat>
       <Stat label="Memory in use" value={percent(total ? 1 - free / total : NaN)} note={total ? `${bytes(total - free)} of ${bytes(total)}` : ""}><Meter share={total ? 1 - free / total : NaN} text="" /></Stat>
       <Stat label="Leader" value={leader ? leader.address : "none"} note={leader?.term ? `term ${leader.term}` : leader ? "a single master" : "no master leads just now"} tone={leader || !masters.length ? "" : "bad"} />
@@ -71,7 +73,7 @@ function workerColumns(again) {
     { key: "up", name: "Up", end: true, sort: (w) => w.up_ms, cell: (w) => duration(w.up_ms) },
     { key: "act", name: "", end: true, cell: (w) => {
       const undo = w.state && w.state !== "serving";
-      return <button type="button" class="small" onClick={() => drain(w, undo, again)} aria-label={undo ? `Let ${w.name} serve again` : `Drain ${w.name}`}>{undo ? "Undo" : "Drain"}</button>;
+      return <button type="button" class="small" onClick={() => drain(w, undo, again)} aria-label={undo ? `Undo drain of ${w.name}` : `Drain ${w.name}`}>{undo ? "Undo" : "Drain"}</button>;
     } },
   ];
 }

@@ -73,16 +73,15 @@ function Node({ node, at, critical, selected, onSelect, now }) {
   const trouble = troubleOf(node, now);
   const busy = Math.min(1, node.busy || 0) * BAR;
   const blocked = Math.min(BAR - busy, (node.blocked || 0) * BAR);
-  const label = `${node.name}: ${node.tasks ?? "-"} tasks, in ${rate(node.in)}, out ${rate(node.out)}, busy ${percent(node.busy)}, blocked ${percent(node.blocked)}${critical ? ", on the critical path" : ""}${trouble ? `, ${trouble}` : ""}`;
   const select = () => onSelect(selected ? "" : node.name);
   return (
-    <g class={`node ${state} ${critical ? "critical" : ""}`} role="button" tabindex="0" aria-label={label} aria-pressed={selected}
+    <g class={`node ${state} ${critical ? "critical" : ""}`} role="button" tabindex="0" aria-pressed={selected}
       transform={`translate(${at.x - NODE_WIDTH / 2} ${at.y - NODE_HEIGHT / 2})`}
       onClick={select} onKeyDown={(e) => (e.key === "Enter" || e.key === " ") && (e.preventDefault(), select())}>
-      <title>{node.name}</title>
+      {critical && <desc>on the critical path</desc>}
       <rect class="box" width={NODE_WIDTH} height={NODE_HEIGHT} rx="10" />
       <rect class="ring" x="-4" y="-4" width={NODE_WIDTH + 8} height={NODE_HEIGHT + 8} rx="13" />
-      <text class="name" x="14" y="26">{short(node.name)}</text>
+      <text class="name" x="14" y="26">{short(node.name)}{short(node.name) !== node.name && <title>{node.name}</title>}</text>
       <text class="tasks" x={NODE_WIDTH - 14} y="26">×{node.tasks ?? "-"}</text>
       <text class="rates" x="14" y="48"><tspan class="dim">in </tspan>{rate(node.in)}</text>
       <text class="rates" x={NODE_WIDTH / 2 + 4} y="48"><tspan class="dim">out </tspan>{rate(node.out)}</text>
