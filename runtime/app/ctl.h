@@ -108,6 +108,7 @@ CTL_COMMAND(ctl_events);
 CTL_COMMAND(ctl_logs);
 CTL_COMMAND(ctl_masters);
 CTL_COMMAND(ctl_metrics);
+CTL_COMMAND(ctl_top);
 CTL_COMMAND(ctl_workers);
 CTL_COMMAND(ctl_drain);
 CTL_COMMAND(ctl_rebalance);

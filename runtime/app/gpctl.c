@@ -86,6 +86,12 @@ static const struct option_spec metrics_options[] = {
     {0},
 };
 
+static const struct option_spec top_options[] = {
+    {"interval", 0, "TIME", "between two looks, a second or more (1s)", OPTION_VALUE},
+    {"count", 0, "N", "print this many tables instead of filling the screen", OPTION_VALUE},
+    {0},
+};
+
 #define WAIT_OPTIONS                                                                               \
     {"wait", 'w', NULL, "until nothing is under way any more", OPTION_FLAG},                       \
     {                                                                                              \
@@ -191,6 +197,22 @@ static const struct command_spec commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_metrics},
+    {.name = "top",
+     .operands = "[APP]",
+     .summary = "watch applications, their processors, their slowest tasks",
+     .details =
+         "On a terminal it fills the screen: arrows select, enter opens, escape goes back, < and > "
+         "choose what\nis sorted by, ? explains the rest. Where stdout is no terminal, or with "
+         "--count or -o json, it prints one\ntable or object an interval: of the applications, or "
+         "of the processors of APP, until it is interrupted\nor APP ends. P50 and P99 are sampled "
+         "when metrics.enabled is set. NO_COLOR is obeyed.",
+     .examples = "  $ gpctl top\n"
+                 "  $ gpctl top wordcount\n"
+                 "  $ gpctl top wordcount --count 10 --interval 5s | tee rates\n"
+                 "  $ gpctl top -o json --count 1\n",
+     .options = top_options,
+     .operands_max = 1,
+     .run = ctl_top},
     {.name = "kill",
      .operands = "ID|NAME",
      .summary = "end an application",

@@ -55,6 +55,16 @@ void table_cell(struct table *t, const char *fmt, ...)
     t->rows += t->column == 0;
 }
 
+size_t table_width(const struct table *t)
+{
+    size_t width = (size_t)(t->column_count - 1) * GAP;
+
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        width += t->widths[i];
+    }
+    return width;
+}
+
 /* One cell, and what keeps the next one away; the last column has no blanks behind it. */
 static void print_cell(const struct table *t, uint32_t column, const char *text, FILE *to)
 {

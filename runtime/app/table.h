@@ -43,6 +43,9 @@ void table_deinit(struct table *t);
 /* The next cell, printf style; cells fill row after row. */
 void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Columns of a terminal that its lines take so far. */
+size_t table_width(const struct table *t);
+
 /* Whole rows; the last one must be complete. Lines begin with `indent` blanks. 0, GP_ENOMEM or
  * GP_ETOOBIG when a cell was lost, and then nothing is printed. */
 int table_print(const struct table *t, FILE *to, int indent);

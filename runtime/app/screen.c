@@ -1,0 +1,334 @@
+/* screen.c: see screen.h. */
+#include "app/screen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+#define WORDS_MAX_BYTES ((size_t)64 << 10) /* of the child's stderr that are passed on */
+#define ROWS_USUAL      24
+#define COLUMNS_USUAL   80
+
+/* The alternate screen, no cursor, no wrapping; and back. */
+static const char enter_sequence[] = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
+static const char leave_sequence[] = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+static void write_all(int fd, const char *ptr, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, ptr, len);
+
+        if (n < 0 && errno == EAGAIN) { /* a loop that reads the terminal has made it so */
+            struct pollfd ready = {.fd = fd, .events = POLLOUT};
+
+            (void)poll(&ready, 1, -1);
+        } else if (n < 0 && errno != EINTR) {
+            return; /* nobody looks */
+        }
+        ptr += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+bool screen_is_possible(void)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+/* ---- the guardian ---- */
+
+struct guardian {
+    struct termios before;
+    int flags; /* of stdin, as they were */
+    pid_t child;
+    int words; /* the child's stderr: memory */
+    sigset_t watched;
+    sigset_t mask; /* as it was */
+};
+
+/* Keys one by one and unseen; the signals of ^C, ^\ and ^Z stay. */
+static void enter(const struct guardian *g)
+{
+    struct termios raw = g->before;
+
+    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
+    raw.c_iflag &= ~(tcflag_t)(IXON | ICRNL | INLCR);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    write_all(STDOUT_FILENO, enter_sequence, sizeof enter_sequence - 1);
+}
+
+static void leave(const struct guardian *g)
+{
+    write_all(STDOUT_FILENO, leave_sequence, sizeof leave_sequence - 1);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &g->before);
+    (void)fcntl(STDIN_FILENO, F_SETFL, g->flags);
+}
+
+/* The child was stopped, and so are we, with a terminal as it was. */
+static void stop_along(const struct guardian *g)
+{
+    leave(g);
+    (void)raise(SIGSTOP);
+    enter(g);
+    (void)kill(g->child, SIGCONT);
+    (void)kill(g->child, SIGWINCH); /* draws again */
+}
+
+/* Until the child has ended; its status as waitpid() has it. */
+static int guard(const struct guardian *g)
+{
+    int status = 0;
+
+    for (;;) {
+        pid_t pid = waitpid(g->child, &status, WNOHANG | WUNTRACED);
+        int number;
+
+        if (pid < 0 && errno != EINTR) {
+            return 0;
+        }
+        if (pid == g->child && !WIFSTOPPED(status)) {
+            return status;
+        }
+        if (pid == g->child) {
+            stop_along(g);
+            continue;
+        }
+        number = sigwaitinfo(&g->watched, NULL);
+        if (number == SIGTERM || number == SIGHUP) {
+            (void)kill(g->child, number);
+        }
+    }
+}
+
+static void pass_words(int words)
+{
+    char *text = malloc(WORDS_MAX_BYTES);
+    ssize_t len = text ? pread(words, text, WORDS_MAX_BYTES, 0) : 0;
+
+    if (len > 0) {
+        write_all(STDERR_FILENO, text, (size_t)len);
+    }
+    free(text);
+}
+
+static int be_guardian(struct guardian *g)
+{
+    int status = guard(g);
+
+    leave(g);
+    pass_words(g->words);
+    (void)close(g->words);
+    (void)sigprocmask(SIG_SETMASK, &g->mask, NULL);
+    if (WIFSIGNALED(status)) {
+        (void)fprintf(stderr, "gpctl top was ended by signal %d\n", WTERMSIG(status));
+        return 128 + WTERMSIG(status);
+    }
+    return WEXITSTATUS(status);
+}
+
+static void be_child(const struct guardian *g, pid_t parent)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) {
+        _exit(1);
+    }
+    if (isatty(STDERR_FILENO)) {
+        (void)dup2(g->words, STDERR_FILENO);
+    }
+    (void)close(g->words);
+    (void)sigprocmask(SIG_SETMASK, &g->mask, NULL);
+}
+
+int screen_begin(int *ret_status, struct gp_error *err)
+{
+    static const int watched[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTOU};
+    struct guardian g = {.words = memfd_create("words", MFD_CLOEXEC)};
+    pid_t parent = getpid();
+
+    (void)fflush(NULL);
+    (void)sigemptyset(&g.watched);
+    for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
+        (void)sigaddset(&g.watched, watched[i]);
+    }
+    g.flags = fcntl(STDIN_FILENO, F_GETFL);
+    if (g.words < 0 || g.flags < 0 || tcgetattr(STDIN_FILENO, &g.before) < 0 ||
+        sigprocmask(SIG_BLOCK, &g.watched, &g.mask) < 0) {
+        (void)close(g.words);
+        return gp_error_set(err, GP_EIO, "cannot set up the terminal: %m");
+    }
+    enter(&g);
+    g.child = fork();
+    if (g.child == 0) {
+        be_child(&g, parent);
+        return 0;
+    }
+    if (g.child < 0) {
+        leave(&g);
+        (void)close(g.words);
+        (void)sigprocmask(SIG_SETMASK, &g.mask, NULL);
+        return gp_error_set(err, GP_EIO, "cannot fork: %m");
+    }
+    *ret_status = be_guardian(&g);
+    return 1;
+}
+
+/* ---- the child ---- */
+
+struct screen {
+    void (*on_keys)(void *user, gp_str sent);
+    void (*on_resized)(void *user);
+    void *user;
+    struct fd_watch *keys;
+    struct fd_watch *sizes;
+    int size_fd; /* signals of a new size */
+    bool has_colours;
+};
+
+static void on_readable(void *user, int events)
+{
+    struct screen *s = user;
+    char sent[256];
+    ssize_t len = read(STDIN_FILENO, sent, sizeof sent);
+
+    (void)events;
+    if (len < 0 && (errno == EINTR || errno == EAGAIN)) {
+        return;
+    }
+    if (len <= 0) {
+        (void)fd_watch_set(s->keys, 0);
+    }
+    s->on_keys(s->user, (gp_str){sent, len > 0 ? (size_t)len : 0});
+}
+
+static void on_size_signal(void *user, int events)
+{
+    struct screen *s = user;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(s->size_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        s->on_resized(s->user);
+    }
+}
+
+static int watch_size(struct screen *s, struct loop *loop)
+{
+    sigset_t sizes;
+
+    (void)sigemptyset(&sizes);
+    (void)sigaddset(&sizes, SIGWINCH);
+    if (sigprocmask(SIG_BLOCK, &sizes, NULL) < 0) {
+        return GP_EIO;
+    }
+    s->size_fd = signalfd(-1, &sizes, SFD_NONBLOCK | SFD_CLOEXEC);
+    return s->size_fd < 0 ? GP_EIO : fd_watch_new(loop, s->size_fd, on_size_signal, s, &s->sizes);
+}
+
+int screen_new(struct loop *loop, void (*on_keys)(void *user, gp_str sent),
+               void (*on_resized)(void *user), void *user, struct screen **ret,
+               struct gp_error *err)
+{
+    const char *no_color = getenv("NO_COLOR");
+    struct screen *s = calloc(1, sizeof *s);
+    int rc = s ? 0 : GP_ENOMEM;
+
+    if (rc == 0) {
+        *s = (struct screen){.on_keys = on_keys,
+                             .on_resized = on_resized,
+                             .user = user,
+                             .size_fd = -1,
+                             .has_colours = !no_color || !*no_color};
+        rc = watch_size(s, loop);
+    }
+    if (rc == 0) {
+        rc = fd_watch_new(loop, STDIN_FILENO, on_readable, s, &s->keys);
+    }
+    if (rc == 0) {
+        rc = fd_watch_set(s->keys, LOOP_READABLE);
+    }
+    if (rc == 0) {
+        rc = fd_watch_set(s->sizes, LOOP_READABLE);
+    }
+    if (rc < 0) {
+        screen_free(s);
+        return gp_error_set(err, rc, "cannot use the terminal: %s", error_sentence(rc));
+    }
+    *ret = s;
+    return 0;
+}
+
+void screen_free(struct screen *s)
+{
+    if (s) {
+        fd_watch_free(s->keys);
+        fd_watch_free(s->sizes);
+        if (s->size_fd >= 0) {
+            (void)close(s->size_fd);
+        }
+        free(s);
+    }
+}
+
+void screen_size(uint32_t *ret_rows, uint32_t *ret_columns)
+{
+    struct winsize size = {0};
+
+    (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    *ret_rows = size.ws_row > 0 ? size.ws_row : ROWS_USUAL;
+    *ret_columns = size.ws_col > 0 ? size.ws_col : COLUMNS_USUAL;
+}
+
+static const char *sequence_of(const struct screen *s, uint8_t style)
+{
+    switch ((enum picture_style)style) {
+    case PICTURE_STRONG:
+        return "\x1b[1m";
+    case PICTURE_FAINT:
+        return "\x1b[2m";
+    case PICTURE_SELECTED:
+        return "\x1b[7m";
+    case PICTURE_WARNING:
+        return s->has_colours ? "\x1b[33m" : "";
+    case PICTURE_ALARM:
+        return s->has_colours ? "\x1b[31m" : "\x1b[1m";
+    case PICTURE_PLAIN:
+        break;
+    }
+    return "";
+}
+
+/* Line over line, so that nothing flickers. */
+void screen_show(struct screen *s, const struct picture *p)
+{
+    gp_str rest = buf_str(&p->text);
+    struct buf out = {0};
+    gp_str line;
+    int rc = buf_append_c(&out, "\x1b[H");
+
+    for (uint32_t i = 0; rc == 0 && i < p->used; i++) {
+        (void)str_cut(rest, '\n', &line, &rest);
+        rc = buf_append_fmt(&out, "%s\x1b[2K%s%.*s\x1b[0m", i > 0 ? "\r\n" : "",
+                            sequence_of(s, p->styles[i]), STR_ARG(line));
+    }
+    if (rc == 0) {
+        write_all(STDOUT_FILENO, buf_str(&out).ptr, buf_len(&out));
+    }
+    buf_deinit(&out);
+}
