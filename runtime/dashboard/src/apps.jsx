@@ -42,7 +42,7 @@ function columnsOf(now, order) {
     { key: "tasks", name: "Tasks", end: true, sort: (a) => a.tasks, cell: (a) => whole(a.tasks) },
     { key: "executors", name: "Executors", end: true, sort: (a) => a.executors, cell: (a) => whole(a.executors) },
     { key: "run", name: "Run time", end: true, sort: (a) => runTime(a, now), cell: (a) => duration(runTime(a, now)) },
-    { key: "submitted", name: "Submitted", end: true, sort: (a) => a.submitted_ms, cell: (a) => <span class="when">{dateTime(a.submitted_ms)}</span> },
+    { key: "submitted", name: "Submitted", end: true, class: "roomy", sort: (a) => a.submitted_ms, cell: (a) => <span class="when">{dateTime(a.submitted_ms)}</span> },
     { key: "act", name: "", end: true, cell: (a) => (
       <span class="pair-buttons">
         <button type="button" class="small" onClick={() => order("restart", a)} aria-label={`Restart ${a.name}`}>Restart</button>

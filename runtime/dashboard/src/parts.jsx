@@ -121,7 +121,7 @@ export function Table({ caption, columns, rows, keyOf, empty, sortBy, rowClass, 
         <thead>
           <tr>
             {columns.map((c) => (
-              <th key={c.key} scope="col" class={c.end ? "end" : ""}
+              <th key={c.key} scope="col" class={`${c.end ? "end" : ""} ${c.class || ""}`}
                 aria-sort={column === c ? (order.down ? "descending" : "ascending") : undefined}>
                 {c.sort ? (
                   <button type="button" class="sort" onClick={() => setOrder({ key: c.key, down: column === c ? !order.down : !!c.end })}>
