@@ -34,7 +34,7 @@ class Local(harness.Case):
         self.assertEqual(cluster.daemon.pid, ready["pid"])
         self.assertEqual(3, len(ready["workers"]))
         system.wait_until(lambda: cluster.daemon.out, "the ready line", harness.READY_S)
-        self.assertEqual(f"gpd ready master={cluster.master} workers=3\n", cluster.daemon.out)
+        self.assertEqual(f"gpd ready master={cluster.master} workers=3 http={ready['http']}\n", cluster.daemon.out)
         self.assertEqual(3, len(cluster.json("workers")["workers"]))
 
     def test_defaults(self):
