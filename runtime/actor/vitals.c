@@ -21,14 +21,14 @@ void vitals_came(struct vitals *v)
     v->due_ns = 0;
 }
 
-static void add_counts(struct msg_vitals *to, const struct endpoint_counts *counts)
+void vitals_add_counts(struct msg_vitals *to, const struct endpoint_counts *counts)
 {
-    to->connections = (uint32_t)(counts->connected - counts->disconnected);
-    to->frames_in = counts->messages_in;
-    to->frames_out = counts->messages_out;
-    to->bytes_in = counts->bytes_in;
-    to->bytes_out = counts->bytes_out;
-    to->frame_errors =
+    to->connections += (uint32_t)(counts->connected - counts->disconnected);
+    to->frames_in += counts->messages_in;
+    to->frames_out += counts->messages_out;
+    to->bytes_in += counts->bytes_in;
+    to->bytes_out += counts->bytes_out;
+    to->frame_errors +=
         counts->handshakes_failed + counts->frames_refused + counts->messages_refused;
 }
 
@@ -46,7 +46,7 @@ void vitals_tell(struct vitals *v, const struct endpoint *ep, struct msg_vitals 
         .loop_lag_us = (uint64_t)v->lag_ns / 1000,
     };
     if (ep) {
-        add_counts(ret, endpoint_counts(ep));
+        vitals_add_counts(ret, endpoint_counts(ep));
     }
     v->lag_ns = 0;
 }

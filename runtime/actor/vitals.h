@@ -28,6 +28,9 @@ void vitals_came(struct vitals *v);
  * lateness begins anew. ep: NULL when there is none. */
 void vitals_tell(struct vitals *v, const struct endpoint *ep, struct msg_vitals *ret);
 
+/* Of one endpoint more in the same process. */
+void vitals_add_counts(struct msg_vitals *to, const struct endpoint_counts *counts);
+
 /* Of the host. */
 void vitals_load(const struct port *port, struct msg_load *ret);
 

@@ -9,11 +9,11 @@
 #ifndef APP_GPD_H
 #define APP_GPD_H
 
-#include "actor/vitals.h"
 #include "app/config.h"
 #include "app/data_dir.h"
 #include "app/fail.h"
 #include "app/metrics_page.h"
+#include "app/metrics_tell.h"
 #include "app/options.h"
 #include "edge/signals.h"
 #include "edge/world.h"
@@ -29,7 +29,7 @@ struct gpd_web {
     bool is_worker;
     bool (*is_ready)(void *user);
     void *user;
-    struct metrics_daemon metrics; /* what /metrics is made of; its vitals are filled in */
+    struct metrics_daemon metrics; /* what is measured; its vitals are filled in */
 };
 
 struct gpd {
@@ -41,11 +41,11 @@ struct gpd {
     int stop_signal;             /* the first that asked to end; 0: none */
     char sockets[EDGE_PATH_MAX]; /* "" when there is none */
     struct api *api;             /* NULL: http.enabled is false */
+    struct metrics_tell *tell;   /* NULL: not yet, not any more */
     /* private */
     struct edge_signals *signals;
     bool is_configured;
     struct gpd_web web;
-    struct vitals vitals;
     struct timer *watchdog; /* NULL: nobody watches */
     int64_t watchdog_ns;
 };
@@ -69,8 +69,10 @@ int gpd_announce_take(struct gpd *g, const char *line, struct value *tree, struc
 
 /* ---- gpd_http.c ---- */
 
-/* Serves HTTP, if it is to be served. */
+/* Measures what web names, tells Graphite, serves HTTP: what of it is configured. */
 int gpd_http_start(struct gpd *g, const struct gpd_web *web, struct gp_error *err);
+/* What web named is about to be freed. */
+void gpd_look_away(struct gpd *g);
 
 /* What systemd (or whoever set NOTIFY_SOCKET) hears: ready, stopping, still alive. */
 void gpd_notify_ready(struct gpd *g);

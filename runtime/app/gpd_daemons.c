@@ -8,7 +8,6 @@
 
 #include "app/daemon.h"
 #include "app/gpd.h"
-#include "app/metrics_tell.h"
 #include "app/plugin_dirs.h"
 #include "app/tree.h"
 #include "base/str.h"
@@ -84,7 +83,6 @@ struct local {
     uint32_t worker_count;
     struct master *master;
     struct worker *workers[WORKERS_LOCAL_MAX];
-    struct metrics_tell *tell;
 };
 
 static int local_take_dir(struct local *l, struct gp_error *err)
@@ -120,9 +118,6 @@ static int local_start(struct local *l, struct gp_error *err)
     share_cpus(l);
     (void)str_format(path, sizeof path, "%s/master", l->dir.path);
     rc = start_master(&l->gpd, path, l->tcp_port, false, &l->master, err);
-    if (rc == 0) {
-        rc = metrics_tell_new(edge_port(l->gpd.world), &l->gpd.config, l->master, &l->tell, err);
-    }
     for (uint32_t i = 0; rc == 0 && i < l->worker_count; i++) {
         (void)str_format(path, sizeof path, "%s/worker-%u", l->dir.path, i + 1);
         rc = start_worker(&l->gpd, path, i + 1, master_address(l->master), &l->workers[i], err);
@@ -212,7 +207,7 @@ int gpd_local(const struct command_spec *spec, const struct options *options, vo
     } else {
         status = gpd_fail(&err, "cannot start the cluster");
     }
-    metrics_tell_free(l->tell);
+    gpd_look_away(&l->gpd);
     for (uint32_t i = 0; i < l->worker_count && i < WORKERS_LOCAL_MAX; i++) {
         worker_free(l->workers[i]);
     }
@@ -267,16 +262,12 @@ int gpd_master(const struct command_spec *spec, const struct options *options, v
     struct gpd g;
     struct data_dir dir = {.lock_fd = -1};
     struct master *master = NULL;
-    struct metrics_tell *tell = NULL;
     struct gp_error err = {0};
     int status = EXIT_STATUS_OK;
     int rc = master_begin(&g, &dir, options, &master, &err);
 
     (void)spec;
     (void)context;
-    if (rc == 0) {
-        rc = metrics_tell_new(edge_port(g.world), &g.config, master, &tell, &err);
-    }
     if (rc == 0) {
         const bool is_alone = g.config.cluster.masters_count == 1;
 
@@ -300,7 +291,7 @@ int gpd_master(const struct command_spec *spec, const struct options *options, v
     } else {
         status = gpd_fail(&err, "cannot start the master");
     }
-    metrics_tell_free(tell);
+    gpd_look_away(&g);
     master_free(master);
     gpd_close(&g);
     data_dir_release(&dir);
@@ -385,6 +376,7 @@ int gpd_worker(const struct command_spec *spec, const struct options *options, v
     } else {
         status = gpd_fail(&err, "cannot start the worker");
     }
+    gpd_look_away(&g);
     worker_free(worker);
     gpd_close(&g);
     data_dir_release(&dir);

@@ -21,10 +21,8 @@ static int make_metrics(void *user, struct buf *out)
 {
     struct gpd *g = user;
     struct metrics_daemon daemon = g->web.metrics;
-    struct msg_vitals vitals;
 
-    vitals_tell(&g->vitals, NULL, &vitals);
-    daemon.vitals = &vitals;
+    daemon.vitals = metrics_tell_vitals(g->tell);
     daemon.task_series = g->config.metrics.task_series;
     return metrics_page(&daemon, out);
 }
@@ -43,16 +41,23 @@ int gpd_http_start(struct gpd *g, const struct gpd_web *web, struct gp_error *er
         .is_ready = is_ready,
         .metrics = make_metrics,
         .user = g};
+    int rc;
 
     g->web = *web;
-    vitals_init(&g->vitals, edge_port(g->world));
-    if (!g->config.http.enabled) {
-        return 0;
+    rc = metrics_tell_new(options.port, &g->config, &web->metrics, &g->tell, err);
+    if (rc < 0 || !g->config.http.enabled) {
+        return rc;
     }
     if (str_format(folder, sizeof folder, "%s/uploads", web->data_dir) < 0) {
         return gp_error_set(err, GP_EINVAL, "%s: the path is too long", web->data_dir);
     }
     return api_new(&options, &g->api, err);
+}
+
+void gpd_look_away(struct gpd *g)
+{
+    metrics_tell_free(g->tell);
+    g->tell = NULL;
 }
 
 /* ---- the supervisor ---- */

@@ -157,7 +157,7 @@ static struct value *show_executor(const struct msg_metrics_history *h,
     tree_begin(&t);
     tree_u64(&t, "id", e->id);
     tree_u64(&t, "worker", e->worker);
-    tree_text(&t, "host", e->host);
+    tree_text(&t, "host", e->host ? e->host : "");
     tree_i64(&t, "pid", e->vitals.pid);
     tree_real(&t, "cpu", metrics_now(h, "", e->id, "cpu", 0));
     tree_u64(&t, "rss_bytes", e->vitals.rss_bytes);

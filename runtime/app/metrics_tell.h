@@ -1,20 +1,26 @@
 /*
- * metrics_tell.h: tells Graphite once an interval what this daemon knows: a master that leads, of its
- * applications. See observe/graphite.h for what happens when nobody listens.
+ * metrics_tell.h: looks once a second at how this process is doing, for /metrics, and tells Graphite once
+ * an interval what this daemon knows: its own vitals and, a master that leads, its applications. See
+ * observe/graphite.h for what happens when nobody listens.
  */
 #ifndef APP_METRICS_TELL_H
 #define APP_METRICS_TELL_H
 
 #include "app/config.h"
-#include "control/master/master.h"
+#include "app/metrics_page.h"
 #include "port/port.h"
 
 struct metrics_tell;
 
-/* NULL in *ret unless metrics.enabled is set and a host is named. master is borrowed and may be NULL; it
- * outlives this. GP_EINVAL: that host cannot be one; GP_ENOMEM. */
+/* daemon is copied; what it points to outlives this. Graphite is told if metrics.enabled is set and a host is
+ * named. GP_EINVAL: that host cannot be one; GP_ENOMEM. */
 int metrics_tell_new(const struct port *port, const struct config *config,
-                     const struct master *master, struct metrics_tell **ret, struct gp_error *err);
+                     const struct metrics_daemon *daemon, struct metrics_tell **ret,
+                     struct gp_error *err);
 void metrics_tell_free(struct metrics_tell *t); /* NULL is fine */
+
+/* Borrowed; a second old at most, but for the largest lateness of its loop, which is that of the second
+ * before. */
+const struct msg_vitals *metrics_tell_vitals(const struct metrics_tell *t);
 
 #endif

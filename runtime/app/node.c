@@ -93,6 +93,8 @@ static int executor_start(struct node *node, const struct node_spec *spec, const
         if (spec->config) {
             options.limits = daemon_limits(spec->config);
             options.orphan_timeout_ns = spec->config->timeouts.orphan;
+            options.metrics = spec->config->metrics.enabled;
+            options.sample_rate = spec->config->metrics.sample_rate;
         }
         rc = executor_new(&options, &node->executor, err);
         fields_deinit(&launch_executor_fields, &launch);

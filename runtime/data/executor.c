@@ -196,9 +196,22 @@ static int assigned_again(struct executor *ex, struct reply_token token)
     return endpoint_reply(ex->ep, token, NULL);
 }
 
+/* What an application gets that does not say otherwise. */
+static struct data_options options_of(const struct executor *ex)
+{
+    struct data_options options = data_options_default();
+
+    options.metrics = ex->options.metrics;
+    if (ex->options.sample_rate > 0) {
+        options.sample_rate = ex->options.sample_rate;
+    }
+    return options;
+}
+
 static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *err)
 {
     struct msg_executor_assign *msg = in->msg;
+    const struct data_options otherwise = options_of(ex);
     struct engine_job job;
     int rc;
 
@@ -214,7 +227,7 @@ static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *
         return gp_error_set(err, GP_ESTATE, "executor %u has its tasks already",
                             ex->options.executor);
     }
-    rc = job_new(ex->port, msg, ex->options.artefacts, &ex->job, err);
+    rc = job_new(ex->port, msg, ex->options.artefacts, &otherwise, &ex->job, err);
     if (rc < 0) {
         gp_error_prefix(err, "executor %u", ex->options.executor);
         return rc;

@@ -59,6 +59,8 @@ struct executor_options {
     const char *host;      /* name of the host: same name, same host */
     const char *sockets;   /* folder for Unix sockets; "" or NULL: none */
     struct endpoint_limits limits;
+    bool metrics;         /* samples what its lanes do, unless the application says otherwise */
+    uint32_t sample_rate; /* one in so many; 0: 10 */
     int64_t orphan_timeout_ns; /* masters say that there is no appmaster: it ends; 0: 10 minutes */
     /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
      */

@@ -125,7 +125,7 @@ static int find_tables(struct job *job, struct gp_error *err)
 }
 
 int job_new(const struct port *port, const struct msg_executor_assign *msg, const char *artefacts,
-            struct job **ret, struct gp_error *err)
+            const struct data_options *otherwise, struct job **ret, struct gp_error *err)
 {
     struct job *job = calloc(1, sizeof *job);
     int rc;
@@ -140,7 +140,7 @@ int job_new(const struct port *port, const struct msg_executor_assign *msg, cons
                                  .version = GP_VERSION,
                                  .service = service_find};
     rc = plan_decode(msg->plan, &job->plan, err);
-    rc = rc < 0 ? rc : data_options_from_plan(job->plan, &job->options, err);
+    rc = rc < 0 ? rc : data_options_from_plan(job->plan, otherwise, &job->options, err);
     rc = rc < 0 ? rc : load_plugins(job, artefacts, err);
     rc = rc < 0 ? rc : find_tables(job, err);
     if (rc < 0) {

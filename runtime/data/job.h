@@ -10,6 +10,7 @@
 #define DATA_JOB_H
 
 #include "data/engine.h"
+#include "data/options.h"
 #include "graph/placement.h"
 #include "graph/plugin_load.h"
 #include "wire/messages_executor.h"
@@ -17,12 +18,13 @@
 struct job;
 
 /*
- * From the appmaster's assignment. artefacts is the folder of the store. GP_EPROTO: the assignment
+ * From the appmaster's assignment. artefacts is the folder of the store; otherwise: options that the
+ * application does not set. GP_EPROTO: the assignment
  * does not hold; GP_EABI and the like: a plugin does not load; GP_ENOENT: a plugin lacks a
  * processor.
  */
 int job_new(const struct port *port, const struct msg_executor_assign *msg, const char *artefacts,
-            struct job **ret, struct gp_error *err);
+            const struct data_options *otherwise, struct job **ret, struct gp_error *err);
 void job_free(struct job *job); /* NULL is fine */
 
 const struct plan *job_plan(const struct job *job);

@@ -139,9 +139,10 @@ static int set_entry(struct data_options *options, const struct plan_config *ent
     return 0;
 }
 
-int data_options_from_plan(const struct plan *plan, struct data_options *ret, struct gp_error *err)
+int data_options_from_plan(const struct plan *plan, const struct data_options *otherwise,
+                           struct data_options *ret, struct gp_error *err)
 {
-    struct data_options options = data_options_default();
+    struct data_options options = *otherwise;
 
     for (uint32_t i = 0; i < plan->config_count; i++) {
         int rc = set_entry(&options, &plan->config[i], err);

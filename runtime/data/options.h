@@ -42,8 +42,9 @@ struct data_options {
 
 struct data_options data_options_default(void);
 
-/* The defaults, changed by the keys `data.*` of the application's configuration. 0 or GP_EINVAL:
- * unknown key, not a number, out of range. */
-int data_options_from_plan(const struct plan *plan, struct data_options *ret, struct gp_error *err);
+/* What they are otherwise, changed by the keys `data.*` and `metrics.*` of the application's
+ * configuration. 0 or GP_EINVAL: unknown key, not a number, out of range. */
+int data_options_from_plan(const struct plan *plan, const struct data_options *otherwise,
+                           struct data_options *ret, struct gp_error *err);
 
 #endif

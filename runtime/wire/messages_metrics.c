@@ -103,8 +103,8 @@ static const struct field app_metrics_items[] = {
                &msg_processor_stats_fields, "sums over all tasks"),
     FIELD_LIST(struct msg_app_metrics, edges, MAY, MSG_EDGES_MAX * 4, &msg_edge_stats_fields,
                "sums over all executors, by kind"),
-    FIELD_LIST(struct msg_app_metrics, executors, MAY, MSG_EXECUTORS_MAX, &executor_vitals_fields,
-               "its processes"),
+    FIELD_LIST(struct msg_app_metrics, executors, MAY, MSG_EXECUTORS_MAX + 1,
+               &executor_vitals_fields, "its processes, the appmaster too"),
     FIELD_BOOL(struct msg_app_metrics, is_cut, MAY, "some was left out for the size"),
 };
 const struct fields msg_app_metrics_fields =

@@ -110,6 +110,7 @@ void am_move(struct appmaster *am, enum am_state state)
         if (am->failure.code < 0) {
             LOG_WARN(am_log(am), "appmaster.failed", KV_STR("error", am->failure.text));
         }
+        metrics_end(am);
         leader_tell(am);
         break;
     case AM_ENDED:

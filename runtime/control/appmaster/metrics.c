@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "actor/vitals.h"
 #include "base/hist.h"
 #include "base/str.h"
 #include "control/appmaster/internal.h"
@@ -33,6 +34,8 @@ struct am_metrics {
     struct past *past;   /* [processor]: of executors that are gone */
     double *cost_ns;     /* [processor]: from the source to here, scratch */
     enum cut cut;
+    struct vitals vitals; /* of this process */
+    struct msg_vitals own;
 };
 
 /* ---- histograms ---- */
@@ -297,12 +300,14 @@ static int add_critical_path(struct appmaster *am, struct msg_app_metrics *msg)
 
 /* ---- the rest ---- */
 
+/* This process itself, whose place the master knows; then the executors. */
 static int add_executors(struct appmaster *am, struct msg_app_metrics *msg)
 {
     msg->executors = calloc(am->executor_count + 1, sizeof *msg->executors);
     if (!msg->executors) {
         return GP_ENOMEM;
     }
+    msg->executors[msg->executors_count++].vitals = am->metrics->own;
     for (uint32_t i = 0; i < am->executor_count; i++) {
         const struct am_executor *e = am->executors[i];
         struct msg_executor_vitals *to = &msg->executors[msg->executors_count];
@@ -342,6 +347,12 @@ static int add_names(const struct plan *plan, struct msg_app_metrics *msg)
     return 0;
 }
 
+/* Its processes end, too: none is told. */
+static bool has_ended(const struct appmaster *am)
+{
+    return am->state == AM_REPORTING;
+}
+
 static int fill(struct appmaster *am, enum cut cut, struct msg_app_metrics *msg)
 {
     int rc = stats_sums(am, msg);
@@ -352,7 +363,7 @@ static int fill(struct appmaster *am, enum cut cut, struct msg_app_metrics *msg)
     rc = rc < 0 ? rc : add_names(am->plan, msg);
     rc = rc < 0 || cut >= CUT_HISTOGRAMS ? rc : add_histograms(am, msg);
     rc = rc < 0 || cut >= CUT_SLOWEST ? rc : add_slowest(am, msg);
-    rc = rc < 0 || cut >= CUT_EXECUTORS ? rc : add_executors(am, msg);
+    rc = rc < 0 || cut >= CUT_EXECUTORS || has_ended(am) ? rc : add_executors(am, msg);
     rc = rc < 0 ? rc : add_stalled(am, msg);
     rc = rc < 0 ? rc : add_critical_path(am, msg);
     msg->clock_ms = clock_ms(msg);
@@ -417,11 +428,26 @@ static void tell(struct appmaster *am)
     }
 }
 
+void metrics_end(struct appmaster *am)
+{
+    if (am->metrics && peer_is_up(am->master) && is_known(am)) {
+        tell(am);
+    }
+}
+
+static void start_timer(struct appmaster *am)
+{
+    timer_start(am->metrics->timer, interval_ns(am));
+    vitals_await(&am->metrics->vitals, interval_ns(am));
+}
+
 static void on_timer(void *user)
 {
     struct appmaster *am = user;
 
-    timer_start(am->metrics->timer, interval_ns(am));
+    vitals_came(&am->metrics->vitals);
+    vitals_tell(&am->metrics->vitals, am->ep, &am->metrics->own);
+    start_timer(am);
     if ((am->state == AM_RUNNING || am->state == AM_RECOVERING) && peer_is_up(am->master) &&
         is_known(am)) {
         tell(am);
@@ -445,7 +471,8 @@ void metrics_begin(struct appmaster *am)
         metrics_free(am);
         return;
     }
-    timer_start(m->timer, interval_ns(am));
+    vitals_init(&m->vitals, am->port);
+    start_timer(am);
 }
 
 void metrics_free(struct appmaster *am)

@@ -21,6 +21,8 @@ struct am_metrics;
 /* The plan is there. Without memory nothing is told. */
 void metrics_begin(struct appmaster *am);
 void metrics_free(struct appmaster *am);
+/* The application has ended: its last counts are told, before its end is. */
+void metrics_end(struct appmaster *am);
 /* Keeps the histograms of an executor that is gone. */
 void metrics_keep(struct appmaster *am, const struct msg_executor_report *report);
 /* As it is now; fields_deinit(&msg_app_metrics_fields, ret) frees. GP_ENOMEM. */

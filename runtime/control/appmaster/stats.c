@@ -29,7 +29,7 @@ static int add_processor(struct msg_processor_stats *to, const struct msg_proces
     to->tasks_running += from->tasks_running;
     to->tasks_ended += from->tasks_ended;
     to->watermark = from->watermark < to->watermark ? from->watermark : to->watermark;
-    to->queue += from->queue;
+    to->queue += from->tasks_running > 0 ? from->queue : 0; /* it is as of a second ago */
     return record_add_counts(to, from);
 }
 
@@ -109,16 +109,26 @@ static int sum_edges(const struct appmaster *am, bool all, struct msg_edge_stats
     return 0;
 }
 
+/* Of all kinds; those that are told are not 0. */
+static uint64_t edge_total(const struct msg_app_live *live, uint32_t edge)
+{
+    uint64_t total = 0;
+
+    for (uint32_t i = 0; i < live->edges_count; i++) {
+        total += live->edges[i].edge == edge ? live->edges[i].messages : 0;
+    }
+    return total;
+}
+
 static int add_edges(const struct appmaster *am, struct msg_app_live *live)
 {
     int rc = sum_edges(am, true, &live->edges, &live->edges_count);
 
     for (uint32_t i = 0; i < live->edges_count; i++) {
         struct msg_edge_stats *e = &live->edges[i];
-        const struct am_rate *rate = &am->edge_rates[e->edge];
-        double share = rate->total ? (double)e->messages / (double)rate->total : 0;
+        const double total = (double)edge_total(live, e->edge);
 
-        e->rate = rate->per_s * (share > 1 ? 1 : share);
+        e->rate = am->edge_rates[e->edge].per_s * ((double)e->messages / total);
     }
     return rc;
 }

@@ -257,10 +257,14 @@ static const struct msg_vitals *vitals_of(const struct msg_app_metrics *msg, uin
     return NULL;
 }
 
-/* Those that are gone are forgotten: ids are never used twice, and there may be many in a day. */
+/* Those that are gone are forgotten: ids are never used twice, and there may be many in a day. Where none
+ * is told (the message is cut, or the application has ended) all stay. */
 static void add_executors(struct history *h, struct past *p, const struct msg_app_metrics *msg,
                           const struct msg_app_metrics *before, double seconds, int64_t now_ns)
 {
+    if (msg->executors_count == 0) {
+        return;
+    }
     for (uint32_t i = 0; i < p->executor_count; i++) {
         p->executors[i].is_told = false;
     }
@@ -325,6 +329,13 @@ static double seconds_between(const struct past *p, const struct msg_app_metrics
     return told > 0 && told < GAP_MAX_S ? told : (double)(now_ns - p->told_ns) / NS_PER_S;
 }
 
+/* Told out of turn, as an application ends: what was counted a little while ago makes no rate, and those
+ * of before stand. */
+static bool is_hasty(const struct past *p, const struct msg_app_metrics *msg, double seconds)
+{
+    return p->told_ns != 0 && seconds * 1e3 < (double)msg->interval_ms / 2;
+}
+
 void history_add_take(struct history *h, struct msg_app_metrics *msg, int64_t wall_ms,
                       int64_t now_ns)
 {
@@ -345,7 +356,7 @@ void history_add_take(struct history *h, struct msg_app_metrics *msg, int64_t wa
     }
     before = seconds > 0 ? &p->latest : NULL;
     p->second = wall_ms / 1000;
-    if (p->second > 0) {
+    if (p->second > 0 && !is_hasty(p, msg, seconds)) {
         add_app(h, p, msg, before, seconds, now_ns);
         add_processors(h, p, msg, before, seconds, now_ns);
         add_executors(h, p, msg, before, seconds, now_ns);

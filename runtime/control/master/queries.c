@@ -7,7 +7,8 @@
 #include "base/str.h"
 #include "control/master/internal.h"
 
-#define NS_PER_MS 1000000
+#define NS_PER_MS         1000000
+#define METRICS_LINGER_MS 60000
 
 void app_summary(const struct app *app, struct msg_app_summary *ret)
 {
@@ -181,11 +182,27 @@ int queries_describe(struct master *m, const struct msg_app_ref *ref, struct rep
 
 /* ---- metrics ---- */
 
+/* An appmaster does not know which worker started it. */
+static void place_appmaster(const struct master *m, const struct app_place *place,
+                            struct msg_executor_vitals *self)
+{
+    const struct worker_entry *entry = workers_find(&m->workers, place->worker);
+
+    self->worker = place->worker;
+    if (entry) {
+        free(self->host);
+        self->host = str_dup(gp_str_of(entry->info.host)); /* without memory it is not told */
+    }
+}
+
 void queries_metrics_told(struct master *m, const struct peer *peer, struct msg_app_metrics *msg)
 {
     const struct app_place *place = apps_place(m, msg->app);
 
     if (msg->app != 0 && place && place->peer == peer_id(peer)) { /* else of a former life */
+        for (uint32_t i = 0; i < msg->executors_count && msg->executors[i].id == 0; i++) {
+            place_appmaster(m, place, &msg->executors[i]);
+        }
         history_add_take(m->history, msg, master_wall_ms(m), loop_now_ns(m->port->loop));
     }
 }
@@ -222,11 +239,29 @@ void master_figures(const struct master *m, struct master_figures *ret)
                                    .elections = m->elections,
                                    .apply = &m->apply,
                                    .workers = m->workers.count,
-                                   .history_bytes = history_bytes(m->history)};
+                                   .history_bytes = history_bytes(m->history),
+                                   .counts = endpoint_counts(m->ep)};
     for (uint32_t i = 0; i < m->workers.count; i++) {
         ret->slots += m->workers.entries[i]->info.slots;
         ret->slots_used += m->workers.entries[i]->used;
     }
+}
+
+/* One that has ended is, while who comes by now and then may not have seen its last counts; unless
+ * another has its name. */
+static bool is_shown(const struct master *m, const struct app *app)
+{
+    const struct app *other = app;
+
+    if (!app_state_is_end(app->state)) {
+        return true;
+    }
+    while ((other = registry_next(&m->registry, other->id)) != NULL) {
+        if (strcmp(other->spec.name, app->spec.name) == 0) {
+            return false;
+        }
+    }
+    return master_wall_ms(m) - app->finished_ms < METRICS_LINGER_MS;
 }
 
 const struct msg_app_metrics *master_app_metrics(const struct master *m, uint32_t after)
@@ -235,7 +270,7 @@ const struct msg_app_metrics *master_app_metrics(const struct master *m, uint32_
 
     while ((app = registry_next(&m->registry, after)) != NULL) {
         const struct msg_app_metrics *latest = history_latest(m->history, app->id);
-        if (latest && !app_state_is_end(app->state)) {
+        if (latest && is_shown(m, app)) {
             return latest;
         }
         after = app->id;

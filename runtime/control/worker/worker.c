@@ -351,5 +351,6 @@ void worker_figures(const struct worker *w, struct worker_figures *ret)
                                    .host = w->host,
                                    .slots = w->ledger.slots,
                                    .slots_used = w->ledger.used,
-                                   .processes = w->live_count};
+                                   .processes = w->live_count,
+                                   .counts = endpoint_counts(w->ep)};
 }

@@ -59,13 +59,14 @@ bool worker_is_registered(const struct worker *w);
 /* "host:port" that others reach it by. */
 const char *worker_address(const struct worker *w);
 
-/* What it knows of itself. host is borrowed. */
+/* What it knows of itself. host and counts are borrowed. */
 struct worker_figures {
     uint32_t worker; /* id; 0: none yet */
     const char *host;
     uint32_t slots;
     uint32_t slots_used;
     uint32_t processes;
+    const struct endpoint_counts *counts;
 };
 void worker_figures(const struct worker *w, struct worker_figures *ret);
 

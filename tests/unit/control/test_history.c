@@ -112,6 +112,34 @@ GP_TEST(history, tells_how_it_is_now)
     history_free(h);
 }
 
+/* An appmaster tells its last counts out of turn, and its executors no more. */
+GP_TEST(history, takes_no_rates_of_the_end)
+{
+    struct msg_app_metrics last = message(1, 12);
+    struct msg_metrics_history reply;
+    struct history *h = NULL;
+
+    GP_REQUIRE_EQ(history_new(MEMORY, NULL, &h), 0);
+    add(h, 1, 10);
+    add(h, 1, 12);
+    last.interval_ms = 1000;
+    last.time_ms += 50;
+    last.processors[1].in += 1000;
+    free(last.executors[0].host);
+    last.executors_count = 0;
+    history_add_take(h, &last, last.time_ms, 13 * NS + 50000000);
+    history_ended(h, 1);
+    reply = answer(h, 1, METRICS_LATEST);
+    GP_CHECK_EQ(reply.latest.processors[1].in, 2200);
+    GP_CHECK_EQ(reply.latest.executors_count, 0);
+    GP_CHECK_STR_EQ(series(&reply, "sink", 0, "rate_in"), "100");
+    history_read_deinit(&reply);
+    reply = answer(h, 1, METRICS_MINUTES);
+    GP_CHECK_STR_EQ(strrchr(series(&reply, "", 1, "cpu"), ','), ",2");
+    history_read_deinit(&reply);
+    history_free(h);
+}
+
 GP_TEST(history, keeps_minutes_by_seconds_and_days_by_minutes)
 {
     struct history *h = NULL;
