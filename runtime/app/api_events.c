@@ -20,6 +20,7 @@
 struct following {
     uint64_t term;
     uint64_t after;
+    bool is_sure;        /* that these are numbers of the present leader */
     struct timer *again; /* the leader did not answer */
 };
 
@@ -71,6 +72,7 @@ static void on_events(void *user, int code, const void *msg, const struct gp_err
         api_asked(call);
         return;
     }
+    f->is_sure = code >= 0;
     if (code >= 0 && page->term != f->term && f->after > 0) {
         f->after = 0; /* those numbers were another leader's */
         f->term = page->term;
@@ -96,7 +98,7 @@ static void ask_again(struct api_call *call)
 {
     const struct following *f = call->state;
     const struct msg_cluster_events_read ask = {
-        .after = f->after, .limit = EVENTS_LIMIT, .timeout_ms = POLL_MS};
+        .after = f->after, .limit = EVENTS_LIMIT, .timeout_ms = f->is_sure ? POLL_MS : 0};
 
     if (api_ask(call, MSG_CLUSTER_EVENTS, &ask, ASK_NS, on_events) < 0) {
         timer_start(f->again, AGAIN_NS);

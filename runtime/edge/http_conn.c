@@ -139,6 +139,15 @@ void http_conn_wait(struct http_conn *conn)
     list_push_back(&h->conns, &conn->node);
 }
 
+/* libmicrohttpd takes a short read for the last one there is, and may so miss the end of a connection
+ * that came with it. */
+static bool has_gone(const struct http_conn *conn)
+{
+    char byte;
+
+    return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void http_conns_sweep(struct edge_http *h)
 {
     int64_t now_ns = loop_now_ns(&h->loop->base);
@@ -148,8 +157,10 @@ void http_conns_sweep(struct edge_http *h)
         const struct edge_request *r = conn->request;
         const bool is_waiting = !r || !r->is_body_over;
 
-        if (!conn->is_shut && is_waiting &&
-            now_ns - conn->since_ns >= (r ? BODY_TIMEOUT_NS : h->head_timeout_ns)) {
+        if (!conn->is_shut && is_waiting && has_gone(conn)) {
+            http_conn_cut(conn);
+        } else if (!conn->is_shut && is_waiting &&
+                   now_ns - conn->since_ns >= (r ? BODY_TIMEOUT_NS : h->head_timeout_ns)) {
             h->stats.slow++;
             http_conn_cut(conn);
         }
