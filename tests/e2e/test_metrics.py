@@ -1,16 +1,21 @@
-"""What is measured arrives: gpctl metrics says what describe says, a real Graphite stores it, and one that is away,
-slow or rude changes nothing for the job."""
+"""What is measured arrives: gpctl metrics says what describe says, a real Graphite and a real Prometheus store it, and
+a Graphite that is away, slow or rude changes nothing for the job."""
 
 import glob
+import json
 import os
 import socket
 import subprocess
 import threading
 import time
+import urllib.parse
+import urllib.request
 
 import harness
 
 CARBON = "/usr/bin/carbon-cache"
+PROMETHEUS = "/usr/bin/prometheus"
+PROMTOOL = "/usr/bin/promtool"
 PATIENCE_S = 60 * harness.SLOWNESS
 
 CARBON_CONF = """[cache]
@@ -31,6 +36,13 @@ CACHE_QUERY_INTERFACE = 127.0.0.1
 CACHE_QUERY_PORT = 0
 ENABLE_LOGROTATION = False
 WHISPER_AUTOFLUSH = True
+"""
+PROMETHEUS_CONF = """global:
+  scrape_interval: 1s
+scrape_configs:
+  - job_name: gearpump
+    static_configs:
+      - targets: ["{target}"]
 """
 SCHEMAS = "[all]\npattern = .*\nretentions = 1s:10m\n"
 
@@ -170,6 +182,100 @@ class Graphite(Metered):
         self.assertTrue(glob.glob(f"{root}/*/queue.wsp"))
         wait_until(lambda: glob.glob(f"{folder}/whisper/test/gp/daemons/*/rss_bytes.wsp"), "vitals of the daemon")
         wait_until(lambda: glob.glob(f"{root}/../executors/0/rss_bytes.wsp"), "vitals of the appmaster")
+
+
+class Prometheus(Metered):
+    """One of our own, on loopback, with its files in the folder of the test."""
+
+    COUNTERS = {"in": "messages_in_total", "out": "messages_out_total", "bytes_in": "received_bytes_total",
+                "bytes_out": "sent_bytes_total", "dead_letters": "dead_letters_total", "late": "late_messages_total",
+                "restarts": "task_restarts_total"}
+    OF_EDGES = {"messages": "messages_total", "bytes": "bytes_total", "batches": "batches_total",
+                "credit_waits": "credit_waits_total"}
+
+    def prometheus(self, target):
+        for attempt in range(5):
+            folder = self.folder(f"prometheus-{attempt}")
+            self.listener = f"127.0.0.1:{free_port()}"
+            with open(os.path.join(folder, "prometheus.yml"), "w", encoding="utf-8") as out:
+                out.write(PROMETHEUS_CONF.format(target=target))
+            process = subprocess.Popen([PROMETHEUS, f"--config.file={folder}/prometheus.yml",
+                                        f"--storage.tsdb.path={folder}/data",
+                                        f"--web.listen-address={self.listener}"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            wait_until(lambda: process.poll() is not None or is_listening(int(self.listener.split(":")[1])),
+                       "prometheus listens")
+            if process.poll() is None:
+                return
+        self.fail("prometheus does not start")
+
+    def query(self, expression):
+        """[(labels, value)] of an instant query."""
+        query = urllib.parse.urlencode({"query": expression})
+        try:
+            with urllib.request.urlopen(f"http://{self.listener}/api/v1/query?{query}", timeout=PATIENCE_S) as answer:
+                result = json.load(answer)["data"]["result"]
+        except OSError:  # it is not ready yet
+            return []
+        return [(r["metric"], float(r["value"][1])) for r in result]
+
+    def stored(self, metrics):
+        """What differs between what Prometheus has and what gpctl says."""
+        differences = []
+
+        def compare(series, labels, said):
+            text = ",".join(f'{k}="{v}"' for k, v in labels.items())
+            values = [v for _, v in self.query(f"{series}{{{text}}}")]
+            if values != [said]:
+                differences.append((series, labels, said, values))
+
+        for p in metrics["processors"]:
+            for key, series in self.COUNTERS.items():
+                compare(f"gearpump_processor_{series}", {"app": metrics["name"], "processor": p["name"]}, p[key])
+        for e in metrics["edges"]:
+            for key, series in self.OF_EDGES.items():
+                compare(f"gearpump_edge_{series}", {k: e[k] for k in ("from", "to", "kind")}, e[key])
+        return differences
+
+    def look_at_one_that_runs(self, cluster, page):
+        app = cluster.submit(self.plugin("steady"), "--executors", "2")
+        for what in ('gearpump_processor_latency_seconds_count{processor="sink"} > 0',
+                     'gearpump_processor_processing_seconds_count{processor="sink"} > 0',
+                     'gearpump_app_latency_seconds_count > 0', 'gearpump_executor_open_fds{executor="0",host!=""} > 0',
+                     'count(gearpump_executor_resident_memory_bytes > 0) == 3',
+                     'rate(gearpump_processor_messages_in_total{processor="sink"}[10s]) > 0'):
+            wait_until(lambda: self.query(what), what)
+        with urllib.request.urlopen(page, timeout=PATIENCE_S) as answer:
+            text = answer.read()
+        lint = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, check=False)
+        self.assertEqual((0, b"", b""), (lint.returncode, lint.stdout, lint.stderr))
+        self.ok(cluster.gpctl("kill", str(app)))
+
+    def test_stores_what_is_said(self):
+        if not os.path.exists(PROMETHEUS):
+            self.skipTest("no prometheus here")
+        cluster = self.local(workers=2, env={"GEARPUMP_METRICS__ENABLED": "true"})
+        page = cluster.daemon.ready()["http"] + "/metrics"
+        self.prometheus(urllib.parse.urlsplit(page).netloc)
+        self.look_at_one_that_runs(cluster, page)
+        app = cluster.submit(self.example("sol"), "--executors", "2", "--set", "seconds=3", "--set", "rate=20000",
+                             "--set", "sources=2", "--set", "sinks=2", "--set", "stages=3")
+        cluster.wait_for_state(app, "finished")
+        metrics = cluster.json("metrics", str(app))
+        out = {p["name"]: p["out"] for p in metrics["processors"]}
+        self.assertEqual(out["source"], out["relay-2"])
+        self.assertEqual(out["source"], {p["name"]: p["in"] for p in metrics["processors"]}["sink"])
+        with urllib.request.urlopen(page.replace("/metrics", f"/api/v1/apps/{app}/metrics"), timeout=PATIENCE_S) as rest:
+            self.assertEqual(metrics, json.load(rest))
+        wait_until(lambda: not self.stored(metrics), "the last counts, exactly")
+
+        self.assertEqual([cluster.json("masters")["masters"][0]["term"]],
+                         [value for _, value in self.query("gearpump_raft_term")])
+        self.assertTrue(self.query("gearpump_daemon_connections > 0"))
+        self.assertTrue(self.query("gearpump_daemon_frames_received_total > 0"))
+        self.assertEqual([], self.query("resets(gearpump_processor_messages_in_total[5m]) > 0"))
 
 
 class BadGraphites(Metered):
