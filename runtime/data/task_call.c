@@ -497,7 +497,11 @@ static enum step step_poll(struct task *t, int64_t *budget)
         /* Emitting is the work of a source; stopped early by its outputs, it has nothing else to
          * do. Unless what filled them has been taken at once. */
         *budget -= t->fuse.taken;
-        return t->fuse.taken > 0 && t->out.full ? STEP_MORE : STEP_LATER;
+        if (!t->out.full) {
+            *budget = 0; /* it did what it was asked for, or all it does at once */
+            return STEP_LATER;
+        }
+        return t->fuse.taken > 0 ? STEP_MORE : STEP_LATER;
     case GP_IDLE:
         t->polling = false;
         service_rearm(t);

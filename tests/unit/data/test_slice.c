@@ -88,3 +88,40 @@ GP_TEST(slice, a_slow_task_does_less_at_its_turn_and_more_when_it_is_fast_again)
     GP_CHECK(t->slice_rows > ROWS && t->slice_rows <= w.options.slice_rows);
     lone_lane_end(&w);
 }
+
+static uint32_t asked_for; /* by the last poll */
+
+static int32_t poll(void *self, struct gp_out *out, uint32_t budget)
+{
+    (void)self, (void)out;
+    clock_ns += row_ns * budget;
+    asked_for = budget;
+    return GP_MORE;
+}
+
+GP_TEST(slice, a_source_is_asked_for_less_when_slow_and_for_all_again_when_fast)
+{
+    struct lone_lane w;
+    struct loop_ops ops;
+
+    lone_lane_begin(&w);
+    ops = *w.loop.ops;
+    ops.now_ns = ops.fresh_now_ns = ops.peek_ns = now_ns;
+    w.loop.ops = &ops;
+    w.lane->stages[0]->table.poll = poll;
+    clock_ns = w.lane->meter.clock_ns;
+    task_token(w.lane->stages[0]->tasks[0]);
+
+    row_ns = SLICE_NS;
+    for (int turn = 0; turn < 16; turn++) {
+        lone_lane_go(&w);
+    }
+    GP_CHECK_EQ(asked_for, 1);
+
+    row_ns = 1; /* as when somebody else had the CPU for a while */
+    for (int turn = 0; turn < 16; turn++) {
+        lone_lane_go(&w);
+    }
+    GP_CHECK_EQ(asked_for, w.options.slice_rows);
+    lone_lane_end(&w);
+}
