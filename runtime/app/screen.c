@@ -74,11 +74,12 @@ static void enter(const struct guardian *g)
     write_all(STDOUT_FILENO, enter_sequence, sizeof enter_sequence - 1);
 }
 
+/* The old screen comes last: who types once it is there types for the shell, and loses nothing. */
 static void leave(const struct guardian *g)
 {
-    write_all(STDOUT_FILENO, leave_sequence, sizeof leave_sequence - 1);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &g->before);
     (void)fcntl(STDIN_FILENO, F_SETFL, g->flags);
+    write_all(STDOUT_FILENO, leave_sequence, sizeof leave_sequence - 1);
 }
 
 /* The child was stopped, and so are we, with a terminal as it was. */

@@ -66,7 +66,8 @@ class Terminal:
         raise AssertionError(f"never on the screen: {pattern}\n{screen}")
 
     def wait_for_shell(self):
-        """The command has ended and the terminal is as it was: its exit code."""
+        """The command ends and the terminal is as it was: its exit code."""
+        self.wait(r"(?m)^\$")  # the full screen has none; what is typed before is meant for that
         self.type("echo ended with $?")
         screen = self.wait(r"(?m)^ended with \d")
         self.type("clear; stty -a | tr ' ' '\\n' | grep -E '^-?(icanon|echo);?$' | sort; echo seen")
@@ -144,7 +145,6 @@ class Screen(Top):
             terminal.type(self.command(cluster, "steady"))
             terminal.wait(r"(?m)^> +numbers ")
             os.kill(self.drawing_process(), number)
-            terminal.wait(r"(?m)^\$ *\Z|^\$ *$")
             self.assertEqual(code, terminal.wait_for_shell(), number)
             terminal.type("clear")
         terminal.type(self.command(cluster, "steady"))
