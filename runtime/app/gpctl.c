@@ -76,6 +76,11 @@ static const struct option_spec events_options[] = {
 static const struct option_spec logs_options[] = {
     {"follow", 'f', NULL, "go on as more is written, until the job ends", OPTION_FLAG},
     {"executor", 0, "N", "of this executor alone; 0 is the appmaster (all)", OPTION_VALUE},
+    {"level", 0, "LEVEL", "as bad as this and worse: debug, info, warn or error (debug)",
+     OPTION_VALUE},
+    {"since", 0, "TIME", "written since then, as 2026-01-31T09:30:00Z, or how long ago, as 5m",
+     OPTION_VALUE},
+    {"tail", 0, "N", "begin with the last N lines of each executor (all)", OPTION_VALUE},
     {0},
 };
 
@@ -240,7 +245,14 @@ static const struct command_spec commands[] = {
     {.name = "logs",
      .operands = "ID|NAME",
      .summary = "what an application wrote",
-     .examples = "  $ gpctl logs wordcount\n  $ gpctl logs -f 7 --executor 2\n",
+     .details = "Of all its executors, each line with whose it is. With -f those that take the "
+                "place of others are\nread, too, until the application ends. What user code "
+                "prints has no level and no time of its own: it\nis as info, and as old as the "
+                "line before. --tail looks at the last MiB of each log.",
+     .examples = "  $ gpctl logs wordcount\n"
+                 "  $ gpctl logs -f 7 --executor 2\n"
+                 "  $ gpctl logs wordcount --level warn --since 5m\n"
+                 "  $ gpctl logs -f wordcount --tail 10\n",
      .options = logs_options,
      .operands_min = 1,
      .operands_max = 1,
