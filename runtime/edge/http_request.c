@@ -285,6 +285,10 @@ int http_request_stream_begin(struct http_request *request, const struct http_re
     /* What is beyond the buffer here is to be in none elsewhere. It is only a wish. */
     (void)setsockopt(r->conn->fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
     r->is_stream = true;
+    if (strcmp(r->base.method, MHD_HTTP_METHOD_HEAD) == 0) { /* else the end of a body is sent */
+        return answer_take(r, reply,
+                           MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
+    }
     if (buf_append(&r->stream, reply->body.ptr, reply->body.len) < 0) {
         return answer_take(r, reply, NULL);
     }

@@ -278,6 +278,28 @@ GP_TEST(http, streams_as_it_is_written)
 }
 
 /* Who does not read is cut off, and what was kept for him is bounded. */
+/* Whatever followed the head would be taken for the begin of the next answer. */
+GP_TEST(http, sends_the_head_of_a_stream_alone)
+{
+    struct server s;
+    struct reading r = {0};
+    const char *end;
+
+    server_begin(&s, NULL);
+    s.streams = true;
+    r.fd = client_open(&s);
+    client_say(r.fd, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+    RIG_PUMP_UNTIL(&s.rig, s.ends == 1);
+    s.streams = false;
+    client_say(r.fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    RIG_PUMP_UNTIL(&s.rig, client_has(&r, "hello\n"));
+    end = strstr(r.text, "\r\n\r\n");
+    GP_REQUIRE(end);
+    GP_CHECK(strncmp(end + 4, "HTTP/1.1 200", 12) == 0);
+    (void)close(r.fd);
+    server_end(&s);
+}
+
 GP_TEST(http, cuts_a_slow_reader_of_a_stream)
 {
     static char piece[8192];
