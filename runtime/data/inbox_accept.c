@@ -321,14 +321,15 @@ static bool source_is_theirs(const struct topology_processor *from, const struct
                                        e->session < from->session[e->source]);
 }
 
-/* One that is for nobody here is no reason to end anything. */
+/* One that is for nobody here, or from before 1970, is no reason to end anything. */
 static void accept_probe(const struct lane *lane, const struct inlink *link,
                          const struct batch_element *e)
 {
     int64_t local = local_of(lane, link->stage, e->dst);
+    int64_t time_ns = (int64_t)get_u64_le(e->body);
 
-    if (local >= 0) {
-        measure_probe_came(link->stage->tasks[local], (int64_t)get_u64_le(e->body));
+    if (local >= 0 && time_ns >= 0) {
+        measure_probe_came(link->stage->tasks[local], time_ns);
     }
 }
 

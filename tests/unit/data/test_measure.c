@@ -249,7 +249,7 @@ GP_TEST(measure, records_how_long_a_probe_took)
 {
     struct lone_lane w;
     const struct hist *h;
-    uint8_t bytes[3][40];
+    uint8_t bytes[4][40];
 
     begin_lone(&w);
     h = w.lane->stages[1]->meter.latency;
@@ -260,6 +260,8 @@ GP_TEST(measure, records_how_long_a_probe_took)
     GP_CHECK_EQ(hist_count(h), 2);
     GP_CHECK_EQ(hist_min(h), 0);
     send_probe(&w, bytes[2], 4711, 960); /* for nobody */
+    GP_CHECK_EQ(hist_count(h), 2);
+    send_probe(&w, bytes[3], 0, INT64_MIN); /* a time that none is */
     GP_CHECK_EQ(hist_count(h), 2);
     lone_lane_end(&w);
 }
