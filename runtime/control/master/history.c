@@ -343,6 +343,9 @@ void history_add_take(struct history *h, struct msg_app_metrics *msg, int64_t wa
     const struct msg_app_metrics *before;
     double seconds = 0;
 
+    if (p && p->has_ended) {
+        return; /* it may have to make room, for itself too */
+    }
     if (p && p->processor_count != msg->processors_count) {
         past_free(h, p); /* it is not what it was */
         p = NULL;

@@ -191,6 +191,22 @@ GP_TEST(history, takes_smaller_totals_for_a_new_beginning)
     history_free(h);
 }
 
+/* It must not make room for itself. */
+GP_TEST(history, an_ended_application_tells_nothing_more)
+{
+    struct history *h = NULL;
+    struct msg_metrics_history reply;
+
+    GP_REQUIRE_EQ(history_new(32 << 10, NULL, &h), 0); /* no room for a track */
+    add(h, 1, 1);
+    history_ended(h, 1);
+    add(h, 1, 2);
+    reply = answer(h, 1, METRICS_LATEST);
+    GP_CHECK_EQ(reply.latest.processors[1].in, 100);
+    history_read_deinit(&reply);
+    history_free(h);
+}
+
 GP_TEST(history, stays_within_its_memory)
 {
     struct history *h = NULL;
