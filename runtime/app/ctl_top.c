@@ -11,10 +11,11 @@
 
 #include "app/ctl.h"
 #include "app/metrics_show.h"
-#include "app/screen.h"
+#include "app/picture.h"
 #include "app/show.h"
 #include "app/top.h"
 #include "base/str.h"
+#include "edge/terminal.h"
 
 #define INTERVAL_MIN_NS INT64_C(1000000000)
 #define ASK_NS          INT64_C(5000000000)
@@ -26,7 +27,8 @@ struct watching {
     struct ctl *ctl;
     struct top top;
     char where[WHERE_MAX];
-    struct screen *screen; /* NULL: piped */
+    struct edge_terminal *screen; /* NULL: piped */
+    bool has_colours;
     struct timer *timer;
     int64_t interval_ns;
     uint64_t count; /* of tables; 0: until it is interrupted */
@@ -47,17 +49,20 @@ struct watching {
 static void draw(struct watching *w)
 {
     struct picture picture;
+    struct buf text = {0};
     uint32_t rows;
     uint32_t columns;
 
     if (!w->screen) {
         return;
     }
-    screen_size(&rows, &columns);
+    edge_terminal_size(&rows, &columns);
     picture_init(&picture, rows, columns);
-    if (top_draw(&w->top, w->where, &picture) == 0) {
-        screen_show(w->screen, &picture);
+    if (top_draw(&w->top, w->where, &picture) == 0 &&
+        picture_render(&picture, w->has_colours, &text) == 0) {
+        edge_terminal_write(buf_str(&text));
     }
+    buf_deinit(&text);
     picture_deinit(&picture);
 }
 
@@ -205,14 +210,16 @@ static void on_resized(void *user)
 static int run_screen(struct watching *w)
 {
     struct loop *loop = edge_port(w->ctl->world)->loop;
-    int rc = screen_new(loop, on_keys, on_resized, w, &w->screen, &w->err);
+    const char *no_color = getenv("NO_COLOR");
+    int rc = edge_terminal_new(loop, on_keys, on_resized, w, &w->screen, &w->err);
 
     if (rc == 0) {
+        w->has_colours = !no_color || !*no_color;
         draw(w);
         timer_start(w->timer, 0);
         rc = ctl_run_until(w->ctl, &w->is_over);
     }
-    screen_free(w->screen);
+    edge_terminal_free(w->screen);
     w->screen = NULL;
     return rc < 0 ? rc : w->has_begun ? 0 : w->err.code;
 }
@@ -352,13 +359,14 @@ static int begin(struct watching *w, const struct options *options)
 int ctl_top(const struct command_spec *spec, const struct options *options, void *context)
 {
     struct watching w = {.ctl = context};
-    const bool is_piped = w.ctl->json || options_has(options, "count") || !screen_is_possible();
+    const bool is_piped =
+        w.ctl->json || options_has(options, "count") || !edge_terminal_is_possible();
     int status = EXIT_STATUS_OK;
     int rc = read_options(&w, options);
 
     (void)spec;
     if (rc == 0 && !is_piped) {
-        rc = screen_begin(&status, &w.err);
+        rc = edge_terminal_begin(&status, &w.err);
         if (rc == 1) {
             return status; /* of the child, which did all that follows */
         }

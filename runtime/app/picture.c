@@ -66,3 +66,36 @@ void picture_fill(struct picture *p, uint32_t row)
         picture_line(p, PICTURE_PLAIN, GP_STR(""));
     }
 }
+
+static const char *sequence_of(uint8_t style, bool has_colours)
+{
+    switch ((enum picture_style)style) {
+    case PICTURE_STRONG:
+        return "\x1b[1m";
+    case PICTURE_FAINT:
+        return "\x1b[2m";
+    case PICTURE_SELECTED:
+        return "\x1b[7m";
+    case PICTURE_WARNING:
+        return has_colours ? "\x1b[33m" : "";
+    case PICTURE_ALARM:
+        return has_colours ? "\x1b[31m" : "\x1b[1m";
+    case PICTURE_PLAIN:
+        break;
+    }
+    return "";
+}
+
+int picture_render(const struct picture *p, bool has_colours, struct buf *out)
+{
+    gp_str rest = buf_str(&p->text);
+    gp_str line;
+    int rc = buf_append_c(out, "\x1b[H");
+
+    for (uint32_t i = 0; rc == 0 && i < p->used; i++) {
+        (void)str_cut(rest, '\n', &line, &rest);
+        rc = buf_append_fmt(out, "%s\x1b[2K%s%.*s\x1b[0m", i > 0 ? "\r\n" : "",
+                            sequence_of(p->styles[i], has_colours), STR_ARG(line));
+    }
+    return rc;
+}

@@ -7,6 +7,7 @@
 #ifndef APP_PICTURE_H
 #define APP_PICTURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <gearpump/types.h>
@@ -47,6 +48,10 @@ void picture_say(struct picture *p, enum picture_style style, const char *fmt, .
 
 /* Empty lines until `row` is the next. */
 void picture_fill(struct picture *p, uint32_t row);
+
+/* Appends what makes a terminal show it, line over line, so that nothing flickers. Without colours
+ * what is reversed, strong or faint stays so. GP_ENOMEM, GP_ETOOBIG. */
+int picture_render(const struct picture *p, bool has_colours, struct buf *out);
 
 static inline uint32_t picture_left(const struct picture *p)
 {

@@ -51,3 +51,20 @@ GP_TEST(picture, is_bounded)
     GP_CHECK_EQ(p.columns, PICTURE_COLUMNS_MAX);
     picture_deinit(&p);
 }
+
+GP_TEST(picture, is_rendered_with_or_without_colours)
+{
+    struct picture p;
+    struct buf out = {0};
+
+    picture_init(&p, 2, 10);
+    picture_line(&p, PICTURE_SELECTED, GP_STR("a"));
+    picture_line(&p, PICTURE_WARNING, GP_STR("b"));
+    GP_CHECK_EQ(picture_render(&p, true, &out), 0);
+    GP_CHECK_STR_EQ(buf_c(&out), "\x1b[H\x1b[2K\x1b[7ma\x1b[0m\r\n\x1b[2K\x1b[33mb\x1b[0m");
+    buf_clear(&out);
+    GP_CHECK_EQ(picture_render(&p, false, &out), 0);
+    GP_CHECK_STR_EQ(buf_c(&out), "\x1b[H\x1b[2K\x1b[7ma\x1b[0m\r\n\x1b[2Kb\x1b[0m");
+    buf_deinit(&out);
+    picture_deinit(&p);
+}

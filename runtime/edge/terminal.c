@@ -1,5 +1,5 @@
-/* screen.c: see screen.h. */
-#include "app/screen.h"
+/* terminal.c: see terminal.h. */
+#include "edge/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static void write_all(int fd, const char *ptr, size_t len)
     }
 }
 
-bool screen_is_possible(void)
+bool edge_terminal_is_possible(void)
 {
     const char *term = getenv("TERM");
 
@@ -138,7 +138,7 @@ static int be_guardian(struct guardian *g)
     (void)close(g->words);
     (void)sigprocmask(SIG_SETMASK, &g->mask, NULL);
     if (WIFSIGNALED(status)) {
-        (void)fprintf(stderr, "gpctl top was ended by signal %d\n", WTERMSIG(status));
+        (void)fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
         return 128 + WTERMSIG(status);
     }
     return WEXITSTATUS(status);
@@ -157,7 +157,7 @@ static void be_child(const struct guardian *g, pid_t parent)
     (void)sigprocmask(SIG_SETMASK, &g->mask, NULL);
 }
 
-int screen_begin(int *ret_status, struct gp_error *err)
+int edge_terminal_begin(int *ret_status, struct gp_error *err)
 {
     static const int watched[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTOU};
     struct guardian g = {.words = memfd_create("words", MFD_CLOEXEC)};
@@ -192,19 +192,18 @@ int screen_begin(int *ret_status, struct gp_error *err)
 
 /* ---- the child ---- */
 
-struct screen {
+struct edge_terminal {
     void (*on_keys)(void *user, gp_str sent);
     void (*on_resized)(void *user);
     void *user;
     struct fd_watch *keys;
     struct fd_watch *sizes;
     int size_fd; /* signals of a new size */
-    bool has_colours;
 };
 
 static void on_readable(void *user, int events)
 {
-    struct screen *s = user;
+    struct edge_terminal *t = user;
     char sent[256];
     ssize_t len = read(STDIN_FILENO, sent, sizeof sent);
 
@@ -213,23 +212,23 @@ static void on_readable(void *user, int events)
         return;
     }
     if (len <= 0) {
-        (void)fd_watch_set(s->keys, 0);
+        (void)fd_watch_set(t->keys, 0);
     }
-    s->on_keys(s->user, (gp_str){sent, len > 0 ? (size_t)len : 0});
+    t->on_keys(t->user, (gp_str){sent, len > 0 ? (size_t)len : 0});
 }
 
 static void on_size_signal(void *user, int events)
 {
-    struct screen *s = user;
+    struct edge_terminal *t = user;
     struct signalfd_siginfo info;
 
     (void)events;
-    if (read(s->size_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        s->on_resized(s->user);
+    if (read(t->size_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        t->on_resized(t->user);
     }
 }
 
-static int watch_size(struct screen *s, struct loop *loop)
+static int watch_size(struct edge_terminal *t, struct loop *loop)
 {
     sigset_t sizes;
 
@@ -238,56 +237,52 @@ static int watch_size(struct screen *s, struct loop *loop)
     if (sigprocmask(SIG_BLOCK, &sizes, NULL) < 0) {
         return GP_EIO;
     }
-    s->size_fd = signalfd(-1, &sizes, SFD_NONBLOCK | SFD_CLOEXEC);
-    return s->size_fd < 0 ? GP_EIO : fd_watch_new(loop, s->size_fd, on_size_signal, s, &s->sizes);
+    t->size_fd = signalfd(-1, &sizes, SFD_NONBLOCK | SFD_CLOEXEC);
+    return t->size_fd < 0 ? GP_EIO : fd_watch_new(loop, t->size_fd, on_size_signal, t, &t->sizes);
 }
 
-int screen_new(struct loop *loop, void (*on_keys)(void *user, gp_str sent),
-               void (*on_resized)(void *user), void *user, struct screen **ret,
-               struct gp_error *err)
+int edge_terminal_new(struct loop *loop, void (*on_keys)(void *user, gp_str sent),
+                      void (*on_resized)(void *user), void *user, struct edge_terminal **ret,
+                      struct gp_error *err)
 {
-    const char *no_color = getenv("NO_COLOR");
-    struct screen *s = calloc(1, sizeof *s);
-    int rc = s ? 0 : GP_ENOMEM;
+    struct edge_terminal *t = calloc(1, sizeof *t);
+    int rc = t ? 0 : GP_ENOMEM;
 
     if (rc == 0) {
-        *s = (struct screen){.on_keys = on_keys,
-                             .on_resized = on_resized,
-                             .user = user,
-                             .size_fd = -1,
-                             .has_colours = !no_color || !*no_color};
-        rc = watch_size(s, loop);
+        *t = (struct edge_terminal){
+            .on_keys = on_keys, .on_resized = on_resized, .user = user, .size_fd = -1};
+        rc = watch_size(t, loop);
     }
     if (rc == 0) {
-        rc = fd_watch_new(loop, STDIN_FILENO, on_readable, s, &s->keys);
+        rc = fd_watch_new(loop, STDIN_FILENO, on_readable, t, &t->keys);
     }
     if (rc == 0) {
-        rc = fd_watch_set(s->keys, LOOP_READABLE);
+        rc = fd_watch_set(t->keys, LOOP_READABLE);
     }
     if (rc == 0) {
-        rc = fd_watch_set(s->sizes, LOOP_READABLE);
+        rc = fd_watch_set(t->sizes, LOOP_READABLE);
     }
     if (rc < 0) {
-        screen_free(s);
+        edge_terminal_free(t);
         return gp_error_set(err, rc, "cannot use the terminal: %s", error_sentence(rc));
     }
-    *ret = s;
+    *ret = t;
     return 0;
 }
 
-void screen_free(struct screen *s)
+void edge_terminal_free(struct edge_terminal *t)
 {
-    if (s) {
-        fd_watch_free(s->keys);
-        fd_watch_free(s->sizes);
-        if (s->size_fd >= 0) {
-            (void)close(s->size_fd);
+    if (t) {
+        fd_watch_free(t->keys);
+        fd_watch_free(t->sizes);
+        if (t->size_fd >= 0) {
+            (void)close(t->size_fd);
         }
-        free(s);
+        free(t);
     }
 }
 
-void screen_size(uint32_t *ret_rows, uint32_t *ret_columns)
+void edge_terminal_size(uint32_t *ret_rows, uint32_t *ret_columns)
 {
     struct winsize size = {0};
 
@@ -296,40 +291,7 @@ void screen_size(uint32_t *ret_rows, uint32_t *ret_columns)
     *ret_columns = size.ws_col > 0 ? size.ws_col : COLUMNS_USUAL;
 }
 
-static const char *sequence_of(const struct screen *s, uint8_t style)
+void edge_terminal_write(gp_str text)
 {
-    switch ((enum picture_style)style) {
-    case PICTURE_STRONG:
-        return "\x1b[1m";
-    case PICTURE_FAINT:
-        return "\x1b[2m";
-    case PICTURE_SELECTED:
-        return "\x1b[7m";
-    case PICTURE_WARNING:
-        return s->has_colours ? "\x1b[33m" : "";
-    case PICTURE_ALARM:
-        return s->has_colours ? "\x1b[31m" : "\x1b[1m";
-    case PICTURE_PLAIN:
-        break;
-    }
-    return "";
-}
-
-/* Line over line, so that nothing flickers. */
-void screen_show(struct screen *s, const struct picture *p)
-{
-    gp_str rest = buf_str(&p->text);
-    struct buf out = {0};
-    gp_str line;
-    int rc = buf_append_c(&out, "\x1b[H");
-
-    for (uint32_t i = 0; rc == 0 && i < p->used; i++) {
-        (void)str_cut(rest, '\n', &line, &rest);
-        rc = buf_append_fmt(&out, "%s\x1b[2K%s%.*s\x1b[0m", i > 0 ? "\r\n" : "",
-                            sequence_of(s, p->styles[i]), STR_ARG(line));
-    }
-    if (rc == 0) {
-        write_all(STDOUT_FILENO, buf_str(&out).ptr, buf_len(&out));
-    }
-    buf_deinit(&out);
+    write_all(STDOUT_FILENO, text.ptr, text.len);
 }
