@@ -241,10 +241,10 @@ static void draw_help(struct picture *p)
 static void draw_keys(const struct top *t, struct picture *p)
 {
     static const char *const keys[TOP_VIEWS] = {
-        [TOP_APPS] = "q quit  ? help  up/down select  enter open  < > sort  r reverse",
-        [TOP_PROCESSORS] = "q quit  ? help  up/down select  enter tasks  esc back  < > sort  "
-                           "r reverse",
-        [TOP_TASKS] = "q quit  ? help  up/down select  esc back  < > sort  r reverse",
+        [TOP_APPS] = "q quit  ? help  up/down select  enter open  < > sort  r order",
+        [TOP_PROCESSORS] =
+            "q quit  ? help  up/down select  enter tasks  esc back  < > sort  r order",
+        [TOP_TASKS] = "q quit  ? help  up/down select  esc back  < > sort  r order",
     };
 
     picture_line(p, PICTURE_FAINT,

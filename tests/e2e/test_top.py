@@ -98,7 +98,7 @@ class Screen(Top):
         lines = shown.splitlines()
         self.assertTrue(lines[0].startswith(f"gpctl top  {cluster.master}"), shown)
         self.assertEqual("applications: 1 running", lines[1])
-        self.assertRegex(lines[ROWS - 1], r"^q quit .* enter open .* r reverse$")
+        self.assertRegex(lines[ROWS - 1], r"^q quit .* enter open .* r order$")
         terminal.press("Enter")
         shown = terminal.wait(r"(?m)^> +numbers .*\n +relay .* [.#!]{10} .*\n +sink ")
         self.assertRegex(shown.splitlines()[1], r"^applications > steady \(1\)  running")
