@@ -176,7 +176,7 @@ static bool look_out(struct edge_stream *s)
     if (sh->memory.out.position == before) {
         return false;
     }
-    if (share_called(&sh->memory.out.lines->reader_rests)) {
+    if (share_reader_called(&sh->memory.out)) {
         call(s);
     }
     return true;
@@ -245,7 +245,7 @@ static int64_t read_piece(struct edge_stream *s)
     if (sh->over != 0) {
         sh->left -= n;
     }
-    if (share_called(&sh->memory.in.lines->writer_rests)) {
+    if (share_writer_called(&sh->memory.in)) {
         call(s);
     }
     edge_loop_of(s->base.loop)->reads++;

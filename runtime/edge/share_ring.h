@@ -8,8 +8,9 @@
  * whoever set it a wake-up, or all of them.
  *
  * Waking: who finds nothing to do sets his flag and looks once more (share_reader_rest(),
- * share_writer_rest()); who has written or read looks at the other's flag after (share_called()).
- * Flag and position are sequentially consistent, so one of them sees the other.
+ * share_writer_rest()); who has written or read looks at the other's flag after
+ * (share_reader_called(), share_writer_called()). Flag and position are sequentially consistent, so
+ * one of them sees the other.
  *
  * Positions only grow; the place is position modulo size. Threads: one for each side.
  */
@@ -88,10 +89,25 @@ static inline void share_reader_get(struct share_side *r, void *ptr, size_t len)
     atomic_store(&r->lines->head, r->position);
 }
 
-/* Whether the other side rests and is to be called; it is called once. */
-static inline bool share_called(_Atomic uint32_t *flag)
+/* Whether the reader rests and is to be called; he is called once. */
+static inline bool share_reader_called(struct share_side *w)
 {
+    _Atomic uint32_t *flag = &w->lines->reader_rests;
+
     return atomic_load(flag) != 0 && atomic_exchange(flag, 0) != 0;
+}
+
+/*
+ * Whether the writer rests and is to be called; he is called once. Not before half of the ring is
+ * free: for a little room he would wake again and again. He rests with less than that only, so the
+ * reading that gets there is still to come.
+ */
+static inline bool share_writer_called(struct share_side *r)
+{
+    _Atomic uint32_t *flag = &r->lines->writer_rests;
+
+    return atomic_load(flag) != 0 && share_reader_news(r) <= (int64_t)(r->size / 2) &&
+           atomic_exchange(flag, 0) != 0;
 }
 
 /* True: the writer will call. False: there is something to read, or to find wrong. */
@@ -105,7 +121,7 @@ static inline bool share_reader_rest(struct share_side *r)
     return false;
 }
 
-/* True: the reader will call when there may be `need` bytes of room. */
+/* True: the reader will call when there may be `need` bytes of room, at most half of the ring. */
 static inline bool share_writer_rest(struct share_side *w, uint64_t need)
 {
     int64_t room;

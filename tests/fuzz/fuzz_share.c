@@ -133,13 +133,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 ASSERT(atomic_load(&in.lines->reader_rests) == 1);
                 ASSERT(share_reader_news(&in) == 0);
             }
-            (void)share_called(&in.lines->writer_rests);
+            (void)share_writer_called(&in);
             break;
         default:
             if (share_writer_rest(&out, ring / 2)) {
                 ASSERT(share_writer_room(&out) < (int64_t)(ring / 2));
             }
-            (void)share_called(&out.lines->reader_rests);
+            (void)share_reader_called(&out);
             break;
         }
     }

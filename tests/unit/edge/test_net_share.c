@@ -524,6 +524,34 @@ GP_TEST(net_share, garbage_while_it_runs_ends_one_stream_at_most)
     free(bytes);
 }
 
+/* ---- waking ---- */
+
+GP_TEST(net_share, calls_a_writer_when_half_of_the_ring_is_free)
+{
+    struct share_memory giver;
+    struct share_memory taker;
+    char *bytes = pattern(RING);
+    int fd;
+
+    GP_REQUIRE_EQ(share_make(RING, &giver, &fd), 0);
+    GP_REQUIRE_EQ(share_map(fd, share_len(RING), &taker), 0);
+    share_writer_put(&giver.out, bytes, RING);
+    share_writer_tell(&giver.out);
+    GP_CHECK(share_writer_rest(&giver.out, 1));
+    share_reader_get(&taker.in, bytes, RING / 2 - 1);
+    GP_CHECK(!share_writer_called(&taker.in));
+    GP_CHECK(!share_writer_rest(&giver.out, 1)); /* there is room all the same */
+    GP_CHECK(share_writer_rest(&giver.out, RING / 2));
+    share_reader_get(&taker.in, bytes, 1);
+    GP_CHECK(share_writer_called(&taker.in));
+    GP_CHECK(!share_writer_called(&taker.in)); /* once */
+    GP_CHECK(!share_writer_rest(&giver.out, RING / 2));
+    share_unmap(&giver);
+    share_unmap(&taker);
+    (void)close(fd);
+    free(bytes);
+}
+
 /* ---- a peer that is killed ---- */
 
 /* The child writes a pattern until it is killed, at whatever it is just doing. */
@@ -544,7 +572,7 @@ static void write_for_ever(struct share_memory *m, int socket)
         share_writer_put(&m->out, bytes, sizeof(bytes));
         at += sizeof(bytes);
         share_writer_tell(&m->out);
-        if (share_called(&m->out.lines->reader_rests)) {
+        if (share_reader_called(&m->out)) {
             (void)send(socket, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         }
     }
