@@ -41,17 +41,16 @@ bool conn_is_shared(const struct conn *conn)
     return conn->share_state == CONN_SHARE_DONE;
 }
 
-/* Memory is counted from here to the end of the connection. */
-static int reserve(struct conn *conn)
+static size_t left_bytes(const struct conn_share *share)
 {
-    struct conn_share *share = conn->setup->share;
+    return share->max_bytes > share->used_bytes ? share->max_bytes - share->used_bytes : 0;
+}
 
-    if (share->used_bytes + memory_bytes(share) > share->max_bytes) {
-        return GP_EFULL;
-    }
-    conn->shared_bytes = memory_bytes(share);
-    share->used_bytes += conn->shared_bytes;
-    return 0;
+/* Memory is counted from here to the end of the connection. */
+static void count(struct conn *conn, size_t bytes)
+{
+    conn->shared_bytes = bytes;
+    conn->setup->share->used_bytes += bytes;
 }
 
 void conn_share_release(struct conn *conn)
@@ -81,16 +80,18 @@ static int offer(struct conn *conn)
 {
     const struct frame_header header = {.type = MSG_SHARE, .kind = FRAME_TELL};
     uint8_t frame[FRAME_HEADER_SIZE];
-    int rc = reserve(conn);
+    const struct conn_share *share = conn->setup->share;
+    int rc;
 
-    if (rc == 0) {
-        rc = conn_flush(conn);
+    if (memory_bytes(share) > left_bytes(share)) {
+        return GP_EFULL;
     }
+    count(conn, memory_bytes(share));
+    rc = conn_flush(conn);
     if (rc == 0) {
         frame_header_encode(&header, frame);
         frame_seal(frame, 0);
-        rc = stream_share_offer(conn->stream, conn->setup->share->ring_bytes,
-                                gp_bytes_of(frame, sizeof(frame)));
+        rc = stream_share_offer(conn->stream, share->ring_bytes, gp_bytes_of(frame, sizeof(frame)));
     }
     if (rc == 0) {
         conn->counts.frames_out++;
@@ -141,6 +142,24 @@ static void refuse(struct conn *conn, int code)
     }
 }
 
+/* Of the size that the other side chose, who knows the job already. */
+static int take(struct conn *conn)
+{
+    const size_t left = left_bytes(conn->setup->share);
+    size_t bytes;
+    int rc;
+
+    if (left < CONN_SHARE_HEAD) {
+        return GP_EFULL;
+    }
+    rc = stream_share_take(conn->stream, left, &bytes);
+    if (rc < 0) {
+        return rc == GP_ETOOBIG ? GP_EFULL : rc;
+    }
+    count(conn, bytes);
+    return 0;
+}
+
 static void take_share(struct conn *conn)
 {
     int rc;
@@ -150,10 +169,7 @@ static void take_share(struct conn *conn)
         conn_refuse(conn, GP_EPROTO, "share out of turn");
         return;
     }
-    rc = reserve(conn);
-    if (rc == 0) {
-        rc = stream_share_take(conn->stream, conn->shared_bytes);
-    }
+    rc = take(conn);
     if (rc < 0) {
         refuse(conn, rc);
         return;

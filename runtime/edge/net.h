@@ -177,7 +177,7 @@ void edge_dial_cancel(struct edge_stream *s);
 int edge_stream_write(struct stream *stream, const struct net_buf *bufs, uint32_t count,
                       net_written_fn fn, void *user);
 int edge_share_offer(struct stream *stream, size_t ring_bytes, gp_bytes word);
-int edge_share_take(struct stream *stream, size_t bytes_max);
+int edge_share_take(struct stream *stream, size_t bytes_max, size_t *ret_bytes);
 void edge_share_begin_writes(struct stream *stream);
 void edge_share_begin_reads(struct stream *stream);
 

@@ -460,7 +460,7 @@ int edge_share_offer(struct stream *stream, size_t ring_bytes, gp_bytes word)
     return rc;
 }
 
-int edge_share_take(struct stream *stream, size_t bytes_max)
+int edge_share_take(struct stream *stream, size_t bytes_max, size_t *ret_bytes)
 {
     struct edge_stream *s = edge_stream_of(stream);
     const int fd = s->passed_fd;
@@ -476,7 +476,13 @@ int edge_share_take(struct stream *stream, size_t bytes_max)
     s->passed_fd = -1;
     rc = share_map(fd, bytes_max, &memory);
     (void)close(fd);
-    return rc < 0 ? rc : begin_take(s, &memory);
+    if (rc == 0) {
+        rc = begin_take(s, &memory);
+    }
+    if (rc == 0) {
+        *ret_bytes = memory.len;
+    }
+    return rc;
 }
 
 void edge_share_begin_writes(struct stream *stream)

@@ -75,7 +75,7 @@ struct net_ops {
     void (*stream_free)(struct stream *stream);
     /* NULL in a world without shared memory, all four. */
     int (*share_offer)(struct stream *stream, size_t ring_bytes, gp_bytes word);
-    int (*share_take)(struct stream *stream, size_t bytes_max);
+    int (*share_take)(struct stream *stream, size_t bytes_max, size_t *ret_bytes);
     void (*share_writes)(struct stream *stream);
     void (*share_reads)(struct stream *stream);
 };
@@ -199,10 +199,11 @@ static inline int stream_share_offer(struct stream *stream, size_t ring_bytes, g
 }
 
 /* Takes the memory that came with bytes read before, at most bytes_max of it (both rings and a
- * page). GP_ENOENT: none came; GP_EPROTO: it is not what is offered above; GP_ETOOBIG; GP_ENOMEM. */
-static inline int stream_share_take(struct stream *stream, size_t bytes_max)
+ * page), and says how much it is. GP_ENOENT: none came; GP_EPROTO: it is not what is offered above;
+ * GP_ETOOBIG; GP_ENOMEM. */
+static inline int stream_share_take(struct stream *stream, size_t bytes_max, size_t *ret_bytes)
 {
-    return stream->loop->net->share_take(stream, bytes_max);
+    return stream->loop->net->share_take(stream, bytes_max, ret_bytes);
 }
 
 /* What is written from now on goes through the memory. */

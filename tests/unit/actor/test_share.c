@@ -201,6 +201,21 @@ GP_TEST(share, no_frame_is_lost_or_moved_on_the_way_over)
     end(&l);
 }
 
+/* Who dials knows the job. */
+GP_TEST(share, the_client_says_how_much)
+{
+    struct lanes l;
+
+    begin(&l);
+    l.server.share.ring_bytes = 4 * KiB;
+    connect_lanes(&l);
+    talk(&l, 100);
+    GP_CHECK(conn_is_shared(l.client.conn) && conn_is_shared(l.server.conn));
+    GP_CHECK_EQ(l.client.share.used_bytes, 36 * KiB);
+    GP_CHECK_EQ(l.server.share.used_bytes, 36 * KiB);
+    end(&l);
+}
+
 /* The reason for a close is the last thing that goes through the memory. */
 GP_TEST(share, a_close_says_why)
 {
@@ -239,8 +254,9 @@ GP_TEST(share, who_has_no_memory_left_stays_on_the_socket)
     l.server.share.max_bytes = 35 * KiB;
     check_socket(&l, GP_EFULL, GP_EFULL);
     begin(&l);
-    l.client.share.ring_bytes = 64 * KiB; /* more than the server takes for one */
-    check_socket(&l, GP_ETOOBIG, GP_ETOOBIG);
+    l.client.share.ring_bytes = 512 * KiB; /* and a page more than the server has */
+    l.client.share.max_bytes = 2048 * KiB;
+    check_socket(&l, GP_EFULL, GP_EFULL);
 }
 
 GP_TEST(share, who_does_not_want_it_is_not_asked)

@@ -33,13 +33,23 @@ static void go_over(struct pair *p, struct end *from, struct end *to)
     stream_share_reads(to->stream);
 }
 
+/* Memory with such rings and no larger one. */
+static int take(struct stream *stream, size_t ring)
+{
+    size_t bytes = 0;
+    const int rc = stream_share_take(stream, share_len(ring), &bytes);
+
+    GP_CHECK_EQ(bytes, rc == 0 ? share_len(ring) : 0);
+    return rc;
+}
+
 /* Both ends speak through memory; their inboxes are empty. */
 static void share(struct pair *p, size_t ring)
 {
     GP_REQUIRE(stream_can_share(p->near.stream));
     GP_REQUIRE_EQ(stream_share_offer(p->near.stream, ring, WORD), 0);
     RIG_PUMP_UNTIL(p->rig, p->far.got == 1);
-    GP_REQUIRE_EQ(stream_share_take(p->far.stream, share_len(ring)), 0);
+    GP_REQUIRE_EQ(take(p->far.stream, ring), 0);
     go_over(p, &p->far, &p->near);
     go_over(p, &p->near, &p->far);
     p->near.got = 0;
@@ -224,7 +234,7 @@ GP_TEST(net_share, is_for_unix_sockets_and_once)
     pair_end(&p);
     addr = unix_addr(&rig, "s");
     pair_begin(&p, &rig, &addr);
-    GP_CHECK_EQ(stream_share_take(p.far.stream, share_len(RING)), GP_ENOENT);
+    GP_CHECK_EQ(take(p.far.stream, RING), GP_ENOENT);
     share(&p, RING);
     GP_CHECK_EQ(stream_share_offer(p.near.stream, RING, WORD), GP_ESTATE);
     share_end(&p, &rig);
@@ -299,7 +309,7 @@ static void attacker_share(struct attacker *a, size_t ring)
     attacker_begin(a);
     GP_REQUIRE_EQ(share_make(ring, &a->memory, &a->fd), 0);
     give(a, a->fd, 1);
-    GP_REQUIRE_EQ(stream_share_take(a->p.far.stream, share_len(ring)), 0);
+    GP_REQUIRE_EQ(take(a->p.far.stream, ring), 0);
     stream_share_writes(a->p.far.stream);
     stream_share_reads(a->p.far.stream);
 }
@@ -317,7 +327,7 @@ static int memory_of(size_t len, unsigned seals)
 static void refused(struct attacker *a, int fd, int code)
 {
     give(a, fd, 1);
-    GP_CHECK_EQ(stream_share_take(a->p.far.stream, share_len(RING)), code);
+    GP_CHECK_EQ(take(a->p.far.stream, RING), code);
     (void)close(fd);
 }
 
@@ -345,7 +355,7 @@ GP_TEST(net_share, takes_nothing_but_sealed_memory_of_a_known_size)
     (void)close(fds[1]);
     refused(&a, fds[0], GP_EPROTO);
     give(&a, a.socket, 1);
-    GP_CHECK_EQ(stream_share_take(a.p.far.stream, share_len(RING)), GP_EPROTO);
+    GP_CHECK_EQ(take(a.p.far.stream, RING), GP_EPROTO);
     GP_CHECK_EQ(a.p.far.over, 0); /* the stream goes on */
     attacker_end(&a);
 }
@@ -374,8 +384,8 @@ GP_TEST(net_share, descriptors_in_masses_are_closed)
     }
     edge_step(a.rig.world, false); /* handles are closed later */
     GP_CHECK_EQ(open_fds(), before + 1);
-    GP_CHECK_EQ(stream_share_take(a.p.far.stream, share_len(RING)), 0);
-    GP_CHECK_EQ(stream_share_take(a.p.far.stream, share_len(RING)), GP_ESTATE);
+    GP_CHECK_EQ(take(a.p.far.stream, RING), 0);
+    GP_CHECK_EQ(take(a.p.far.stream, RING), GP_ESTATE);
     GP_CHECK_EQ(open_fds(), before);
     (void)close(fd);
     attacker_end(&a);
