@@ -135,16 +135,19 @@ static const struct field data_items[] = {
         "How messages travel from lane to lane. auto: by ring within a process, through shared "
         "memory within a host (by Unix socket where that cannot be had), by TCP else; the others "
         "force one way, for tests. Within a lane they go by pointer in any case."),
-    KEY_SIZE(struct config_data, shm_bytes, 8 * KIB, 64 * MIB, "512KiB",
-             "Memory that two lanes of different processes on one host share: a ring each way."),
+    KEY_SIZE(
+        struct config_data, shm_bytes, 8 * KIB, 64 * MIB, "4MiB",
+        "Memory that a lane shares with lanes of other processes on its host, a ring each way; "
+        "with several of them so much together, but 512KiB with each."),
     KEY_SIZE(struct config_data, shm_lane_bytes, 0, 2 * GIB, "64MiB",
-             "The sum of it over all pairs of a lane; further pairs use their Unix sockets."),
+             "The most of it that a lane has in all; further pairs use their Unix sockets."),
     KEY_SIZE(struct config_data, batch_bytes, 4 * KIB, 65408, "65408B",
              "A batch leaves when it has grown to this size, frame header included."),
     KEY_SIZE(
         struct config_data, window_bytes, 4 * KIB, 64 * MIB, "1MiB",
         "The most that one lane may have sent to one task and the task not yet consumed; twice "
-        "as much between lanes of one process, and up to four times over TCP."),
+        "as much between lanes of one process, up to that between processes of one host, and up to "
+        "four times over TCP."),
     KEY_SIZE(struct config_data, lane_budget_bytes, MIB, 2 * GIB, "16MiB",
              "The sum of these windows over all tasks of a lane: its memory for what has come in."),
     KEY_SIZE(struct config_data, message_max_bytes, KIB, 16 * MIB, "16MiB",

@@ -26,6 +26,7 @@
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/stage.h"
+#include "data/stream_hub.h"
 #include "data/task.h"
 #include "data/unmanaged.h"
 
@@ -147,15 +148,6 @@ static void restart_some(struct stage *s, const void *arg)
     }
 }
 
-static void dial_new(struct lane *lane)
-{
-    for (uint32_t i = 0; i < lane->other_count; i++) {
-        if (lane->others[i]->kind == NEIGHBOUR_STREAM) {
-            neighbour_stream_begin(lane->others[i], lane->hub);
-        }
-    }
-}
-
 /* What they drew is by the placement before. */
 static void end_runs(struct lane *lane)
 {
@@ -256,7 +248,9 @@ bool lane_take_update(struct lane *lane, const struct lane_update *update)
     lane_look_at_end(lane);
     move_mark(lane);
     large_begin_adrift(lane);
-    dial_new(lane);
+    if (lane->hub) { /* not of a lane by itself */
+        hub_begin(lane->hub);
+    }
     move_look(lane);
     return true;
 }

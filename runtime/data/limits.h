@@ -19,4 +19,7 @@
 #define SLICE_NS         (100 * 1000) /* of slices that are longer fewer rows are made */
 #define TASKS_PER_TURN   256u         /* runnable tasks that get their slice in one turn */
 
+/* Memory shared with each lane of another process on the host, however many there are. */
+#define SHARED_LEAST_BYTES (512u << 10)
+
 #endif

@@ -41,15 +41,19 @@ struct stream_link {
 
 int neighbour_stream_new(struct neighbour *p, const struct stream_place *place)
 {
+    const struct topology_lane *own = &p->lane->topology->lanes[p->lane->index];
+
     p->stream = (struct stream_link *)calloc(1, sizeof(*p->stream));
     if (!p->stream) {
         return GP_ENOMEM;
     }
     p->stream->place = *place;
-    p->edge_kind = EDGE_UNIX;
-    if (!place->unix_socket.text[0]) {
+    if (place->unix_socket.text[0]) {
+        p->edge_kind = EDGE_UNIX;
+        p->window_in = own->host_window_bytes;
+    } else {
         p->edge_kind = EDGE_TCP;
-        p->window_in = p->lane->topology->lanes[p->lane->index].tcp_window_bytes;
+        p->window_in = own->tcp_window_bytes;
     }
     return 0;
 }

@@ -23,7 +23,7 @@ struct data_options data_options_default(void)
         .large_budget_bytes = 2 * GP_MESSAGE_MAX_BYTES,
         .unmanaged_window_bytes = 64u << 10,
         .slice_rows = 512,
-        .shm_bytes = 512u << 10,
+        .shm_bytes = 4u << 20,
         .shm_lane_bytes = 64u << 20,
         .linger_ns = 1000 * 1000,
         .source_idle_ns = 1000 * 1000 * 1000,

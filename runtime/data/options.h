@@ -31,7 +31,7 @@ struct data_options {
         large_budget_bytes; /* of large messages in one stage of a lane; at least message_max */
     uint32_t unmanaged_window_bytes;
     uint32_t slice_rows;     /* what a task may do before the next one has its turn */
-    uint32_t shm_bytes;      /* shared memory of one pair of lanes: a ring each way */
+    uint32_t shm_bytes;      /* shared with lanes of other processes, by even parts: rings */
     uint32_t shm_lane_bytes; /* ... of all pairs of one lane; beyond it they use their sockets */
     int64_t linger_ns;       /* how long a row may wait in an unfinished batch on a busy lane */
     int64_t source_idle_ns;  /* a source that is silent for so long holds no watermark back */

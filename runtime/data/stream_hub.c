@@ -41,13 +41,19 @@ static int key_find(void *user, gp_str key, uint32_t role, gp_str name, struct c
     return 0;
 }
 
-/* Two rings for each pair. Who dials decides, who is dialled may not know the job yet. */
-static void set_share(struct stream_hub *hub, const struct data_options *options)
+/*
+ * Two rings for each pair. Who dials decides, who is dialled may not know the job yet. A ring that is
+ * full is a sleep for its writer, so a few neighbours have large ones.
+ */
+static void set_share(struct stream_hub *hub, const struct data_options *options, uint32_t pairs)
 {
     const bool wanted = options->edge_mode == EDGE_MODE_AUTO || options->edge_mode == EDGE_MODE_SHM;
+    const uint32_t even = options->shm_bytes / (pairs > 0 ? pairs : 1);
+    uint32_t bytes = even > SHARED_LEAST_BYTES ? even : SHARED_LEAST_BYTES;
     size_t ring = RING_SHARED_MIN;
 
-    while (2 * ring <= options->shm_bytes / 2) {
+    bytes = bytes < options->shm_bytes ? bytes : options->shm_bytes;
+    while (2 * ring <= bytes / 2) {
         ring *= 2;
     }
     hub->share.ring_bytes = wanted ? ring : 0;
@@ -66,7 +72,7 @@ void hub_init(struct stream_hub *hub, const struct port *port, const struct stre
     hub->identity = (struct conn_identity){
         .role = ROLE_LANE, .name = hub->name, .cluster = "", .incarnation = who->incarnation};
     list_init(&hub->conns);
-    set_share(hub, &options);
+    set_share(hub, &options, 1);
     rbuf_pool_init(&hub->pool, READ_SIZE, READ_KEPT_MAX, READ_FREE_MAX);
 }
 
@@ -266,7 +272,6 @@ int hub_dial(struct stream_hub *hub, struct neighbour *p, const struct stream_pl
 void hub_attach(struct stream_hub *hub, struct lane *lane)
 {
     hub->lane = lane;
-    set_share(hub, lane->options);
     LIST_FOREACH_SAFE(node, &hub->conns)
     {
         struct stream_conn *sc = LIST_ENTRY(node, struct stream_conn, node);
@@ -275,6 +280,20 @@ void hub_attach(struct stream_hub *hub, struct lane *lane)
             bind(sc);
         }
     }
+    hub_begin(hub);
+}
+
+void hub_begin(struct stream_hub *hub)
+{
+    const struct lane *lane = hub->lane;
+    uint32_t pairs = 0;
+
+    for (uint32_t i = 0; i < lane->other_count; i++) {
+        const struct neighbour *p = lane->others[i];
+
+        pairs += p->kind == NEIGHBOUR_STREAM && p->edge_kind != EDGE_TCP;
+    }
+    set_share(hub, lane->options, pairs);
     for (uint32_t i = 0; i < lane->other_count; i++) {
         if (lane->others[i]->kind == NEIGHBOUR_STREAM) {
             neighbour_stream_begin(lane->others[i], hub);

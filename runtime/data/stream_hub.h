@@ -78,8 +78,11 @@ void hub_start(struct stream_hub *hub, struct loop *loop);
 /* Takes an accepted stream. */
 void hub_accept_take(struct stream_hub *hub, struct stream *stream);
 
-/* The lane is known: binds what waits, dials those with a higher number. */
+/* The lane is known: binds what waits and begins. */
 void hub_attach(struct stream_hub *hub, struct lane *lane);
+
+/* Begins with the lane's new neighbours: dials those with a higher number. */
+void hub_begin(struct stream_hub *hub);
 
 /* Dials a neighbour, over its Unix socket if it has one and not by_tcp. 0 or what conn_dial() answers. */
 int hub_dial(struct stream_hub *hub, struct neighbour *p, const struct stream_place *place,

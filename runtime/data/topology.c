@@ -229,7 +229,7 @@ static uint32_t bound_window(const struct data_options *options, uint64_t share,
  * to it. Through rings, where budget is left, they are larger: each time one is used up two threads
  * wait for each other, and the batches in it are memory that a busy lane keeps anyway. Over TCP the
  * kernel keeps what is on its way, and whoever has consumed half of one wakes the sender at his own
- * cost: few accounts have larger ones.
+ * cost: few accounts have larger ones. Through shared memory likewise, up to what its ring holds.
  */
 static void set_windows(struct topology *t, const struct data_options *options)
 {
@@ -247,6 +247,8 @@ static void set_windows(struct topology *t, const struct data_options *options)
         few = accounts < TCP_WINDOWS ? TCP_WINDOWS / accounts : 1;
         t->lanes[l].window_bytes = bound_window(options, share, max);
         t->lanes[l].ring_window_bytes = bound_window(options, share, RING_WINDOWS * max);
+        t->lanes[l].host_window_bytes =
+            bound_window(options, share, (few < RING_WINDOWS ? few : RING_WINDOWS) * max);
         t->lanes[l].tcp_window_bytes = bound_window(options, share, few * max);
     }
 }

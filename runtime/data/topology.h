@@ -28,6 +28,7 @@ struct topology_lane {
     uint32_t tasks;             /* on it */
     uint32_t window_bytes;      /* of each account into it, if it is a lane of this executor */
     uint32_t ring_window_bytes; /* ... for lanes of the same process */
+    uint32_t host_window_bytes; /* ... for lanes of other processes of its host */
     uint32_t tcp_window_bytes;  /* ... for lanes that reach it over TCP only */
 };
 

@@ -29,7 +29,7 @@ static struct topology_lane receiver(uint32_t sinks, const struct data_options *
     return lane;
 }
 
-GP_TEST(topology, gives_few_accounts_larger_windows_over_tcp)
+GP_TEST(topology, gives_few_accounts_larger_windows_between_processes)
 {
     struct data_options options = data_options_default();
 
@@ -38,6 +38,7 @@ GP_TEST(topology, gives_few_accounts_larger_windows_over_tcp)
         const struct topology_lane lane = receiver(sinks, &options);
 
         GP_CHECK_EQ(lane.window_bytes, WINDOW);
+        GP_CHECK_EQ(lane.host_window_bytes, sinks <= 2 ? 2 * WINDOW : WINDOW);
         GP_CHECK_EQ(lane.tcp_window_bytes,
                     sinks < TCP_WINDOWS ? TCP_WINDOWS / sinks * WINDOW : WINDOW);
     }
