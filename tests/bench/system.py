@@ -7,7 +7,7 @@ What the bench relies on:
   wordcount  each counting task writes part-N, lines of word<TAB>count, into its output folder.
   gpctl run  runs to the end of the job in one process; what tasks log goes to its stderr.
   gpctl submit --wait  ends when the job has; `gpctl logs` has then all that its tasks logged.
-  gpd local  prints "gpd ready master=HOST:PORT workers=N"; ends, with all its children, at SIGTERM.
+  gpd local  prints "gpd ready master=HOST:PORT workers=N [http=URL]"; ends, with all its children, at SIGTERM.
 """
 
 import json
@@ -27,7 +27,7 @@ READY_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 10
 JOB_NAME = "bench"
 LANES = 2  # of a job in one process: the limit programs have two threads
-READY = re.compile(r"^gpd ready master=(\S+) workers=\d+$", re.MULTILINE)
+READY = re.compile(r"^gpd ready master=(\S+) workers=\d+(?: http=\S+)?$", re.MULTILINE)
 
 
 class NotBuilt(Exception):
