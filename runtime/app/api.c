@@ -265,6 +265,16 @@ void api_asked(struct api_call *call)
     call_look(call);
 }
 
+static uint32_t upload_count(const struct api *api)
+{
+    uint32_t count = 0;
+
+    LIST_FOREACH (node, &api->calls) {
+        count += (LIST_ENTRY(node, struct api_call, node)->endpoint->flags & API_UPLOADS) != 0;
+    }
+    return count;
+}
+
 static int call_new(struct api *api, struct http_request *request,
                     const struct api_endpoint *endpoint, struct api_call **ret,
                     struct gp_error *err)
@@ -273,6 +283,9 @@ static int call_new(struct api *api, struct http_request *request,
 
     if (api->call_count == API_CALLS_MAX) {
         return gp_error_set(err, GP_EFULL, "%u requests are being answered already", API_CALLS_MAX);
+    }
+    if ((endpoint->flags & API_UPLOADS) && upload_count(api) == API_UPLOADS_MAX) {
+        return gp_error_set(err, GP_EFULL, "%u uploads are under way already", API_UPLOADS_MAX);
     }
     call = calloc(1, sizeof *call);
     if (!call) {

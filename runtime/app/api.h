@@ -24,7 +24,8 @@
 #include "port/port.h"
 #include "wire/fields.h"
 
-#define API_CALLS_MAX 1024u
+#define API_CALLS_MAX   1024u
+#define API_UPLOADS_MAX 4u /* of those: each is in memory while the leader takes it */
 
 struct api;
 struct api_call;

@@ -274,6 +274,23 @@ class Rest(harness.Case):
         wait_until(lambda: not harness.os.listdir(folder), "nothing is left", WAIT_S)
         self.expect(web.get("/healthz"), 200)
 
+    def test_takes_few_uploads_at_a_time(self):
+        web = self.begin()
+        folder = harness.os.path.join(self.path("data-0"), "uploads")
+        begun = []
+        for _ in range(4):
+            begun.append(web.connect())
+            begun[-1].sendall((f"POST /api/v1/apps HTTP/1.1\r\nHost: {web.host}\r\n"
+                               f"Authorization: Bearer {web.token}\r\nContent-Length: 500\r\n\r\n").encode())
+        wait_until(lambda: harness.os.path.isdir(folder) and len(harness.os.listdir(folder)) == 4, "they have begun",
+                   WAIT_S)
+        self.expect(web.post("/api/v1/apps", body=b"x"), 503)
+        self.expect(web.get("/healthz"), 200)
+        for sock in begun:
+            sock.close()
+        wait_until(lambda: not harness.os.listdir(folder), "nothing is left", WAIT_S)
+        self.expect(web.post("/api/v1/apps", body=b"x"), 422)
+
     def test_idle_connections_lock_nobody_out(self):
         web = self.begin()
         idle = []
