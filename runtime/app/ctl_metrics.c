@@ -70,7 +70,10 @@ static int watch(struct metering *g, uint32_t window, struct gp_error *err)
     if (rc == 0) {
         rc = timer_new(edge_port(g->ctl->world)->loop, on_due, g, &timer);
     }
-    while (rc >= 0) {
+    for (bool is_first = true; rc >= 0; is_first = false) {
+        if (!is_first && !g->ctl->json) {
+            (void)fputc('\n', stdout);
+        }
         rc = ask_once(g, window, err);
         (void)fflush(stdout);
         g->is_due = false;

@@ -16,8 +16,8 @@ WORKER = {"id", "name", "address", "host", "pid", "slots", "slots_used", "execut
           "load_1m", "memory_total", "memory_free"}
 EDGE = {"from", "from_port", "to", "to_port", "partitioner", "kinds", "messages", "bytes", "rate"}
 EXECUTOR = {"id", "worker", "host", "pid", "lanes", "tasks", "state"}
-COMMANDS = ["submit", "run", "simulate", "list", "describe", "metrics", "top", "kill", "logs", "masters", "workers", "drain", "rebalance",
-            "inspect", "version"]
+COMMANDS = ["submit", "run", "simulate", "list", "describe", "metrics", "top", "kill", "restart", "events", "logs",
+            "masters", "workers", "drain", "rebalance", "inspect", "version"]
 ROLES = ["local", "master", "worker", "check-config", "version"]
 
 
