@@ -1,7 +1,7 @@
 // Every page against a pretended cluster with all kinds of trouble: how it looks at desktop and phone
 // width, light and dark; what axe-core finds; that it is quiet, and asks no other host.
 import { join } from "node:path";
-import { BUILD, SOURCE, browse, claim, claimAccessible, claimFits, claimQuiet, keep, run, watched } from "./harness.mjs";
+import { BUILD, SOURCE, browse, claim, claimAccessible, claimFits, claimQuiet, keep, run, until, watched } from "./harness.mjs";
 
 const { serve, TOKEN } = await import(join(SOURCE, "runtime/dashboard/mock.mjs"));
 const { url, cluster } = await serve({ page: join(BUILD, "obj/runtime/dashboard/page") });
@@ -82,6 +82,23 @@ const tests = {
     await page.getByRole("dialog").getByRole("button", { name: "Restart" }).click();
     await page.getByText(/was restarted as/).nth(1).waitFor();
     claimQuiet(page, "token");
+  }),
+
+  asks_for_the_token_to_read: () => browse({}, async (context) => {
+    const page = await watched(context, url, /401/);
+    const refusal = { status: 401, contentType: "application/json", body: '{"error":{"what":"not allowed"}}' };
+    let refused = 0;
+    await page.route(`${url}/api/**`, (route) => {
+      if (route.request().headers().authorization) return route.fallback();
+      refused += 1;
+      return route.fulfill(refusal);
+    });
+    await page.goto(url);
+    await until(() => refused >= 3, "several parts of the page are refused");
+    await page.getByLabel("Token", { exact: true }).fill(TOKEN);
+    await page.getByRole("button", { name: "Continue" }).click();
+    for (const text of ["10.0.4.3:3000", "worker-a"]) await page.getByText(text).first().waitFor();
+    claimQuiet(page, "token to read");
   }),
 };
 

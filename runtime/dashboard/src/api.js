@@ -36,6 +36,15 @@ export function onTokenWanted(ask) {
   askToken = ask;
 }
 
+// Many may need it at once: they wait for the same answer.
+let asked = null;
+function tokenGiven(error) {
+  asked ||= askToken(error).finally(() => {
+    asked = null;
+  });
+  return asked;
+}
+
 // Large counters come as text, for not every reader of JSON has 64 bits. Here 53 will do. What may be
 // called 17 by a person stays text.
 const TEXTS = /^(|\d+|name|text|line|error|host|address|type|plugin|processor|from|to|partitioner|version|what|why|try|last_error|cluster)$/;
@@ -59,7 +68,7 @@ export async function read(path, signal) {
     throw new ApiError(0);
   }
   const body = await bodyOf(response);
-  if (response.status === 401 && !token() && (await askToken())) return read(path, signal);
+  if (response.status === 401 && !token() && (await tokenGiven())) return read(path, signal);
   if (!response.ok) throw new ApiError(response.status, body);
   return body;
 }
@@ -96,7 +105,7 @@ export async function send(method, path, body, onProgress) {
     } catch (error) {
       if (error.status !== 401) throw error;
       tokenForget();
-      if (!(await askToken(error))) return undefined;
+      if (!(await tokenGiven(error))) return undefined;
     }
   }
 }
