@@ -132,8 +132,20 @@ static const struct table_column worker_columns[] = {
     {"ID", TABLE_RIGHT},    {"NAME", TABLE_LEFT},       {"ADDRESS", TABLE_LEFT},
     {"HOST", TABLE_LEFT},   {"PID", TABLE_RIGHT},       {"CPUS", TABLE_RIGHT},
     {"SLOTS", TABLE_RIGHT}, {"EXECUTORS", TABLE_RIGHT}, {"UP", TABLE_RIGHT},
-    {"TASKS", TABLE_RIGHT}, {"STATE", TABLE_LEFT},
+    {"TASKS", TABLE_RIGHT}, {"LOAD", TABLE_RIGHT},      {"FREE", TABLE_RIGHT},
+    {"STATE", TABLE_LEFT},
 };
+
+/* Load and memory of its host; empty until it told. */
+static void add_host_cells(struct listing *l, const struct msg_worker_info *worker)
+{
+    const bool is_told = worker->memory_total > 0;
+    char text[UNITS_TEXT_MAX];
+
+    (void)str_format(text, sizeof text, "%.2f", worker->load_1m);
+    table_cell(&l->table, "%s", is_told ? text : "");
+    table_cell(&l->table, "%s", is_told ? units_bytes(worker->memory_free, text) : "");
+}
 
 static void add_worker_row(struct listing *l, const struct msg_worker_info *worker)
 {
@@ -149,6 +161,7 @@ static void add_worker_row(struct listing *l, const struct msg_worker_info *work
     table_cell(&l->table, "%u", worker->executors);
     table_cell(&l->table, "%s", units_duration(worker->up_ms * NS_PER_MS, up));
     table_cell(&l->table, "%u", worker->tasks);
+    add_host_cells(l, worker);
     table_cell(&l->table, "%s", show_worker_state(worker->state));
 }
 
