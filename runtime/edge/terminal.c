@@ -162,6 +162,7 @@ int edge_terminal_begin(int *ret_status, struct gp_error *err)
     static const int watched[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTOU};
     struct guardian g = {.words = memfd_create("words", MFD_CLOEXEC)};
     pid_t parent = getpid();
+    int rc;
 
     (void)fflush(NULL);
     (void)sigemptyset(&g.watched);
@@ -171,8 +172,9 @@ int edge_terminal_begin(int *ret_status, struct gp_error *err)
     g.flags = fcntl(STDIN_FILENO, F_GETFL);
     if (g.words < 0 || g.flags < 0 || tcgetattr(STDIN_FILENO, &g.before) < 0 ||
         sigprocmask(SIG_BLOCK, &g.watched, &g.mask) < 0) {
+        rc = gp_error_set(err, GP_EIO, "cannot set up the terminal: %m");
         (void)close(g.words);
-        return gp_error_set(err, GP_EIO, "cannot set up the terminal: %m");
+        return rc;
     }
     enter(&g);
     g.child = fork();
@@ -181,10 +183,11 @@ int edge_terminal_begin(int *ret_status, struct gp_error *err)
         return 0;
     }
     if (g.child < 0) {
+        rc = gp_error_set(err, GP_EIO, "cannot fork: %m");
         leave(&g);
         (void)close(g.words);
         (void)sigprocmask(SIG_SETMASK, &g.mask, NULL);
-        return gp_error_set(err, GP_EIO, "cannot fork: %m");
+        return rc;
     }
     *ret_status = be_guardian(&g);
     return 1;
