@@ -35,14 +35,31 @@ static void lane_locate(const struct placement_host *hosts, uint32_t host_count,
     UNREACHABLE();
 }
 
-static uint32_t task_lane(const struct plan_processor *processor, uint32_t index, uint32_t task,
-                          uint32_t lanes)
+/* Cuts n things in a row into one piece for each lane: the lane of a thing. Lane l has
+ * [n*l/L, n*(l+1)/L), so this is the last one whose piece begins at it or before. */
+static uint32_t cut(uint64_t n, uint32_t thing, uint32_t lanes)
 {
-    uint64_t n = processor->parallelism;
+    return (uint32_t)((((uint64_t)thing + 1) * lanes - 1) / n);
+}
+
+/* Each processor feeds the next one and nobody else. */
+static bool is_chain(const struct plan *plan)
+{
+    bool chain = plan->edge_count + 1 == plan->processor_count;
+    for (uint32_t e = 0; chain && e < plan->edge_count; e++) {
+        chain = plan->edges[e].from == e && plan->edges[e].to == e + 1;
+    }
+    return chain;
+}
+
+static uint32_t task_lane(const struct plan *plan, uint32_t index, uint32_t task, uint32_t lanes)
+{
+    uint64_t n = plan->processors[index].parallelism;
     if (n >= lanes) {
-        /* The inverse of "lane l has [n*l/L, n*(l+1)/L)": the last lane whose range begins at or
-         * before the task. */
-        return (uint32_t)((((uint64_t)task + 1) * lanes - 1) / n);
+        return cut(n, task, lanes);
+    }
+    if (n == 1 && plan->processor_count > lanes && is_chain(plan)) {
+        return cut(plan->processor_count, index, lanes);
     }
     return (uint32_t)(((uint64_t)task * lanes / n + index) % lanes);
 }
@@ -55,7 +72,7 @@ static void place_processor(const struct plan *plan, uint32_t index,
     uint32_t task = 0;
     while (task < processor->parallelism) {
         struct placement_range *range = &placement->ranges[placement->count++];
-        uint32_t number = task_lane(processor, index, task, lanes);
+        uint32_t number = task_lane(plan, index, task, lanes);
         uint32_t end = task + 1;
         if (processor->parallelism >= lanes) {
             end = (uint32_t)((uint64_t)processor->parallelism * (number + 1) / lanes);

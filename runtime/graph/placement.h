@@ -5,7 +5,10 @@
  * stays on its core. The rule is a pure function, so that simulator, appmaster and tests agree:
  *   the lanes of all executors, in order, are numbered 0..L-1; a processor with n >= L tasks
  *   gives lane l the tasks [n*l/L, n*(l+1)/L); one with n < L tasks puts task i on lane
- *   (i*L/n + p) mod L, p being the processor's index.
+ *   (i*L/n + p) mod L, p being the processor's index. But in a plan of P > L
+ *   processors, each of which feeds the next one only, those with one task are cut into L pieces:
+ *   the p-th is on the lane l that has [P*l/L, P*(l+1)/L). So most stages of a long chain share
+ *   the lane of the stage before and call each other, instead of all of them changing lanes.
  * Tasks of processors flagged GP_PROCESSOR_BLOCKING go to lanes of their own, which stand behind the
  * ordinary ones of each executor: in the order of the plan, the b-th of them to executor b mod E and
  * there to its lane b/E, counted anew when it has fewer. An executor without such lanes hosts none of

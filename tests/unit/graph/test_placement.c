@@ -45,6 +45,53 @@ GP_TEST(placement, spreads_single_tasks_over_lanes)
     placement_deinit(&placement);
 }
 
+/* Stages of a chain longer than there are lanes change lanes as seldom as they can, and evenly. */
+GP_TEST(placement, cuts_a_chain_into_one_piece_for_each_lane)
+{
+    struct plan_processor processors[8];
+    struct plan_edge edges[7] = {{0}};
+    struct plan plan;
+    struct placement placement;
+    const uint32_t parallelism[] = {1, 1, 1, 1, 1, 1, 1, 1};
+    const struct placement_host hosts[] = {{1, 2, 0}, {2, 2, 0}};
+
+    for (uint32_t e = 0; e < 7; e++) {
+        edges[e].from = e;
+        edges[e].to = e + 1;
+    }
+    make_plan(&plan, processors, parallelism, 8);
+    plan.edges = edges;
+    plan.edge_count = 7;
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, &placement), 0);
+    GP_REQUIRE_EQ(placement.count, 8);
+    for (uint32_t i = 0; i < 8; i++) {
+        GP_CHECK_EQ(placement.ranges[i].executor, i / 4 + 1);
+        GP_CHECK_EQ(placement.ranges[i].lane, i / 2 % 2);
+    }
+    placement_deinit(&placement);
+
+    /* Of three, the first has a lane of its own: a source hands over batches, and calls nobody. */
+    make_plan(&plan, processors, parallelism, 3);
+    plan.edges = edges;
+    plan.edge_count = 2;
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
+    GP_CHECK_EQ(placement.ranges[0].lane, 0);
+    GP_CHECK_EQ(placement.ranges[1].lane, 1);
+    GP_CHECK_EQ(placement.ranges[2].lane, 1);
+    placement_deinit(&placement);
+
+    /* Two pairs are no chain: who feeds whom stays on two lanes. */
+    make_plan(&plan, processors, parallelism, 4);
+    edges[1] = (struct plan_edge){.from = 2, .to = 3};
+    plan.edges = edges;
+    plan.edge_count = 2;
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        GP_CHECK_EQ(placement.ranges[i].lane, i % 2);
+    }
+    placement_deinit(&placement);
+}
+
 GP_TEST(placement, places_each_task_exactly_once_whatever_the_shape)
 {
     struct rng rng;
