@@ -144,7 +144,7 @@ class Screen(Top):
         for number, code in ((signal.SIGTERM, 0), (signal.SIGKILL, 128 + signal.SIGKILL)):
             terminal.type(self.command(cluster, "steady"))
             terminal.wait(r"(?m)^> +numbers ")
-            os.kill(self.drawing_process(), number)
+            os.kill(self.drawing_process(cluster), number)
             self.assertEqual(code, terminal.wait_for_shell(), number)
             terminal.type("clear")
         terminal.type(self.command(cluster, "steady"))
@@ -156,10 +156,9 @@ class Screen(Top):
         terminal.press("q")
         self.assertEqual(0, terminal.wait_for_shell())
 
-    def drawing_process(self):
+    def drawing_process(self, cluster):
         """The youngest: it draws, and its parent guards the terminal."""
-        return max((p for p in system.processes().values() if p.command[:1] == [self.built("bin/gpctl")]
-                    and "top" in p.command), key=lambda p: p.pid).pid
+        return max(p.pid for p in system.processes().values() if {cluster.master, "top"} <= set(p.command))
 
     def test_a_master_that_is_gone_is_told_and_waited_for(self):
         cluster = self.busy()
