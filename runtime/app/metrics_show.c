@@ -96,7 +96,8 @@ static struct value *show_slowest(const struct msg_metrics_history *h,
         }
         tree_u64(&t, "queue", task->queue);
         put_watermark(&t, task->watermark);
-        tree_real(&t, "latency_p99_us", (double)task->latency_p99_ns / NS_PER_US);
+        put(&t, "latency_p99_us",
+            task->latency_p99_ns > 0 ? (double)task->latency_p99_ns / NS_PER_US : NAN);
         tree_push_take(&list, tree_end(&t));
     }
     return list;

@@ -96,8 +96,7 @@ void top_take_apps(struct top *t, struct value *apps, bool is_cut)
     t->fault[0] = '\0';
 }
 
-/* Of the slowest tasks: how far each is behind, which is told of processors alone; and a latency of 0
- * is one that is not known. */
+/* Of the slowest tasks: how far each is behind, which is told of processors alone. */
 static void complete_tasks(const struct value *metrics)
 {
     const struct value *processors = value_get(metrics, GP_STR("processors"));
@@ -108,12 +107,8 @@ static void complete_tasks(const struct value *metrics)
 
         for (size_t k = 0; tasks && k < value_count(tasks); k++) {
             struct value *task = value_at(tasks, k);
-            const struct value *latency = value_get(task, GP_STR("latency_p99_us"));
             int64_t watermark_ms = i64_of(task, "watermark_ms");
 
-            if (latency && value_as_double(latency) <= 0) {
-                (void)value_set_null(task, GP_STR("latency_p99_us"));
-            }
             if (watermark_ms != 0) {
                 (void)value_set_i64(task, GP_STR("watermark_lag_ms"),
                                     time_ms > watermark_ms ? time_ms - watermark_ms : 0);

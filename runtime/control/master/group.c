@@ -445,7 +445,12 @@ static int check_quorum(struct master *m, const struct consensus_member *members
                   (members[i].is_heard && links_is_member(m, members[i].address, members[i].id));
         }
     }
-    if (voters == 0 || up < voters / 2 + 1) {
+    if (voters == 0) {
+        (void)gp_error_set(err, GP_ESTATE, "%s is the only master", without->address);
+        gp_error_hint(err, "gpctl masters add HOST:PORT first");
+        return GP_ESTATE;
+    }
+    if (up < voters / 2 + 1) {
         (void)gp_error_set(err, GP_ESTATE, "without %s, %u of %u masters would be up: not enough",
                            without->address, up, voters);
         gp_error_hint(err, "gpctl masters; bring others back first");

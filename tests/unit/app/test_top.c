@@ -25,7 +25,7 @@ static const char metrics_json[] =
     "\"latency\":{\"p50_us\":null,\"p99_us\":null},\"slowest\":["
     "{\"task\":3,\"executor\":1,\"in\":5,\"out\":0,\"rate_in\":900.0,\"rate_out\":0.0,"
     "\"busy\":0.5,\"blocked\":0.25,\"queue\":11,\"watermark_ms\":1700000008000,"
-    "\"latency_p99_us\":0.0}]}]}";
+    "\"latency_p99_us\":null}]}]}";
 
 static struct value *parse(const char *json)
 {
