@@ -18,7 +18,7 @@
 #define RECOVER_POLL_US 100000
 #define FREEZE_US       4500000
 #define PARTED_US       15000000
-#define FLOW_US         300000
+#define FLOW_US         1200000 /* longer than a sender waits between two dials */
 #define CONNECTS_MAX    10u
 
 static const char *const some[] = {"rows=1500", NULL};
