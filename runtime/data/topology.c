@@ -229,11 +229,13 @@ static uint32_t bound_window(const struct data_options *options, uint64_t share,
  * to it. Through rings, where budget is left, they are larger: each time one is used up two threads
  * wait for each other, and the batches in it are memory that a busy lane keeps anyway. Over TCP the
  * kernel keeps what is on its way, and whoever has consumed half of one wakes the sender at his own
- * cost: few accounts have larger ones. Through shared memory likewise, up to what its ring holds.
+ * cost: few accounts have larger ones. Through shared memory likewise, up to what its ring holds, where
+ * two lanes are all there is: with more, each has others to work for, and memory grows with all of them.
  */
 static void set_windows(struct topology *t, const struct data_options *options)
 {
     uint64_t even = count_accounts(t, 0, true) / t->lane_count;
+    uint64_t host_windows = t->lane_count > 2 ? 1 : RING_WINDOWS;
 
     for (uint32_t l = 0; l < t->lane_count; l++) {
         uint64_t accounts = count_accounts(t, l, false);
@@ -248,7 +250,7 @@ static void set_windows(struct topology *t, const struct data_options *options)
         t->lanes[l].window_bytes = bound_window(options, share, max);
         t->lanes[l].ring_window_bytes = bound_window(options, share, RING_WINDOWS * max);
         t->lanes[l].host_window_bytes =
-            bound_window(options, share, (few < RING_WINDOWS ? few : RING_WINDOWS) * max);
+            bound_window(options, share, (few < host_windows ? few : host_windows) * max);
         t->lanes[l].tcp_window_bytes = bound_window(options, share, few * max);
     }
 }
