@@ -36,6 +36,8 @@ install(CODE "
     file(INSTALL ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION \${CMAKE_INSTALL_PREFIX}/${doc_dir})
   endif()
   file(INSTALL ${conf} DESTINATION \${conf_dir})")
+install(DIRECTORY conf/grafana conf/systemd DESTINATION ${CMAKE_INSTALL_DATADIR}/gearpump)
+install(FILES conf/prometheus.yml DESTINATION ${CMAKE_INSTALL_DATADIR}/gearpump)
 foreach(document README.md sdk/README.md runtime/wire/PROTOCOL.md)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${document})
     get_filename_component(folder ${document} DIRECTORY)
