@@ -1,7 +1,8 @@
 #!/bin/sh
 # build.sh MODE SOURCE OUT: builds the page into OUT/page. MODE is AUTO (a plain page that says what was
 # missing, where npm or its packages cannot be had), ON (then fail) or OFF (always the plain page).
-# Packages go to OUT/npm, never into the source tree, and are fetched again only if the lock changed.
+# Packages go to OUT/npm, never into the source tree or the user's home, and are fetched again only if
+# the lock changed.
 set -eu
 mode=$1
 source=$2
@@ -24,8 +25,8 @@ packages() {
     cmp -s "$source/package-lock.json" "$out/npm/installed-lock.json" && return 0
     mkdir -p "$out/npm"
     cp "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$out/npm/"
-    (cd "$out/npm" && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error) >&2 ||
-        return 1
+    (cd "$out/npm" && npm ci --ignore-scripts --cache "$out/npm/cache" --no-update-notifier --no-audit \
+        --no-fund --loglevel=error) >&2 || return 1
     cp "$source/package-lock.json" "$out/npm/installed-lock.json"
 }
 
