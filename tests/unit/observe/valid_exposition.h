@@ -99,7 +99,7 @@ static inline const char *invalid_exposition(const char *text)
             }
             memcpy(help, line + 7, len);
             help[len] = '\0';
-            for (int i = 0; i < seen; i++) {
+            for (int i = 0; i < seen && i < 256; i++) {
                 if (strcmp(names[i], help) == 0) {
                     return line; /* a family stands together */
                 }
@@ -114,7 +114,8 @@ static inline const char *invalid_exposition(const char *text)
             }
             memcpy(f.name, line + 7, len);
             memcpy(f.kind, line + 8 + len, strcspn(line + 8 + len, "\n") % sizeof f.kind);
-            if (strcmp(f.kind, "counter") == 0 && strcmp(f.name + len - 6, "_total") != 0) {
+            if (strcmp(f.kind, "counter") == 0 &&
+                (len < 6 || strcmp(f.name + len - 6, "_total") != 0)) {
                 return line;
             }
         } else if (f.name[0] == '\0' || !valid_sample(&f, line)) {
