@@ -66,15 +66,16 @@ class Terminal:
         raise AssertionError(f"never on the screen: {pattern}\n{screen}")
 
     def wait_for_shell(self):
-        """The command ends and the terminal is as it was: its exit code."""
+        """The command ends and the terminal is as it was: its exit code. A prompt is there already, of the line that
+        began it, so what is typed may come before the next one, and its answer behind that."""
         self.wait(r"(?m)^\$")  # the full screen has none; what is typed before is meant for that
         self.type("echo ended with $?")
-        screen = self.wait(r"(?m)^ended with \d")
+        screen = self.wait(r"(?m)^(\$ )?ended with \d")
         self.type("clear; stty -a | tr ' ' '\\n' | grep -E '^-?(icanon|echo);?$' | sort; echo seen")
-        seen = self.wait(r"(?m)^seen")
+        seen = self.wait(r"(?m)^(\$ )?seen")
         self.case.assertRegex(seen, r"(?m)^echo$")
         self.case.assertRegex(seen, r"(?m)^icanon$")
-        return int(re.search(r"(?m)^ended with (\d+)", screen).group(1))
+        return int(re.search(r"(?m)^(?:\$ )?ended with (\d+)", screen).group(1))
 
 
 class Top(harness.Case):
