@@ -4,8 +4,9 @@
  *
  *     describe -> who hosts which executor -> the end of each log, one after the other -> answer
  *
- * The answer is bounded: the last `tail` lines of each executor, of the last LOOK_BYTES of its log. A
- * log that cannot be read is named in `missing`, with the reason; the others are there.
+ * The answer is bounded: the last `tail` lines of each executor, of the last LOOK_BYTES of its log, and
+ * ANSWER_BYTES in all. A log that cannot be read, or has no room any more, is named in `missing`, with the
+ * reason; the others are there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,10 @@
 #include "app/tree.h"
 #include "base/str.h"
 
-#define ASK_NS      INT64_C(10000000000)
-#define LOOK_BYTES  (256u << 10)
-#define SOURCES_MAX 1025u
+#define ASK_NS       INT64_C(10000000000)
+#define LOOK_BYTES   (256u << 10)
+#define ANSWER_BYTES (4u << 20)
+#define SOURCES_MAX  1025u
 
 struct log_source {
     uint32_t executor;
@@ -32,6 +34,7 @@ struct reading {
     uint32_t at;
     bool knows_end;
     uint64_t offset;
+    size_t taken;    /* bytes of lines */
     struct buf text; /* of the source at */
     struct value *lines;
     struct value *missing;
@@ -67,6 +70,16 @@ static void finish(struct api_call *call)
     api_answer_take(call, tree_end(&t));
 }
 
+static void miss(struct reading *r, const char *why)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "executor", r->sources[r->at].executor);
+    tree_text(&t, "why", why);
+    tree_push_take(&r->missing, tree_end(&t));
+}
+
 /* The last lines of what was read. */
 static void take_lines(struct api_call *call)
 {
@@ -87,6 +100,11 @@ static void take_lines(struct api_call *call)
         from--;
     }
     rest = (gp_str){rest.ptr + from, rest.len - from};
+    if (rest.len > ANSWER_BYTES - r->taken) {
+        miss(r, "the answer is full: ask for this executor alone, or for fewer lines");
+        return;
+    }
+    r->taken += rest.len;
     while (rest.len > 0) {
         (void)str_cut(rest, '\n', &line, &rest);
         tree_push_take(&r->lines, show_log_line(r->sources[r->at].executor, line));
@@ -108,13 +126,9 @@ static void on_text(void *user, int code, const void *msg, const struct gp_error
     struct api_call *call = user;
     struct reading *r = call->state;
     const struct msg_log_text *answer = msg;
-    struct tree t;
 
     if (code < 0) {
-        tree_begin(&t);
-        tree_u64(&t, "executor", r->sources[r->at].executor);
-        tree_text(&t, "why", err->text);
-        tree_push_take(&r->missing, tree_end(&t));
+        miss(r, err->text);
         next_source(call);
         return;
     }
