@@ -231,36 +231,6 @@ void measure_probe_came(struct task *t, int64_t time_ns)
 
 /* ---- what is said ---- */
 
-bool measure_is_slower(const struct msg_task_metrics *a, const struct msg_task_metrics *b)
-{
-    uint64_t a_ns = a->busy_ns + a->blocked_ns;
-    uint64_t b_ns = b->busy_ns + b->blocked_ns;
-
-    if (a_ns != b_ns) {
-        return a_ns > b_ns;
-    }
-    return a->queue != b->queue ? a->queue > b->queue : a->task < b->task;
-}
-
-void measure_rank(struct msg_task_metrics *slowest, uint32_t *count,
-                  const struct msg_task_metrics *m)
-{
-    uint32_t at = *count;
-
-    if (at == MSG_SLOWEST_MAX) {
-        at--;
-        if (!measure_is_slower(m, &slowest[at])) {
-            return;
-        }
-    } else {
-        *count += 1;
-    }
-    for (; at > 0 && measure_is_slower(m, &slowest[at - 1]); at--) {
-        slowest[at] = slowest[at - 1];
-    }
-    slowest[at] = *m;
-}
-
 static uint64_t queue_of(const struct task *t)
 {
     uint64_t rows = 0;
@@ -318,7 +288,7 @@ static void copy_task(struct task *t, struct stage_measures *to)
     to->idle_ns += (uint64_t)idle_ns(t);
     to->queue += m.queue;
     t->meter.latency_max_ns = 0;
-    measure_rank(to->slowest, &to->slowest_count, &m);
+    msg_slowest_add(to->slowest, &to->slowest_count, &m);
 }
 
 static struct hist *copy_hist(const struct hist *from)

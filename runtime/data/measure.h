@@ -119,11 +119,4 @@ void measure_probe_done(struct task *t, int64_t time_ns);
 struct lane_measures *measure_copy(struct lane *lane);
 void measures_free(struct lane_measures *m); /* NULL is fine */
 
-/* The slower of two comes first, as msg_task_metrics says. */
-bool measure_is_slower(const struct msg_task_metrics *a, const struct msg_task_metrics *b);
-
-/* Puts it in its place among the slowest, if it belongs there. */
-void measure_rank(struct msg_task_metrics *slowest, uint32_t *count,
-                  const struct msg_task_metrics *m);
-
 #endif

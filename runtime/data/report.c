@@ -97,7 +97,7 @@ static int add_slowest(const struct report_from *from, struct msg_processor_stat
     for (uint32_t i = 0; i < engine_lane_count(from->engine); i++) {
         const struct stage_measures *m = measures_of(from, i, to->processor);
         for (uint32_t k = 0; m && k < m->slowest_count; k++) {
-            measure_rank(to->slowest, &to->slowest_count, &m->slowest[k]);
+            msg_slowest_add(to->slowest, &to->slowest_count, &m->slowest[k]);
         }
     }
     return 0;

@@ -178,3 +178,33 @@ static const struct field app_restart_items[] = {
 };
 const struct fields msg_app_restart_fields =
     FIELDS("app_restart", struct msg_app_restart, app_restart_items);
+
+static bool is_slower(const struct msg_task_metrics *a, const struct msg_task_metrics *b)
+{
+    const uint64_t a_ns = a->busy_ns + a->blocked_ns;
+    const uint64_t b_ns = b->busy_ns + b->blocked_ns;
+
+    if (a_ns != b_ns) {
+        return a_ns > b_ns;
+    }
+    return a->queue != b->queue ? a->queue > b->queue : a->task < b->task;
+}
+
+void msg_slowest_add(struct msg_task_metrics *slowest, uint32_t *count,
+                     const struct msg_task_metrics *task)
+{
+    uint32_t at = *count;
+
+    if (at == MSG_SLOWEST_MAX) {
+        at--;
+        if (!is_slower(task, &slowest[at])) {
+            return;
+        }
+    } else {
+        *count += 1;
+    }
+    for (; at > 0 && is_slower(task, &slowest[at - 1]); at--) {
+        slowest[at] = slowest[at - 1];
+    }
+    slowest[at] = *task;
+}

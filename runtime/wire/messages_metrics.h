@@ -20,7 +20,7 @@
 #define MSG_CRITICAL_MAX       MSG_PROCESSORS_MAX
 
 /* One of the slowest tasks of a processor: that were blocked and busy the longest since they began;
- * of equals, with the longest queue. */
+ * of equals, with the longest queue, then the lowest number. */
 struct msg_task_metrics {
     uint32_t task;
     uint32_t executor; /* 0 in a report: of the one that says it */
@@ -32,6 +32,10 @@ struct msg_task_metrics {
     int64_t watermark;
     uint64_t latency_p99_ns; /* of its probes lately; 0: none came */
 };
+
+/* Puts it in its place among the slowest of its processor, if it belongs there. */
+void msg_slowest_add(struct msg_task_metrics *slowest, uint32_t *count,
+                     const struct msg_task_metrics *task);
 
 /* Of any process. */
 struct msg_vitals {

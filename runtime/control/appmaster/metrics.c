@@ -131,34 +131,6 @@ static int add_histograms(struct appmaster *am, struct msg_app_metrics *msg)
 
 /* ---- the slowest tasks ---- */
 
-static bool is_slower(const struct msg_task_metrics *a, const struct msg_task_metrics *b)
-{
-    const uint64_t a_ns = a->busy_ns + a->blocked_ns;
-    const uint64_t b_ns = b->busy_ns + b->blocked_ns;
-
-    return a_ns != b_ns ? a_ns > b_ns : a->queue > b->queue;
-}
-
-/* Kept in order, the slowest first. */
-static void add_slow(struct msg_processor_stats *to, const struct msg_task_metrics *task,
-                     uint32_t executor)
-{
-    uint32_t at = to->slowest_count;
-
-    while (at > 0 && is_slower(task, &to->slowest[at - 1])) {
-        at--;
-    }
-    if (at == MSG_SLOWEST_MAX) {
-        return;
-    }
-    to->slowest_count += to->slowest_count < MSG_SLOWEST_MAX;
-    for (uint32_t i = to->slowest_count - 1; i > at; i--) {
-        to->slowest[i] = to->slowest[i - 1];
-    }
-    to->slowest[at] = *task;
-    to->slowest[at].executor = executor;
-}
-
 static int add_slowest(struct appmaster *am, struct msg_app_metrics *msg)
 {
     for (uint32_t p = 0; p < msg->processors_count; p++) {
@@ -174,8 +146,11 @@ static int add_slowest(struct appmaster *am, struct msg_app_metrics *msg)
             const struct msg_processor_stats *from = &report->processors[k];
             for (uint32_t t = 0; t < from->slowest_count && from->processor < msg->processors_count;
                  t++) {
-                add_slow(&msg->processors[from->processor], &from->slowest[t],
-                         am->executors[i]->id);
+                struct msg_processor_stats *to = &msg->processors[from->processor];
+                struct msg_task_metrics task = from->slowest[t];
+
+                task.executor = am->executors[i]->id;
+                msg_slowest_add(to->slowest, &to->slowest_count, &task);
             }
         }
     }

@@ -177,9 +177,10 @@ GP_TEST(measure, keeps_the_slowest_in_order)
     for (uint32_t i = 0; i < 100; i++) {
         const uint32_t task = i * 37 % 100;
 
-        measure_rank(slowest, &count,
-                     &(struct msg_task_metrics){
-                         .task = task, .busy_ns = task / 20, .blocked_ns = 3, .queue = task % 10});
+        msg_slowest_add(
+            slowest, &count,
+            &(struct msg_task_metrics){
+                .task = task, .busy_ns = task / 20, .blocked_ns = 3, .queue = task % 10});
     }
     GP_REQUIRE_EQ(count, MSG_SLOWEST_MAX);
     /* Those from 80 to 99, by their last digit. */
