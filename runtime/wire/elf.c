@@ -315,6 +315,11 @@ static int read_all(const struct elf_image *image, struct elf_info *info, struct
 
 int elf_read(gp_bytes file, struct elf_info *ret, struct gp_error *err)
 {
+    return elf_read_from(elf_source_of(&file), ret, err);
+}
+
+int elf_read_from(struct elf_source file, struct elf_info *ret, struct gp_error *err)
+{
     struct elf_info info = {0};
     struct elf_image image;
     int rc = elf_image_open(file, &image, err);

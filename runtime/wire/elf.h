@@ -28,12 +28,22 @@ struct elf_info {
     uint32_t needed_count;
 };
 
+/* A file that need not be in memory. at() is called for what lies within size; what it returns is
+ * valid until the reading ends. NULL: it cannot be had. */
+struct elf_source {
+    uint64_t size;
+    const void *(*at)(void *user, uint64_t offset, uint64_t len);
+    void *user;
+};
+
 /*
  * Reads a shared object. GP_EABI with the reason in words (not an ELF file; not a shared object;
  * built for another machine; no note: not a plugin; another ABI; does not export gp_entry), or
  * GP_EPROTO when it is damaged, GP_ENOMEM. Bytes are borrowed until return.
  */
 int elf_read(gp_bytes file, struct elf_info *ret, struct gp_error *err);
+/* The same, of which only tables and texts are looked at, wherever they lie. */
+int elf_read_from(struct elf_source file, struct elf_info *ret, struct gp_error *err);
 void elf_info_deinit(struct elf_info *info);
 
 /* "x86-64", "aarch64", ... or "machine 243". Static or in `out` (at least 24 bytes). */

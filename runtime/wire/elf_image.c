@@ -10,9 +10,29 @@
 #define SEGMENTS_MAX 128
 #define STRING_MAX   4096
 
-static bool has_magic(gp_bytes file)
+static const void *bytes_at(void *user, uint64_t offset, uint64_t len)
 {
-    return file.len >= SELFMAG && memcmp(file.ptr, ELFMAG, SELFMAG) == 0;
+    const gp_bytes *file = user;
+
+    (void)len;
+    return (const char *)file->ptr + offset;
+}
+
+struct elf_source elf_source_of(const gp_bytes *file)
+{
+    return (struct elf_source){.size = file->len, .at = bytes_at, .user = (void *)(uintptr_t)file};
+}
+
+static bool is_within(const struct elf_image *image, uint64_t offset, uint64_t len)
+{
+    return offset <= image->file.size && len <= image->file.size - offset;
+}
+
+static bool has_magic(const struct elf_image *image)
+{
+    const void *magic = elf_at_offset(image, 0, SELFMAG);
+
+    return magic && memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
 static const char *type_name(uint16_t type)
@@ -36,25 +56,26 @@ static bool is_whole(const struct elf_image *image)
 
     for (uint32_t i = 0; i < image->header.e_phnum; i++) {
         if (!elf_segment(image, i, &segment) ||
-            (segment.p_type == PT_LOAD &&
-             elf_at_offset(image, segment.p_offset, segment.p_filesz) == NULL)) {
+            (segment.p_type == PT_LOAD && !is_within(image, segment.p_offset, segment.p_filesz))) {
             return false;
         }
     }
     return true;
 }
 
-int elf_image_open(gp_bytes file, struct elf_image *ret, struct gp_error *err)
+int elf_image_open(struct elf_source file, struct elf_image *ret, struct gp_error *err)
 {
     struct elf_image image = {.file = file};
+    const void *header;
 
-    if (!has_magic(file)) {
+    if (!has_magic(&image)) {
         return gp_error_set(err, GP_EABI, "not an ELF file");
     }
-    if (file.len < sizeof(image.header)) {
+    header = elf_at_offset(&image, 0, sizeof(image.header));
+    if (header == NULL) {
         return gp_error_set(err, GP_EABI, "an ELF file cut short");
     }
-    memcpy(&image.header, file.ptr, sizeof(image.header));
+    memcpy(&image.header, header, sizeof(image.header));
     if (image.header.e_ident[EI_CLASS] != ELFCLASS64) {
         return gp_error_set(err, GP_EABI, "not a 64-bit ELF file");
     }
@@ -79,10 +100,7 @@ int elf_image_open(gp_bytes file, struct elf_image *ret, struct gp_error *err)
 
 const void *elf_at_offset(const struct elf_image *image, uint64_t offset, uint64_t len)
 {
-    if (offset > image->file.len || len > image->file.len - offset) {
-        return NULL;
-    }
-    return (const char *)image->file.ptr + offset;
+    return is_within(image, offset, len) ? image->file.at(image->file.user, offset, len) : NULL;
 }
 
 /* The index-th of a table of equal records; offsets may wrap, so each step is checked. */

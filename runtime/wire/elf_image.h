@@ -13,7 +13,7 @@
 
 #include <gearpump/types.h>
 
-#include "base/error.h"
+#include "wire/elf.h"
 
 /* A table of zero-terminated texts. */
 struct elf_strings {
@@ -33,12 +33,15 @@ struct elf_dynamic {
 };
 
 struct elf_image {
-    gp_bytes file;
+    struct elf_source file;
     Elf64_Ehdr header;
 };
 
+/* One that is in memory; borrows the slice itself, too. */
+struct elf_source elf_source_of(const gp_bytes *file);
+
 /* Checks the header: a 64-bit little-endian shared object. GP_EABI in words. */
-int elf_image_open(gp_bytes file, struct elf_image *ret, struct gp_error *err);
+int elf_image_open(struct elf_source file, struct elf_image *ret, struct gp_error *err);
 
 /* len bytes at an offset of the file. */
 const void *elf_at_offset(const struct elf_image *image, uint64_t offset, uint64_t len);

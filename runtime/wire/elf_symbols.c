@@ -169,7 +169,7 @@ int elf_symbol_at(gp_bytes file, uint64_t offset, gp_str *ret_name, uint64_t *re
     uint64_t best = 0;
     uint64_t best_delta = UINT64_MAX;
 
-    if (elf_image_open(file, &image, NULL) < 0) {
+    if (elf_image_open(elf_source_of(&file), &image, NULL) < 0) {
         return GP_EPROTO;
     }
     if (!symbol_section(&image, &section)) {
