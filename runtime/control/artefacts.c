@@ -11,8 +11,10 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "control/file_hash.h"
 
 #define COPY_BLOCK_BYTES 65536u
+#define UNSYNCED_BYTES   (8u << 20) /* at most: the end of a large file waits for its rest alone */
 
 bool artefact_sha_is_valid(gp_str sha)
 {
@@ -43,6 +45,7 @@ int artefacts_open(struct artefacts *store, const struct port *port, const char 
     int rc;
 
     *store = (struct artefacts){.port = port, .size_max = size_max};
+    list_init(&store->checks);
     if (str_format(store->dir, sizeof store->dir, "%s", dir) < 0) {
         return gp_error_set(err, GP_EINVAL, "the data directory's name is too long");
     }
@@ -100,67 +103,22 @@ static int each_block(const struct port *port, struct file *file, block_fn fn, v
     return rc;
 }
 
-static int hash_block(void *user, uint64_t offset, gp_bytes block, struct gp_error *err)
-{
-    (void)offset;
-    (void)err;
-    sha256_update(user, block.ptr, block.len);
-    return 0;
-}
-
 static int hash_file(const struct port *port, const char *path, char hex[SHA256_HEX_SIZE],
                      uint64_t *ret_size, struct gp_error *err)
 {
-    struct file *file = NULL;
-    struct sha256 hash;
-    int64_t size;
-    int rc = port->fs->open(port->world, path, FS_READ, 0, &file, err);
+    struct file_hash hash;
+    int rc = file_hash_open(&hash, port, path, err);
 
     if (rc < 0) {
         return rc;
     }
-    sha256_init(&hash);
-    size = port->fs->size(port->world, file);
-    rc = size < 0 ? gp_error_set(err, (int)size, "%s: cannot tell its size", path)
-                  : each_block(port, file, hash_block, &hash, err);
-    port->fs->close(port->world, file);
-    if (rc < 0) {
-        return rc;
-    }
-    hash_finish(&hash, hex);
-    *ret_size = (uint64_t)size;
-    return 0;
-}
-
-int artefacts_verify(const struct artefacts *store, gp_str sha, struct gp_error *err)
-{
-    char path[ARTEFACT_PATH_MAX];
-    char hex[SHA256_HEX_SIZE];
-    uint64_t size;
-    int rc;
-
-    if (!artefacts_find(store, sha, path, sizeof path)) {
-        return gp_error_set(err, GP_ENOENT, "no artefact %.*s", STR_ARG(sha));
-    }
-    rc = hash_file(store->port, path, hex, &size, err);
-    if (rc >= 0 && !str_eq(gp_str_of(hex), sha)) {
-        rc = gp_error_set(err, GP_ECHECKSUM, "%s is damaged: its content is %s", path, hex);
-        gp_error_hint(err, "remove the file; it is fetched again when needed");
-    }
+    do {
+        rc = file_hash_step(&hash, err);
+    } while (rc > 0);
+    *ret_size = hash.size;
+    file_hash_final(&hash, hex);
+    file_hash_close(&hash);
     return rc;
-}
-
-bool artefacts_is_sound(const struct artefacts *store, gp_str sha)
-{
-    const struct port *port = store->port;
-    char path[ARTEFACT_PATH_MAX];
-    int rc = artefacts_verify(store, sha, NULL);
-
-    if (rc == GP_ECHECKSUM && artefacts_find(store, sha, path, sizeof path)) {
-        LOG_WARN(port->log, "artefact.damaged", KV_STR("path", path));
-        (void)port->fs->remove(port->world, path, NULL); /* what is fetched replaces it anyway */
-    }
-    return rc >= 0;
 }
 
 int artefact_begin(struct artefacts *store, gp_str sha, uint64_t size, struct artefact_in *ret,
@@ -204,6 +162,9 @@ int artefact_write(struct artefact_in *in, uint64_t offset, gp_bytes bytes, stru
                             (unsigned long long)in->size);
     }
     rc = port->fs->write_at(port->world, in->file, offset, bytes.ptr, bytes.len);
+    if (rc >= 0 && (offset + bytes.len) / UNSYNCED_BYTES > offset / UNSYNCED_BYTES) {
+        rc = port->fs->sync(port->world, in->file);
+    }
     if (rc < 0) {
         return gp_error_set(err, rc, "%s: %s", in->path, error_sentence(rc));
     }

@@ -11,6 +11,9 @@
 
 #include <stdint.h>
 
+#include <gearpump/plugin.h>
+
+#include "base/list.h"
 #include "base/sha256.h"
 #include "port/port.h"
 
@@ -25,6 +28,8 @@ struct artefacts {
     uint64_t size_max;
     uint32_t incoming; /* being received now */
     uint64_t serial;   /* of temporary names */
+    struct list checks;
+    struct timer *turn; /* the next slice of a check */
 };
 
 /* One file being received. */
@@ -42,6 +47,9 @@ struct artefact_in {
 int artefacts_open(struct artefacts *store, const struct port *port, const char *dir,
                    uint64_t size_max, struct gp_error *err);
 
+/* Ends the checks. Zeroed ones are fine. */
+void artefacts_close(struct artefacts *store);
+
 /* Whether sha is 64 lower-case hex digits; anything else never becomes a path. */
 bool artefact_sha_is_valid(gp_str sha);
 
@@ -51,13 +59,17 @@ int artefact_path_format(const char *dir, gp_str sha, char *path, size_t cap);
 /* 1 and the path when the store has it, 0 when not. */
 int artefacts_find(const struct artefacts *store, gp_str sha, char *path, size_t cap);
 
-/* Whether the file under that name still is what its name says. Reads all of it. GP_ENOENT,
- * GP_ECHECKSUM. */
-int artefacts_verify(const struct artefacts *store, gp_str sha, struct gp_error *err);
+/* 0, or why not: GP_ENOENT, GP_ECHECKSUM, GP_EFULL, ... */
+typedef void (*artefact_checked_fn)(void *user, int code, const struct gp_error *err);
 
 /* Whether the store has the file, and it is what its name says. One that is not is removed, so that it
- * can be fetched again. Reads all of it. */
-bool artefacts_is_sound(const struct artefacts *store, gp_str sha);
+ * can be fetched again. fn comes once, from inside if the file is small, unless the store is closed
+ * before. */
+void artefacts_check(struct artefacts *store, gp_str sha, artefact_checked_fn fn, void *user);
+
+/* The note of an artefact that is here, as elf_read() gets it. */
+int artefacts_note(const struct artefacts *store, gp_str sha, struct gp_note *ret,
+                   struct gp_error *err);
 
 /* Begins to receive. GP_ETOOBIG, GP_EFULL (too many at once), GP_EINVAL (not a hash), GP_EIO... */
 int artefact_begin(struct artefacts *store, gp_str sha, uint64_t size, struct artefact_in *ret,

@@ -52,7 +52,8 @@ int client_ask_at(struct client *c, const char *address, uint16_t type, const vo
 struct client_submit {
     const char *path; /* of the shared object, absolute */
     struct msg_app_submit
-        spec; /* sha256 and request_id are filled in; borrowed until the callback */
+        spec; /* sha256 is filled in, and request_id unless it is given; borrowed until the
+                 callback */
     /* Bytes the master has, of all; may be NULL. */
     void (*on_progress)(void *user, uint64_t sent, uint64_t size);
     /* msg: struct msg_app_submitted */
@@ -61,8 +62,8 @@ struct client_submit {
 };
 
 /*
- * Reads the file, offers it, uploads what the master lacks, submits. The request id makes it safe
- * to send twice. fn is called once from the loop, unless a negative code is returned, with err set,
+ * Reads the file piece by piece, offers it, uploads what the master lacks, submits. The request id
+ * makes it safe to send twice. fn is called once from the loop, unless a negative code is returned, with err set,
  * for what is wrong with the file itself.
  */
 int client_submit(struct client *c, const struct client_submit *submit, struct gp_error *err);

@@ -1,9 +1,10 @@
 /*
  * submit.c: from a file to an application.
  *
- *     OFFERING -> UPLOADING -> SUBMITTING -> done         any -> done, with an error
+ *     HASHING -> OFFERING -> UPLOADING -> SUBMITTING -> done         any -> done, with an error
  *
- * The file is read whole and hashed first. Chunks go out one after the other, the next when the
+ * The file is read twice, a slice a turn: what else is on this loop is not held up, and none of it
+ * stays in memory. Chunks go out one after the other, the next when the
  * master has the last one: a chunk is large enough that the round trip does not matter. When the
  * connection breaks in the middle, or another master leads, or the leader finds too few others to
  * keep the file, the offer is made again after a short wait: who leads then may have to begin anew.
@@ -15,6 +16,7 @@
 #include "base/str.h"
 #include "control/artefacts.h"
 #include "control/client/internal.h"
+#include "control/file_hash.h"
 #include "control/limits.h"
 #include "wire/artefact.h"
 
@@ -24,12 +26,14 @@
 struct upload_job {
     struct client *client;
     struct client_submit submit;
-    struct buf file;
+    struct file_hash file;
+    uint64_t size;
     char sha256[SHA256_HEX_SIZE];
-    char request_id[33];
+    char request_id[MSG_REQUEST_ID_MAX + 1];
     uint64_t upload;
     uint64_t sent;
-    struct timer *again;
+    struct timer *again; /* the next slice, or the next offer */
+    bool is_hashed;
     int64_t wait_ns;
     int64_t give_up_ns; /* 0: nothing has failed yet */
 };
@@ -38,7 +42,7 @@ void upload_free(struct upload_job *job)
 {
     if (job) {
         timer_free(job->again);
-        buf_deinit(&job->file);
+        file_hash_close(&job->file);
         free(job);
     }
 }
@@ -59,17 +63,6 @@ static void fail(struct upload_job *job, int code)
 
     (void)gp_error_set(&err, code, "submitting %s: %s", job->submit.path, error_sentence(code));
     finish(job, code, NULL, &err);
-}
-
-static int offer(struct upload_job *job);
-
-static void on_again(void *user)
-{
-    int rc = offer(user);
-
-    if (rc < 0) {
-        fail(user, rc);
-    }
 }
 
 /* For what may pass: tells it when it has lasted too long. */
@@ -121,7 +114,7 @@ static void submit_now(struct upload_job *job)
 static void progress(const struct upload_job *job)
 {
     if (job->submit.on_progress) {
-        job->submit.on_progress(job->submit.user, job->sent, buf_len(&job->file));
+        job->submit.on_progress(job->submit.user, job->sent, job->size);
     }
 }
 
@@ -129,20 +122,27 @@ static void on_chunk(void *user, int code, const void *msg, const struct gp_erro
 
 static int send_chunk(struct upload_job *job)
 {
-    gp_bytes file = buf_bytes(&job->file);
-    size_t left = file.len - (size_t)job->sent;
-    struct artefact_chunk chunk = {.upload = job->upload,
-                                   .offset = job->sent,
-                                   .bytes = gp_bytes_of((const char *)file.ptr + job->sent,
-                                                        left < CHUNK_BYTES ? left : CHUNK_BYTES)};
+    const struct port *port = job->client->port;
+    struct artefact_chunk chunk = {.upload = job->upload, .offset = job->sent};
+    struct buf block = {0};
     struct buf payload = {0};
-    int rc = artefact_chunk_encode(&chunk, &payload);
+    void *space;
+    int64_t n = buf_reserve(&block, CHUNK_BYTES, &space);
 
-    if (rc >= 0) {
-        rc = client_ask_bytes(job->client, MSG_ARTEFACT_CHUNK, buf_bytes(&payload), on_chunk, job);
+    if (n >= 0) {
+        n = port->fs->read_at(port->world, job->file.file, job->sent, space, CHUNK_BYTES);
+        n = n == 0 ? GP_ECHECKSUM : n; /* it was cut meanwhile */
     }
+    if (n > 0) {
+        chunk.bytes = gp_bytes_of(space, (size_t)n);
+        n = artefact_chunk_encode(&chunk, &payload);
+    }
+    if (n >= 0) {
+        n = client_ask_bytes(job->client, MSG_ARTEFACT_CHUNK, buf_bytes(&payload), on_chunk, job);
+    }
+    buf_deinit(&block);
     buf_deinit(&payload);
-    return rc;
+    return (int)n;
 }
 
 /* The connection broke, or the master leads no more, or it has forgotten the upload. */
@@ -168,7 +168,7 @@ static void on_chunk(void *user, int code, const void *msg, const struct gp_erro
     }
     job->sent = received->received;
     progress(job);
-    if (job->sent >= buf_len(&job->file)) {
+    if (job->sent >= job->size) {
         submit_now(job);
         return;
     }
@@ -193,13 +193,13 @@ static void on_offered(void *user, int code, const void *msg, const struct gp_er
         return;
     }
     if (place->have) {
-        job->sent = buf_len(&job->file);
+        job->sent = job->size;
         progress(job);
         submit_now(job);
         return;
     }
     job->upload = place->upload;
-    job->sent = place->offset < buf_len(&job->file) ? place->offset : 0;
+    job->sent = place->offset < job->size ? place->offset : 0;
     progress(job);
     rc = send_chunk(job);
     if (rc < 0) {
@@ -210,15 +210,54 @@ static void on_offered(void *user, int code, const void *msg, const struct gp_er
 static int offer(struct upload_job *job)
 {
     struct msg_artefact_offer msg = {
-        .sha256 = job->sha256, .size = buf_len(&job->file), .request_id = job->request_id};
+        .sha256 = job->sha256, .size = job->size, .request_id = job->request_id};
 
     return client_ask(job->client, MSG_ARTEFACT_OFFER, &msg, on_offered, job);
+}
+
+/* ---- the file ---- */
+
+/* The next slice, or the end: then it is offered. */
+static int hash_more(struct upload_job *job, struct gp_error *err)
+{
+    int rc = file_hash_step(&job->file, err);
+
+    if (rc > 0 && job->file.size > ARTEFACT_SIZE_MAX_BYTES) {
+        rc = gp_error_set(err, GP_ETOOBIG, "more than %u bytes", ARTEFACT_SIZE_MAX_BYTES);
+    }
+    if (rc > 0) {
+        timer_start(job->again, 0);
+    }
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    job->is_hashed = true;
+    job->size = job->file.size;
+    file_hash_final(&job->file, job->sha256);
+    if (job->size == 0) {
+        return gp_error_set(err, GP_EABI, "%s is empty", job->submit.path);
+    }
+    rc = offer(job);
+    return rc < 0 ? gp_error_set(err, rc, "%s", error_sentence(rc)) : 0;
+}
+
+static void on_timer(void *user)
+{
+    struct upload_job *job = user;
+    struct gp_error err = {0};
+    int rc = job->is_hashed ? offer(job) : hash_more(job, &err);
+
+    if (rc < 0 && err.code < 0) {
+        gp_error_prefix(&err, "submitting %s", job->submit.path);
+        finish(job, rc, NULL, &err);
+    } else if (rc < 0) {
+        fail(job, rc);
+    }
 }
 
 int client_submit(struct client *c, const struct client_submit *submit, struct gp_error *err)
 {
     struct upload_job *job = calloc(1, sizeof *job);
-    uint8_t digest[SHA256_SIZE];
     uint8_t id[16];
     int rc;
 
@@ -228,27 +267,19 @@ int client_submit(struct client *c, const struct client_submit *submit, struct g
     }
     job->client = c;
     job->submit = *submit;
-    buf_init(&job->file, ARTEFACT_SIZE_MAX_BYTES);
-    rc = timer_new(c->port->loop, on_again, job, &job->again);
-    if (rc < 0) {
-        upload_free(job);
-        return gp_error_set(err, rc, "submitting %s", submit->path);
-    }
-    rc = c->port->fs->read_file(c->port->world, submit->path, ARTEFACT_SIZE_MAX_BYTES, &job->file,
-                                err);
-    if (rc >= 0 && buf_len(&job->file) == 0) {
-        rc = gp_error_set(err, GP_EABI, "%s is empty", submit->path);
-    }
-    if (rc >= 0) {
-        sha256(buf_bytes(&job->file), digest);
-        hex_encode(digest, sizeof digest, job->sha256);
+    if (submit->spec.request_id && *submit->spec.request_id) {
+        rc = str_format(job->request_id, sizeof job->request_id, "%s", submit->spec.request_id);
+        rc = rc < 0 ? gp_error_set(err, GP_EINVAL, "the request id is too long") : 0;
+    } else {
         port_random(c->port, id, sizeof id);
         hex_encode(id, sizeof id, job->request_id);
-        rc = offer(job);
-        if (rc < 0) {
-            (void)gp_error_set(err, rc, "submitting %s: %s", submit->path, error_sentence(rc));
-        }
+        rc = 0;
     }
+    if (rc == 0 && timer_new(c->port->loop, on_timer, job, &job->again) < 0) {
+        rc = gp_error_set(err, GP_ENOMEM, "submitting %s", submit->path);
+    }
+    rc = rc < 0 ? rc : file_hash_open(&job->file, c->port, submit->path, err);
+    rc = rc < 0 ? rc : hash_more(job, err);
     if (rc < 0) {
         upload_free(job);
         return rc;

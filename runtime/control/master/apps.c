@@ -56,7 +56,7 @@ static void on_submitted(struct master *m, void *user, const struct outcome *out
 static int submit_check(struct master *m, struct msg_app_submit *submit, struct gp_error *err)
 {
     struct gp_note note;
-    int rc = uploads_inspect(m, gp_str_of(submit->sha256), &note, err);
+    int rc = artefacts_note(&m->artefacts, gp_str_of(submit->sha256), &note, err);
 
     if (rc < 0) {
         return rc;

@@ -210,6 +210,8 @@ int copies_pull(struct master *m, const char *sha, struct peer *from, copied_fn 
 struct fetching {
     struct pending pending;
     struct reply_token token;
+    uint64_t peer;
+    char sha256[ARTEFACT_SHA_LEN + 1];
 };
 
 static void on_fetched(struct master *m, void *user, int code, const struct gp_error *err)
@@ -224,25 +226,38 @@ static void on_fetched(struct master *m, void *user, int code, const struct gp_e
     pending_free(f);
 }
 
+static void on_checked(void *user, int code, const struct gp_error *why)
+{
+    struct fetching *f = user;
+    struct master *m = f->pending.master;
+    struct peer *peer = endpoint_peer(m->ep, f->peer);
+    struct gp_error err = {0};
+
+    (void)why; /* whatever it is, the other one has a sound file */
+    if (code >= 0) {
+        on_fetched(m, f, 0, NULL);
+        return;
+    }
+    code = peer ? copies_pull(m, f->sha256, peer, on_fetched, f, &err)
+                : gp_error_set(&err, GP_ECLOSED, "who has artefact %s is gone", f->sha256);
+    if (code < 0) {
+        on_fetched(m, f, code, &err);
+    }
+}
+
 int copies_fetch(struct master *m, struct peer *peer, const struct msg_master_fetch *msg,
                  struct reply_token token, struct gp_error *err)
 {
-    struct fetching *f;
-    int rc;
+    struct fetching *f = pending_new(m, sizeof *f);
 
-    if (artefacts_is_sound(&m->artefacts, gp_str_of(msg->sha256))) {
-        return endpoint_reply(m->ep, token, NULL);
-    }
-    f = pending_new(m, sizeof *f);
     if (!f) {
         return gp_error_set(err, GP_ENOMEM, "fetching an artefact");
     }
     f->token = token;
-    rc = copies_pull(m, msg->sha256, peer, on_fetched, f, err);
-    if (rc < 0) {
-        pending_free(f);
-    }
-    return rc;
+    f->peer = peer_id(peer);
+    (void)str_format(f->sha256, sizeof f->sha256, "%s", msg->sha256); /* a longer one is none */
+    artefacts_check(&m->artefacts, gp_str_of(msg->sha256), on_checked, f);
+    return 0;
 }
 
 /* ---- spreading ---- */

@@ -328,8 +328,9 @@ void copies_deinit(struct master *m);
 
 /* ---- uploads.c ---- */
 
-int uploads_offer(struct master *m, struct peer *peer, const struct msg_artefact_offer *offer,
-                  struct msg_artefact_place *ret, struct gp_error *err);
+/* Takes what it keeps of offer. */
+int uploads_offer(struct master *m, struct peer *peer, struct msg_artefact_offer *offer,
+                  struct reply_token token, struct gp_error *err);
 int uploads_chunk(struct master *m, struct peer *peer, gp_bytes payload,
                   struct msg_artefact_received *ret, struct gp_error *err);
 void uploads_peer_down(struct master *m, uint64_t peer);
@@ -337,8 +338,6 @@ int uploads_get(struct master *m, const struct msg_artefact_get *get, struct buf
                 struct gp_error *err);
 int uploads_resolve(struct master *m, const char *name, struct msg_plugin_resolved *ret,
                     struct gp_error *err);
-/* Reads the note of an artefact that is here. */
-int uploads_inspect(struct master *m, gp_str sha, struct gp_note *ret_note, struct gp_error *err);
 
 /* ---- apps.c ---- */
 

@@ -291,6 +291,7 @@ void master_free(struct master *m)
     timer_free(m->balance_timer);
     timer_free(m->reread_timer);
     timer_free(m->retire_timer);
+    artefacts_close(&m->artefacts);
     copies_deinit(m);
     while (list_first(&m->pending)) {
         pending_free(LIST_ENTRY(list_first(&m->pending), struct pending, node));

@@ -146,20 +146,35 @@ static void on_gotten(struct master *m, void *user, int code, const struct gp_er
     pending_free(g);
 }
 
-/* What is not here, or not sound any more, may be at another master. */
+/* Another master may have it. */
+static void on_looked(void *user, int code, const struct gp_error *why)
+{
+    struct getting *g = user;
+    struct master *m = g->pending.master;
+    struct gp_error err = {0};
+
+    (void)why;
+    if (code < 0) {
+        code = copies_pull(m, g->get.sha256, NULL, on_gotten, g, &err);
+    } else {
+        on_gotten(m, g, 0, NULL);
+    }
+    if (code < 0) {
+        on_gotten(m, g, code, &err);
+    }
+}
+
+/* What is not here, or not sound any more, may be at another master; one that asks gets what we have. */
 static int artefact_get(struct master *m, const struct peer *peer, struct incoming *in,
                         struct gp_error *err)
 {
     struct msg_artefact_get *get = in->msg;
+    const bool is_master = peer_address(peer)->role == ROLE_MASTER;
     char path[ARTEFACT_PATH_MAX];
     struct getting *g;
-    int rc;
 
-    bool is_here =
-        get->look ? artefacts_is_sound(&m->artefacts, gp_str_of(get->sha256))
-                  : artefacts_find(&m->artefacts, gp_str_of(get->sha256), path, sizeof path) == 1;
-
-    if (peer_address(peer)->role == ROLE_MASTER || is_here) {
+    if (is_master || (!get->look && artefacts_find(&m->artefacts, gp_str_of(get->sha256), path,
+                                                   sizeof path) == 1)) {
         return artefact_answer(m, get, in->token, err);
     }
     g = pending_new(m, sizeof *g);
@@ -170,17 +185,17 @@ static int artefact_get(struct master *m, const struct peer *peer, struct incomi
     g->token = in->token;
     g->get = *get;
     *get = (struct msg_artefact_get){0};
-    rc = copies_pull(m, g->get.sha256, NULL, on_gotten, g, err);
-    if (rc < 0) {
-        pending_free(g);
+    if (g->get.look) {
+        artefacts_check(&m->artefacts, gp_str_of(g->get.sha256), on_looked, g);
+    } else {
+        on_looked(g, GP_ENOENT, NULL);
     }
-    return rc;
+    return 0;
 }
 
 static int from_client(struct master *m, struct peer *peer, struct incoming *in,
                        struct gp_error *err)
 {
-    struct msg_artefact_place place = {0};
     struct msg_artefact_received received = {0};
     int rc;
 
@@ -200,8 +215,7 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
     case MSG_APP_KILL:
         return apps_kill(m, in->msg, in->token, err);
     case MSG_ARTEFACT_OFFER:
-        rc = room_give_way(m, uploads_offer(m, peer, in->msg, &place, err), err);
-        return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &place);
+        return uploads_offer(m, peer, in->msg, in->token, err);
     case MSG_ARTEFACT_CHUNK:
         rc = room_give_way(m, uploads_chunk(m, peer, in->bytes, &received, err), err);
         return rc < 0 ? rc : endpoint_reply(m->ep, in->token, &received);

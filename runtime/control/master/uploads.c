@@ -1,25 +1,33 @@
 /*
  * uploads.c: artefacts, in and out.
  *
- * A client offers a hash; unless it is here, it sends chunks in order, each acknowledged; the last
+ * A client offers a hash; unless it is here and sound, it sends chunks in order, each acknowledged; the last
  * one is acknowledged only after the file is checked, on disk and under its name. An upload belongs
  * to its connection and is dropped with it: the client that comes back offers again.
  */
 #include "base/str.h"
 #include "control/master/internal.h"
 #include "wire/artefact.h"
-#include "wire/elf.h"
 
-int uploads_offer(struct master *m, struct peer *peer, const struct msg_artefact_offer *offer,
-                  struct msg_artefact_place *ret, struct gp_error *err)
+/* An offer, while what is here under that name is looked at. */
+struct offered {
+    struct pending pending;
+    struct reply_token token;
+    uint64_t peer;
+    struct msg_artefact_offer offer;
+};
+
+static void offered_deinit(void *pending)
+{
+    fields_deinit(&msg_artefact_offer_fields, &((struct offered *)pending)->offer);
+}
+
+static int upload_begin(struct master *m, uint64_t peer, const struct msg_artefact_offer *offer,
+                        struct msg_artefact_place *ret, struct gp_error *err)
 {
     struct upload *upload = NULL;
     int rc;
 
-    if (artefacts_is_sound(&m->artefacts, gp_str_of(offer->sha256))) {
-        *ret = (struct msg_artefact_place){.have = true};
-        return 0;
-    }
     for (uint32_t i = 0; i < UPLOADS_MAX && !upload; i++) {
         upload = m->uploads[i].id == 0 ? &m->uploads[i] : NULL;
     }
@@ -31,8 +39,50 @@ int uploads_offer(struct master *m, struct peer *peer, const struct msg_artefact
         return rc;
     }
     upload->id = ++m->next_upload;
-    upload->peer = peer_id(peer);
+    upload->peer = peer;
     *ret = (struct msg_artefact_place){.upload = upload->id};
+    return 0;
+}
+
+static void on_checked(void *user, int code, const struct gp_error *why)
+{
+    struct offered *o = user;
+    struct master *m = o->pending.master;
+    struct msg_artefact_place place = {.have = code >= 0};
+    struct gp_error err;
+
+    (void)why; /* whatever it is, a sound one is wanted */
+    if (code < 0) {
+        code = group_check_leads(m, &err);
+    }
+    if (code >= 0 && !place.have && !endpoint_peer(m->ep, o->peer)) { /* who would end it? */
+        code = gp_error_set(&err, GP_ECLOSED, "who offered it is gone");
+    }
+    if (code >= 0 && !place.have) {
+        code = room_give_way(m, upload_begin(m, o->peer, &o->offer, &place, &err), &err);
+    }
+    if (code >= 0) {
+        (void)endpoint_reply(m->ep, o->token, &place);
+    } else {
+        (void)endpoint_reply_error(m->ep, o->token, &err);
+    }
+    pending_free(o);
+}
+
+int uploads_offer(struct master *m, struct peer *peer, struct msg_artefact_offer *offer,
+                  struct reply_token token, struct gp_error *err)
+{
+    struct offered *o = pending_new(m, sizeof *o);
+
+    if (!o) {
+        return gp_error_set(err, GP_ENOMEM, "taking an upload");
+    }
+    o->pending.deinit = offered_deinit;
+    o->token = token;
+    o->peer = peer_id(peer);
+    o->offer = *offer;
+    *offer = (struct msg_artefact_offer){0};
+    artefacts_check(&m->artefacts, gp_str_of(o->offer.sha256), on_checked, o);
     return 0;
 }
 
@@ -132,32 +182,6 @@ int uploads_get(struct master *m, const struct msg_artefact_get *get, struct buf
                : 0;
 }
 
-int uploads_inspect(struct master *m, gp_str sha, struct gp_note *ret_note, struct gp_error *err)
-{
-    const struct port *port = m->port;
-    char path[ARTEFACT_PATH_MAX];
-    struct buf file;
-    struct elf_info info;
-    int rc;
-
-    if (!artefacts_find(&m->artefacts, sha, path, sizeof path)) {
-        return gp_error_set(err, GP_ENOENT, "artefact %.*s is not here: upload it first",
-                            STR_ARG(sha));
-    }
-    buf_init(&file, ARTEFACT_SIZE_MAX_BYTES);
-    rc = port->fs->read_file(port->world, path, ARTEFACT_SIZE_MAX_BYTES, &file, err);
-    if (rc >= 0) {
-        rc = elf_read(buf_bytes(&file), &info, err);
-    }
-    buf_deinit(&file);
-    if (rc < 0) {
-        return rc;
-    }
-    *ret_note = info.note;
-    elf_info_deinit(&info);
-    return 0;
-}
-
 /* A plugin's name becomes part of a path: letters, digits, '_' and '-' only. */
 static bool plugin_name_is_valid(const char *name)
 {
@@ -192,7 +216,7 @@ int uploads_resolve(struct master *m, const char *name, struct msg_plugin_resolv
         }
         rc = artefacts_add_file(&m->artefacts, path, sha, sizeof sha, &ret->size, err);
         if (rc >= 0) {
-            rc = uploads_inspect(m, gp_str_of(sha), &note, err);
+            rc = artefacts_note(&m->artefacts, gp_str_of(sha), &note, err);
         }
         if (rc < 0) {
             gp_error_prefix(err, "plugin '%s' (%s)", name, path);

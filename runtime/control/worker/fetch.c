@@ -1,8 +1,8 @@
 /*
  * fetch.c: artefacts, from the master into the worker's store.
  *
- *     fetch_artefact ─▶ in the store and sound: done
- *                  └──▶ ASKING ─piece─▶ ASKING ... ─the last─▶ committed: all who wait are told
+ *     fetch_artefact ─▶ CHECKING ─sound─▶ all who wait are told
+ *                          └─▶ ASKING ─piece─▶ ASKING ... ─the last─▶ committed: all are told
  *
  * A fetch asks for one piece at a time, from offset 0; the first tells the size. When the hash is not
  * what was said, all of it is asked for once more, and the master looks at its own file first. Fails
@@ -21,7 +21,9 @@ struct fetch {
     char sha256[ARTEFACT_SHA_LEN + 1];
     struct artefact_in in;
     struct list waits;
-    bool look;    /* what came was damaged: the master is to look at what it has */
+    bool look; /* what came was damaged: the master is to look at what it has */
+    bool is_checked;
+    int checked;  /* how that ended */
     bool is_over; /* its waits are being told; nobody joins any more */
 };
 
@@ -51,7 +53,7 @@ static void finish(struct fetch *f, int code, const struct gp_error *err)
     if (code < 0) {
         LOG_WARN(worker_log(w), "artefact.fetch_failed", KV_STR("sha256", f->sha256),
                  KV_STR("error", err->text));
-    } else {
+    } else if (f->in.size > 0) { /* else it was here */
         LOG_INFO(worker_log(w), "artefact.fetched", KV_STR("sha256", f->sha256),
                  KV_U64("size_bytes", f->in.size));
     }
@@ -128,7 +130,6 @@ static int ask_piece(struct fetch *f)
         .sha256 = f->sha256, .offset = f->in.file ? f->in.received : 0, .max = CHUNK_BYTES};
 
     get.look = f->look && get.offset == 0;
-
     return peer_ask(f->worker->master, MSG_ARTEFACT_GET, &get, ASK_TIMEOUT_NS, ASK_RETRY, on_piece,
                     f);
 }
@@ -144,6 +145,30 @@ static struct fetch *find(const struct worker *w, const char *sha256)
     return NULL;
 }
 
+static int ask_first(struct fetch *f, struct gp_error *err)
+{
+    int rc = ask_piece(f);
+
+    return rc < 0
+               ? gp_error_set(err, rc, "asking the master for an artefact: %s", error_sentence(rc))
+               : 0;
+}
+
+/* From inside begin() when the file is small, or not there: that goes on by itself. */
+static void on_checked(void *user, int code, const struct gp_error *why)
+{
+    struct fetch *f = user;
+    struct gp_error err = {0};
+
+    (void)why; /* whatever it is, a sound one is fetched */
+    f->is_checked = true;
+    f->checked = code;
+    if (list_is_linked(&f->node) && (code >= 0 || (code = ask_first(f, &err)) < 0)) {
+        finish(f, code, &err);
+    }
+}
+
+/* 1: it is here already, and there is no fetch. */
 static int begin(struct worker *w, const char *sha256, struct fetch **ret, struct gp_error *err)
 {
     struct fetch *f;
@@ -160,10 +185,11 @@ static int begin(struct worker *w, const char *sha256, struct fetch **ret, struc
     list_init(&f->waits);
     list_node_init(&f->node);
     (void)str_format(f->sha256, sizeof f->sha256, "%s", sha256); /* its length is checked */
-    rc = ask_piece(f);
-    if (rc < 0) {
+    artefacts_check(&w->artefacts, gp_str_of(sha256), on_checked, f);
+    rc = !f->is_checked ? 0 : f->checked >= 0 ? 1 : ask_first(f, err);
+    if (rc != 0) {
         fetch_free(f);
-        return gp_error_set(err, rc, "asking the master for an artefact: %s", error_sentence(rc));
+        return rc;
     }
     list_push_back(&w->fetches, &f->node);
     w->fetch_count++;
@@ -181,18 +207,13 @@ int fetch_artefact(struct worker *w, const char *sha256, fetched_fn fn, void *us
     if (!artefact_sha_is_valid(gp_str_of(sha256))) {
         return gp_error_set(err, GP_EINVAL, "not a sha256 in 64 lower-case hex digits");
     }
-    f = find(w, sha256);
-    if (!f && artefacts_is_sound(&w->artefacts, gp_str_of(sha256))) {
-        return 1;
-    }
     wait = malloc(sizeof *wait);
     if (!wait) {
         return gp_error_set(err, GP_ENOMEM, "fetching an artefact");
     }
-    if (!f) {
-        rc = begin(w, sha256, &f, err);
-    }
-    if (rc < 0) {
+    f = find(w, sha256);
+    rc = f ? 0 : begin(w, sha256, &f, err);
+    if (rc != 0) {
         free(wait);
         return rc;
     }

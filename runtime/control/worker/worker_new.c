@@ -172,6 +172,7 @@ void worker_free(struct worker *w)
     }
     endpoint_free(w->ep);
     launches_cancel(w, 0, EXECUTOR_ANY);
+    artefacts_close(&w->artefacts);
     fetches_deinit(w);
     children_deinit(w);
     timer_free(w->register_timer);

@@ -51,13 +51,20 @@ static void elect(struct scene *s, int leader)
     }
 }
 
-static void scene_begin(struct scene *s, uint64_t seed, int boss_count, int leader)
+static void new_client(struct scene *s, const struct port *port)
 {
-    struct client_options options = {.masters = masters,
-                                     .master_count = MASTERS,
-                                     .secret = gp_bytes_of(STAGE_SECRET, strlen(STAGE_SECRET))};
+    const struct client_options options = {.port = port,
+                                           .masters = masters,
+                                           .master_count = MASTERS,
+                                           .secret =
+                                               gp_bytes_of(STAGE_SECRET, strlen(STAGE_SECRET))};
     struct gp_error err;
 
+    GP_REQUIRE_EQ(client_new(&options, &s->client, &err), 0);
+}
+
+static void scene_begin(struct scene *s, uint64_t seed, int boss_count, int leader)
+{
     memset(s, 0, sizeof *s);
     stage_begin(&s->stage, seed);
     for (int i = 0; i < boss_count; i++) {
@@ -65,8 +72,7 @@ static void scene_begin(struct scene *s, uint64_t seed, int boss_count, int lead
     }
     elect(s, leader);
     (void)stage_spawn(&s->stage, 1, "person", NULL);
-    options.port = stage_find(&s->stage, "person")->port;
-    GP_REQUIRE_EQ(client_new(&options, &s->client, &err), 0);
+    new_client(s, stage_find(&s->stage, "person")->port);
 }
 
 static void scene_end(struct scene *s)
@@ -247,6 +253,48 @@ GP_TEST(client, submits_though_the_leader_dies)
 }
 
 /* It leads no more, in the middle of an upload, and says so. */
+/* The disk of the client, which counts what is read. */
+static struct {
+    struct fs_ops fs;
+    const struct fs_ops *real;
+    struct port port;
+    uint64_t bytes;
+} meter;
+
+static int64_t metered_read(void *world, struct file *file, uint64_t offset, void *ptr, size_t len)
+{
+    int64_t n = meter.real->read_at(world, file, offset, ptr, len);
+
+    meter.bytes += n > 0 ? (uint64_t)n : 0;
+    return n;
+}
+
+/* Whoever else is on its loop, as in a master that takes uploads over HTTP, waits for no more. */
+GP_TEST(client, reads_no_file_whole_in_one_turn)
+{
+    struct scene s;
+    uint64_t most = 0;
+
+    scene_begin(&s, 1, 1, 0);
+    meter.port = *stage_find(&s.stage, "person")->port;
+    meter.real = meter.port.fs;
+    meter.fs = *meter.real;
+    meter.fs.read_at = metered_read;
+    meter.port.fs = &meter.fs;
+    client_free(s.client);
+    new_client(&s, &meter.port);
+    begin_submit(&s);
+    while (s.answer.count == 0) {
+        most = meter.bytes > most ? meter.bytes : most;
+        meter.bytes = 0;
+        GP_REQUIRE(sim_step(s.stage.sim));
+    }
+    GP_CHECK_EQ(s.answer.code, 0);
+    GP_CHECK_EQ(s.bosses[0]->uploaded, FILE_SIZE);
+    GP_CHECK(most > 0 && most <= 256u << 10);
+    scene_end(&s);
+}
+
 GP_TEST(client, submits_though_the_leader_steps_down)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
