@@ -6,7 +6,9 @@
  */
 #include "app/ctl.h"
 
+#include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +24,21 @@ void ctl_open(struct ctl *ctl, const struct options *options)
 
     *ctl = (struct ctl){.options = options};
     ctl->json = output && strcmp(output, "json") == 0;
+    ctl->is_quiet = options_has(options, "quiet");
+    ctl->has_colours = !ctl->json && ctl_wants_colours(options, STDOUT_FILENO);
+}
+
+bool ctl_wants_colours(const struct options *options, int fd)
+{
+    const char *wish = options_text(options, "color");
+    const char *no_color = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+
+    if (wish && strcmp(wish, "auto") != 0) {
+        return strcmp(wish, "always") == 0;
+    }
+    return (!no_color || !*no_color) && terminal && strcmp(terminal, "dumb") != 0 &&
+           isatty(fd) != 0;
 }
 
 void ctl_disconnect(struct ctl *ctl)
@@ -53,8 +70,13 @@ int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint
                                         .overrides = overrides,
                                         .override_count = count};
     struct buf mistakes = {0};
-    int rc = config_load(&from, &ctl->config, &mistakes, err);
+    int rc;
 
+    if (ctl->is_configured) {
+        config_deinit(&ctl->config);
+        ctl->is_configured = false;
+    }
+    rc = config_load(&from, &ctl->config, &mistakes, err);
     if (rc == GP_EINVAL) {
         rc = gp_error_set(err, rc, "%s", buf_c(&mistakes));
         gp_error_hint(err, "gpd help config");
@@ -68,6 +90,9 @@ static int make_world(struct ctl *ctl, struct gp_error *err)
 {
     struct edge_options options = {.log = &ctl->log, .linger_ms = LINGER_MS};
 
+    if (ctl->world) {
+        return 0;
+    }
     if (options_has(ctl->options, "verbose")) {
         logs_init(&ctl->log, LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT, "gpctl");
     }
@@ -81,6 +106,8 @@ static int make_client(struct ctl *ctl, const char *const *masters, uint32_t cou
     struct client_options options = {
         .port = edge_port(ctl->world), .masters = masters, .master_count = count, .secret = secret};
 
+    client_free(ctl->client);
+    ctl->client = NULL;
     return client_new(&options, &ctl->client, err);
 }
 
@@ -119,10 +146,14 @@ static void on_stop(void *user, int signal, int count)
         _exit(128 + signal); /* a person will not wait */
     }
     ctl->interrupts = count;
+    ctl->stop_signal = signal;
 }
 
 int ctl_watch_interrupts(struct ctl *ctl, struct gp_error *err)
 {
+    if (ctl->signals) {
+        return 0;
+    }
     return edge_signals_new(ctl->world, on_stop, ctl, &ctl->signals, err);
 }
 
@@ -225,15 +256,28 @@ static const char *usual_hint(const struct ctl *ctl, int code)
     }
 }
 
+static enum fail_form form_of(const struct ctl *ctl)
+{
+    return ctl->json                                        ? FAIL_JSON
+           : ctl_wants_colours(ctl->options, STDERR_FILENO) ? FAIL_COLOURED
+                                                            : FAIL_PLAIN;
+}
+
 int ctl_fail(const struct ctl *ctl, const struct gp_error *err, const char *what, ...)
 {
     char text[256];
     va_list args;
+    int status;
 
     va_start(args, what);
     (void)str_vformat(text, sizeof text, what, args);
     va_end(args);
-    return fail_print(stderr, ctl->json, text, err, usual_hint(ctl, err->code));
+    if (err->code == GP_ECANCELED && ctl->is_watched) {
+        return EXIT_STATUS_INTERRUPTED;
+    }
+    status = fail_print(stderr, form_of(ctl), text, err, usual_hint(ctl, err->code));
+    return err->code == GP_ECANCELED && ctl->stop_signal == SIGTERM ? EXIT_STATUS_TERMINATED
+                                                                    : status;
 }
 
 int ctl_print_take(const struct ctl *ctl, struct value *tree)
@@ -258,7 +302,7 @@ void ctl_say(const struct ctl *ctl, const char *fmt, ...)
 {
     va_list args;
 
-    if (!ctl->json) {
+    if (!ctl->json && !ctl->is_quiet) {
         va_start(args, fmt);
         (void)vfprintf(stderr, fmt, args);
         va_end(args);

@@ -27,10 +27,14 @@ struct ctl {
     /* read-only for commands */
     const struct options *options;
     bool json;
+    bool is_quiet;        /* no remarks, no progress; lists are ids */
+    bool has_colours;     /* stdout */
+    bool is_watched;      /* what is printed comes again and again (ctl_watch.h) */
     struct config config; /* after ctl_configure() */
     struct edge_world *world;
     struct client *client;
-    int interrupts; /* how often a person asked to stop, once they are watched */
+    int interrupts;  /* how often a person asked to stop, once they are watched */
+    int stop_signal; /* how the last time */
     /* private */
     struct log log;
     struct edge_signals *signals;
@@ -43,11 +47,15 @@ struct ctl {
 void ctl_open(struct ctl *ctl, const struct options *options);
 void ctl_close(struct ctl *ctl);
 
+/* Whether colours are wanted on that descriptor: --color, else NO_COLOR and what it is. */
+bool ctl_wants_colours(const struct options *options, int fd);
+
 /* File, environment and flags; overrides go before all of them. Mistakes stand in err. */
 int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
                   struct gp_error *err);
 
-/* Settings, a world, and a client for the masters that were named. Nothing is dialled yet. */
+/* Settings, a world (the one there is, if there is one), and a client for the masters that were named.
+ * Nothing is dialled yet. */
 int ctl_connect(struct ctl *ctl, struct gp_error *err);
 
 /* A client for this master, in the world that ctl->world was set to by its owner. */
@@ -82,14 +90,15 @@ int ctl_app_ref(const struct options *options, struct msg_app_ref *ret, struct g
 
 /* ---- printing ---- */
 
-/* Three lines, or JSON; the exit code. what: printf style. */
+/* Three lines, or JSON; the exit code. what: printf style. Who is interrupted while watching is told
+ * nothing: that is how watching ends. */
 int ctl_fail(const struct ctl *ctl, const struct gp_error *err, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* A tree on stdout. Consumes it; NULL is out of memory. Answers the exit code. */
 int ctl_print_take(const struct ctl *ctl, struct value *tree);
 
-/* A remark for people on stderr; not with -o json. */
+/* A remark for people on stderr; not with -o json, nor with --quiet. */
 void ctl_say(const struct ctl *ctl, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- commands ---- */
@@ -105,6 +114,7 @@ CTL_COMMAND(ctl_describe);
 CTL_COMMAND(ctl_kill);
 CTL_COMMAND(ctl_restart);
 CTL_COMMAND(ctl_events);
+CTL_COMMAND(ctl_explain);
 CTL_COMMAND(ctl_logs);
 CTL_COMMAND(ctl_masters);
 CTL_COMMAND(ctl_metrics);

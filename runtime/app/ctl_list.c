@@ -19,15 +19,19 @@ struct listing {
     const char *name; /* of the list in JSON */
     struct table table;
     struct value *list; /* NULL without -o json */
-    uint32_t next;      /* the page after this one; 0: none */
+    bool is_quiet;
+    uint32_t next; /* the page after this one; 0: none */
     int64_t now_ms;
 };
+
+static const struct table_column id_column[] = {{NULL, TABLE_LEFT}};
 
 static int listing_begin(struct listing *l, const struct ctl *ctl, const char *name,
                          const struct table_column *columns, uint32_t count)
 {
-    *l = (struct listing){.name = name, .now_ms = show_now_ms()};
-    table_init(&l->table, columns, count);
+    *l = (struct listing){.name = name, .is_quiet = ctl->is_quiet, .now_ms = show_now_ms()};
+    table_init(&l->table, ctl->is_quiet ? id_column : columns, ctl->is_quiet ? 1 : count);
+    table_colours(&l->table, ctl->has_colours);
     if (ctl->json) {
         l->list = value_new_list();
         return l->list ? 0 : GP_ENOMEM;
@@ -60,7 +64,7 @@ static int listing_end(struct listing *l, const struct ctl *ctl, int rc, struct 
 /* ---- list ---- */
 
 static const struct table_column app_columns[] = {
-    {"ID", TABLE_RIGHT},        {"NAME", TABLE_LEFT},       {"STATE", TABLE_LEFT},
+    {"ID", TABLE_RIGHT},        {"NAME", TABLE_LEFT},       {"STATE", TABLE_STATE},
     {"EXECUTORS", TABLE_RIGHT}, {"TASKS", TABLE_RIGHT},     {"SUBMITTED", TABLE_LEFT},
     {"RUN", TABLE_RIGHT},       {"LAST ERROR", TABLE_LEFT},
 };
@@ -77,6 +81,9 @@ static void add_app_row(struct listing *l, const struct msg_app_summary *app)
         line.len = ERROR_SHOWN_MAX;
     }
     table_cell(&l->table, "%u", app->id);
+    if (l->is_quiet) {
+        return;
+    }
     table_cell(&l->table, "%s", app->name);
     table_cell(&l->table, "%s", show_state(app->state));
     table_cell(&l->table, "%u", app->executors);
@@ -133,7 +140,7 @@ static const struct table_column worker_columns[] = {
     {"HOST", TABLE_LEFT},   {"PID", TABLE_RIGHT},       {"CPUS", TABLE_RIGHT},
     {"SLOTS", TABLE_RIGHT}, {"EXECUTORS", TABLE_RIGHT}, {"UP", TABLE_RIGHT},
     {"TASKS", TABLE_RIGHT}, {"LOAD", TABLE_RIGHT},      {"FREE", TABLE_RIGHT},
-    {"STATE", TABLE_LEFT},
+    {"STATE", TABLE_STATE},
 };
 
 /* Load and memory of its host; empty until it told. */
@@ -152,6 +159,9 @@ static void add_worker_row(struct listing *l, const struct msg_worker_info *work
     char up[UNITS_TEXT_MAX];
 
     table_cell(&l->table, "%u", worker->id);
+    if (l->is_quiet) {
+        return;
+    }
     table_cell(&l->table, "%s", worker->name);
     table_cell(&l->table, "%s", worker->address);
     table_cell(&l->table, "%s", worker->host);

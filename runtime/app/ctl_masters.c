@@ -36,10 +36,12 @@ static int survey(struct survey *s, struct ctl *ctl, struct gp_error *err)
 
 static const struct table_column columns[] = {
     {"ADDRESS", TABLE_LEFT},
-    {"ROLE", TABLE_LEFT},
+    {"ROLE", TABLE_STATE},
     {"TERM", TABLE_RIGHT},
     {"LAG", TABLE_RIGHT},
 };
+
+static const struct table_column address_column[] = {{NULL, TABLE_LEFT}};
 
 /* What a person can do about it. */
 static void say_who_waits(const struct ctl *ctl, const struct survey *s)
@@ -65,7 +67,9 @@ static int print_table(const struct ctl *ctl, const struct survey *s)
     struct table table;
     int rc;
 
-    table_init(&table, columns, ARRAY_LEN(columns));
+    table_init(&table, ctl->is_quiet ? address_column : columns,
+               ctl->is_quiet ? 1 : ARRAY_LEN(columns));
+    table_colours(&table, ctl->has_colours);
     for (uint32_t i = 0; i < s->count; i++) {
         const struct survey_row *row = &s->rows[i];
 
@@ -73,6 +77,9 @@ static int print_table(const struct ctl *ctl, const struct survey *s)
             continue;
         }
         table_cell(&table, "%s", row->address);
+        if (ctl->is_quiet) {
+            continue;
+        }
         table_cell(&table, "%s", show_master_role(row->role));
         table_cell(&table, "%llu", (unsigned long long)row->term);
         table_cell(&table, "%llu", (unsigned long long)row->lag);
@@ -115,6 +122,9 @@ static int check_change(const struct options *options, struct gp_error *err)
 
     if (strcmp(what, "add") != 0 && strcmp(what, "remove") != 0) {
         return gp_error_set(err, GP_EINVAL, "'%s': add or remove is possible", what);
+    }
+    if (options_has(options, "watch")) {
+        return gp_error_set(err, GP_EINVAL, "--watch is for showing the masters");
     }
     if (options->operand_count < 2) {
         return gp_error_set(err, GP_EINVAL, "%s: the address of a master is missing", what);

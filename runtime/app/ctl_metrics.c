@@ -1,17 +1,14 @@
-/* ctl_metrics.c: gpctl metrics: how an application does, once or again and again. */
+/* ctl_metrics.c: gpctl metrics: how an application does. */
 #include "app/ctl.h"
 #include "app/metrics_show.h"
 #include "app/show.h"
 #include "base/str.h"
-
-#define STEP_NS INT64_C(1000000000)
 
 struct metering {
     struct ctl *ctl;
     struct msg_metrics_read ask;
     struct value *tree; /* with -o json and a window: the latest, its history to come */
     int status;
-    bool is_due;
 };
 
 static int on_latest(void *user, const void *msg)
@@ -56,34 +53,6 @@ static int ask_once(struct metering *g, uint32_t window, struct gp_error *err)
     return rc;
 }
 
-static void on_due(void *user)
-{
-    ((struct metering *)user)->is_due = true;
-}
-
-/* Once a second, until a person interrupts it. */
-static int watch(struct metering *g, uint32_t window, struct gp_error *err)
-{
-    struct timer *timer = NULL;
-    int rc = ctl_watch_interrupts(g->ctl, err);
-
-    if (rc == 0) {
-        rc = timer_new(edge_port(g->ctl->world)->loop, on_due, g, &timer);
-    }
-    for (bool is_first = true; rc >= 0; is_first = false) {
-        if (!is_first && !g->ctl->json) {
-            (void)fputc('\n', stdout);
-        }
-        rc = ask_once(g, window, err);
-        (void)fflush(stdout);
-        g->is_due = false;
-        timer_start(timer, STEP_NS);
-        rc = rc < 0 ? rc : ctl_run_until(g->ctl, &g->is_due);
-    }
-    timer_free(timer);
-    return rc == GP_ECANCELED ? 0 : rc;
-}
-
 static int read_window(const struct options *options, uint32_t *ret, struct gp_error *err)
 {
     const char *text = options_text(options, "window");
@@ -116,7 +85,7 @@ int ctl_metrics(const struct command_spec *spec, const struct options *options, 
         rc = ctl_connect(g.ctl, &err);
     }
     if (rc == 0) {
-        rc = options_has(options, "watch") ? watch(&g, window, &err) : ask_once(&g, window, &err);
+        rc = ask_once(&g, window, &err);
     }
     return rc < 0 ? ctl_fail(g.ctl, &err, "cannot show the metrics of %s", options->operands[0])
                   : g.status;

@@ -210,11 +210,10 @@ static void on_resized(void *user)
 static int run_screen(struct watching *w)
 {
     struct loop *loop = edge_port(w->ctl->world)->loop;
-    const char *no_color = getenv("NO_COLOR");
     int rc = edge_terminal_new(loop, on_keys, on_resized, w, &w->screen, &w->err);
 
     if (rc == 0) {
-        w->has_colours = !no_color || !*no_color;
+        w->has_colours = w->ctl->has_colours;
         draw(w);
         timer_start(w->timer, 0);
         rc = ctl_run_until(w->ctl, &w->is_over);

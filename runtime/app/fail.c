@@ -1,6 +1,7 @@
 /* fail.c: see fail.h. */
 #include "app/fail.h"
 
+#include "app/explain.h"
 #include "app/text.h"
 #include "base/assert.h"
 #include "base/str.h"
@@ -34,7 +35,8 @@ int exit_status_of(int code)
 const char *exit_status_help(void)
 {
     return "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unreachable,\n"
-           "  6 not allowed, 7 timeout, 8 the job failed, 130 interrupted.\n";
+           "  6 not allowed, 7 timeout, 8 the job failed, 130 interrupted.\n"
+           "The word in error[word] is one that `gpctl explain` knows.\n";
 }
 
 static int print_json(FILE *to, const char *what, const struct gp_error *err, const char *hint)
@@ -61,35 +63,42 @@ static int print_json(FILE *to, const char *what, const struct gp_error *err, co
     return rc;
 }
 
-static void print_lines(FILE *to, const char *label, const char *text)
+#define BOLD_RED "\x1b[1;31m"
+#define BOLD     "\x1b[1m"
+#define NORMAL   "\x1b[0m"
+
+/* Lines of text, the first behind the label. */
+static void print_lines(FILE *to, const char *colour, const char *label, const char *text)
 {
     gp_str rest = gp_str_of(text);
     gp_str line;
-    const char *lead = label;
 
-    while (rest.len > 0) {
+    (void)fprintf(to, "%s%s:%s ", colour, label, *colour ? NORMAL : "");
+    for (bool is_first = true; rest.len > 0; is_first = false) {
         (void)str_cut(rest, '\n', &line, &rest);
-        (void)fputs(lead, to);
+        (void)fputs(is_first ? "" : "       ", to);
         text_print(to, line);
         (void)fputc('\n', to);
-        lead = "       ";
     }
 }
 
-int fail_print(FILE *to, bool json, const char *what, const struct gp_error *err,
+int fail_print(FILE *to, enum fail_form form, const char *what, const struct gp_error *err,
                const char *otherwise)
 {
     const char *hint = err->hint[0] ? err->hint : otherwise;
     const char *why = err->text[0] ? err->text : error_sentence(err->code);
+    const bool is_coloured = form == FAIL_COLOURED;
+    char label[64];
 
     (void)fflush(stdout);
-    if (json && print_json(to, what, err, hint) == 0) {
+    if (form == FAIL_JSON && print_json(to, what, err, hint) == 0) {
         return exit_status_of(err->code);
     }
-    print_lines(to, "error: ", what);
-    print_lines(to, "cause: ", why);
+    (void)str_format(label, sizeof label, "error[%s]", explain_word(err->code));
+    print_lines(to, is_coloured ? BOLD_RED : "", label, what);
+    print_lines(to, is_coloured ? BOLD : "", "cause", why);
     if (hint) {
-        print_lines(to, "hint: ", hint);
+        print_lines(to, is_coloured ? BOLD : "", "hint", hint);
     }
     return exit_status_of(err->code);
 }

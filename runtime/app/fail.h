@@ -1,14 +1,15 @@
 /*
  * fail.h: how a command ends: three lines of error on stderr and an exit code that scripts rely on.
  *
- *     error: cannot submit wordcount.so
+ *     error[exists]: cannot submit wordcount.so
  *     cause: an application named wordcount is running (id 7)
  *     hint: gpctl kill wordcount
+ *
+ * The word in brackets is what `gpctl explain` knows (app/explain.h).
  */
 #ifndef APP_FAIL_H
 #define APP_FAIL_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -25,6 +26,13 @@ enum exit_status {
     EXIT_STATUS_TIMEOUT = 7,
     EXIT_STATUS_JOB_FAILED = 8,
     EXIT_STATUS_INTERRUPTED = 130, /* as shells say it: 128 + SIGINT */
+    EXIT_STATUS_TERMINATED = 143,  /* 128 + SIGTERM */
+};
+
+enum fail_form {
+    FAIL_PLAIN,
+    FAIL_JSON,
+    FAIL_COLOURED, /* for a terminal */
 };
 
 /* The exit code for an error code; 0 and above is success. */
@@ -39,7 +47,7 @@ const char *exit_status_help(void);
  * indented. Without a hint in err `otherwise` stands there; NULL: no third line.
  * Returns exit_status_of(err->code).
  */
-int fail_print(FILE *to, bool json, const char *what, const struct gp_error *err,
+int fail_print(FILE *to, enum fail_form form, const char *what, const struct gp_error *err,
                const char *otherwise);
 
 #endif

@@ -2,8 +2,9 @@
  * gpctl.c: the client program: what commands there are, and main().
  */
 #include <string.h>
+#include <unistd.h>
 
-#include "app/ctl.h"
+#include "app/ctl_watch.h"
 #include "edge/signals.h"
 
 #define OUTPUT_OPTION                                                                              \
@@ -17,6 +18,9 @@ static const struct option_spec common_options[] = {
     OUTPUT_OPTION,
     {"config", 'c', "FILE", "settings ($GEARPUMP_CONFIG, " CONFIG_SYSTEM_PATH ")", OPTION_VALUE},
     {"verbose", 'v', NULL, "also say on stderr what connections do", OPTION_FLAG},
+    {"quiet", 'q', NULL, "no remarks and no progress; lists show ids alone", OPTION_FLAG},
+    {"color", 0, "WHEN", "auto, always or never (auto: on terminals, unless NO_COLOR is set)",
+     OPTION_VALUE},
     {0},
 };
 
@@ -65,6 +69,12 @@ static const struct option_spec simulate_options[] = {
 
 static const struct option_spec list_options[] = {
     {"all", 'a', NULL, "those that ended, too", OPTION_FLAG},
+    CTL_WATCH_OPTION,
+    {0},
+};
+
+static const struct option_spec watch_options[] = {
+    CTL_WATCH_OPTION,
     {0},
 };
 
@@ -85,7 +95,7 @@ static const struct option_spec logs_options[] = {
 };
 
 static const struct option_spec metrics_options[] = {
-    {"watch", 0, NULL, "again each second, until it is interrupted", OPTION_FLAG},
+    CTL_WATCH_OPTION,
     {"window", 0, "TIME", "with -o json: the past, too: 5m by seconds or 24h by minutes",
      OPTION_VALUE},
     {0},
@@ -177,7 +187,8 @@ static const struct command_spec commands[] = {
     {.name = "list",
      .operands = "",
      .summary = "applications that run",
-     .examples = "  $ gpctl list\n  $ gpctl list -a -o json\n",
+     .examples = "  $ gpctl list\n  $ gpctl list -a -o json\n  $ gpctl list --watch=5s\n"
+                 "  $ gpctl list -q | xargs -n 1 gpctl kill\n",
      .options = list_options,
      .run = ctl_list},
     {.name = "describe",
@@ -185,7 +196,9 @@ static const struct command_spec commands[] = {
      .summary = "all about one application",
      .details = "Its graph, where its tasks run, what flows along its edges and how fast, and the "
                 "last error.",
-     .examples = "  $ gpctl describe wordcount\n  $ gpctl describe 7 -o json\n",
+     .examples = "  $ gpctl describe wordcount\n  $ gpctl describe 7 -o json\n"
+                 "  $ gpctl describe wordcount --watch\n",
+     .options = watch_options,
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_describe},
@@ -267,12 +280,14 @@ static const struct command_spec commands[] = {
      .examples = "  $ gpctl masters\n  $ gpctl masters -o json\n"
                  "  $ gpctl masters remove 10.0.0.3:3000\n"
                  "  $ gpctl masters add 10.0.0.4:3000\n",
+     .options = watch_options,
      .operands_max = 2,
      .run = ctl_masters},
     {.name = "workers",
      .operands = "",
      .summary = "the workers and their slots",
-     .examples = "  $ gpctl workers\n  $ gpctl workers -o json\n",
+     .examples = "  $ gpctl workers\n  $ gpctl workers -o json\n  $ gpctl workers --watch\n",
+     .options = watch_options,
      .run = ctl_workers},
     {.name = "drain",
      .operands = "WORKER",
@@ -316,6 +331,15 @@ static const struct command_spec commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_inspect},
+    {.name = "explain",
+     .operands = "[CODE]",
+     .summary = "what an error or exit code means, its usual causes, what to do",
+     .details =
+         "CODE is the word that errors show in brackets, a name such as GP_ENOENT as -o json "
+         "shows it, or an\nexit code. Without one: all of them. Needs no cluster.",
+     .examples = "  $ gpctl explain not_found\n  $ gpctl explain 5\n  $ gpctl explain\n",
+     .operands_max = 1,
+     .run = ctl_explain},
     {.name = "version",
      .operands = "",
      .summary = "the version of this program",
@@ -340,9 +364,13 @@ static const struct program_spec program = {
 static int usage_error(const struct options *options, const struct gp_error *err)
 {
     const char *output = options_text(options, "output");
+    const bool is_json = output && strcmp(output, "json") == 0;
 
-    return fail_print(stderr, output && strcmp(output, "json") == 0, "wrong usage of gpctl", err,
-                      "gpctl help");
+    return fail_print(stderr,
+                      is_json                                     ? FAIL_JSON
+                      : ctl_wants_colours(options, STDERR_FILENO) ? FAIL_COLOURED
+                                                                  : FAIL_PLAIN,
+                      "wrong usage of gpctl", err, "gpctl help");
 }
 
 static int show_help(const struct command_spec *spec, const struct options *options, void *context)
@@ -365,10 +393,15 @@ static int show_help(const struct command_spec *spec, const struct options *opti
     return EXIT_STATUS_OK;
 }
 
-static int check_output(const struct options *options, struct gp_error *err)
+static int check_common(const struct options *options, struct gp_error *err)
 {
     const char *output = options_text(options, "output");
+    const char *color = options_text(options, "color");
 
+    if (color && strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 &&
+        strcmp(color, "never") != 0) {
+        return gp_error_set(err, GP_EINVAL, "--color %s: auto, always or never is needed", color);
+    }
     if (output && strcmp(output, "json") != 0 && strcmp(output, "table") != 0) {
         return gp_error_set(err, GP_EINVAL, "--output %s: table or json is needed", output);
     }
@@ -391,7 +424,7 @@ int main(int argc, char **argv)
     }
     rc = program_parse(&program, argc, argv, &command, &options, &err);
     if (rc == 0) {
-        rc = check_output(&options, &err);
+        rc = check_common(&options, &err);
     }
     if (rc < 0) {
         return usage_error(&options, &err);
@@ -408,11 +441,12 @@ int main(int argc, char **argv)
         return usage_error(&options, &err);
     }
     ctl_open(&ctl, &options);
-    status = command->run(command, &options, &ctl);
+    status = options_has(&options, "watch") ? ctl_watch(command, &options, &ctl)
+                                            : command->run(command, &options, &ctl);
     ctl_close(&ctl);
     if (fflush(stdout) != 0) {
         (void)gp_error_set(&err, GP_EIO, "stdout: %m");
-        return fail_print(stderr, false, "cannot print the answer", &err, NULL);
+        return fail_print(stderr, FAIL_PLAIN, "cannot print the answer", &err, NULL);
     }
     return status;
 }

@@ -132,7 +132,7 @@ static const struct program_spec program = {
 
 static int usage_error(const struct gp_error *err)
 {
-    return fail_print(stderr, false, "wrong usage of gpd", err, "gpd help");
+    return fail_print(stderr, FAIL_PLAIN, "wrong usage of gpd", err, "gpd help");
 }
 
 static int show_help(const struct command_spec *spec, const struct options *options, void *context)

@@ -275,5 +275,5 @@ int gpd_fail(const struct gp_error *err, const char *what, ...)
     va_start(args, what);
     (void)str_vformat(text, sizeof text, what, args);
     va_end(args);
-    return fail_print(stderr, false, text, err, "gpd help");
+    return fail_print(stderr, FAIL_PLAIN, text, err, "gpd help");
 }

@@ -107,6 +107,9 @@ static int parse_flag(const struct command_spec *command, const struct option_sp
         return value.ptr ? gp_error_set(err, GP_EINVAL, "--%s takes no value", spec->name)
                          : add_value(o, spec, "", err);
     }
+    if (spec->kind == OPTION_MAYBE && !value.ptr) {
+        value = GP_STR("");
+    }
     if (!value.ptr) {
         if (*at + 1 >= argc) {
             return gp_error_set(err, GP_EINVAL, "--%s needs a value: --%s %s", spec->name,
@@ -205,14 +208,21 @@ bool options_has(const struct options *o, const char *name)
     return options_text(o, name) != NULL;
 }
 
-const char *options_text(const struct options *o, const char *name)
+static const struct option_value *last_value(const struct options *o, const char *name)
 {
     for (uint32_t i = o->value_count; i > 0; i--) {
         if (strcmp(o->values[i - 1].spec->name, name) == 0) {
-            return o->values[i - 1].text;
+            return &o->values[i - 1];
         }
     }
     return NULL;
+}
+
+const char *options_text(const struct options *o, const char *name)
+{
+    const struct option_value *value = last_value(o, name);
+
+    return value ? value->text : NULL;
 }
 
 const char *options_nth(const struct options *o, const char *name, uint32_t n)
@@ -242,11 +252,12 @@ int options_u64(const struct options *o, const char *name, uint64_t min, uint64_
 int options_duration(const struct options *o, const char *name, int64_t fallback_ns, int64_t *ret,
                      struct gp_error *err)
 {
-    const char *text = options_text(o, name);
+    const struct option_value *value = last_value(o, name);
+    const char *text = value ? value->text : NULL;
     int64_t ns = fallback_ns;
     uint64_t seconds;
 
-    if (!text) {
+    if (!text || (value->spec->kind == OPTION_MAYBE && !*text)) {
         *ret = fallback_ns;
         return 0;
     }

@@ -2,7 +2,8 @@
  * options.h: command lines as tables: one table a command gives parsing, --help and, later, man
  * pages and completion.
  *
- * Flags are `--name VALUE`, `--name=VALUE` or `--name`; they may stand before, between and after the
+ * Flags are `--name VALUE`, `--name=VALUE` or `--name` (those whose value may be left out take it behind
+ * `=` alone); they may stand before, between and after the
  * operands; `--` ends them. Every value is text until its owner reads it with the getters below,
  * which name the flag in their errors.
  * All strings are borrowed from argv and from the tables.
@@ -24,7 +25,8 @@
 enum option_kind {
     OPTION_FLAG,  /* --wait */
     OPTION_VALUE, /* --port N */
-    OPTION_LIST   /* --set k=v, may be repeated */
+    OPTION_LIST,  /* --set k=v, may be repeated */
+    OPTION_MAYBE, /* --watch or --watch=TIME; never the next word */
 };
 
 struct option_spec {
@@ -53,7 +55,7 @@ struct command_spec {
 
 struct option_value {
     const struct option_spec *spec;
-    const char *text; /* "" for OPTION_FLAG */
+    const char *text; /* "" for OPTION_FLAG, and for OPTION_MAYBE without a value */
 };
 
 /* What a command line said. */

@@ -12,8 +12,12 @@ static void print_option(const struct option_spec *option, FILE *to)
     if (option->letter) {
         (void)str_format(letter, sizeof letter, "-%c, ", option->letter);
     }
-    (void)str_format(left, sizeof left, "%s--%s%s%s", letter, option->name,
-                     option->value ? " " : "", option->value ? option->value : "");
+    if (option->kind == OPTION_MAYBE) {
+        (void)str_format(left, sizeof left, "%s--%s[=%s]", letter, option->name, option->value);
+    } else {
+        (void)str_format(left, sizeof left, "%s--%s%s%s", letter, option->name,
+                         option->value ? " " : "", option->value ? option->value : "");
+    }
     (void)fprintf(to, "  %-*s %s%s\n", NAME_WIDTH, left, option->help,
                   option->kind == OPTION_LIST ? " (may be repeated)" : "");
 }

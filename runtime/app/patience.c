@@ -44,7 +44,8 @@ int patience_begin(struct patience *p, struct gp_error *err)
     if (rc == 0 && p->deadline_ns < INT64_MAX / 2) { /* longer than a century is never */
         p->deadline_ns += patience_now_ns(p);
     }
-    progress_begin(&p->line, !p->ctl->json && isatty(STDERR_FILENO) ? stderr : NULL, "");
+    progress_begin(&p->line,
+                   !p->ctl->json && !p->ctl->is_quiet && isatty(STDERR_FILENO) ? stderr : NULL, "");
     return rc < 0 ? gp_error_set(err, rc, "waiting") : 0;
 }
 

@@ -11,6 +11,12 @@
 #define TABLE_SIZE_MAX_BYTES ((size_t)64 << 20)
 #define GAP                  2
 
+#define BOLD   "\x1b[1m"
+#define RED    "\x1b[31m"
+#define GREEN  "\x1b[32m"
+#define YELLOW "\x1b[33m"
+#define NORMAL "\x1b[0m"
+
 static bool has_titles(const struct table *t)
 {
     return t->columns[0].title != NULL;
@@ -24,6 +30,11 @@ void table_init(struct table *t, const struct table_column *columns, uint32_t co
     for (uint32_t i = 0; has_titles(t) && i < count; i++) {
         t->widths[i] = strlen(columns[i].title);
     }
+}
+
+void table_colours(struct table *t, bool has_colours)
+{
+    t->has_colours = has_colours;
 }
 
 void table_deinit(struct table *t)
@@ -65,17 +76,39 @@ size_t table_width(const struct table *t)
     return width;
 }
 
+/* How a state looks: what goes well is green, what ended badly red, what is between yellow. */
+static const char *colour_of(const char *state)
+{
+    static const struct {
+        const char *state;
+        const char *colour;
+    } looks[] = {
+        {"running", GREEN},  {"finished", GREEN},  {"serving", GREEN},   {"leader", GREEN},
+        {"failed", RED},     {"lost", RED},        {"starting", YELLOW}, {"submitted", YELLOW},
+        {"waiting", YELLOW}, {"draining", YELLOW},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
+        if (strcmp(looks[i].state, state) == 0) {
+            return looks[i].colour;
+        }
+    }
+    return "";
+}
+
 /* One cell, and what keeps the next one away; the last column has no blanks behind it. */
-static void print_cell(const struct table *t, uint32_t column, const char *text, FILE *to)
+static void print_cell(const struct table *t, uint32_t column, const char *text, const char *colour,
+                       FILE *to)
 {
     size_t width = text_width(gp_str_of(text));
     int pad = width < t->widths[column] ? (int)(t->widths[column] - width) : 0;
     bool last = column + 1 == t->column_count;
+    const char *normal = *colour ? NORMAL : "";
 
     if (t->columns[column].align == TABLE_RIGHT) {
-        (void)fprintf(to, "%*s%s%*s", pad, "", text, last ? 0 : GAP, "");
+        (void)fprintf(to, "%*s%s%s%s%*s", pad, "", colour, text, normal, last ? 0 : GAP, "");
     } else {
-        (void)fprintf(to, "%s%*s", text, last ? 0 : pad + GAP, "");
+        (void)fprintf(to, "%s%s%s%*s", colour, text, normal, last ? 0 : pad + GAP, "");
     }
     if (last) {
         (void)fputc('\n', to);
@@ -93,13 +126,15 @@ int table_print(const struct table *t, FILE *to, int indent)
     if (has_titles(t)) {
         (void)fprintf(to, "%*s", indent, "");
         for (uint32_t c = 0; c < t->column_count; c++) {
-            print_cell(t, c, t->columns[c].title, to);
+            print_cell(t, c, t->columns[c].title, t->has_colours ? BOLD : "", to);
         }
     }
     for (uint32_t r = 0; r < t->rows; r++) {
         (void)fprintf(to, "%*s", indent, "");
         for (uint32_t c = 0; c < t->column_count; c++) {
-            print_cell(t, c, at, to);
+            print_cell(t, c, at,
+                       t->has_colours && t->columns[c].align == TABLE_STATE ? colour_of(at) : "",
+                       to);
             at += strlen(at) + 1;
         }
     }

@@ -5,11 +5,13 @@
  *      7  wordcount  running     12
  *
  * Columns are as wide as their widest cell, two blanks apart; numbers stand at the right. Plain
- * text, so that it can be piped, and an empty cell is "-", so that columns can be cut.
+ * text, so that it can be piped, and an empty cell is "-", so that columns can be cut. Colours only if
+ * they are asked for.
  */
 #ifndef APP_TABLE_H
 #define APP_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -18,7 +20,11 @@
 #define TABLE_COLUMNS_MAX 16u
 #define TABLE_CELL_MAX    512u /* bytes; more is cut */
 
-enum table_align { TABLE_LEFT, TABLE_RIGHT };
+enum table_align {
+    TABLE_LEFT,
+    TABLE_RIGHT,
+    TABLE_STATE, /* at the left; where there are colours, by how good the word is */
+};
 
 struct table_column {
     const char *title; /* NULL in all columns: no line of titles */
@@ -32,6 +38,7 @@ struct table {
     uint32_t column; /* of the next cell */
     uint32_t rows;
     int status; /* of the first cell that found no memory */
+    bool has_colours;
     size_t widths[TABLE_COLUMNS_MAX];
     struct buf cells; /* each ended by a zero */
 };
@@ -39,6 +46,9 @@ struct table {
 /* columns are borrowed until deinit. */
 void table_init(struct table *t, const struct table_column *columns, uint32_t count);
 void table_deinit(struct table *t);
+
+/* From now on with colours, for a terminal that has them. */
+void table_colours(struct table *t, bool has_colours);
 
 /* The next cell, printf style; cells fill row after row. */
 void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -42,7 +42,7 @@ int upload_job(struct ctl *ctl, const struct job *job, bool show_progress, uint3
                                    .on_progress = on_progress,
                                    .fn = on_submitted,
                                    .user = &u};
-    bool is_shown = show_progress && !ctl->json && isatty(STDERR_FILENO) != 0;
+    bool is_shown = show_progress && !ctl->json && !ctl->is_quiet && isatty(STDERR_FILENO) != 0;
     int rc;
 
     progress_begin(&u.progress, is_shown ? stderr : NULL, "uploading");

@@ -365,9 +365,11 @@ class Case(unittest.TestCase):
         self.assertEqual("", result.out, str(result))
         lines = result.err.rstrip("\n").split("\n")
         labels = [line.partition(":")[0] for line in lines if not line.startswith(" ")]
-        self.assertEqual(["error", "cause", "hint"], labels, str(result))
+        self.assertRegex(labels[0], r"^error\[[a-z_]+\]$", str(result))
+        self.assertNotEqual("error[unknown]", labels[0], str(result))
+        self.assertEqual(["cause", "hint"], labels[1:], str(result))
         for line in lines:
-            self.assertNotRegex(line, r"^(error|cause|hint):\s*$", str(result))
+            self.assertNotRegex(line, r"^(error.*|cause|hint):\s*$", str(result))
         for text in said:
             self.assertRegex(result.err, text, str(result))
         return result

@@ -10,9 +10,10 @@ GP_TEST(fail, says_what_why_and_what_to_try)
 {
     struct capture c;
 
-    GP_CHECK_EQ(fail_print(capture_begin(&c), false, "cannot describe wrodcount", &not_found, NULL),
-                3);
-    GP_CHECK_STR_EQ(capture_text(&c), "error: cannot describe wrodcount\n"
+    GP_CHECK_EQ(
+        fail_print(capture_begin(&c), FAIL_PLAIN, "cannot describe wrodcount", &not_found, NULL),
+        3);
+    GP_CHECK_STR_EQ(capture_text(&c), "error[not_found]: cannot describe wrodcount\n"
                                       "cause: no application is named \"wrodcount\"\n"
                                       "hint: did you mean wordcount?\n");
     capture_end(&c);
@@ -23,8 +24,8 @@ GP_TEST(fail, indents_a_cause_of_several_lines)
     struct gp_error err = {GP_EINVAL, "edge a -> b twice\nno source", ""};
     struct capture c;
 
-    GP_CHECK_EQ(fail_print(capture_begin(&c), false, "cannot submit", &err, "gpctl help"), 2);
-    GP_CHECK_STR_EQ(capture_text(&c), "error: cannot submit\n"
+    GP_CHECK_EQ(fail_print(capture_begin(&c), FAIL_PLAIN, "cannot submit", &err, "gpctl help"), 2);
+    GP_CHECK_STR_EQ(capture_text(&c), "error[invalid]: cannot submit\n"
                                       "cause: edge a -> b twice\n"
                                       "       no source\n"
                                       "hint: gpctl help\n");
@@ -36,8 +37,8 @@ GP_TEST(fail, without_a_text_the_code_speaks)
     struct gp_error err = {.code = GP_ETIMEOUT};
     struct capture c;
 
-    GP_CHECK_EQ(fail_print(capture_begin(&c), false, "cannot list", &err, NULL), 7);
-    GP_CHECK_STR_EQ(capture_text(&c), "error: cannot list\ncause: no answer in time\n");
+    GP_CHECK_EQ(fail_print(capture_begin(&c), FAIL_PLAIN, "cannot list", &err, NULL), 7);
+    GP_CHECK_STR_EQ(capture_text(&c), "error[timeout]: cannot list\ncause: no answer in time\n");
     capture_end(&c);
 }
 
@@ -46,7 +47,7 @@ GP_TEST(fail, keeps_escapes_off_the_terminal)
     struct gp_error err = {GP_EINVAL, "bad \x1b[31m", ""};
     struct capture c;
 
-    (void)fail_print(capture_begin(&c), false, "x", &err, NULL);
+    (void)fail_print(capture_begin(&c), FAIL_PLAIN, "x", &err, NULL);
     GP_CHECK(strchr(capture_text(&c), '\x1b') == NULL);
     capture_end(&c);
 }
@@ -57,7 +58,7 @@ GP_TEST(fail, speaks_json_to_programs)
     struct value *tree = NULL;
     struct value *error;
 
-    GP_CHECK_EQ(fail_print(capture_begin(&c), true, "cannot describe", &not_found, NULL), 3);
+    GP_CHECK_EQ(fail_print(capture_begin(&c), FAIL_JSON, "cannot describe", &not_found, NULL), 3);
     GP_REQUIRE_EQ(edge_json_parse(gp_str_of(capture_text(&c)), &tree, NULL), 0);
     error = value_get(tree, GP_STR("error"));
     GP_REQUIRE(error != NULL);
