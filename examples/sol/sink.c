@@ -64,15 +64,15 @@ static int32_t sink_open(const struct gp_task *task, void **ret_self)
     s->task = task;
     s->path_ends = UINT64_MAX;
     s->report = gp_config_text(config, "report", "sol");
-    if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &s->bytes) != GP_OK ||
-        gp_config_u64(config, "rate", 0, &rate) != GP_OK ||
-        gp_config_u64(config, "work", 0, &work) != GP_OK ||
-        gp_config_u64(config, "skew", 1, &skew) != GP_OK ||
-        gp_config_u64(config, "ordered", 0, &s->ordered) != GP_OK ||
-        gp_config_u64(config, "complete", 0, &s->complete) != GP_OK || s->bytes < HEADER_BYTES ||
-        fillers_init(&s->fillers, s->bytes) < 0) {
+    (void)gp_config_u64(config, "bytes", DEFAULT_BYTES, &s->bytes); /* the table has checked them */
+    (void)gp_config_u64(config, "rate", 0, &rate);
+    (void)gp_config_u64(config, "work", 0, &work);
+    (void)gp_config_u64(config, "skew", 1, &skew);
+    (void)gp_config_u64(config, "ordered", 0, &s->ordered);
+    (void)gp_config_u64(config, "complete", 0, &s->complete);
+    if (fillers_init(&s->fillers, s->bytes) < 0) {
         sink_close(s, 0);
-        return gp_fail(task, "no memory, or a parameter is no number");
+        return gp_fail(task, "no memory");
     }
     s->work_ns = (int64_t)(task->index == 0 ? work * skew : work);
     s->sample_mask = rate > 0 ? 0 : SAMPLE_EVERY - 1;
@@ -261,6 +261,44 @@ static int32_t sink_on_end(void *self, struct gp_out *out)
     return GP_OK;
 }
 
+static const struct gp_parameter parameters[] = {
+    {.name = "report",
+     .type = GP_PARAMETER_TEXT,
+     .fallback = "sol",
+     .help = "the name of its line of JSON"},
+    {.name = "bytes",
+     .type = GP_PARAMETER_U64,
+     .fallback = "100",
+     .min = "16",
+     .max = "16777216",
+     .help = "of a message"},
+    {.name = "rate",
+     .type = GP_PARAMETER_U64,
+     .fallback = "0",
+     .help = "of the source; with one, every message is timed"},
+    {.name = "work",
+     .type = GP_PARAMETER_U64,
+     .fallback = "0",
+     .max = "1000000",
+     .help = "ns for each message"},
+    {.name = "skew",
+     .type = GP_PARAMETER_U64,
+     .fallback = "1",
+     .min = "1",
+     .max = "1000",
+     .help = "how many times longer the first sink works"},
+    {.name = "ordered",
+     .type = GP_PARAMETER_U64,
+     .fallback = "0",
+     .max = "1",
+     .help = "1: messages of a path must come in order"},
+    {.name = "complete",
+     .type = GP_PARAMETER_U64,
+     .fallback = "0",
+     .max = "1",
+     .help = "1: no message may be missing"},
+};
+
 const struct gp_processor sol_sink = {.size = sizeof sol_sink,
                                       .kind = GP_KIND_PROCESSOR,
                                       .type = "sink",
@@ -268,4 +306,5 @@ const struct gp_processor sol_sink = {.size = sizeof sol_sink,
                                       .process = sink_process,
                                       .on_timer = sink_on_timer,
                                       .on_end = sink_on_end,
-                                      .close = sink_close};
+                                      .close = sink_close,
+                                      GP_PARAMETERS(parameters)};

@@ -55,12 +55,12 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
     s->cursor = gp_cursor_of(task, 0);
     s->keyed = strcmp(gp_config_text(config, "edge", GP_SHUFFLE), GP_HASH) == 0;
     s->busy = strcmp(gp_config_text(config, "pace", PACE_TIMER), PACE_BUSY) == 0;
-    if (gp_config_u64(config, "bytes", DEFAULT_BYTES, &bytes) != GP_OK ||
-        gp_config_u64(config, "rate", 0, &s->rate) != GP_OK ||
-        gp_config_u64(config, "seconds", 0, &s->seconds) != GP_OK || bytes < HEADER_BYTES ||
-        bytes > GP_MESSAGE_MAX_BYTES || fillers_init(&s->fillers, bytes) < 0) {
+    (void)gp_config_u64(config, "bytes", DEFAULT_BYTES, &bytes); /* the table has checked them */
+    (void)gp_config_u64(config, "rate", 0, &s->rate);
+    (void)gp_config_u64(config, "seconds", 0, &s->seconds);
+    if (fillers_init(&s->fillers, bytes) < 0) {
         source_close(s, 0);
-        return gp_fail(task, "no memory, or a parameter is no number");
+        return gp_fail(task, "no memory");
     }
     s->bytes = (uint32_t)bytes;
     if (s->keyed) {
@@ -249,10 +249,35 @@ static int32_t source_on_timer(void *self, uint32_t clock, uint64_t id, int64_t 
     return GP_OK;
 }
 
+static const struct gp_parameter parameters[] = {
+    {.name = "bytes",
+     .type = GP_PARAMETER_U64,
+     .fallback = "100",
+     .min = "16",
+     .max = "16777216",
+     .help = "of a message"},
+    {.name = "rate",
+     .type = GP_PARAMETER_U64,
+     .fallback = "0",
+     .max = "1000000000",
+     .help = "messages a second; 0: as many as there is room for"},
+    {.name = "seconds", .type = GP_PARAMETER_U64, .fallback = "0", .help = "0: without end"},
+    {.name = "edge",
+     .type = GP_PARAMETER_TEXT,
+     .fallback = GP_SHUFFLE,
+     .help = "the partitioner behind it; with hash, messages have keys"},
+    {.name = "pace",
+     .type = GP_PARAMETER_CHOICE,
+     .fallback = PACE_TIMER,
+     .choices = PACE_TIMER "|" PACE_BUSY,
+     .help = "how it waits until a message is due"},
+};
+
 const struct gp_processor sol_source = {.size = sizeof sol_source,
                                         .kind = GP_KIND_PROCESSOR,
                                         .type = "source",
                                         .open = source_open,
                                         .poll = source_poll,
                                         .on_timer = source_on_timer,
-                                        .close = source_close};
+                                        .close = source_close,
+                                        GP_PARAMETERS(parameters)};

@@ -154,6 +154,12 @@ static const struct gp_processor split = {.size = sizeof split,
                                           .open = gp_open_stateless,
                                           .process = split_process};
 
+static const struct gp_parameter count_parameters[] = {
+    {.name = "output",
+     .type = GP_PARAMETER_TEXT,
+     .help = "a directory for the counts; else they are logged once a second"},
+};
+
 static const struct gp_processor count = {.size = sizeof count,
                                           .kind = GP_KIND_PROCESSOR,
                                           .type = "count",
@@ -162,7 +168,8 @@ static const struct gp_processor count = {.size = sizeof count,
                                           .process = count_process,
                                           .on_timer = count_on_timer,
                                           .on_end = count_on_end,
-                                          .close = count_close};
+                                          .close = count_close,
+                                          GP_PARAMETERS(count_parameters)};
 
 static int32_t build(const struct gp_build *b)
 {

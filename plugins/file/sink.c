@@ -152,12 +152,12 @@ static int32_t finish_file(struct sink *s, const struct name *to)
 
 static int32_t sink_open(const struct gp_task *task, void **ret_self)
 {
-    const char *directory = gp_config_text(task->config, "path", NULL);
+    const char *directory = gp_config_text(task->config, "path", "");
     struct sink *s;
     struct name stale;
 
-    if (!directory || *directory == '\0' || strlen(directory) > FILE_PATH_MAX_BYTES) {
-        return gp_fail(task, "parameter path is missing or too long");
+    if (strlen(directory) > FILE_PATH_MAX_BYTES) {
+        return gp_failf(task, "parameter path is longer than %u bytes", FILE_PATH_MAX_BYTES);
     }
     s = malloc(sizeof *s);
     if (!s) {
@@ -266,6 +266,13 @@ static int32_t sink_abort(void *self, uint64_t checkpoint)
     return GP_OK;
 }
 
+static const struct gp_parameter parameters[] = {
+    {.name = "path",
+     .type = GP_PARAMETER_TEXT,
+     .flags = GP_PARAMETER_REQUIRED,
+     .help = "a directory for the part files; made if absent"},
+};
+
 const struct gp_processor file_sink = {.size = sizeof file_sink,
                                        .kind = GP_KIND_PROCESSOR,
                                        .type = "sink",
@@ -275,4 +282,5 @@ const struct gp_processor file_sink = {.size = sizeof file_sink,
                                        .close = sink_close,
                                        .prepare = sink_prepare,
                                        .commit = sink_commit,
-                                       .abort = sink_abort};
+                                       .abort = sink_abort,
+                                       GP_PARAMETERS(parameters)};

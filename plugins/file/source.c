@@ -21,11 +21,10 @@
 
 #include "file.h"
 
-#define BLOCK_BYTES       (256u << 10)
-#define BLOCK_COST        64u /* of a poll's budget, in lines: bounds a poll that finds none */
-#define LINE_MAX_FALLBACK (1u << 20)
-#define ENTRY_PREFIX      "range."
-#define ENTRY_HEAD_BYTES  32u
+#define BLOCK_BYTES      (256u << 10)
+#define BLOCK_COST       64u /* of a poll's budget, in lines: bounds a poll that finds none */
+#define ENTRY_PREFIX     "range."
+#define ENTRY_HEAD_BYTES 32u
 
 struct source {
     const struct gp_task *task;
@@ -65,7 +64,7 @@ static void source_close(void *self, uint32_t ended)
 
 static int32_t source_open(const struct gp_task *task, void **ret_self)
 {
-    const char *path = gp_config_text(task->config, "path", NULL);
+    const char *path = gp_config_text(task->config, "path", "");
     struct source *s = calloc(1, sizeof *s);
     int32_t rc = GP_FAIL;
 
@@ -79,12 +78,7 @@ static int32_t source_open(const struct gp_task *task, void **ret_self)
     s->buffer = malloc(s->buffer_size);
     if (!s->buffer) {
         (void)gp_fail(task, "no memory for a block");
-    } else if (!path || *path == '\0') {
-        (void)gp_fail(task, "parameter path is missing");
-    } else if (gp_config_u64(task->config, "line.max", LINE_MAX_FALLBACK, &s->line_max) != GP_OK ||
-               s->line_max == 0 || s->line_max > GP_MESSAGE_MAX_BYTES) {
-        (void)gp_failf(task, "line.max must be a number from 1 to %u", GP_MESSAGE_MAX_BYTES);
-    } else {
+    } else if (gp_config_bytes(task->config, "line.max", 0, &s->line_max) == GP_OK) {
         rc = ranges_find(task, path, &s->ranges);
     }
     if (rc != GP_OK) {
@@ -359,6 +353,19 @@ static int32_t source_restore(void *self, struct gp_restore *restore)
     return rc < 0 ? gp_fail(s->task, "the saved state of the source is damaged") : GP_OK;
 }
 
+static const struct gp_parameter parameters[] = {
+    {.name = "path",
+     .type = GP_PARAMETER_TEXT,
+     .flags = GP_PARAMETER_REQUIRED,
+     .help = "files and directories, separated by commas"},
+    {.name = "line.max",
+     .type = GP_PARAMETER_BYTES,
+     .fallback = "1MiB",
+     .min = "1",
+     .max = "16MiB",
+     .help = "a longer line fails the task"},
+};
+
 const struct gp_processor file_source = {.size = sizeof file_source,
                                          .kind = GP_KIND_PROCESSOR,
                                          .type = "source",
@@ -367,4 +374,5 @@ const struct gp_processor file_source = {.size = sizeof file_source,
                                          .poll = source_poll,
                                          .close = source_close,
                                          .snapshot = source_snapshot,
-                                         .restore = source_restore};
+                                         .restore = source_restore,
+                                         GP_PARAMETERS(parameters)};

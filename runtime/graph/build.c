@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/str.h"
+#include "graph/parameters.h"
 #include "graph/partitioner.h"
 #include "graph/plan_check.h"
 
@@ -331,6 +332,18 @@ static bool has_input(const struct plan *plan, uint32_t processor)
     return false;
 }
 
+/* The plan says what runs, defaults included: a task finds them all, from one place. */
+static void put_defaults(struct build *b, struct plan_processor *p,
+                         const struct gp_processor *table)
+{
+    for (uint32_t i = 0; i < gp_processor_parameter_count(table); i++) {
+        const struct gp_parameter *parameter = gp_processor_parameter(table, i);
+        if (parameter->fallback && !parameters_value(b->plan, p, parameter->name)) {
+            config_put(b, &p->config, &p->config_count, parameter->name, parameter->fallback);
+        }
+    }
+}
+
 /* Of a plugin that could not be had the best is assumed, so that what is reported is no more than
  * what is wrong. */
 static void resolve_processors(struct build *b, const struct build_plugin *plugins)
@@ -343,6 +356,8 @@ static void resolve_processors(struct build *b, const struct build_plugin *plugi
             p->is_source = table->poll != NULL;
             p->flags = table->flags;
             p->has_snapshot = table->snapshot != NULL;
+            parameters_check(b->plan, p, table, plugins[p->plugin].name, &b->mistakes);
+            put_defaults(b, p, table);
         } else if (catalog) {
             mistakes_add(&b->mistakes, "processor '%s': plugin '%s' has no processor '%s'", p->name,
                          plugins[p->plugin].name, p->type);

@@ -11,6 +11,7 @@
 
 #include "base/sha256.h"
 #include "base/str.h"
+#include "graph/parameters.h"
 #include "wire/elf.h"
 
 /* What a table had in the first draft; later fields are optional and looked at through `size`. */
@@ -109,7 +110,7 @@ static int check_processor(const struct gp_processor *table, struct gp_error *er
                             "processor '%s': its table needs open, and either poll or process",
                             table->type);
     }
-    return 0;
+    return parameters_check_table(table, err);
 }
 
 static int check_partitioner(const struct gp_partitioner *table, struct gp_error *err)

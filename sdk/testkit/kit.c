@@ -160,11 +160,47 @@ void gp_kit_set_send(struct gp_kit *kit, int32_t answer)
     kit->send_answer = answer;
 }
 
+static const struct gp_parameter *find_parameter(const struct gp_kit *kit, const char *name)
+{
+    for (uint32_t i = 0; i < gp_processor_parameter_count(&kit->table); i++) {
+        const struct gp_parameter *p = gp_processor_parameter(&kit->table, i);
+        if (strcmp(p->name, name) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* What the runtime checks when it has the graph; here the first mistake is enough. */
+static int32_t check_parameters(struct gp_kit *kit)
+{
+    const uint32_t count = gp_processor_parameter_count(&kit->table);
+    char expected[KIT_TEXT_BYTES];
+
+    for (uint32_t i = 0; count > 0 && i < kit->pairs_count; i++) {
+        const struct kit_pair *pair = &kit->pairs[i];
+        const struct gp_parameter *p = find_parameter(kit, pair->key);
+        if (!p) {
+            return kit_fail(kit, "there is no parameter '%s'", pair->key);
+        }
+        if (gp_parameter_check(p, gp_str_of(pair->value), expected, sizeof expected) != GP_OK) {
+            return kit_fail(kit, "parameter %s is '%s', not %s", p->name, pair->value, expected);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct gp_parameter *p = gp_processor_parameter(&kit->table, i);
+        if ((p->flags & GP_PARAMETER_REQUIRED) && !kit->config.get(&kit->config, p->name).ptr) {
+            return kit_fail(kit, "parameter %s is missing", p->name);
+        }
+    }
+    return GP_OK;
+}
+
 int32_t gp_kit_open(struct gp_kit *kit)
 {
     int32_t rc;
 
-    if (kit->failed || kit->opened || kit->closed) {
+    if (kit->failed || kit->opened || kit->closed || check_parameters(kit) != GP_OK) {
         return GP_FAIL;
     }
     kit_before(kit);

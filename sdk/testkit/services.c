@@ -235,6 +235,12 @@ static gp_str on_get(const struct gp_config *config, const char *key)
             return gp_str_of(kit->pairs[i].value);
         }
     }
+    for (uint32_t i = 0; i < gp_processor_parameter_count(&kit->table); i++) {
+        const struct gp_parameter *p = gp_processor_parameter(&kit->table, i);
+        if (strcmp(p->name, key) == 0) {
+            return gp_str_of(p->fallback);
+        }
+    }
     return (gp_str){NULL, 0};
 }
 

@@ -158,7 +158,7 @@ AT(struct gp_restore, host, 16);
 
 /* processor.h */
 
-SIZE(struct gp_processor, 128);
+SIZE(struct gp_processor, 144);
 AT(struct gp_processor, size, 0);
 AT(struct gp_processor, kind, 4);
 AT(struct gp_processor, type, 8);
@@ -177,6 +177,9 @@ AT(struct gp_processor, restore, 96);
 AT(struct gp_processor, prepare, 104);
 AT(struct gp_processor, commit, 112);
 AT(struct gp_processor, abort, 120);
+AT(struct gp_processor, parameters, 128);
+AT(struct gp_processor, parameter_count, 136);
+AT(struct gp_processor, parameter_stride, 140);
 
 SIZE(struct gp_partitioner, 40);
 AT(struct gp_partitioner, size, 0);
@@ -185,6 +188,28 @@ AT(struct gp_partitioner, type, 8);
 AT(struct gp_partitioner, open, 16);
 AT(struct gp_partitioner, route, 24);
 AT(struct gp_partitioner, close, 32);
+
+/* parameter.h */
+
+SIZE(struct gp_parameter, 56);
+AT(struct gp_parameter, name, 0);
+AT(struct gp_parameter, type, 8);
+AT(struct gp_parameter, flags, 12);
+AT(struct gp_parameter, fallback, 16);
+AT(struct gp_parameter, min, 24);
+AT(struct gp_parameter, max, 32);
+AT(struct gp_parameter, choices, 40);
+AT(struct gp_parameter, help, 48);
+
+IS(GP_PARAMETER_TEXT, 1);
+IS(GP_PARAMETER_U64, 2);
+IS(GP_PARAMETER_I64, 3);
+IS(GP_PARAMETER_F64, 4);
+IS(GP_PARAMETER_BOOL, 5);
+IS(GP_PARAMETER_DURATION, 6);
+IS(GP_PARAMETER_BYTES, 7);
+IS(GP_PARAMETER_CHOICE, 8);
+IS(GP_PARAMETER_REQUIRED, 1);
 
 /* graph.h */
 

@@ -7,6 +7,7 @@
 #include <gearpump/graph.h>
 #include <gearpump/host.h>
 #include <gearpump/message.h>
+#include <gearpump/parameter.h>
 #include <gearpump/plugin.h>
 #include <gearpump/processor.h>
 #include <gearpump/state.h>

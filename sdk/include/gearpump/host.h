@@ -8,6 +8,7 @@
 #define GEARPUMP_HOST_H
 
 #include <gearpump/message.h>
+#include <gearpump/parameter.h>
 
 /* Handed to gp_entry.init and reachable from every task. Valid as long as the plugin is loaded. */
 struct gp_host {
@@ -171,28 +172,58 @@ static inline const char *gp_config_text(const struct gp_config *config, const c
     return value.ptr ? value.ptr : fallback;
 }
 
-/* A number from 0 on: GP_OK and *ret, fallback when it is absent; or GP_FAIL when it is none. */
+/*
+ * The same as a number, a duration or whatever: GP_OK and *ret, which is the fallback when it is not
+ * set; GP_FAIL when it is none, which cannot be if the processor's table of parameters has it.
+ */
 static inline int32_t gp_config_u64(const struct gp_config *config, const char *key,
                                     uint64_t fallback, uint64_t *ret)
 {
     gp_str value = config->get(config, key);
-    uint64_t n = 0;
-    size_t i;
-    if (!value.ptr) {
-        *ret = fallback;
-        return GP_OK;
-    }
-    if (value.len == 0 || value.len > 19) {
-        return GP_FAIL;
-    }
-    for (i = 0; i < value.len; i++) {
-        if (value.ptr[i] < '0' || value.ptr[i] > '9') {
-            return GP_FAIL;
-        }
-        n = n * 10 + (uint64_t)(value.ptr[i] - '0');
-    }
-    *ret = n;
-    return GP_OK;
+    *ret = fallback;
+    return value.ptr ? gp_parse_u64(value, ret) : GP_OK;
+}
+
+static inline int32_t gp_config_i64(const struct gp_config *config, const char *key,
+                                    int64_t fallback, int64_t *ret)
+{
+    gp_str value = config->get(config, key);
+    *ret = fallback;
+    return value.ptr ? gp_parse_i64(value, ret) : GP_OK;
+}
+
+static inline int32_t gp_config_f64(const struct gp_config *config, const char *key,
+                                    double fallback, double *ret)
+{
+    gp_str value = config->get(config, key);
+    *ret = fallback;
+    return value.ptr ? gp_parse_f64(value, ret) : GP_OK;
+}
+
+/* 0 or 1. */
+static inline int32_t gp_config_bool(const struct gp_config *config, const char *key,
+                                     uint32_t fallback, uint32_t *ret)
+{
+    gp_str value = config->get(config, key);
+    *ret = fallback;
+    return value.ptr ? gp_parse_bool(value, ret) : GP_OK;
+}
+
+/* Nanoseconds. */
+static inline int32_t gp_config_duration_ns(const struct gp_config *config, const char *key,
+                                            int64_t fallback_ns, int64_t *ret)
+{
+    gp_str value = config->get(config, key);
+    *ret = fallback_ns;
+    return value.ptr ? gp_parse_duration_ns(value, ret) : GP_OK;
+}
+
+static inline int32_t gp_config_bytes(const struct gp_config *config, const char *key,
+                                      uint64_t fallback, uint64_t *ret)
+{
+    gp_str value = config->get(config, key);
+    *ret = fallback;
+    return value.ptr ? gp_parse_bytes(value, ret) : GP_OK;
 }
 
 #endif

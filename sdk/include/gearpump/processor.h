@@ -15,6 +15,7 @@
 
 #include <gearpump/host.h>
 #include <gearpump/message.h>
+#include <gearpump/parameter.h>
 #include <gearpump/state.h>
 
 /* What a table of a plugin is: its second field, after the size. */
@@ -75,7 +76,30 @@ struct gp_processor {
     int32_t (*prepare)(void *self, uint64_t checkpoint);
     int32_t (*commit)(void *self, uint64_t checkpoint);
     int32_t (*abort)(void *self, uint64_t checkpoint);
+
+    /* What it can be told, see parameter.h; none given: anything. Since ABI 0.1, behind the first
+     * draft: look at `size` first, or use gp_processor_parameter(). */
+    const struct gp_parameter *parameters;
+    uint32_t parameter_count;
+    uint32_t parameter_stride; /* bytes from one parameter to the next */
 };
+
+/* How many parameters a table lists; 0: it does not say. */
+static inline uint32_t gp_processor_parameter_count(const struct gp_processor *table)
+{
+    if (table->size < offsetof(struct gp_processor, parameter_stride) + sizeof(uint32_t) ||
+        !table->parameters || table->parameter_stride < sizeof(struct gp_parameter)) {
+        return 0;
+    }
+    return table->parameter_count;
+}
+
+static inline const struct gp_parameter *gp_processor_parameter(const struct gp_processor *table,
+                                                                uint32_t index)
+{
+    return (const struct gp_parameter *)((const char *)table->parameters +
+                                         (size_t)index * table->parameter_stride);
+}
 
 /* An `open` for processors that keep nothing: self is the task. */
 static inline int32_t gp_open_stateless(const struct gp_task *task, void **ret_self)

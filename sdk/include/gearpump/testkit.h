@@ -51,7 +51,7 @@ void gp_kit_set_credit(struct gp_kit *kit, uint32_t rows);
 /* What gp_send() answers; GP_OK unless told. */
 void gp_kit_set_send(struct gp_kit *kit, int32_t answer);
 
-/* Opens the task: GP_OK or GP_FAIL. Once. */
+/* Checks what was set against the table of parameters, then opens the task: GP_OK or GP_FAIL. Once. */
 int32_t gp_kit_open(struct gp_kit *kit);
 /* Closes the task, with ended = 1 if it came to its end, else 0. What came out stays readable. */
 void gp_kit_close(struct gp_kit *kit);
