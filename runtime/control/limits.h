@@ -9,6 +9,7 @@
 #define REQUESTS_MAX         4096u /* request ids that are remembered, as long as their application */
 #define WORKERS_MAX          1000u
 #define WAITERS_MAX          1024u /* unanswered app.wait and log.read with a wait */
+#define RESTARTING_MAX       128u  /* ordered while the old application still ends */
 #define EVENTS_KEPT          1000u /* what happened in the cluster: the latest */
 #define EVENT_TEXT_MAX       512u
 #define EVENT_WAITERS_MAX    1024u

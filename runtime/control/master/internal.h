@@ -186,7 +186,7 @@ struct master {
     struct list pending;
     struct list pulls;
     struct list proposals;
-    struct list restarting; /* restarts.c: their old ones end */
+    struct list restarting; /* restarts.c: their old ones are to end */
     struct cluster_events events;
     struct list grantings; /* slots.c */
     uint64_t next_serial;

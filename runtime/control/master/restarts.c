@@ -4,7 +4,8 @@
  *     looked up -> killed, if it has not ended -> it has ended -> submitted
  *
  * The request id goes into the submit, so that of a request that comes twice, maybe to another
- * leader, one application is made.
+ * leader, one application is made. Whoever orders the same while the old one is still ending joins
+ * those who did before: theirs is the id, and all get the one new application. They are bounded.
  */
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@ struct restarting {
     struct list_node node; /* master.restarting */
     struct reply_token token;
     uint32_t app;
+    bool is_killed; /* its end is waited for */
     struct msg_app_submit submit;
 };
 
@@ -53,7 +55,7 @@ void restarts_notify(struct master *m, const struct app *app)
         struct restarting *r = LIST_ENTRY(node, struct restarting, node);
 
         node = node->next;
-        if (r->app == app->id) {
+        if (r->app == app->id && r->is_killed) {
             submit_again(r);
         }
     }
@@ -69,7 +71,7 @@ static void on_killed(struct master *m, void *user, const struct outcome *outcom
     } else if (!place) {
         submit_again(r); /* it ended meanwhile */
     } else {
-        list_push_back(&m->restarting, &r->node);
+        r->is_killed = true;
         places_stop(place);
     }
 }
@@ -91,11 +93,25 @@ static int copy_spec(const struct app *app, const char *request_id, struct msg_a
     return rc < 0 ? gp_error_set(err, rc, "restarting: %s", error_sentence(rc)) : 0;
 }
 
+/* Of those who order the same already; NULL: nobody does. */
+static const char *joined_id(const struct master *m, uint32_t app)
+{
+    LIST_FOREACH (node, &m->restarting) {
+        const struct restarting *r = LIST_ENTRY(node, struct restarting, node);
+
+        if (r->app == app) {
+            return r->submit.request_id;
+        }
+    }
+    return NULL;
+}
+
 int restarts_begin(struct master *m, const struct msg_app_restart *msg, struct reply_token token,
                    struct gp_error *err)
 {
     const struct app *known = registry_request(&m->registry, msg->request_id);
     struct command command = {.op = COMMAND_KILL};
+    const char *joined;
     struct restarting *r;
     struct app *app;
     int rc;
@@ -107,6 +123,9 @@ int restarts_begin(struct master *m, const struct msg_app_restart *msg, struct r
     if (rc < 0) {
         return rc;
     }
+    if (list_count(&m->restarting) == RESTARTING_MAX) {
+        return gp_error_set(err, GP_EFULL, "%u restarts are under way already", RESTARTING_MAX);
+    }
     r = pending_new(m, sizeof *r);
     if (!r) {
         return gp_error_set(err, GP_ENOMEM, "restarting");
@@ -115,12 +134,14 @@ int restarts_begin(struct master *m, const struct msg_app_restart *msg, struct r
     r->pending.deinit = restarting_deinit;
     r->token = token;
     r->app = app->id;
-    rc = copy_spec(app, msg->request_id, &r->submit, err);
+    joined = joined_id(m, app->id);
+    rc = copy_spec(app, joined ? joined : msg->request_id, &r->submit, err);
     if (rc == 0 && app_state_is_end(app->state)) {
         rc = apps_submit(m, &r->submit, token, err);
         pending_free(r);
         return rc;
     }
+    list_push_back(&m->restarting, &r->node);
     command.app = app->id;
     rc = rc < 0 ? rc : master_propose(m, &command, on_killed, r, err);
     if (rc < 0) {
@@ -131,7 +152,12 @@ int restarts_begin(struct master *m, const struct msg_app_restart *msg, struct r
 
 void restarts_dismiss(struct master *m, const struct gp_error *why)
 {
-    while (!list_is_empty(&m->restarting)) {
-        refuse(LIST_ENTRY(list_first(&m->restarting), struct restarting, node), why);
+    for (struct list_node *node = m->restarting.head.next; node != &m->restarting.head;) {
+        struct restarting *r = LIST_ENTRY(node, struct restarting, node);
+
+        node = node->next;
+        if (r->is_killed) { /* else its proposal says so */
+            refuse(r, why);
+        }
     }
 }

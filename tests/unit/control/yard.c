@@ -291,7 +291,6 @@ static int on_worker_message(void *user, struct peer *peer, struct incoming *in,
     const struct msg_launched launched = {.pid = 7};
 
     (void)peer;
-    (void)err;
     switch (in->type) {
     case MSG_GRANT_OFFER:
         w->grant = (struct msg_kept_grant){offer->app, offer->epoch, w->grant.slots + offer->slots};
@@ -302,6 +301,9 @@ static int on_worker_message(void *user, struct peer *peer, struct incoming *in,
             revoke->slots && revoke->slots < w->grant.slots ? revoke->slots : w->grant.slots;
         return 0;
     case MSG_APPMASTER_LAUNCH:
+        if (((const struct msg_appmaster_launch *)in->msg)->app != 1) {
+            return gp_error_set(err, GP_EFULL, "there are puppets for one application");
+        }
         launch_appmaster(w, in->msg);
         return endpoint_reply(w->ep, in->token, &launched);
     case MSG_PROCESS_STOP:
