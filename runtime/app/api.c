@@ -581,6 +581,9 @@ int api_new(const struct api_options *options, struct api **ret, struct gp_error
     }
     list_init(&api->calls);
     rc = copy_options(api, options, err);
+    if (rc == 0 && !api->is_worker) { /* uploads that an earlier life was cut off in */
+        (void)api->port->fs->remove_tree(api->port->world, api->folder, NULL);
+    }
     rc = rc < 0 ? rc : api_token_load(options->config, &api->token, api->token_path, err);
     if (rc == 0 && !api->is_worker) {
         rc = api_client_new(api, &api->client, err);

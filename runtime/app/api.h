@@ -25,7 +25,7 @@
 #include "wire/fields.h"
 
 #define API_CALLS_MAX   1024u
-#define API_UPLOADS_MAX 4u /* of those: each is in memory while the leader takes it */
+#define API_UPLOADS_MAX 4u /* of those: each is a file */
 
 struct api;
 struct api_call;
@@ -46,7 +46,7 @@ struct api_params {
     uint32_t parallelism_count;
     int64_t executor; /* -1: all */
     uint32_t level;   /* enum log_level */
-    int64_t since_ms;
+    char *since;
     uint32_t tail;
     uint32_t window;
     char *processor;

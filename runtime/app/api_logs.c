@@ -4,14 +4,15 @@
  *
  *     describe -> who hosts which executor -> the end of each log, one after the other -> answer
  *
- * The answer is bounded: the last `tail` lines of each executor, of the last LOOK_BYTES of its log, and
- * ANSWER_BYTES in all. A log that cannot be read, or has no room any more, is named in `missing`, with the
+ * The answer is bounded: the last `tail` lines of each executor that are wanted, of the last LOOK_BYTES
+ * of its log, and ANSWER_BYTES in all. A log that cannot be read, or has no room any more, is named in `missing`, with the
  * reason; the others are there.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/api.h"
+#include "app/log_line.h"
 #include "app/show.h"
 #include "app/tree.h"
 #include "base/str.h"
@@ -20,6 +21,7 @@
 #define LOOK_BYTES   (256u << 10)
 #define ANSWER_BYTES (4u << 20)
 #define SOURCES_MAX  1025u
+#define NS_PER_MS    INT64_C(1000000)
 
 struct log_source {
     uint32_t executor;
@@ -29,10 +31,12 @@ struct log_source {
 struct reading {
     struct client *client;
     uint32_t app;
+    struct log_filter filter;
     struct log_source *sources;
     uint32_t source_count;
     uint32_t at;
     bool knows_end;
+    uint64_t begin; /* of what is read; 0: nothing was left out */
     uint64_t offset;
     size_t taken;    /* bytes of lines */
     struct buf text; /* of the source at */
@@ -80,35 +84,59 @@ static void miss(struct reading *r, const char *why)
     tree_push_take(&r->missing, tree_end(&t));
 }
 
+/* Appends the lines of the text that are wanted, but one whose beginning was cut off. GP_ENOMEM. */
+static int filter_lines(const struct reading *r, bool is_cut, struct buf *ret)
+{
+    struct log_state state = {0};
+    gp_str rest = buf_str(&r->text);
+    gp_str line;
+    int rc = 0;
+
+    while (rc >= 0 && rest.len > 0) {
+        (void)str_cut(rest, '\n', &line, &rest);
+        if (!is_cut && log_line_passes(&r->filter, &state, line)) {
+            rc = buf_append_str(ret, line);
+            rc = rc < 0 ? rc : buf_append(ret, "\n", 1);
+        }
+        is_cut = false;
+    }
+    return rc;
+}
+
+/* The last lines of a text, each of which ends with a newline. */
+static gp_str last_lines(gp_str text, uint32_t wanted)
+{
+    uint32_t count = 0;
+    size_t from = text.len;
+
+    while (from > 0 && (text.ptr[from - 1] != '\n' || count++ < wanted)) {
+        from--;
+    }
+    return (gp_str){text.ptr + from, text.len - from};
+}
+
 /* The last lines of what was read. */
 static void take_lines(struct api_call *call)
 {
     struct reading *r = call->state;
-    gp_str rest = buf_str(&r->text);
+    struct buf wanted = {0};
+    gp_str rest;
     gp_str line;
-    uint32_t count = 0;
-    size_t from = rest.len;
 
-    if (from > 0 && rest.ptr[from - 1] == '\n') {
-        from--;
+    if (filter_lines(r, r->begin > 0, &wanted) < 0) {
+        miss(r, error_sentence(GP_ENOMEM));
     }
-    rest.len = from;
-    while (from > 0) {
-        if (rest.ptr[from - 1] == '\n' && ++count == call->params.tail) {
-            break;
-        }
-        from--;
-    }
-    rest = (gp_str){rest.ptr + from, rest.len - from};
+    rest = last_lines(buf_str(&wanted), call->params.tail);
     if (rest.len > ANSWER_BYTES - r->taken) {
         miss(r, "the answer is full: ask for this executor alone, or for fewer lines");
-        return;
+        rest.len = 0;
     }
     r->taken += rest.len;
     while (rest.len > 0) {
         (void)str_cut(rest, '\n', &line, &rest);
         tree_push_take(&r->lines, show_log_line(r->sources[r->at].executor, line));
     }
+    buf_deinit(&wanted);
 }
 
 static void next_source(struct api_call *call)
@@ -135,6 +163,7 @@ static void on_text(void *user, int code, const void *msg, const struct gp_error
     if (!r->knows_end) { /* that was to learn where it ends */
         r->knows_end = true;
         r->offset = answer->end > LOOK_BYTES ? answer->end - LOOK_BYTES : 0;
+        r->begin = r->offset;
     } else {
         r->offset = answer->offset + strlen(answer->text);
         if (buf_append_c(&r->text, answer->text) < 0 || r->offset >= answer->end ||
@@ -215,6 +244,25 @@ static void on_description(void *user, int code, const void *msg, const struct g
     read_more(call);
 }
 
+static int read_filter(const struct api_params *params, struct log_filter *ret,
+                       struct gp_error *err)
+{
+    int64_t ago_ns;
+
+    ret->level = (enum log_level)params->level;
+    if (!*params->since || log_time_parse(gp_str_of(params->since), &ret->since_ms) == 0) {
+        return 0;
+    }
+    if (str_to_duration_ns(gp_str_of(params->since), &ago_ns) < 0) {
+        return gp_error_set(err, GP_EINVAL,
+                            "since: '%s' is neither a time such as 2026-01-31T09:30:00Z (without "
+                            "the Z it is the daemon's) nor how long ago, as 5m",
+                            params->since);
+    }
+    ret->since_ms = show_now_ms() - ago_ns / NS_PER_MS;
+    return 0;
+}
+
 int api_logs(struct api_call *call, struct gp_error *err)
 {
     const struct msg_app_ref ref = {.app = call->params.app};
@@ -229,7 +277,8 @@ int api_logs(struct api_call *call, struct gp_error *err)
     buf_init(&r->text, LOOK_BYTES + MSG_LOG_TEXT_MAX);
     r->lines = value_new_list();
     r->missing = value_new_list();
-    rc = r->lines && r->missing ? api_client_new(call->api, &r->client, err) : GP_ENOMEM;
+    rc = r->lines && r->missing ? read_filter(&call->params, &r->filter, err) : GP_ENOMEM;
+    rc = rc < 0 ? rc : api_client_new(call->api, &r->client, err);
     return rc < 0 ? rc
                   : client_ask_for(r->client, MSG_APP_DESCRIBE, &ref, ASK_NS, on_description, call);
 }

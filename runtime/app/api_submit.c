@@ -4,8 +4,8 @@
  *     body -> a file of this daemon, piece by piece -> the client offers and uploads it -> id
  *
  * What an artefact is called is the hash of all of it, so it is on disk before the leader hears of
- * it. The client then reads it whole: at most API_UPLOADS_MAX are under way. The file goes with the
- * call. Ends with GP_ETOOBIG at a body that grows too large, with what is wrong with the file, or with
+ * it. The client then reads it slice by slice: what else is on this loop goes on. The file goes with
+ * the call, and what an earlier life left goes at the start (api_new()). Ends with GP_ETOOBIG at a body that grows too large, with what is wrong with the file, or with
  * what the leader says.
  */
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void submit_free(struct api_call *call)
     client_free(s->client);
     port->fs->close(port->world, s->file);
     if (*s->path) {
-        (void)port->fs->remove(port->world, s->path, NULL); /* what stays goes at the next start */
+        (void)port->fs->remove(port->world, s->path, NULL); /* else at the next start */
     }
     fields_deinit(&msg_app_submit_fields, &s->spec);
     free(s);
@@ -182,7 +182,9 @@ int api_submit(struct api_call *call, struct gp_error *err)
     call->on_body_end = on_body_end;
     s->spec.executors = call->params.executors;
     s->spec.name = call->params.name;
+    s->spec.request_id = call->params.request_id;
     call->params.name = NULL;
+    call->params.request_id = NULL;
     rc = read_settings(&call->params, &s->spec, err);
     rc = rc < 0 ? rc : read_parallelism(&call->params, &s->spec, err);
     rc = rc < 0 ? rc : open_file(call, s, err);

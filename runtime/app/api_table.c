@@ -13,6 +13,9 @@
 
 #define P struct api_params
 
+/* As enum log_level; the first is what is meant without it. */
+static const char *const api_level_names[] = {"debug", "info", "warn", "error", NULL};
+
 #define P_APP FIELD_TEXT(P, app, FIELD_REQUIRED | FIELD_NONEMPTY, MSG_APP_REF_MAX, "id or name")
 #define P_WORKER                                                                                   \
     FIELD_TEXT(P, worker, FIELD_REQUIRED | FIELD_NONEMPTY, MSG_APP_REF_MAX, "id, name or host:port")
@@ -43,6 +46,11 @@
         .max = UINT32_MAX, .otherwise = "-1",                                                      \
         .doc = "of this one alone; 0 is the appmaster; -1: all"                                    \
     }
+#define P_LEVEL                                                                                    \
+    FIELD_ENUM(P, level, FIELD_OPTIONAL, api_level_names, "lines of this level, and worse")
+#define P_SINCE                                                                                    \
+    FIELD_TEXT(P, since, FIELD_OPTIONAL, 64,                                                       \
+               "lines since a time (2026-01-31T09:30:00Z), or so long ago (5m)")
 #define P_TAIL                                                                                     \
     {                                                                                              \
         .name = "tail", .kind = FIELD_KIND_U32, .offset = offsetof(P, tail), .min = 1,             \
@@ -57,16 +65,16 @@
 static const struct field no_items[] = {P_ALL}; /* of which none is used */
 static const struct field app_items[] = {P_APP};
 static const struct field apps_items[] = {P_ALL};
-static const struct field submit_items[] = {P_NAME, P_EXECUTORS, P_SET, P_PARALLELISM};
+static const struct field submit_items[] = {P_NAME, P_EXECUTORS, P_SET, P_PARALLELISM, P_REQUEST};
 static const struct field restart_items[] = {P_APP, P_REQUEST};
 static const struct field rebalance_items[] = {P_APP, P_FORCE};
-static const struct field logs_items[] = {P_APP, P_EXECUTOR, P_TAIL};
+static const struct field logs_items[] = {P_APP, P_EXECUTOR, P_LEVEL, P_SINCE, P_TAIL};
 static const struct field metrics_items[] = {P_APP, P_WINDOW, P_PROCESSOR};
 static const struct field drain_items[] = {P_WORKER, P_UNDO, P_FORCE};
 static const struct field master_items[] = {P_ADDRESS};
 static const struct field all_items[] = {
-    P_APP, P_WORKER,      P_ADDRESS, P_ALL,      P_UNDO, P_FORCE,  P_NAME,     P_EXECUTORS,
-    P_SET, P_PARALLELISM, P_REQUEST, P_EXECUTOR, P_TAIL, P_WINDOW, P_PROCESSOR};
+    P_APP,         P_WORKER,  P_ADDRESS,  P_ALL,   P_UNDO,  P_FORCE, P_NAME,   P_EXECUTORS, P_SET,
+    P_PARALLELISM, P_REQUEST, P_EXECUTOR, P_LEVEL, P_SINCE, P_TAIL,  P_WINDOW, P_PROCESSOR};
 
 static const struct fields no_params = {
     .name = "parameters", .size = sizeof(P), .items = no_items, .count = 0};

@@ -146,6 +146,12 @@ def free_port(host="127.0.0.1"):
         return probe.getsockname()[1]
 
 
+def peak_kb(pid):
+    """The most memory that a process ever had resident."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+
+
 def wait_until(condition, what, seconds, pause_s=0.01):
     """The first true answer of condition(), or AssertionError after `seconds`."""
     deadline_s = time.monotonic() + seconds

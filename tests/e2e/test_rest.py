@@ -6,10 +6,12 @@ Requests are made by http.client and by plain sockets, where they are meant to b
 import http.client
 import json
 import socket
+import threading
 import urllib.parse
 
 import groups
 import harness
+import system
 from system import wait_until
 
 WAIT_S = 60 * harness.SLOWNESS
@@ -273,6 +275,97 @@ class Rest(harness.Case):
                 wait_until(lambda: harness.os.path.isdir(folder) and harness.os.listdir(folder), "it has begun", WAIT_S)
         wait_until(lambda: not harness.os.listdir(folder), "nothing is left", WAIT_S)
         self.expect(web.get("/healthz"), 200)
+
+    def test_an_upload_is_not_held_in_memory(self):
+        web = self.begin("--set", "limits.upload_bytes=128MiB")
+        with open(self.plugin("steady"), "rb") as file:
+            body = file.read() + bytes(64 << 20)  # what a linker does not know of is left alone
+        before = system.peak_kb(self.cluster.daemon.pid)
+        app = self.expect(web.post("/api/v1/apps?name=large&executors=1", body=body), 201).json["id"]
+        self.wait_for(web, app, "running")
+        if harness.SLOWNESS == 1:  # memory of a sanitizer is another matter
+            self.assertLess(system.peak_kb(self.cluster.daemon.pid) - before, 32 << 10)
+        # The same again is checked, not sent: it is there.
+        web.post(f"/api/v1/apps/{app}/kill")
+        self.expect(web.post("/api/v1/apps?name=large&executors=1", body=body), 201)
+
+    def test_a_daemon_that_died_leaves_no_upload_behind(self):
+        web = self.begin()
+        folder = harness.os.path.join(self.path("data-0"), "uploads")
+        with web.connect() as sock:
+            sock.sendall((f"POST /api/v1/apps HTTP/1.1\r\nHost: {web.host}\r\nAuthorization: Bearer {web.token}\r\n"
+                          "Content-Length: 500000\r\n\r\n").encode() + b"x" * 100000)
+            wait_until(lambda: harness.os.path.isdir(folder) and harness.os.listdir(folder), "it has begun", WAIT_S)
+            self.cluster.daemon.send(harness.signal.SIGKILL)
+            self.cluster.daemon.wait()
+        self.assertEqual(1, len(harness.os.listdir(folder)))
+        again = self.start("local", "--port", "0", "--workers", "1", "--data", self.path("data-0"))
+        again.ready()
+        self.assertFalse(harness.os.path.isdir(folder) and harness.os.listdir(folder))
+
+    def test_a_request_that_comes_twice_counts_once(self):
+        web = self.begin()
+        first = self.expect(self.upload(web, self.plugin("steady"), "?name=a&executors=1&request_id=q1"), 201).json
+        self.assertEqual(first, self.expect(self.upload(web, self.plugin("steady"), "?name=a&request_id=q1"), 201).json)
+        self.assertEqual(1, len(web.get("/api/v1/apps?all").json["applications"]))
+        # Two clicks at once, each with a request of its own: the second joins the first.
+        answers = []
+        threads = [threading.Thread(target=lambda i=i: answers.append(web.post(f"/api/v1/apps/1/restart?request_id=r{i}")))
+                   for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        made = {answer.json["id"] for answer in answers if answer.status == 201}
+        self.assertEqual(1, len(made), [str(answer) for answer in answers])
+        for answer in answers:  # one that came late finds the name taken
+            self.assertIn(answer.status, (201, 409))
+        self.assertEqual(2, len(web.get("/api/v1/apps?all").json["applications"]))
+
+    def test_logs_by_level_and_time(self):
+        web = self.begin()
+        self.expect(self.upload(web, self.plugin("ticker"), "?name=ticker&executors=1"), 201)
+        logs = "/api/v1/apps/ticker/logs"
+
+        def lines(query=""):
+            return [one["line"] for one in self.expect(web.get(logs + query), 200).json["lines"]]
+
+        wait_until(lambda: any("logged tick 4" in line for line in lines()), "ticks", WAIT_S, pause_s=0.1)
+        self.assertEqual([], lines("?level=error"))
+        self.assertTrue(any("printed tick 1" in line for line in lines("?level=info")))
+        self.assertTrue(any("printed tick 1" in line for line in lines("?since=1h")))
+        self.assertEqual([], lines("?since=2100-01-01T00:00Z"))
+        moment = next(line for line in lines() if "logged tick 3" in line).split()[0]
+        since = lines(f"?since={moment}&executor=1")
+        self.assertTrue(any("logged tick 3" in line for line in since))
+        self.assertFalse(any("logged tick 2" in line for line in since))
+        self.assertEqual(2, len(lines("?since=1h&tail=2&executor=1")))
+        self.refused(web.get(f"{logs}?since=soon"), 400, "since")
+        self.refused(web.get(f"{logs}?level=loud"), 400, "level")
+
+    def test_logs_are_bounded_in_all(self):
+        web = self.begin("--lanes", "1", workers=18)
+        self.expect(self.upload(web, self.plugin("chatty"), "?name=chatty&executors=18&set=tasks=18"), 201)
+
+        def sizes(answer):
+            total = {}
+            for one in answer.json["lines"]:
+                total[one["executor"]] = total.get(one["executor"], 0) + len(one["line"]) + 1
+            return total
+
+        def check():
+            answer = web.get("/api/v1/apps/chatty/logs?tail=10000")
+            self.expect(answer, 200)
+            missing = [one for one in answer.json["missing"] if "full" in one["why"]]
+            return answer if len(missing) >= 2 else None
+
+        answer = wait_until(check, "all have talked", WAIT_S, pause_s=0.2)
+        total = sizes(answer)
+        self.assertLessEqual(sum(total.values()), 4 << 20)
+        self.assertGreater(sum(total.values()), 3 << 20)
+        alone = answer.json["missing"][0]["executor"]
+        self.assertNotIn(alone, total)
+        self.assertGreater(sizes(web.get(f"/api/v1/apps/chatty/logs?tail=10000&executor={alone}"))[alone], 200 << 10)
 
     def test_takes_few_uploads_at_a_time(self):
         web = self.begin()

@@ -1,6 +1,6 @@
 // What a person can order: submit, kill, restart; each says what it will do before it does it.
 import { useRef, useState } from "preact/hooks";
-import { onTokenWanted, send, tokenKeep } from "./api.js";
+import { onTokenWanted, requestId, send, tokenKeep } from "./api.js";
 import { bytes } from "./format.js";
 import { Icon } from "./icons.jsx";
 import { Dialog, Empty, notice } from "./parts.jsx";
@@ -56,12 +56,14 @@ const ORDERS = {
 export function OrderDialog({ order, app, onDone, onClose }) {
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
+  const id = useRef(requestId());
   const spec = ORDERS[order];
   const act = async () => {
     setBusy(true);
     setError(null);
     try {
-      const answer = await send("POST", `/apps/${app.id}/${order}`);
+      const once = order === "restart" ? `?request_id=${id.current}` : "";
+      const answer = await send("POST", `/apps/${app.id}/${order}${once}`);
       if (answer !== undefined) {
         notice(spec.done(app, answer));
         onDone(answer);
@@ -86,8 +88,8 @@ export function OrderDialog({ order, app, onDone, onClose }) {
 
 // ---- submit ----
 
-function pathOf(form) {
-  const query = new URLSearchParams();
+function pathOf(form, id) {
+  const query = new URLSearchParams({ request_id: id });
   for (const name of ["name", "executors"]) {
     const value = String(form.get(name) || "").trim();
     if (value) query.set(name, value);
@@ -95,16 +97,16 @@ function pathOf(form) {
   for (const line of String(form.get("set") || "").split("\n")) {
     if (line.trim()) query.append("set", line.trim());
   }
-  const text = query.toString();
-  return `/apps${text ? `?${text}` : ""}`;
+  return `/apps?${query}`;
 }
 
 function SubmitDialog({ file, onDone, onClose }) {
   const [share, setShare] = useState(null);
   const [error, setError] = useState(null);
+  const id = useRef(requestId());
   const onSubmit = async (e) => {
     e.preventDefault();
-    const path = pathOf(new FormData(e.target));
+    const path = pathOf(new FormData(e.target), id.current);
     setError(null);
     setShare(0);
     try {

@@ -73,6 +73,12 @@ export async function read(path, signal) {
   return body;
 }
 
+// Names one order of a person: sent again, it makes nothing new. crypto.randomUUID() is not there on plain
+// http from another host.
+export function requestId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 // One upload or order; fetch() cannot tell how far an upload is.
 function sendOnce(method, path, body, onProgress) {
   return new Promise((resolve, reject) => {
