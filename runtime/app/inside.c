@@ -169,10 +169,7 @@ static const struct edge_inproc_ops inproc_ops = {.start = start_child, .kill = 
 
 static int make_dir(struct inside *in, struct gp_error *err)
 {
-    const char *base = getenv("TMPDIR");
-
-    return process_dir_make(in->port, base && base[0] == '/' ? base : "/tmp", "gearpump-run-",
-                            in->dir, err);
+    return process_dir_make(in->port, process_dir_base(), "gearpump-run-", in->dir, err);
 }
 
 int inside_new(const struct config *config, enum log_level level, struct inside **ret,

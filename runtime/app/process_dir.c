@@ -6,9 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/str.h"
+
+#define MEMORY_DIR       "/dev/shm"
+#define MEMORY_MIN_BYTES (UINT64_C(1) << 30) /* free: several of the largest uploads */
 
 struct cleaning {
     const struct port *port;
@@ -44,6 +48,25 @@ static int on_entry(void *user, const char *name, int is_dir)
         process_dir_remove(c->port, path);
     }
     return 0;
+}
+
+static bool memory_will_do(void)
+{
+    struct statvfs fs;
+
+    return statvfs(MEMORY_DIR, &fs) == 0 && (fs.f_flag & (ST_NOEXEC | ST_RDONLY)) == 0 &&
+           (uint64_t)fs.f_bavail * fs.f_frsize >= MEMORY_MIN_BYTES &&
+           access(MEMORY_DIR, W_OK | X_OK) == 0;
+}
+
+const char *process_dir_base(void)
+{
+    const char *wanted = getenv("TMPDIR");
+
+    if (wanted && wanted[0] == '/') {
+        return wanted;
+    }
+    return memory_will_do() ? MEMORY_DIR : "/tmp";
 }
 
 int process_dir_make(const struct port *port, const char *base, const char *prefix,

@@ -12,6 +12,13 @@
 #include "port/port.h"
 
 /*
+ * Where files that need not outlive the process are cheapest: $TMPDIR if it says so; else memory, where
+ * there is plenty of it and plugins may be loaded from it; else /tmp. On a disk that discards what is
+ * deleted, removing the two dozen files of a run took as long as the run of a small job.
+ */
+const char *process_dir_base(void);
+
+/*
  * Makes BASE/PREFIX<pid>-<something new>, mode 0700, and removes its like of processes of this user
  * that are gone. BASE exists, perhaps for everybody (/tmp).
  */
