@@ -17,15 +17,17 @@ static bool hosts_tasks(const struct topology *t, uint32_t lane)
     return t->lanes[lane].tasks > 0;
 }
 
+/* place: how to reach it, in another process; NULL in this one. */
 static int add_neighbour(struct lane *lane, uint32_t index, enum neighbour_kind kind,
-                         struct neighbour **ret_neighbour)
+                         const struct stream_place *place, struct neighbour **ret_neighbour)
 {
     struct neighbour *p = neighbour_new(lane, index, kind);
 
     if (!p) {
         return GP_ENOMEM;
     }
-    if (stage_add_inlinks(p) < 0) {
+    /* Its inlinks go by the windows that this decides. */
+    if ((place && neighbour_stream_new(p, place) < 0) || stage_add_inlinks(p) < 0) {
         neighbour_free(p); /* its inlinks are the stages' */
         return GP_ENOMEM;
     }
@@ -103,7 +105,7 @@ static int build(struct lane *lane, struct gp_error *err)
         }
     }
     if (rc == 0) {
-        rc = add_neighbour(lane, lane->index, NEIGHBOUR_LOCAL, &lane->self);
+        rc = add_neighbour(lane, lane->index, NEIGHBOUR_LOCAL, NULL, &lane->self);
     }
     if (rc == 0) {
         neighbour_open_accounts(lane->self);
@@ -204,19 +206,17 @@ void lane_free(struct lane *lane)
 int lane_add_stream(struct lane *lane, uint32_t index, const struct stream_place *place)
 {
     struct neighbour *p;
-    int rc;
 
     if (!hosts_tasks(lane->topology, lane->index) || !hosts_tasks(lane->topology, index)) {
         return 0;
     }
-    rc = add_neighbour(lane, index, NEIGHBOUR_STREAM, &p);
-    return rc == 0 ? neighbour_stream_new(p, place) : rc;
+    return add_neighbour(lane, index, NEIGHBOUR_STREAM, place, &p);
 }
 
 static int connect_half(struct lane *lane, struct lane *other, struct ring *from, struct ring *to)
 {
     struct neighbour *p;
-    int rc = add_neighbour(lane, other->index, NEIGHBOUR_RING, &p);
+    int rc = add_neighbour(lane, other->index, NEIGHBOUR_RING, NULL, &p);
 
     if (rc == 0) {
         p->from = from;

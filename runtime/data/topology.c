@@ -229,19 +229,21 @@ static uint32_t bound_window(const struct data_options *options, uint64_t share,
  * to it. Through rings, where budget is left, they are larger: each time one is used up two threads
  * wait for each other, and the batches in it are memory that a busy lane keeps anyway. Over TCP the
  * kernel keeps what is on its way, and whoever has consumed half of one wakes the sender at his own
- * cost: few accounts have larger ones. Through shared memory likewise, up to what its ring holds, where
- * two lanes are all there is: with more, each has others to work for, and memory grows with all of them.
+ * cost: few accounts have larger ones. Through shared memory likewise where two lanes are all there is:
+ * with more, each has others to work for, and memory grows with all of them. A little less than its
+ * ring holds, for a sender that now lacks credit and now room is woken for both.
  */
 static void set_windows(struct topology *t, const struct data_options *options)
 {
     uint64_t even = count_accounts(t, 0, true) / t->lane_count;
-    uint64_t host_windows = t->lane_count > 2 ? 1 : RING_WINDOWS;
+    bool is_pair = t->lane_count <= 2;
 
     for (uint32_t l = 0; l < t->lane_count; l++) {
         uint64_t accounts = count_accounts(t, l, false);
         uint64_t share = options->lane_budget_bytes;
         uint64_t max = options->window_max_bytes;
         uint64_t few;
+        uint64_t host;
 
         accounts = accounts > even ? accounts : even;
         accounts = accounts > 0 ? accounts : 1;
@@ -249,8 +251,9 @@ static void set_windows(struct topology *t, const struct data_options *options)
         few = accounts < TCP_WINDOWS ? TCP_WINDOWS / accounts : 1;
         t->lanes[l].window_bytes = bound_window(options, share, max);
         t->lanes[l].ring_window_bytes = bound_window(options, share, RING_WINDOWS * max);
+        host = is_pair ? (few < RING_WINDOWS ? few : RING_WINDOWS) * max : max;
         t->lanes[l].host_window_bytes =
-            bound_window(options, share, (few < host_windows ? few : host_windows) * max);
+            bound_window(options, share, is_pair ? host - host / 16 : host);
         t->lanes[l].tcp_window_bytes = bound_window(options, share, few * max);
     }
 }

@@ -137,7 +137,7 @@ static struct placement_range range(uint32_t processor, uint32_t first, uint32_t
                                     .session = LONE_SESSION};
 }
 
-void lone_lane_begin(struct lone_lane *w)
+void lone_lane_begin_telling(struct lone_lane *w, uint32_t window_bytes)
 {
     const struct stream_place place = {.executor = 1};
     struct placement placement = {w->ranges, 3};
@@ -169,6 +169,7 @@ void lone_lane_begin(struct lone_lane *w)
     w->options.large_budget_bytes = 65536;
     ASSERT(topology_new(&w->plan, &placement, w->hosts, 2, &w->options, NULL, &w->topologies[0],
                         NULL) == 0);
+    w->topologies[0]->lanes[1].tcp_window_bytes = window_bytes;
     w->code[0].table = &source_table;
     w->code[1].table = &sink_table;
     w->env = (struct lane_env){
@@ -191,6 +192,11 @@ void lone_lane_begin(struct lone_lane *w)
     (void)lane_turn(w->lane);
     lane_command(w->lane, LANE_START);
     (void)lane_turn(w->lane);
+}
+
+void lone_lane_begin(struct lone_lane *w)
+{
+    lone_lane_begin_telling(w, LONE_WINDOW);
 }
 
 void lone_lane_end(struct lone_lane *w)

@@ -44,6 +44,8 @@ struct lone_lane {
 };
 
 void lone_lane_begin(struct lone_lane *w);
+/* ... with a window of its own for what the neighbour sends. */
+void lone_lane_begin_telling(struct lone_lane *w, uint32_t window_bytes);
 void lone_lane_end(struct lone_lane *w);
 
 /* The neighbour sends this body of a BATCH or a CREDIT frame. It lives as long as w. */

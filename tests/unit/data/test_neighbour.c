@@ -80,6 +80,20 @@ GP_TEST(neighbour, bounds_what_an_opening_may_call_pending)
     lone_lane_end(&w);
 }
 
+/* Less, and a sender is woken more often than it need be; more, and it waits in vain. */
+GP_TEST(neighbour, gives_credit_back_by_halves_of_the_window_it_told)
+{
+    struct lone_lane w;
+
+    lone_lane_begin_telling(&w, 4 * LONE_WINDOW);
+    GP_CHECK_EQ(w.from->window_in, 4 * LONE_WINDOW);
+    for (uint32_t e = 0; e < LONE_EDGES; e++) {
+        GP_CHECK_EQ(w.from->inlinks[e]->owed_max, 2 * LONE_WINDOW);
+        GP_CHECK(w.from->inlinks[e]->taken_max >= 4 * LONE_WINDOW);
+    }
+    lone_lane_end(&w);
+}
+
 GP_TEST(neighbour, opens_accounts_at_the_window_less_what_is_pending)
 {
     struct lone_lane w;
