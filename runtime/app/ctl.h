@@ -113,6 +113,7 @@ CTL_COMMAND(ctl_list);
 CTL_COMMAND(ctl_describe);
 CTL_COMMAND(ctl_kill);
 CTL_COMMAND(ctl_restart);
+CTL_COMMAND(ctl_completion);
 CTL_COMMAND(ctl_events);
 CTL_COMMAND(ctl_explain);
 CTL_COMMAND(ctl_logs);

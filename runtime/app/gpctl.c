@@ -4,12 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/completion.h"
 #include "app/ctl_watch.h"
+#include "app/man.h"
 #include "edge/signals.h"
 
 #define OUTPUT_OPTION                                                                              \
     {                                                                                              \
-        "output", 'o', "FORMAT", "table for people, json for programs (table)", OPTION_VALUE       \
+        "output", 'o', "table|json", "for people or for programs (table)", OPTION_VALUE            \
     }
 
 static const struct option_spec common_options[] = {
@@ -19,8 +21,7 @@ static const struct option_spec common_options[] = {
     {"config", 'c', "FILE", "settings ($GEARPUMP_CONFIG, " CONFIG_SYSTEM_PATH ")", OPTION_VALUE},
     {"verbose", 'v', NULL, "also say on stderr what connections do", OPTION_FLAG},
     {"quiet", 'q', NULL, "no remarks and no progress; lists show ids alone", OPTION_FLAG},
-    {"color", 0, "WHEN", "auto, always or never (auto: on terminals, unless NO_COLOR is set)",
-     OPTION_VALUE},
+    {"color", 0, "auto|always|never", "(auto: on terminals, unless NO_COLOR is set)", OPTION_VALUE},
     {0},
 };
 
@@ -53,9 +54,8 @@ static const struct option_spec run_options[] = {
 static const struct option_spec simulate_options[] = {
     {"seed", 0, "N", "what happens is drawn from it; the same seed does the same (1)",
      OPTION_VALUE},
-    {"faults", 0, "KIND[,..]",
-     "of these: kill, pause, partition, disk, slow, clock, all, none (kill,partition,disk,slow)",
-     OPTION_VALUE},
+    {"faults", 0, "kill|pause|partition|disk|slow|clock|all|none[,..]",
+     "what may happen (kill,partition,disk,slow)", OPTION_VALUE},
     {"fault-count", 0, "N", "how many (one for each two seconds)", OPTION_VALUE},
     {"duration", 0, "TIME", "simulated time of the job, as 30s; then all is healed (10s)",
      OPTION_VALUE},
@@ -86,8 +86,7 @@ static const struct option_spec events_options[] = {
 static const struct option_spec logs_options[] = {
     {"follow", 'f', NULL, "go on as more is written, until the job ends", OPTION_FLAG},
     {"executor", 0, "N", "of this executor alone; 0 is the appmaster (all)", OPTION_VALUE},
-    {"level", 0, "LEVEL", "as bad as this and worse: debug, info, warn or error (debug)",
-     OPTION_VALUE},
+    {"level", 0, "debug|info|warn|error", "as bad as this and worse (debug)", OPTION_VALUE},
     {"since", 0, "TIME", "written since then, as 2026-01-31T09:30:00Z, or how long ago, as 5m",
      OPTION_VALUE},
     {"tail", 0, "N", "begin with the last N lines of each executor (all)", OPTION_VALUE},
@@ -340,6 +339,19 @@ static const struct command_spec commands[] = {
      .examples = "  $ gpctl explain not_found\n  $ gpctl explain 5\n  $ gpctl explain\n",
      .operands_max = 1,
      .run = ctl_explain},
+    {.name = "completion",
+     .operands = "bash|zsh|fish",
+     .summary = "the script that lets a shell complete gpctl and gpd",
+     .details =
+         "Commands, flags and their values, files, and what the cluster has: applications, "
+         "workers, masters. A\npackage has installed it already. Otherwise bash and zsh take it "
+         "from a line in ~/.bashrc or ~/.zshrc,\nfish from a file.",
+     .examples = "  $ source <(gpctl completion bash)\n"
+                 "  $ source <(gpctl completion zsh)        # after compinit\n"
+                 "  $ gpctl completion fish > ~/.config/fish/completions/gpctl.fish\n",
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_completion},
     {.name = "version",
      .operands = "",
      .summary = "the version of this program",
@@ -419,6 +431,13 @@ int main(int argc, char **argv)
     int rc;
 
     edge_process_begin();
+    if (argc > 2 && strcmp(argv[1], COMPLETION_WORD) == 0) {
+        completion_answer(&program, argc - 2, argv + 2, ctl_completion_lookup, stdout);
+        return EXIT_STATUS_OK;
+    }
+    if (argc > 1 && strcmp(argv[1], MAN_WORD) == 0) {
+        return man_main(&program, argc - 2, argv + 2, stdout);
+    }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         argv[1] = version_command; /* as everywhere */
     }

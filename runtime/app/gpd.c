@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "app/completion.h"
+#include "app/man.h"
 #include "app/version.h"
 #include "base/str.h"
 
@@ -14,13 +16,13 @@
          OPTION_VALUE},                                                                            \
         {"config", 'c', "FILE", "settings ($GEARPUMP_CONFIG, " CONFIG_SYSTEM_PATH ")",             \
          OPTION_VALUE},                                                                            \
-        {"set", 0, "KEY=VALUE", "one setting, as `gpd help config` names it", OPTION_LIST},        \
+        {"set", 0, "SETTING=VALUE", "one setting, as `gpd help config` names it", OPTION_LIST},    \
         {"ready-file", 0, "FILE", "written once it is ready: addresses and pid as JSON",           \
          OPTION_VALUE},                                                                            \
         {"log-level", 0, "LEVEL", "debug, info, warn, error or off (log.level, info)",             \
          OPTION_VALUE},                                                                            \
     {                                                                                              \
-        "log-format", 0, "FORMAT", "text or json (log.format, text)", OPTION_VALUE                 \
+        "log-format", 0, "text|json", "how it looks (log.format, text)", OPTION_VALUE              \
     }
 
 #define WORKER_OPTIONS                                                                             \
@@ -205,6 +207,13 @@ int main(int argc, char **argv)
     struct gp_error err = {0};
 
     edge_process_begin();
+    if (argc > 2 && strcmp(argv[1], COMPLETION_WORD) == 0) {
+        completion_answer(&program, argc - 2, argv + 2, NULL, stdout);
+        return EXIT_STATUS_OK;
+    }
+    if (argc > 1 && strcmp(argv[1], MAN_WORD) == 0) {
+        return man_main(&program, argc - 2, argv + 2, stdout);
+    }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         argv[1] = version_command; /* as everywhere */
     }

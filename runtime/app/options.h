@@ -32,7 +32,8 @@ enum option_kind {
 struct option_spec {
     const char *name;  /* without the dashes */
     char letter;       /* -f, or 0 */
-    const char *value; /* its name in the help, as "N"; NULL for OPTION_FLAG */
+    const char *value; /* its name in the help, as "N", or "table|json" of what it may be; NULL for
+                        * OPTION_FLAG. Completion (completion.c) goes by it. */
     const char *help;  /* one line, says the default */
     enum option_kind kind;
 };
@@ -41,10 +42,10 @@ struct options;
 
 struct command_spec {
     const char *name;
-    const char *operands;              /* as "APP.so" or "[-a]"; "" for none */
-    const char *summary;               /* one line */
-    const char *details;               /* paragraphs for --help, or NULL */
-    const char *examples;              /* lines "$ gpctl ..." */
+    const char *operands; /* as "APP.so" or "[COMMAND]"; "" for none; as option_spec.value */
+    const char *summary;  /* one line */
+    const char *details;  /* paragraphs for --help, or NULL */
+    const char *examples; /* lines "$ gpctl ..." */
     const struct option_spec *options; /* ended by a NULL name */
     uint32_t operands_min;
     uint32_t operands_max;

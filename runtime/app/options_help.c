@@ -1,4 +1,6 @@
 /* options_help.c: what --help shows, made from the same tables that parse; see options.h. */
+#include <string.h>
+
 #include "app/options.h"
 #include "base/str.h"
 
@@ -18,7 +20,11 @@ static void print_option(const struct option_spec *option, FILE *to)
         (void)str_format(left, sizeof left, "%s--%s%s%s", letter, option->name,
                          option->value ? " " : "", option->value ? option->value : "");
     }
-    (void)fprintf(to, "  %-*s %s%s\n", NAME_WIDTH, left, option->help,
+    (void)fprintf(to, "  %-*s", NAME_WIDTH, left);
+    if (strlen(left) > NAME_WIDTH) {
+        (void)fprintf(to, "\n  %*s", NAME_WIDTH, "");
+    }
+    (void)fprintf(to, " %s%s\n", option->help,
                   option->kind == OPTION_LIST ? " (may be repeated)" : "");
 }
 

@@ -20,7 +20,10 @@ add_library(gp_flags INTERFACE)
 target_compile_definitions(gp_flags INTERFACE _GNU_SOURCE GP_VERSION="${PROJECT_VERSION}")
 target_compile_options(gp_flags INTERFACE
   -fvisibility=hidden -fno-omit-frame-pointer -fstack-protector-strong
-  $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+  $<$<CONFIG:Release,RelWithDebInfo>:-O3>
+  # The same source gives the same bytes in whatever folder it is built.
+  $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.>
+  $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-ffile-prefix-map=${PROJECT_BINARY_DIR}=.>)
 target_link_options(gp_flags INTERFACE -Wl,-z,relro,-z,now)
 
 # One of address, undefined, thread or several: flags for compiler and linker alike. A report ends

@@ -7,14 +7,16 @@ trap 'rm -rf "$root"' EXIT
 prefix=$root/prefix
 
 cmake --install "$GP_BUILD_DIR" --prefix "$prefix" >/dev/null
-for file in include/gearpump/gearpump.h lib/cmake/gearpump/gearpump-config.cmake \
-    lib/pkgconfig/gearpump-sdk.pc share/doc/gearpump/LICENSE ${GP_INSTALLED:-}; do
+for file in ${GP_INSTALLED:?} etc/gearpump/gearpump.yaml share/doc/gearpump/LICENSE \
+    lib/systemd/system/gpd-master.service lib/systemd/system/gpd-worker.service \
+    share/zsh/site-functions/_gpctl; do
     [ -e "$prefix/$file" ] || { echo "not installed: $file" >&2; exit 1; }
 done
-! grep -rl "$GP_SOURCE_DIR" "$prefix/lib/cmake" "$prefix/lib/pkgconfig" || {
-    echo "the files above name the source folder" >&2
-    exit 1
-}
+# Debug information is stripped from packages, and the only thing that may say where it was built.
+cmake --install "$GP_BUILD_DIR" --prefix "$root/stripped" --strip >/dev/null
+for folder in "$GP_SOURCE_DIR" "$GP_BUILD_DIR" "$root"; do
+    ! grep -rlF "$folder" "$root/stripped" || { echo "the files above name $folder" >&2; exit 1; }
+done
 # Moved elsewhere it still works.
 mv "$prefix" "$root/moved"
 prefix=$root/moved
@@ -41,7 +43,7 @@ for example in wordcount sol; do
         exit 1
     }
 
-    flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags gearpump-sdk)
+    flags=$(PKG_CONFIG_PATH=$prefix/share/pkgconfig pkg-config --cflags gearpump-sdk)
     # shellcheck disable=SC2086  # a list of flags
     cc -shared -fPIC $flags "$app"/*.c -o "$app/by_pkg_config.so"
     check_plugin "$app/by_pkg_config.so"

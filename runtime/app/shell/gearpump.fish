@@ -1,0 +1,28 @@
+# Completion of gpctl and gpd for fish: asks the program itself, whatever is being typed.
+
+function __gearpump_complete
+    set -l words (commandline -opc)
+    set -l typed (commandline -ct)
+    set -l program $words[1]
+    set -e words[1]
+    set -l lines ($program __complete $words "$typed" 2>/dev/null)
+    test (count $lines) -gt 0; or return
+    set -l also (string sub -s 2 -- $lines[-1])
+    set -e lines[-1]
+    printf '%s\n' $lines
+
+    set -l begun (string match -r -- '^--[^=]*=' "$typed")
+    set -l path (string replace -r -- '^--[^=]*=' '' "$typed")
+    switch "$also"
+        case files
+            printf "$begun%s\n" (__fish_complete_path "$path")
+        case 'files *'
+            printf "$begun%s\n" (__fish_complete_suffix --complete="$path" (string sub -s 7 -- $also))
+        case folders
+            printf "$begun%s\n" (__fish_complete_directories "$path")
+    end
+end
+
+for program in gpctl gpd
+    complete -c $program -f -a '(__gearpump_complete)'
+end
