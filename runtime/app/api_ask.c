@@ -262,11 +262,8 @@ int api_version(struct api_call *call, struct gp_error *err)
 
 int api_config_show(struct api_call *call, struct gp_error *err)
 {
-    struct value *tree = NULL;
-
     (void)err;
-    (void)fields_encode(&config_fields, api_config(call->api), &tree);
-    api_answer_take(call, tree);
+    api_answer_take(call, show_fields(&config_fields, api_config(call->api)));
     return 0;
 }
 

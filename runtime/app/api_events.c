@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "app/api.h"
+#include "app/show.h"
 #include "base/str.h"
 
 #define POLL_MS      10000u
@@ -44,15 +45,17 @@ static void on_gone(struct api_call *call)
 static int write_event(struct api_call *call, const struct msg_cluster_events *page,
                        const struct msg_cluster_event *event)
 {
+    struct value *tree = show_fields(&msg_cluster_event_fields, event);
     struct buf json = {0};
     struct buf text = {0};
-    int rc = fields_print_json(&msg_cluster_event_fields, event, &json);
+    int rc = tree ? value_print_json(tree, &json, VALUE_COMPACT) : GP_ENOMEM;
 
     if (rc == 0) {
         rc = buf_append_fmt(&text, "id: %llu.%llu\ndata: %.*s\n\n", (unsigned long long)page->term,
                             (unsigned long long)event->seq, STR_ARG(buf_str(&json)));
     }
     rc = rc < 0 ? rc : http_stream_write(call->request, buf_bytes(&text));
+    value_free(tree);
     buf_deinit(&json);
     buf_deinit(&text);
     return rc;

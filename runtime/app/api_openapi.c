@@ -23,6 +23,16 @@ static struct value *type_is(const char *type)
     return tree_end(&t);
 }
 
+static struct value *long_integer(void)
+{
+    struct value *schema = type_is("integer");
+
+    if (schema) {
+        (void)value_set_str(schema, GP_STR("format"), GP_STR("int64"));
+    }
+    return schema;
+}
+
 static struct value *list_of_take(struct value *items)
 {
     struct tree t;
@@ -47,15 +57,17 @@ static struct value *enum_of(const char *const *names)
     return tree_end(&t);
 }
 
-/* As fields_encode() writes it. */
+/* As show_fields() writes it. */
 static struct value *schema_of_field(const struct field *field)
 {
     switch (field->kind) {
     case FIELD_KIND_BOOL:
         return type_is("boolean");
     case FIELD_KIND_U32:
-    case FIELD_KIND_I64:
         return type_is("integer");
+    case FIELD_KIND_I64:
+    case FIELD_KIND_U64:
+        return long_integer();
     case FIELD_KIND_DOUBLE:
         return type_is("number");
     case FIELD_KIND_ENUM:
@@ -69,7 +81,7 @@ static struct value *schema_of_field(const struct field *field)
         return list_of_take(type_is("string"));
     case FIELD_KIND_TREE:
         return value_new_object();
-    default: /* numbers of 64 bits, durations and sizes are text */
+    default: /* durations and sizes are text: "1s", "4MiB" */
         return type_is("string");
     }
 }
@@ -120,6 +132,7 @@ static struct value *components(const struct port *port)
     tree_take(&schemas, "worker", schema_of(&msg_worker_info_fields, "version"));
     tree_take(&schemas, "drained", schema_of(&msg_worker_drained_fields, NULL));
     tree_take(&schemas, "cluster_event", schema_of(&msg_cluster_event_fields, NULL));
+    tree_take(&schemas, "config", schema_of(&config_fields, NULL));
     tree_take(&schemas, "error", shape_of(&error));
     tree_begin(&t);
     tree_take(&t, "schemas", tree_end(&schemas));
@@ -130,7 +143,8 @@ static struct value *components(const struct port *port)
 
 /* ---- shapes: text int number bool any @component [shape] {name:shape,...} {*:shape} ----
  *
- * All members of an object are there. Only the table of endpoints is read here, so a shape that is
+ * All members of an object are there but for those whose name ends with '?'; a word that does may be
+ * null. Only the table of endpoints is read here, so a shape that is
  * none is our own mistake. */
 
 static struct value *object_shape(const char **at)
@@ -145,12 +159,16 @@ static struct value *object_shape(const char **at)
         const size_t len = strcspn(*at, ":");
         char name[64];
 
-        ASSERT(str_format(name, sizeof name, "%.*s", (int)len, *at) > 0);
+        const bool is_optional = (*at)[len - 1] == '?';
+
+        ASSERT(str_format(name, sizeof name, "%.*s", (int)(len - is_optional), *at) > 0);
         *at += len + 1;
         if (strcmp(name, "*") == 0) {
             rest = shape_of(at);
         } else {
             tree_take(&properties, name, shape_of(at));
+        }
+        if (!rest && !is_optional) {
             tree_push_take(&required, value_new_str(gp_str_of(name)));
         }
         *at += **at == ',';
@@ -182,12 +200,24 @@ static struct value *ref_to(gp_str name)
 static struct value *word_shape(gp_str word)
 {
     static const char *const types[][2] = {
-        {"text", "string"}, {"int", "integer"}, {"number", "number"}, {"bool", "boolean"}};
+        {"text", "string"}, {"number", "number"}, {"bool", "boolean"}};
+    const bool is_nullable = str_ends_with(word, GP_STR("?"));
+    struct value *schema = NULL;
 
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+    word.len -= is_nullable;
+    if (str_eq(word, GP_STR("int"))) {
+        schema = long_integer();
+    }
+    for (size_t i = 0; !schema && i < ARRAY_LEN(types); i++) {
         if (str_eq(word, gp_str_of(types[i][0]))) {
-            return type_is(types[i][1]);
+            schema = type_is(types[i][1]);
         }
+    }
+    if (schema && is_nullable) {
+        (void)value_set_bool(schema, GP_STR("nullable"), true);
+    }
+    if (schema) {
+        return schema;
     }
     ASSERT(str_eq(word, GP_STR("any")));
     return value_new_object();
@@ -227,8 +257,7 @@ static bool is_in_path(const struct api_endpoint *e, const char *name)
 static struct value *parameter(const struct api_endpoint *e, const struct field *field)
 {
     const bool in_path = is_in_path(e, field->name);
-    struct value *schema =
-        field->kind == FIELD_KIND_I64 ? type_is("integer") : schema_of_field(field);
+    struct value *schema = schema_of_field(field);
     struct tree t;
 
     tree_begin(&t);
@@ -338,6 +367,14 @@ static struct value *paths(const struct port *port)
     return tree_end(&t);
 }
 
+static const char about[] =
+    "What gpctl can do, over HTTP, by any master; answers are as those of gpctl -o json. Whatever "
+    "changes something needs the token: Authorization: Bearer TOKEN. Integers are JSON numbers of "
+    "up "
+    "to 63 bits: a reader that knows doubles alone rounds those above 2^53. Durations and sizes in "
+    "settings are text, as in the file: 30s, 4MiB. An order with a request_id that came before is "
+    "answered as it was then. Errors have a code, what went wrong, why, and what to try.";
+
 struct value *api_openapi(const struct port *port)
 {
     struct tree info;
@@ -346,6 +383,7 @@ struct value *api_openapi(const struct port *port)
     tree_begin(&info);
     tree_text(&info, "title", "Gearpump");
     tree_text(&info, "version", VERSION_TEXT);
+    tree_text(&info, "description", about);
     tree_begin(&t);
     tree_text(&t, "openapi", "3.0.3");
     tree_take(&t, "info", tree_end(&info));

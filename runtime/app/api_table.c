@@ -103,6 +103,26 @@ static const char description[] =
     "lost:{messages:int,in_doubt:int,at_least:bool},restarts:{used:int,max:int,window_ms:int},"
     "moves:{open:int,done:int,refused:int},last_error:text,guarantee:text}";
 
+#define SAMPLED                                                                                    \
+    "{count:int,p50_us:number?,p90_us:number?,p99_us:number?,p999_us:number?,max_us:number?}"
+
+static const char metrics[] =
+    "{app:int,name:text,time_ms:int,interval_ms:int,clock_ms:int?,source_rate:number,"
+    "sink_rate:number,latency:" SAMPLED ",critical_path:[text],"
+    "stalled:[{processor:text,since_ms:int}],"
+    "processors:[{name:text,tasks:int,in:int,out:int,bytes_in:int,bytes_out:int,rate_in:number,"
+    "rate_out:number,busy:number,idle:number,blocked:number,queue:int,dead_letters:int,"
+    "restarts:int,late:int,watermark_ms:int?,watermark_lag_ms:number?,latency:" SAMPLED
+    ",processing:" SAMPLED ",slowest:[{task:int,executor:int,in:int,out:int,rate_in:number,"
+    "rate_out:number,busy:number,blocked:number,queue:int,watermark_ms:int?,"
+    "latency_p99_us:number?}]}],"
+    "edges:[{from:text,to:text,kind:text,messages:int,bytes:int,rate:number,batches:int,"
+    "fill:number,credit_waits:int}],"
+    "executors:[{id:int,worker:int,host:text,pid:int,cpu:number,rss_bytes:int,fds:int,"
+    "loop_lag_ms:number,connections:int,frames_in:int,frames_out:int,errors:int}],is_cut:bool,"
+    "history?:{step_ms:int,end_ms:int,"
+    "series:[{processor:text,executor:int,metric:text,values:[number?]}]}}";
+
 /* clang-format off */
 #define GET(path_, name_, doc_, params_, answer_, begin_, ask_)                                    \
     {.method = "GET", .path = (path_), .name = (name_), .doc = (doc_), .params = &(params_),       \
@@ -146,7 +166,7 @@ const struct api_endpoint api_endpoints[] = {
     GET("/api/v1/apps/{app}", "describe", "All about one application.", app_params, description,
         api_ask_begin, MSG_APP_DESCRIBE),
     GET("/api/v1/apps/{app}/metrics", "metrics", "How an application does, and how it did.",
-        metrics_params, "{*:any}", api_metrics, 0),
+        metrics_params, metrics, api_metrics, 0),
     GET("/api/v1/apps/{app}/logs", "logs", "The latest lines that an application wrote.",
         logs_params, "{app:int,lines:[{executor:int,line:text}],missing:[{executor:int,why:text}]}",
         api_logs, 0),
@@ -159,7 +179,7 @@ const struct api_endpoint api_endpoints[] = {
            "Spreads its tasks evenly over the workers.", rebalance_params,
            "{app:text,tasks:int,moving:int,refused:[{processor:text,tasks:int,why:text}]}", 200,
            MSG_APP_REBALANCE),
-    GET("/api/v1/config", "config", "The settings of this daemon.", no_params, "{*:any}",
+    GET("/api/v1/config", "config", "The settings of this daemon.", no_params, "@config",
         api_config_show, 0),
     {.method = "GET",
      .path = "/api/v1/events",

@@ -25,11 +25,14 @@ static void print_event(const struct watching *w, const struct msg_cluster_event
 {
     char time[SHOW_TIME_MAX];
     struct buf text = {0};
+    struct value *tree;
 
     if (w->ctl->json) {
-        if (fields_print_json(&msg_cluster_event_fields, event, &text) == 0) {
+        tree = show_fields(&msg_cluster_event_fields, event);
+        if (tree && value_print_json(tree, &text, VALUE_COMPACT) == 0) {
             (void)printf("%.*s\n", STR_ARG(buf_str(&text)));
         }
+        value_free(tree);
         buf_deinit(&text);
         return;
     }

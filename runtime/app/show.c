@@ -5,6 +5,7 @@
 
 #include "app/tree.h"
 #include "app/version.h"
+#include "base/str.h"
 
 #define NS_PER_MS INT64_C(1000000)
 
@@ -46,21 +47,49 @@ const char *show_worker_state(uint32_t worker_state)
     return worker_state <= WORKER_LOST ? worker_state_names[worker_state] : "unknown";
 }
 
-static struct value *encode(const struct fields *table, const void *from)
+/* Counters of 64 bits are text between daemons, whose readers know doubles alone. */
+static int make_numbers(const struct fields *table, struct value *object)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < table->count; i++) {
+        const struct field *field = &table->items[i];
+        struct value *v = value_get(object, gp_str_of(field->name));
+        uint64_t number;
+
+        if (field->kind == FIELD_KIND_U64 && str_to_u64(value_as_str(v), &number) == 0) {
+            rc = value_set_i64(object, gp_str_of(field->name),
+                               number < INT64_MAX ? (int64_t)number : INT64_MAX);
+        } else if (field->kind == FIELD_KIND_OBJECT) {
+            rc = make_numbers(field->sub, v);
+        } else if (field->kind == FIELD_KIND_LIST && !(field->flags & FIELD_ROWS)) {
+            for (size_t k = 0; rc == 0 && k < value_count(v); k++) {
+                rc = make_numbers(field->sub, value_at(v, k));
+            }
+        }
+    }
+    return rc;
+}
+
+struct value *show_fields(const struct fields *table, const void *from)
 {
     struct value *tree = NULL;
 
-    return fields_encode(table, from, &tree) < 0 ? NULL : tree;
+    if (fields_encode(table, from, &tree) < 0 || make_numbers(table, tree) < 0) {
+        value_free(tree);
+        tree = NULL;
+    }
+    return tree;
 }
 
 struct value *show_app(const struct msg_app_summary *app)
 {
-    return encode(&msg_app_summary_fields, app);
+    return show_fields(&msg_app_summary_fields, app);
 }
 
 struct value *show_worker(const struct msg_worker_info *worker)
 {
-    struct value *v = encode(&msg_worker_info_fields, worker);
+    struct value *v = show_fields(&msg_worker_info_fields, worker);
 
     value_free(v ? value_steal(v, GP_STR("version")) : NULL);
     return v;
@@ -120,7 +149,7 @@ struct value *show_rebalanced(const char *app, const struct msg_app_rebalanced *
 
 struct value *show_drained(const struct msg_worker_drained *worker)
 {
-    return encode(&msg_worker_drained_fields, worker);
+    return show_fields(&msg_worker_drained_fields, worker);
 }
 
 struct value *show_submitted(uint32_t id, const char *name)

@@ -22,6 +22,8 @@ int64_t show_now_ms(void);
 const char *show_state(uint32_t app_state);
 const char *show_worker_state(uint32_t worker_state);
 
+/* As fields_encode(), but with numbers of 64 bits as numbers. */
+struct value *show_fields(const struct fields *table, const void *from);
 struct value *show_app(const struct msg_app_summary *app);
 struct value *show_worker(const struct msg_worker_info *worker);
 struct value *show_master(const struct msg_master_info *master);
