@@ -86,7 +86,7 @@ int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint
     return rc;
 }
 
-static int make_world(struct ctl *ctl, struct gp_error *err)
+int ctl_open_world(struct ctl *ctl, struct gp_error *err)
 {
     struct edge_options options = {.log = &ctl->log, .linger_ms = LINGER_MS};
 
@@ -124,7 +124,7 @@ int ctl_connect(struct ctl *ctl, struct gp_error *err)
     int rc = ctl_configure(ctl, &override, masters ? 1 : 0, err);
 
     if (rc == 0) {
-        rc = make_world(ctl, err);
+        rc = ctl_open_world(ctl, err);
     }
     if (rc == 0) {
         rc = config_read_secret(&ctl->config, &secret, err);

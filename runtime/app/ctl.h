@@ -54,6 +54,9 @@ bool ctl_wants_colours(const struct options *options, int fd);
 int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
                   struct gp_error *err);
 
+/* A world: for commands that need files or time, and no master. */
+int ctl_open_world(struct ctl *ctl, struct gp_error *err);
+
 /* Settings, a world (the one there is, if there is one), and a client for the masters that were named.
  * Nothing is dialled yet. */
 int ctl_connect(struct ctl *ctl, struct gp_error *err);
@@ -124,6 +127,7 @@ CTL_COMMAND(ctl_workers);
 CTL_COMMAND(ctl_drain);
 CTL_COMMAND(ctl_rebalance);
 CTL_COMMAND(ctl_inspect);
+CTL_COMMAND(ctl_new);
 CTL_COMMAND(ctl_version);
 
 #endif

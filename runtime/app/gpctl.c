@@ -128,9 +128,27 @@ static const struct option_spec rebalance_options[] = {
     {0},
 };
 
+static const struct option_spec new_options[] = {
+    {"lang", 0, "LANGUAGE", "c, c++, rust or go (c)", OPTION_VALUE},
+    {"dir", 0, "DIR", "the folder to make; it may be there, if it is empty (NAME)", OPTION_VALUE},
+    {0},
+};
+
 static int show_help(const struct command_spec *spec, const struct options *options, void *context);
 
 static const struct command_spec commands[] = {
+    {.name = "new",
+     .operands = "NAME",
+     .summary = "write a small project: a job, its build file, its test",
+     .details =
+         "It builds, passes its test and can be submitted as it is; README.md in it says how. "
+         "Needed are the\nheaders, as installed with Gearpump, and a compiler of the language.",
+     .examples = "  $ gpctl new sensors\n"
+                 "  $ gpctl new sensors --lang rust --dir src/sensors\n",
+     .options = new_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_new},
     {.name = "submit",
      .operands = "APP.so",
      .summary = "start an application on the cluster",

@@ -7,7 +7,7 @@
 include(CMakePackageConfigHelpers)
 
 set(cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/gearpump)
-set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig) # headers alone: the same on every machine
+set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 set(doc_dir ${CMAKE_INSTALL_DATADIR}/doc/gearpump)
 set(staging ${PROJECT_BINARY_DIR}/install-files)
 set(package_dir ${PROJECT_SOURCE_DIR}/runtime/cmake/package)
@@ -25,8 +25,10 @@ install(FILES sdk/cmake/GearpumpPlugin.cmake ${staging}/gearpump-config.cmake
   ${staging}/gearpump-config-version.cmake DESTINATION ${cmake_dir} ${GP_DEV})
 file(RELATIVE_PATH GP_PC_PREFIX /prefix/${pkgconfig_dir} /prefix)
 string(REGEX REPLACE "/$" "" GP_PC_PREFIX ${GP_PC_PREFIX})
-configure_file(sdk/cmake/gearpump-sdk.pc.in ${staging}/gearpump-sdk.pc @ONLY)
-install(FILES ${staging}/gearpump-sdk.pc DESTINATION ${pkgconfig_dir} ${GP_DEV})
+foreach(name gearpump-sdk gearpump-testkit)
+  configure_file(sdk/cmake/${name}.pc.in ${staging}/${name}.pc @ONLY)
+  install(FILES ${staging}/${name}.pc DESTINATION ${pkgconfig_dir} ${GP_DEV})
+endforeach()
 install(FILES sdk/README.md DESTINATION ${doc_dir}/sdk ${GP_DEV})
 
 # Completion: one script a shell, for both programs.

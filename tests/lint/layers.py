@@ -16,10 +16,13 @@ C_FILES = (".c", ".h")
 
 
 def room_of(path):
-    """The room a file belongs to; None for tests, which may include anything rooted."""
+    """The room a file belongs to; None for tests, which may include anything rooted, and for the
+    templates of projects, which are users' own."""
     parts = path.split(os.sep)
     if parts[0] == "runtime" and len(parts) > 2:
         return parts[1]
+    if parts[:2] == ["sdk", "templates"]:
+        return None
     if parts[0] == "sdk":
         return "testkit" if parts[1] == "testkit" else "sdk"
     if parts[0] in ("plugins", "examples"):
