@@ -11,14 +11,38 @@ void vitals_await(struct vitals *v, int64_t delay_ns)
     v->due_ns = loop_now_ns(v->port->loop) + delay_ns;
 }
 
+/* Of the present: those in between were not late. */
+static int64_t *lag_now(struct vitals *v)
+{
+    const int64_t slot = loop_now_ns(v->port->loop) / VITALS_LAG_SLOT_NS;
+    const int64_t past = slot - v->lag_slot;
+
+    for (int64_t i = 0; i < past && i < VITALS_LAG_SLOTS; i++) {
+        v->lag_ns[(uint64_t)(slot - i) % VITALS_LAG_SLOTS] = 0;
+    }
+    v->lag_slot = slot;
+    return &v->lag_ns[(uint64_t)slot % VITALS_LAG_SLOTS];
+}
+
 void vitals_came(struct vitals *v)
 {
-    int64_t late_ns = loop_now_ns(v->port->loop) - v->due_ns;
+    const int64_t late_ns = loop_now_ns(v->port->loop) - v->due_ns;
+    int64_t *lag_ns = lag_now(v);
 
-    if (v->due_ns != 0 && late_ns > v->lag_ns) {
-        v->lag_ns = late_ns;
+    if (v->due_ns != 0 && late_ns > *lag_ns) {
+        *lag_ns = late_ns;
     }
     v->due_ns = 0;
+}
+
+static int64_t largest_lag_ns(struct vitals *v)
+{
+    int64_t largest = *lag_now(v);
+
+    for (uint32_t i = 0; i < VITALS_LAG_SLOTS; i++) {
+        largest = v->lag_ns[i] > largest ? v->lag_ns[i] : largest;
+    }
+    return largest;
 }
 
 void vitals_add_counts(struct msg_vitals *to, const struct endpoint_counts *counts)
@@ -43,12 +67,11 @@ void vitals_tell(struct vitals *v, const struct endpoint *ep, struct msg_vitals 
         .cpu_ns = usage.cpu_ns,
         .rss_bytes = usage.rss_bytes,
         .fds = usage.fds,
-        .loop_lag_us = (uint64_t)v->lag_ns / 1000,
+        .loop_lag_us = (uint64_t)largest_lag_ns(v) / 1000,
     };
     if (ep) {
         vitals_add_counts(ret, endpoint_counts(ep));
     }
-    v->lag_ns = 0;
 }
 
 void vitals_load(const struct port *port, struct msg_load *ret)

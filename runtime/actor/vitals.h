@@ -11,11 +11,17 @@
 #include "actor/endpoint.h"
 #include "port/port.h"
 
+/* How late it was at most in each of the last quarters of a minute. Who looks at least every 45 s sees
+ * each peak, however many look. */
+#define VITALS_LAG_SLOTS   4u
+#define VITALS_LAG_SLOT_NS INT64_C(15000000000)
+
 struct vitals {
     const struct port *port;
     int64_t began_ns;
-    int64_t due_ns; /* 0: no timer is awaited */
-    int64_t lag_ns; /* the largest since it was last told */
+    int64_t due_ns;                   /* 0: no timer is awaited */
+    int64_t lag_ns[VITALS_LAG_SLOTS]; /* [time / VITALS_LAG_SLOT_NS % VITALS_LAG_SLOTS] */
+    int64_t lag_slot;                 /* the latest: time / VITALS_LAG_SLOT_NS */
 };
 
 void vitals_init(struct vitals *v, const struct port *port);
@@ -24,8 +30,8 @@ void vitals_init(struct vitals *v, const struct port *port);
 void vitals_await(struct vitals *v, int64_t delay_ns);
 void vitals_came(struct vitals *v);
 
-/* Takes some ten microseconds, more with many descriptors: once a second at most. The largest
- * lateness begins anew. ep: NULL when there is none. */
+/* Takes some ten microseconds, more with many descriptors: once a second at most. ep: NULL when there
+ * is none. */
 void vitals_tell(struct vitals *v, const struct endpoint *ep, struct msg_vitals *ret);
 
 /* Of one endpoint more in the same process. */

@@ -19,8 +19,7 @@ int metrics_tell_new(const struct port *port, const struct config *config,
                      struct gp_error *err);
 void metrics_tell_free(struct metrics_tell *t); /* NULL is fine */
 
-/* Borrowed; a second old at most, but for the largest lateness of its loop, which is that of the second
- * before. */
+/* Borrowed; a second old at most. */
 const struct msg_vitals *metrics_tell_vitals(const struct metrics_tell *t);
 
 #endif
