@@ -117,7 +117,7 @@ static void count_emitted(const struct neighbour *p, const struct stage *s)
 static void count_run(struct neighbour *p)
 {
     struct out_edge *e = p->run_edge;
-    const uint64_t seen = e ? UINT64_C(1) << (e->edge % 64) : 0;
+    uint64_t *seen;
 
     if (p->sent) {
         count_sent(p);
@@ -128,8 +128,9 @@ static void count_run(struct neighbour *p)
     }
     counter_add(&e->rows[p->edge_kind], p->rows);
     counter_add(&e->bytes[p->edge_kind], p->head.bytes);
-    if (!(p->edges_seen & seen)) {
-        p->edges_seen |= seen;
+    seen = &p->edges_seen[e->edge / 64];
+    if (!(*seen & UINT64_C(1) << e->edge % 64)) {
+        *seen |= UINT64_C(1) << e->edge % 64;
         counter_add(&e->batches[p->edge_kind], 1);
     }
     /* A message to all is one message, though it goes to each lane. */
@@ -193,7 +194,7 @@ static int open_batch(struct neighbour *p)
         return GP_ENOMEM;
     }
     p->open = b;
-    p->edges_seen = 0;
+    memset(p->edges_seen, 0, sizeof p->edges_seen);
     p->opened_ns = p->lane->now_ns;
     p->cursor = batch_body(b);
     p->batch_end = batch_frame(b) + p->lane->options->batch_bytes;

@@ -36,6 +36,7 @@
 #include "base/list.h"
 #include "data/batch_pool.h"
 #include "data/ring.h"
+#include "graph/plan.h"
 #include "wire/batch.h"
 
 struct lane;
@@ -72,8 +73,8 @@ struct neighbour {
     struct batch_element head;
     struct out_edge *run_edge; /* of the open run; NULL: outside the stream */
     struct batch *open;
-    uint64_t edges_seen; /* with rows in the open batch: bits, by index modulo 64 */
-    int64_t opened_ns;   /* when the open batch got its first element */
+    uint64_t edges_seen[PLAN_EDGES_MAX / 64]; /* with rows in the open batch: bits, by index */
+    int64_t opened_ns;                        /* when the open batch got its first element */
 
     struct list_node dirty; /* in lane.dirty: has something for neighbour_pump() */
     struct batch *queue_head;
