@@ -9,8 +9,9 @@
 #include "control/appmaster/internal.h"
 
 #define NS_PER_MS 1000000
+#define CUT_TELLS 10u /* messages with something left out, until all of it is tried again */
 
-/* What is left out, one after the other, until the message fits. */
+/* What is left out, one after the other, until the message fits: histograms of processors first. */
 enum cut { CUT_NOTHING, CUT_HISTOGRAMS, CUT_SLOWEST, CUT_EXECUTORS, CUT_COUNTERS, CUT_ALL };
 
 /* A processor as it was when its clock last moved. */
@@ -34,6 +35,7 @@ struct am_metrics {
     struct past *past;   /* [processor]: of executors that are gone */
     double *cost_ns;     /* [processor]: from the source to here, scratch */
     enum cut cut;
+    uint32_t cut_tells;   /* since then */
     struct vitals vitals; /* of this process */
     struct msg_vitals own;
 };
@@ -328,6 +330,23 @@ static bool has_ended(const struct appmaster *am)
     return am->state == AM_REPORTING;
 }
 
+/* Their sum, the latency of the application, stays, and so does what they said of the critical path. */
+static void cut_histograms(struct msg_processor_stats *p)
+{
+    free(p->latency);
+    free(p->processing);
+    p->latency = NULL;
+    p->processing = NULL;
+}
+
+static void cut_counters(struct msg_processor_stats *p)
+{
+    for (uint32_t i = 0; i < p->counters_count; i++) {
+        free(p->counters[i].name);
+    }
+    p->counters_count = 0;
+}
+
 static int fill(struct appmaster *am, enum cut cut, struct msg_app_metrics *msg)
 {
     int rc = stats_sums(am, msg);
@@ -336,17 +355,19 @@ static int fill(struct appmaster *am, enum cut cut, struct msg_app_metrics *msg)
         am->metrics->cost_ns[p] = 0;
     }
     rc = rc < 0 ? rc : add_names(am->plan, msg);
-    rc = rc < 0 || cut >= CUT_HISTOGRAMS ? rc : add_histograms(am, msg);
+    rc = rc < 0 ? rc : add_histograms(am, msg);
     rc = rc < 0 || cut >= CUT_SLOWEST ? rc : add_slowest(am, msg);
     rc = rc < 0 || cut >= CUT_EXECUTORS || has_ended(am) ? rc : add_executors(am, msg);
     rc = rc < 0 ? rc : add_stalled(am, msg);
     rc = rc < 0 ? rc : add_critical_path(am, msg);
     msg->clock_ms = clock_ms(msg);
-    for (uint32_t p = 0; p < msg->processors_count && cut >= CUT_COUNTERS; p++) {
-        for (uint32_t i = 0; i < msg->processors[p].counters_count; i++) {
-            free(msg->processors[p].counters[i].name);
+    for (uint32_t p = 0; p < msg->processors_count; p++) {
+        if (cut >= CUT_HISTOGRAMS) {
+            cut_histograms(&msg->processors[p]);
         }
-        msg->processors[p].counters_count = 0;
+        if (cut >= CUT_COUNTERS) {
+            cut_counters(&msg->processors[p]);
+        }
     }
     return rc;
 }
@@ -387,20 +408,40 @@ static bool is_known(const struct appmaster *am)
     return true;
 }
 
-static void tell(struct appmaster *am)
+int metrics_send(struct appmaster *am, metrics_send_fn send, void *user)
 {
+    struct am_metrics *m = am->metrics;
     int rc = GP_ETOOBIG;
 
-    while (rc == GP_ETOOBIG && am->metrics->cut < CUT_ALL) {
+    if (m->cut > CUT_NOTHING && ++m->cut_tells >= CUT_TELLS) {
+        m->cut = CUT_NOTHING; /* it may have been large for a while only */
+    }
+    while (rc == GP_ETOOBIG && m->cut < CUT_ALL) {
         struct msg_app_metrics msg;
 
         rc = metrics_make(am, &msg);
         if (rc >= 0) {
-            rc = peer_tell(am->master, MSG_APP_METRICS, &msg); /* a master that is away misses it */
+            rc = send(user, &msg);
             fields_deinit(&msg_app_metrics_fields, &msg);
         }
-        am->metrics->cut += rc == GP_ETOOBIG;
+        if (rc == GP_ETOOBIG) {
+            m->cut++;
+            m->cut_tells = 0;
+        }
     }
+    return rc;
+}
+
+static int to_master(void *user, const struct msg_app_metrics *msg)
+{
+    const struct appmaster *am = user;
+
+    return peer_tell(am->master, MSG_APP_METRICS, msg);
+}
+
+static void tell(struct appmaster *am)
+{
+    (void)metrics_send(am, to_master, am); /* a master that is away misses it */
 }
 
 void metrics_end(struct appmaster *am)

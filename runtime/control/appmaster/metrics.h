@@ -25,6 +25,12 @@ void metrics_free(struct appmaster *am);
 void metrics_end(struct appmaster *am);
 /* Keeps the histograms of an executor that is gone. */
 void metrics_keep(struct appmaster *am, const struct msg_executor_report *report);
+/*
+ * Sends how it is now, with less and less in it while send() answers GP_ETOOBIG; what is left out is
+ * left out of the next messages too, and now and then tried again. As send(); GP_ENOMEM.
+ */
+typedef int (*metrics_send_fn)(void *user, const struct msg_app_metrics *msg);
+int metrics_send(struct appmaster *am, metrics_send_fn send, void *user);
 /* As it is now; fields_deinit(&msg_app_metrics_fields, ret) frees. GP_ENOMEM. */
 int metrics_make(struct appmaster *am, struct msg_app_metrics *ret);
 

@@ -238,3 +238,49 @@ GP_TEST(app_metrics, guesses_the_critical_path_without_probes)
     forget(&msg);
     scene_free(s);
 }
+
+/* A connection that takes messages without histograms of processors, for a while. */
+struct narrow {
+    bool is_wide;
+    uint32_t tries;
+    uint32_t told;
+    uint32_t whole; /* with these histograms */
+    uint32_t of_app;
+};
+
+static int send_narrow(void *user, const struct msg_app_metrics *msg)
+{
+    struct narrow *n = user;
+    const bool is_whole = msg->processors[SINK].latency != NULL;
+
+    n->tries++;
+    if (is_whole && !n->is_wide) {
+        return GP_ETOOBIG;
+    }
+    GP_CHECK_EQ(msg->is_cut, !is_whole);
+    n->told++;
+    n->whole += is_whole;
+    n->of_app += msg->latency != NULL && msg->latency[0] != '\0';
+    return 0;
+}
+
+GP_TEST(app_metrics, tells_all_again_once_it_fits)
+{
+    struct scene *s = scene_new();
+    struct narrow narrow = {0};
+
+    set_latency(s, 0, SINK, 2000);
+    for (int i = 0; i < 30; i++) {
+        GP_CHECK_EQ(metrics_send(&s->am, send_narrow, &narrow), 0);
+    }
+    GP_CHECK_EQ(narrow.told, 30);
+    GP_CHECK_EQ(narrow.of_app, 30); /* the latency of the whole is told in any case */
+    GP_CHECK(narrow.tries <= 34);   /* it does not try each time */
+    narrow.is_wide = true;
+    for (int i = 0; i < 30; i++) {
+        GP_CHECK_EQ(metrics_send(&s->am, send_narrow, &narrow), 0);
+    }
+    GP_CHECK_EQ(narrow.told, 60);
+    GP_CHECK(narrow.whole >= 20);
+    scene_free(s);
+}
