@@ -141,7 +141,9 @@ const struct api_endpoint api_endpoints[] = {
         "{version:text,abi:text}", api_version, 0),
     GET("/api/v1/masters", "masters",
         "How each master is: which leads, how far the others are behind.", no_params,
-        "{masters:[{address:text,role:text,term:int,lag:int}]}", api_masters_show, 0),
+        "{masters:[{address:text,role:text,term:int,lag:int,last:int,committed:int,"
+        "applied:int,elections:int,apply:{*:any}}]}",
+        api_masters_show, 0),
     CHANGE("POST", "/api/v1/masters", "add_master", "Makes a running master a part of the group.",
            master_params, "{added:text}", 200, MSG_MASTER_ADD),
     CHANGE("DELETE", "/api/v1/masters/{address}", "remove_master",

@@ -12,6 +12,7 @@
 #include "app/tree.h"
 #include "base/assert.h"
 #include "base/str.h"
+#include "base/units.h"
 
 #define CHANGE_TIMEOUT_NS INT64_C(30000000000)
 
@@ -35,10 +36,9 @@ static int survey(struct survey *s, struct ctl *ctl, struct gp_error *err)
 /* ---- showing ---- */
 
 static const struct table_column columns[] = {
-    {"ADDRESS", TABLE_LEFT},
-    {"ROLE", TABLE_STATE},
-    {"TERM", TABLE_RIGHT},
-    {"LAG", TABLE_RIGHT},
+    {"ADDRESS", TABLE_LEFT},    {"ROLE", TABLE_STATE},    {"TERM", TABLE_RIGHT},
+    {"LAG", TABLE_RIGHT},       {"APPLIED", TABLE_RIGHT}, {"ELECTED", TABLE_RIGHT},
+    {"APPLY P99", TABLE_RIGHT},
 };
 
 static const struct table_column address_column[] = {{NULL, TABLE_LEFT}};
@@ -72,6 +72,7 @@ static int print_table(const struct ctl *ctl, const struct survey *s)
     table_colours(&table, ctl->has_colours);
     for (uint32_t i = 0; i < s->count; i++) {
         const struct survey_row *row = &s->rows[i];
+        char duration[UNITS_TEXT_MAX];
 
         if (row->is_other) {
             continue;
@@ -83,6 +84,11 @@ static int print_table(const struct ctl *ctl, const struct survey *s)
         table_cell(&table, "%s", show_master_role(row->role));
         table_cell(&table, "%llu", (unsigned long long)row->term);
         table_cell(&table, "%llu", (unsigned long long)row->lag);
+        table_cell(&table, "%llu", (unsigned long long)row->own.applied);
+        table_cell(&table, "%llu", (unsigned long long)row->own.elections);
+        table_cell(&table, "%s",
+                   row->own.apply_count ? units_duration((int64_t)row->own.apply_p99_ns, duration)
+                                        : "");
     }
     rc = table_print(&table, stdout, 0);
     table_deinit(&table);

@@ -100,6 +100,29 @@ const char *show_master_role(uint32_t role)
     return role <= MASTER_WAITING ? master_role_names[role] : "unknown";
 }
 
+/* null: nothing was proposed there. */
+static void put_us(struct tree *t, const char *name, uint64_t count, uint64_t ns)
+{
+    if (count > 0) {
+        tree_real(t, name, (double)ns / 1e3);
+    } else {
+        tree_take(t, name, value_new_null());
+    }
+}
+
+/* Of its own proposals: how long until they were applied. */
+static struct value *show_apply(const struct msg_master_info *master)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_u64(&t, "count", master->apply_count);
+    put_us(&t, "p50_us", master->apply_count, master->apply_p50_ns);
+    put_us(&t, "p99_us", master->apply_count, master->apply_p99_ns);
+    put_us(&t, "max_us", master->apply_count, master->apply_max_ns);
+    return tree_end(&t);
+}
+
 struct value *show_master(const struct msg_master_info *master)
 {
     struct tree t;
@@ -109,6 +132,11 @@ struct value *show_master(const struct msg_master_info *master)
     tree_text(&t, "role", show_master_role(master->role));
     tree_u64(&t, "term", master->term);
     tree_u64(&t, "lag", master->lag);
+    tree_u64(&t, "last", master->last);
+    tree_u64(&t, "committed", master->committed);
+    tree_u64(&t, "applied", master->applied);
+    tree_u64(&t, "elections", master->elections);
+    tree_take(&t, "apply", show_apply(master));
     return tree_end(&t);
 }
 

@@ -66,6 +66,8 @@ static void take_info(struct survey_row *row, const struct msg_cluster_info *inf
             row->role = said->role;
             row->term = said->term;
             row->lag = said->lag;
+            row->own = *said;
+            row->own.address = NULL; /* the message's */
         }
     }
     for (uint32_t i = 0; i < info->masters_count && !row->is_other; i++) {
@@ -163,11 +165,12 @@ struct value *survey_tree(const struct survey *s)
 
     for (uint32_t i = 0; i < s->count; i++) {
         const struct survey_row *row = &s->rows[i];
-        const struct msg_master_info info = {.address = (char *)(uintptr_t)row->address,
-                                             .role = row->role,
-                                             .term = row->term,
-                                             .lag = row->lag};
+        struct msg_master_info info = row->own;
 
+        info.address = (char *)(uintptr_t)row->address;
+        info.role = row->role;
+        info.term = row->term;
+        info.lag = row->lag;
         if (!row->is_other) {
             tree_push_take(&list, show_master(&info));
         }

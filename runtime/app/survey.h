@@ -23,7 +23,8 @@ struct survey_row {
     uint32_t role; /* enum master_role */
     uint64_t term;
     uint64_t lag;
-    bool leader_knows; /* the next two */
+    struct msg_master_info own; /* what it says of itself alone; its address is not there */
+    bool leader_knows;          /* the next two */
     uint64_t leader_term;
     uint64_t leader_lag;
     struct gp_error why; /* it did not answer */

@@ -25,6 +25,15 @@ static const struct field master_info_items[] = {
     FIELD_ENUM(struct msg_master_info, role, MUST, master_role_names, "what it is in the group"),
     FIELD_U64(struct msg_master_info, term, MAY, "Raft term, 0 for a single master"),
     FIELD_U64(struct msg_master_info, lag, MAY, "log entries behind the leader"),
+    FIELD_U64(struct msg_master_info, last, MAY,
+              "last entry of its log; this and the next: of who answers"),
+    FIELD_U64(struct msg_master_info, committed, MAY, "last entry it knows to be committed"),
+    FIELD_U64(struct msg_master_info, applied, MAY, "last entry it has applied"),
+    FIELD_U64(struct msg_master_info, elections, MAY, "elections it has won since it began"),
+    FIELD_U64(struct msg_master_info, apply_count, MAY, "its own proposals that were applied"),
+    FIELD_U64(struct msg_master_info, apply_p50_ns, MAY, "their time from proposed to applied"),
+    FIELD_U64(struct msg_master_info, apply_p99_ns, MAY, "their time from proposed to applied"),
+    FIELD_U64(struct msg_master_info, apply_max_ns, MAY, "their time from proposed to applied"),
 };
 static const struct fields master_info_fields =
     FIELDS("master", struct msg_master_info, master_info_items);

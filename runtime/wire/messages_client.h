@@ -79,6 +79,15 @@ struct msg_master_info {
     uint32_t role; /* enum master_role */
     uint64_t term;
     uint64_t lag; /* log entries behind the leader */
+    /* Each says the rest of itself alone. */
+    uint64_t last; /* log entries, as the next two */
+    uint64_t committed;
+    uint64_t applied;
+    uint64_t elections;   /* that it won since it began */
+    uint64_t apply_count; /* proposals of its own that were applied; their time from proposed: */
+    uint64_t apply_p50_ns;
+    uint64_t apply_p99_ns;
+    uint64_t apply_max_ns;
 };
 
 struct msg_cluster_info {

@@ -311,6 +311,19 @@ static void member_info(struct master *m, const struct consensus_status *status,
                           : 0;
 }
 
+static void self_info(const struct master *m, const struct consensus_status *status,
+                      struct msg_master_info *ret)
+{
+    ret->last = status->last;
+    ret->committed = status->committed;
+    ret->applied = status->applied;
+    ret->elections = m->elections;
+    ret->apply_count = hist_count(&m->apply);
+    ret->apply_p50_ns = hist_percentile(&m->apply, 50);
+    ret->apply_p99_ns = hist_percentile(&m->apply, 99);
+    ret->apply_max_ns = hist_percentile(&m->apply, 100);
+}
+
 int queries_cluster_info(struct master *m, struct reply_token token)
 {
     struct msg_master_info infos[CONSENSUS_MEMBERS_MAX] = {{0}};
@@ -325,6 +338,9 @@ int queries_cluster_info(struct master *m, struct reply_token token)
     info.masters_count = m->consensus ? consensus_members(m->consensus, members) : 0;
     for (uint32_t i = 0; i < info.masters_count; i++) {
         member_info(m, &status, &members[i], &infos[i]);
+        if (members[i].id == consensus_id(m->consensus)) {
+            self_info(m, &status, &infos[i]);
+        }
         infos[i].address = info.masters_count == 1 ? m->address : members[i].address;
     }
     if (info.masters_count == 0) { /* not formed yet, or broken: as far as can be seen */
