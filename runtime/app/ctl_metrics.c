@@ -1,55 +1,99 @@
-/* ctl_metrics.c: gpctl metrics: how an application does. */
+/* ctl_metrics.c: gpctl metrics: how an application does, or did in a window. */
+#include <unistd.h>
+
 #include "app/ctl.h"
+#include "app/metrics_print.h"
 #include "app/metrics_show.h"
 #include "app/show.h"
 #include "base/str.h"
+#include "edge/terminal.h"
 
 struct metering {
     struct ctl *ctl;
     struct msg_metrics_read ask;
-    struct value *tree; /* with -o json and a window: the latest, its history to come */
+    struct value *latest; /* with -o json and a window: its history is to come */
     int status;
 };
+
+/* What the table cannot say. */
+static void remark(const struct ctl *ctl, const struct msg_metrics_history *told)
+{
+    const struct msg_app_metrics *m = &told->latest;
+
+    if (metrics_awaits(told)) {
+        ctl_say(ctl, "%s is %s and has told nothing yet; awaited: %s", m->name,
+                show_state(told->state), metrics_awaits(told));
+    } else if (told->state != APP_RUNNING) {
+        ctl_say(ctl, "%s is %s: these are its last counts", m->name, show_state(told->state));
+    }
+    for (uint32_t i = 0; i < m->stalled_count && m->stalled[i].processor < m->names_count; i++) {
+        char since[SHOW_TIME_MAX];
+
+        ctl_say(ctl, "the clock of %s has waited for %s since %s", m->name,
+                m->names[m->stalled[i].processor], show_time(m->stalled[i].since_ms, since));
+    }
+}
+
+static uint32_t terminal_width(void)
+{
+    uint32_t rows;
+    uint32_t columns = 0;
+
+    if (isatty(STDOUT_FILENO)) {
+        edge_terminal_size(&rows, &columns);
+    }
+    return columns;
+}
 
 static int on_latest(void *user, const void *msg)
 {
     struct metering *g = user;
-    const struct msg_metrics_history *latest = msg;
 
-    if (g->ctl->json) {
-        g->tree = metrics_show(latest);
-        return g->tree ? 0 : GP_ENOMEM;
+    g->latest = metrics_show(msg);
+    if (!g->latest) {
+        return GP_ENOMEM;
     }
-    if (latest->latest.app == 0) {
-        ctl_say(g->ctl, "nothing was told yet: it has just begun, or another master leads now");
+    if (g->ctl->json) {
         return 0;
     }
-    return metrics_print(latest, stdout);
+    remark(g->ctl, msg);
+    return metrics_awaits(msg) ? 0 : metrics_print(g->latest, terminal_width(), stdout);
 }
 
 static int on_past(void *user, const void *msg)
 {
     struct metering *g = user;
+    const struct msg_metrics_history *past = msg;
 
-    return value_set_take(g->tree, GP_STR("history"), metrics_show_history(msg));
+    if (g->ctl->json) {
+        return value_set_take(g->latest, GP_STR("history"), metrics_show_history(msg));
+    }
+    if (past->end_ms == 0) {
+        ctl_say(g->ctl, "%s is %s, and nothing of its past is kept", past->latest.name,
+                show_state(past->state));
+        return 0;
+    }
+    return metrics_print_past(past, stdout);
 }
 
 static int ask_once(struct metering *g, uint32_t window, struct gp_error *err)
 {
-    int rc;
+    int rc = 0;
 
-    g->ask.window = METRICS_LATEST;
-    rc = ctl_ask(g->ctl, MSG_METRICS_READ, &g->ask, on_latest, g, err);
-    if (rc >= 0 && g->ctl->json && window != METRICS_LATEST) {
+    if (window == METRICS_LATEST || g->ctl->json) {
+        g->ask.window = METRICS_LATEST;
+        rc = ctl_ask(g->ctl, MSG_METRICS_READ, &g->ask, on_latest, g, err);
+    }
+    if (rc >= 0 && window != METRICS_LATEST) {
         g->ask.window = window;
         rc = ctl_ask(g->ctl, MSG_METRICS_READ, &g->ask, on_past, g, err);
     }
     if (rc >= 0 && g->ctl->json) {
-        g->status = ctl_print_take(g->ctl, g->tree);
+        g->status = ctl_print_take(g->ctl, g->latest);
     } else {
-        value_free(g->tree);
+        value_free(g->latest);
     }
-    g->tree = NULL;
+    g->latest = NULL;
     return rc;
 }
 

@@ -55,6 +55,8 @@ static void put_workers(struct exposition *e, const struct metrics_daemon *daemo
 
         if (daemon->workers[i]) {
             worker_figures(daemon->workers[i], &f);
+        }
+        if (daemon->workers[i] && f.worker != 0) { /* else it has no name yet */
             workers[count++] =
                 (struct prometheus_worker){f.worker, f.host, f.slots, f.slots_used, f.processes};
         }

@@ -3,32 +3,17 @@
 
 #include <math.h>
 
-#include "app/table.h"
+#include "app/metrics_now.h"
+#include "app/show.h"
 #include "app/tree.h"
+#include "base/assert.h"
 #include "base/str.h"
-#include "base/units.h"
 
 #define NS_PER_MS   1000000
 #define BATCH_BYTES 65376.0 /* of rows in a full batch */
-#define METRIC_MAX  64
+#define WHAT_MAX    32
 #define US_PER_MS   1e3
 #define NS_PER_US   1000
-
-double metrics_now(const struct msg_metrics_history *latest, const char *processor,
-                   uint32_t executor, const char *metric, double otherwise)
-{
-    for (uint32_t i = 0; i < latest->series_count; i++) {
-        const struct msg_series *s = &latest->series[i];
-        double value;
-
-        if (s->executor == executor && strcmp(s->metric, metric) == 0 &&
-            strcmp(s->processor, processor) == 0 &&
-            str_to_double(gp_str_of(s->values), &value) == 0) {
-            return value;
-        }
-    }
-    return otherwise;
-}
 
 /* ---- parts ---- */
 
@@ -47,21 +32,28 @@ static const char *name_of(const struct msg_app_metrics *m, uint32_t processor)
 }
 
 /* What was sampled lately. */
-static struct value *show_sampled(const struct msg_metrics_history *h, const char *processor,
-                                  const char *what)
+static struct value *show_sampled(const char *figures, const char *what)
 {
     static const char *const parts[] = {"p50_us", "p90_us", "p99_us", "p999_us", "max_us"};
-    char metric[METRIC_MAX];
+    char metric[WHAT_MAX];
     struct tree t;
 
     tree_begin(&t);
     (void)str_format(metric, sizeof metric, "%s_count", what);
-    tree_u64(&t, "count", (uint64_t)metrics_now(h, processor, 0, metric, 0));
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    tree_u64(&t, "count", (uint64_t)metrics_now_number(figures, metric, 0));
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         (void)str_format(metric, sizeof metric, "%s_%s", what, parts[i]);
-        put(&t, parts[i], metrics_now(h, processor, 0, metric, NAN));
+        put(&t, parts[i], metrics_now_number(figures, metric, NAN));
     }
     return tree_end(&t);
+}
+
+/* Those that are not told are 0. */
+static void put_rates(struct tree *t, const char *figures, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        tree_real(t, names[i], metrics_now_number(figures, names[i], 0));
+    }
 }
 
 static void put_watermark(struct tree *t, int64_t watermark_ns)
@@ -73,41 +65,44 @@ static void put_watermark(struct tree *t, int64_t watermark_ns)
     }
 }
 
-static struct value *show_slowest(const struct msg_metrics_history *h,
-                                  const struct msg_processor_stats *p, const char *name)
+static struct value *show_task(struct metrics_now *now, const char *processor,
+                               const struct msg_task_metrics *task)
 {
     static const char *const rates[] = {"rate_in", "rate_out", "busy", "blocked"};
+    char what[WHAT_MAX];
+    struct tree t;
+
+    (void)str_format(what, sizeof what, METRICS_NOW ".%u", task->task);
+    tree_begin(&t);
+    tree_u64(&t, "task", task->task);
+    tree_u64(&t, "executor", task->executor);
+    tree_u64(&t, "in", task->in);
+    tree_u64(&t, "out", task->out);
+    put_rates(&t, metrics_now_find(now, processor, 0, what), rates, ARRAY_LEN(rates));
+    tree_u64(&t, "queue", task->queue);
+    put_watermark(&t, task->watermark);
+    put(&t, "latency_p99_us",
+        task->latency_p99_ns > 0 ? (double)task->latency_p99_ns / NS_PER_US : NAN);
+    return tree_end(&t);
+}
+
+static struct value *show_slowest(struct metrics_now *tasks, const struct msg_processor_stats *p,
+                                  const char *name)
+{
     struct value *list = value_new_list();
 
     for (uint32_t i = 0; i < p->slowest_count; i++) {
-        const struct msg_task_metrics *task = &p->slowest[i];
-        struct tree t;
-
-        tree_begin(&t);
-        tree_u64(&t, "task", task->task);
-        tree_u64(&t, "executor", task->executor);
-        tree_u64(&t, "in", task->in);
-        tree_u64(&t, "out", task->out);
-        for (size_t k = 0; k < sizeof rates / sizeof rates[0]; k++) {
-            char metric[METRIC_MAX];
-
-            (void)str_format(metric, sizeof metric, "task.%u.%s", task->task, rates[k]);
-            tree_real(&t, rates[k], metrics_now(h, name, 0, metric, 0));
-        }
-        tree_u64(&t, "queue", task->queue);
-        put_watermark(&t, task->watermark);
-        put(&t, "latency_p99_us",
-            task->latency_p99_ns > 0 ? (double)task->latency_p99_ns / NS_PER_US : NAN);
-        tree_push_take(&list, tree_end(&t));
+        tree_push_take(&list, show_task(tasks, name, &p->slowest[i]));
     }
     return list;
 }
 
-static struct value *show_processor(const struct msg_metrics_history *h,
+static struct value *show_processor(struct metrics_now *now, struct metrics_now *tasks,
                                     const struct msg_processor_stats *p)
 {
     static const char *const rates[] = {"rate_in", "rate_out", "busy", "idle", "blocked"};
-    const char *name = name_of(&h->latest, p->processor);
+    const char *name = name_of(&now->of->latest, p->processor);
+    const char *figures = metrics_now_find(now, name, 0, METRICS_NOW);
     struct tree t;
 
     tree_begin(&t);
@@ -117,18 +112,16 @@ static struct value *show_processor(const struct msg_metrics_history *h,
     tree_u64(&t, "out", p->out);
     tree_u64(&t, "bytes_in", p->bytes_in);
     tree_u64(&t, "bytes_out", p->bytes_out);
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        tree_real(&t, rates[i], metrics_now(h, name, 0, rates[i], 0));
-    }
+    put_rates(&t, figures, rates, ARRAY_LEN(rates));
     tree_u64(&t, "queue", p->queue);
     tree_u64(&t, "dead_letters", p->rejected);
     tree_u64(&t, "restarts", p->restarts);
     tree_u64(&t, "late", p->late);
     put_watermark(&t, p->watermark);
-    put(&t, "watermark_lag_ms", metrics_now(h, name, 0, "watermark_lag_ms", NAN));
-    tree_take(&t, "latency", show_sampled(h, name, "latency"));
-    tree_take(&t, "processing", show_sampled(h, name, "processing"));
-    tree_take(&t, "slowest", show_slowest(h, p, name));
+    put(&t, "watermark_lag_ms", metrics_now_number(figures, "watermark_lag_ms", NAN));
+    tree_take(&t, "latency", show_sampled(figures, "latency"));
+    tree_take(&t, "processing", show_sampled(figures, "processing"));
+    tree_take(&t, "slowest", show_slowest(tasks, p, name));
     return tree_end(&t);
 }
 
@@ -150,8 +143,7 @@ static struct value *show_edge(const struct msg_app_metrics *m, const struct msg
     return tree_end(&t);
 }
 
-static struct value *show_executor(const struct msg_metrics_history *h,
-                                   const struct msg_executor_vitals *e)
+static struct value *show_executor(struct metrics_now *now, const struct msg_executor_vitals *e)
 {
     struct tree t;
 
@@ -160,7 +152,8 @@ static struct value *show_executor(const struct msg_metrics_history *h,
     tree_u64(&t, "worker", e->worker);
     tree_text(&t, "host", e->host ? e->host : "");
     tree_i64(&t, "pid", e->vitals.pid);
-    tree_real(&t, "cpu", metrics_now(h, "", e->id, "cpu", 0));
+    tree_real(&t, "cpu",
+              metrics_now_number(metrics_now_find(now, "", e->id, METRICS_NOW_EXECUTOR), "cpu", 0));
     tree_u64(&t, "rss_bytes", e->vitals.rss_bytes);
     tree_u64(&t, "fds", e->vitals.fds);
     tree_real(&t, "loop_lag_ms", (double)e->vitals.loop_lag_us / US_PER_MS);
@@ -198,26 +191,49 @@ static struct value *show_stalled(const struct msg_app_metrics *m)
     return list;
 }
 
+const char *metrics_awaits(const struct msg_metrics_history *latest)
+{
+    if (latest->latest.time_ms != 0) {
+        return NULL;
+    }
+    switch (latest->state) {
+    case APP_RUNNING:
+    case APP_RECOVERING:
+        return "the next report of its appmaster, which comes once in metrics.interval";
+    case APP_FINISHED:
+    case APP_FAILED:
+    case APP_KILLED:
+        return "nothing: it has ended, and the master that leads now was told nothing of it";
+    default:
+        return "its start";
+    }
+}
+
 struct value *metrics_show(const struct msg_metrics_history *latest)
 {
     const struct msg_app_metrics *m = &latest->latest;
+    struct metrics_now now = {.of = latest};
+    struct metrics_now tasks = {.of = latest}; /* they stand behind all else */
+    const char *figures = metrics_now_find(&now, "", 0, METRICS_NOW);
     struct value *processors = value_new_list();
     struct value *edges = value_new_list();
     struct value *executors = value_new_list();
     struct tree t;
 
     for (uint32_t i = 0; i < m->processors_count; i++) {
-        tree_push_take(&processors, show_processor(latest, &m->processors[i]));
+        tree_push_take(&processors, show_processor(&now, &tasks, &m->processors[i]));
     }
     for (uint32_t i = 0; i < m->edges_count; i++) {
         tree_push_take(&edges, show_edge(m, &m->edges[i]));
     }
     for (uint32_t i = 0; i < m->executors_count; i++) {
-        tree_push_take(&executors, show_executor(latest, &m->executors[i]));
+        tree_push_take(&executors, show_executor(&now, &m->executors[i]));
     }
     tree_begin(&t);
     tree_u64(&t, "app", m->app);
     tree_text(&t, "name", m->name ? m->name : "");
+    tree_text(&t, "state", show_state(latest->state));
+    tree_text(&t, "awaits", metrics_awaits(latest));
     tree_i64(&t, "time_ms", m->time_ms);
     tree_i64(&t, "interval_ms", m->interval_ms);
     if (m->clock_ms != 0) {
@@ -225,9 +241,9 @@ struct value *metrics_show(const struct msg_metrics_history *latest)
     } else {
         tree_take(&t, "clock_ms", value_new_null());
     }
-    tree_real(&t, "source_rate", metrics_now(latest, "", 0, "source_rate", 0));
-    tree_real(&t, "sink_rate", metrics_now(latest, "", 0, "sink_rate", 0));
-    tree_take(&t, "latency", show_sampled(latest, "", "latency"));
+    tree_real(&t, "source_rate", metrics_now_number(figures, "source_rate", 0));
+    tree_real(&t, "sink_rate", metrics_now_number(figures, "sink_rate", 0));
+    tree_take(&t, "latency", show_sampled(figures, "latency"));
     tree_take(&t, "critical_path", show_critical_path(m));
     tree_take(&t, "stalled", show_stalled(m));
     tree_take(&t, "processors", processors);
@@ -277,54 +293,4 @@ struct value *metrics_show_history(const struct msg_metrics_history *past)
     tree_i64(&t, "end_ms", past->end_ms);
     tree_take(&t, "series", list);
     return tree_end(&t);
-}
-
-/* ---- for people ---- */
-
-static void cell_us(struct table *t, double us)
-{
-    char text[UNITS_TEXT_MAX];
-
-    table_cell(t, "%s", isnan(us) ? "" : units_duration((int64_t)(us * NS_PER_US), text));
-}
-
-static void cell_share(struct table *t, double share)
-{
-    table_cell(t, "%.0f %%", 100 * share);
-}
-
-int metrics_print(const struct msg_metrics_history *latest, FILE *to)
-{
-    static const struct table_column columns[] = {
-        {"PROCESSOR", TABLE_LEFT}, {"TASKS", TABLE_RIGHT},   {"IN", TABLE_RIGHT},
-        {"IN/S", TABLE_RIGHT},     {"OUT", TABLE_RIGHT},     {"OUT/S", TABLE_RIGHT},
-        {"BUSY", TABLE_RIGHT},     {"BLOCKED", TABLE_RIGHT}, {"P50", TABLE_RIGHT},
-        {"P99", TABLE_RIGHT},      {"QUEUE", TABLE_RIGHT},   {"LAG", TABLE_RIGHT},
-    };
-    const struct msg_app_metrics *m = &latest->latest;
-    struct table t;
-    int rc;
-
-    table_init(&t, columns, sizeof columns / sizeof columns[0]);
-    for (uint32_t i = 0; i < m->processors_count; i++) {
-        const struct msg_processor_stats *p = &m->processors[i];
-        const char *name = name_of(m, p->processor);
-        char rate[UNITS_TEXT_MAX];
-
-        table_cell(&t, "%s", name);
-        table_cell(&t, "%u", p->tasks_running + p->tasks_ended);
-        table_cell(&t, "%llu", (unsigned long long)p->in);
-        table_cell(&t, "%s", units_rate(metrics_now(latest, name, 0, "rate_in", 0), rate));
-        table_cell(&t, "%llu", (unsigned long long)p->out);
-        table_cell(&t, "%s", units_rate(metrics_now(latest, name, 0, "rate_out", 0), rate));
-        cell_share(&t, metrics_now(latest, name, 0, "busy", 0));
-        cell_share(&t, metrics_now(latest, name, 0, "blocked", 0));
-        cell_us(&t, metrics_now(latest, name, 0, "latency_p50_us", NAN));
-        cell_us(&t, metrics_now(latest, name, 0, "latency_p99_us", NAN));
-        table_cell(&t, "%llu", (unsigned long long)p->queue);
-        cell_us(&t, US_PER_MS * metrics_now(latest, name, 0, "watermark_lag_ms", NAN));
-    }
-    rc = table_print(&t, to, 0);
-    table_deinit(&t);
-    return rc;
 }

@@ -6,8 +6,6 @@
 #ifndef APP_METRICS_SHOW_H
 #define APP_METRICS_SHOW_H
 
-#include <stdio.h>
-
 #include "base/value.h"
 #include "wire/messages.h"
 
@@ -17,11 +15,7 @@ struct value *metrics_show(const struct msg_metrics_history *latest);
 /* Of another window: {step_ms, end_ms, series: [...]}, to stand in it as "history". */
 struct value *metrics_show_history(const struct msg_metrics_history *past);
 
-/* The latest as a table for people. GP_ENOMEM, GP_ETOOBIG. */
-int metrics_print(const struct msg_metrics_history *latest, FILE *to);
-
-/* How it is now, or `otherwise`. */
-double metrics_now(const struct msg_metrics_history *latest, const char *processor,
-                   uint32_t executor, const char *metric, double otherwise);
+/* What it waits for that has told nothing yet; NULL: it has. */
+const char *metrics_awaits(const struct msg_metrics_history *latest);
 
 #endif

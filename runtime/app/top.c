@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "app/metrics_print.h"
 #include "base/assert.h"
 #include "base/str.h"
 
@@ -121,7 +122,7 @@ void top_take_metrics(struct top *t, uint32_t app, struct value *metrics)
 {
     struct value *row = app_of(t->apps, app);
 
-    if (i64_of(metrics, "app") != (int64_t)app) {
+    if (i64_of(metrics, "app") != (int64_t)app || i64_of(metrics, "time_ms") == 0) {
         value_free(metrics);
         return;
     }
@@ -169,24 +170,6 @@ static const struct grid_column app_columns[] = {
     {"LAST ERROR", "error", GRID_TEXT, 9},
 };
 
-static const struct grid_column processor_columns[] = {
-    {"PROCESSOR", "name", GRID_TEXT, 0},
-    {"TASKS", "tasks", GRID_COUNT, 10},
-    {"IN/S", "rate_in", GRID_RATE, 1},
-    {"OUT/S", "rate_out", GRID_RATE, 1},
-    {"TIME", "busy", GRID_BAR, 2},
-    {"BUSY", "busy", GRID_SHARE, 9},
-    {"BLOCKED", "blocked", GRID_SHARE, 11},
-    {"P50", "latency.p50_us", GRID_US, 7},
-    {"P99", "latency.p99_us", GRID_US, 4},
-    {"QUEUE", "queue", GRID_COUNT, 5},
-    {"LAG", "watermark_lag_ms", GRID_MS, 6},
-    {"IN", "in", GRID_COUNT, 12},
-    {"OUT", "out", GRID_COUNT, 12},
-    {"RESTARTS", "restarts", GRID_COUNT, 14},
-    {"REJECTED", "dead_letters", GRID_COUNT, 13},
-};
-
 static const struct grid_column task_columns[] = {
     {"TASK", "task", GRID_COUNT, 0},       {"EXECUTOR", "executor", GRID_COUNT, 3},
     {"IN/S", "rate_in", GRID_RATE, 1},     {"OUT/S", "rate_out", GRID_RATE, 1},
@@ -202,7 +185,7 @@ static const struct {
     const char *key; /* the member that names a row */
 } views[TOP_VIEWS] = {
     [TOP_APPS] = {app_columns, ARRAY_LEN(app_columns), "id"},
-    [TOP_PROCESSORS] = {processor_columns, ARRAY_LEN(processor_columns), "name"},
+    [TOP_PROCESSORS] = {metrics_processor_columns, METRICS_PROCESSOR_COLUMNS, "name"},
     [TOP_TASKS] = {task_columns, ARRAY_LEN(task_columns), "task"},
 };
 

@@ -35,7 +35,7 @@ static const struct field vitals_items[] = {
     FIELD_U64(struct msg_vitals, rss_bytes, MAY, "resident memory"),
     COUNT(struct msg_vitals, fds, MAY, 0, "open descriptors"),
     FIELD_U64(struct msg_vitals, loop_lag_us, MAY,
-              "how late a timer came at most, since this was last told"),
+              "how late a timer came at most, in the last minute"),
     COUNT(struct msg_vitals, connections, MAY, 0, "of the control plane, open now"),
     FIELD_U64(struct msg_vitals, frames_in, MAY, "frames of the control plane received"),
     FIELD_U64(struct msg_vitals, frames_out, MAY, "frames of the control plane sent"),
@@ -123,18 +123,23 @@ const struct fields msg_metrics_read_fields =
 static const struct field series_items[] = {
     TEXT(struct msg_series, processor, MAY, MSG_APP_NAME_MAX, "empty: not of one"),
     COUNT(struct msg_series, executor, MAY, 0, "0: not of one"),
-    TEXT(struct msg_series, metric, FULL, MSG_KIND_MAX, "what it counts"),
-    TEXT(struct msg_series, values, MAY, MSG_SERIES_VALUES,
-         "numbers, commas between them; nothing between two: not known"),
+    TEXT(struct msg_series, metric, FULL, MSG_KIND_MAX,
+         "of a window: what it counts; of the latest: now, now.TASK or executor"),
+    TEXT(
+        struct msg_series, values, MAY, MSG_SERIES_VALUES,
+        "of a window: numbers, commas between them, nothing between two: not known; of the latest: "
+        "rate_in=12,busy=0.5 and so on"),
 };
 const struct fields msg_series_fields = FIELDS("series", struct msg_series, series_items);
 
 static const struct field metrics_history_items[] = {
-    FIELD_OBJECT(struct msg_metrics_history, latest, &msg_app_metrics_fields, "the last told"),
+    FIELD_ENUM(struct msg_metrics_history, state, MAY, app_state_names, "of the application"),
+    FIELD_OBJECT(struct msg_metrics_history, latest, &msg_app_metrics_fields,
+                 "the last told, without histograms; its time_ms is 0: nothing was told yet"),
     FIELD_I64(struct msg_metrics_history, step_ms, MAY, "from one value to the next"),
     FIELD_I64(struct msg_metrics_history, end_ms, MAY, "of the last value, since 1970"),
     FIELD_LIST(struct msg_metrics_history, series, MAY, MSG_SERIES_MAX, &msg_series_fields,
-               "the past"),
+               "how it is now, or was"),
 };
 const struct fields msg_metrics_history_fields =
     FIELDS("metrics_history", struct msg_metrics_history, metrics_history_items);

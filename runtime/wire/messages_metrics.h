@@ -44,7 +44,7 @@ struct msg_vitals {
     uint64_t cpu_ns;
     uint64_t rss_bytes;
     uint32_t fds;
-    uint64_t loop_lag_us; /* how late its loop called a timer at most, since it last said so */
+    uint64_t loop_lag_us; /* how late its loop called a timer at most, in the last minute */
     uint32_t connections;
     uint64_t frames_in;
     uint64_t frames_out;
@@ -105,7 +105,7 @@ struct msg_app_metrics {
     uint32_t edges_count;
     struct msg_executor_vitals *executors;
     uint32_t executors_count;
-    bool is_cut; /* histograms, then the slowest, then executors were left out for the size */
+    bool is_cut; /* histograms of processors, then the slowest, then executors were left out */
 };
 
 enum metrics_window { METRICS_LATEST, METRICS_MINUTES, METRICS_DAY };
@@ -117,16 +117,20 @@ struct msg_metrics_read {
     char *processor; /* "": the application and its processors; else this one and its slowest */
 };
 
-/* One value a step, the last at `end_ms`. */
+/* Of a window: one value a step, the last at `end_ms`; nothing between two commas: not known. Of the
+ * latest: "rate_in=12,busy=0.5". */
 struct msg_series {
     char *processor;   /* "": not of one */
     uint32_t executor; /* 0: not of one */
     char *metric;
-    char *values; /* numbers with commas between them; nothing between two: not known */
+    char *values;
 };
+#define METRICS_NOW          "now" /* of the application and its processors, and "now.7" of tasks */
+#define METRICS_NOW_EXECUTOR "executor"
 
 struct msg_metrics_history {
-    struct msg_app_metrics latest;
+    uint32_t state;                /* enum app_state */
+    struct msg_app_metrics latest; /* without histograms; time_ms is 0: nothing was told yet */
     int64_t step_ms;
     int64_t end_ms; /* since 1970 */
     struct msg_series *series;

@@ -4,54 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/list.h"
 #include "base/str.h"
-#include "control/master/recent.h"
+#include "control/master/past.h"
 
 #define PROCESSOR_BYTES 4096u /* of the latest message, about */
 #define EXECUTOR_BYTES  256u
 #define GAP_MAX_S       3600.0
 #define NS_PER_S        1e9
 #define LIMIT_NS        INT64_C(60000000000)
-
-struct processor_past {
-    struct track track;
-    float now[RECENT_PROCESSOR_COUNT];
-    float slowest[MSG_SLOWEST_MAX][RECENT_TASK_COUNT];
-};
-
-struct executor_past {
-    uint32_t id;
-    bool is_told; /* by the latest message */
-    struct track track;
-    float now[RECENT_EXECUTOR_COUNT];
-};
-
-/* Of one application. */
-struct past {
-    struct list_node node; /* history.apps; the one that ended first stands first */
-    uint32_t app;
-    bool has_ended;
-    struct msg_app_metrics latest;
-    int64_t told_ns;
-    int64_t second; /* of the latest, by the master's clock */
-    struct track track;
-    float now[RECENT_APP_COUNT];
-    struct processor_past *processors;
-    uint32_t processor_count;
-    struct executor_past *executors;
-    uint32_t executor_count;
-    size_t bytes;
-};
-
-struct history {
-    size_t bytes_max;
-    size_t bytes;
-    const struct log *log;
-    struct list apps;
-    struct log_limit limit;
-    struct recent_scratch scratch;
-};
 
 int history_new(size_t memory_max, const struct log *log, struct history **ret)
 {
@@ -105,7 +65,7 @@ size_t history_bytes(const struct history *h)
     return h->bytes;
 }
 
-static struct past *find(const struct history *h, uint32_t app)
+struct past *history_find(const struct history *h, uint32_t app)
 {
     LIST_FOREACH (at, &h->apps) {
         struct past *p = LIST_ENTRY(at, struct past, node);
@@ -152,7 +112,7 @@ static bool take_room(struct history *h, struct past *for_whom, size_t bytes, in
 
 void history_ended(struct history *h, uint32_t app)
 {
-    struct past *p = find(h, app);
+    struct past *p = history_find(h, app);
 
     if (p && !p->has_ended) {
         p->has_ended = true;
@@ -339,7 +299,7 @@ static bool is_hasty(const struct past *p, const struct msg_app_metrics *msg, do
 void history_add_take(struct history *h, struct msg_app_metrics *msg, int64_t wall_ms,
                       int64_t now_ns)
 {
-    struct past *p = find(h, msg->app);
+    struct past *p = history_find(h, msg->app);
     const struct msg_app_metrics *before;
     double seconds = 0;
 
@@ -358,6 +318,7 @@ void history_add_take(struct history *h, struct msg_app_metrics *msg, int64_t wa
         seconds = seconds_between(p, msg, now_ns);
     }
     before = seconds > 0 ? &p->latest : NULL;
+    h->scratch.was_cut = before && before->is_cut;
     p->second = wall_ms / 1000;
     if (p->second > 0 && !is_hasty(p, msg, seconds)) {
         add_app(h, p, msg, before, seconds, now_ns);
@@ -372,157 +333,7 @@ void history_add_take(struct history *h, struct msg_app_metrics *msg, int64_t wa
 
 const struct msg_app_metrics *history_latest(const struct history *h, uint32_t app)
 {
-    const struct past *p = find(h, app);
+    const struct past *p = history_find(h, app);
 
     return p && p->told_ns != 0 ? &p->latest : NULL;
-}
-
-/* ---- reading ---- */
-
-struct reading {
-    struct msg_metrics_history *reply;
-    size_t bytes;
-    bool is_full;
-    int rc;
-};
-
-/* Takes text. */
-static void push(struct reading *r, const char *processor, uint32_t executor, const char *metric,
-                 struct buf *text)
-{
-    struct msg_series *to = &r->reply->series[r->reply->series_count];
-
-    r->bytes += buf_len(text) + 96;
-    if (r->is_full || r->bytes > HISTORY_REPLY_MAX || r->reply->series_count == MSG_SERIES_MAX) {
-        r->is_full = true;
-        buf_deinit(text);
-        return;
-    }
-    *to = (struct msg_series){.processor = str_dup(gp_str_of(processor)),
-                              .executor = executor,
-                              .metric = str_dup(gp_str_of(metric)),
-                              .values = buf_steal(text, NULL)};
-    r->reply->series_count++;
-    if (!to->processor || !to->metric || !to->values) {
-        r->rc = GP_ENOMEM;
-    }
-    buf_deinit(text);
-}
-
-static void push_now(struct reading *r, const char *processor, uint32_t executor,
-                     const char *metric, float value)
-{
-    struct buf text = {0};
-
-    if (r->rc >= 0 && !isnan(value)) {
-        r->rc = buf_append_fmt(&text, "%.6g", (double)value);
-        push(r, processor, executor, metric, &text);
-    }
-}
-
-static void push_all_now(struct reading *r, const char *processor, uint32_t executor,
-                         const struct track_metric *metrics, uint32_t count, const float *values)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        push_now(r, processor, executor, metrics[i].name, values[i]);
-    }
-}
-
-static void push_track(struct reading *r, const char *processor, uint32_t executor,
-                       const struct track *t, bool by_minutes, int64_t end)
-{
-    for (uint32_t i = 0; t->seconds && i < t->count && r->rc >= 0 && !r->is_full; i++) {
-        struct buf text = {0};
-
-        r->rc = track_print(t, i, by_minutes, end, &text);
-        push(r, processor, executor, t->metrics[i].name, &text);
-    }
-}
-
-static const char *name_of(const struct past *p, uint32_t processor)
-{
-    return processor < p->latest.names_count ? p->latest.names[processor] : "";
-}
-
-static void push_tasks(struct reading *r, const struct past *p, uint32_t processor)
-{
-    const struct msg_processor_stats *stats = &p->latest.processors[processor];
-
-    for (uint32_t t = 0; t < stats->slowest_count; t++) {
-        for (uint32_t i = 0; i < RECENT_TASK_COUNT; i++) {
-            char metric[MSG_KIND_MAX + 1];
-
-            (void)str_format(metric, sizeof metric, "task.%u.%s", stats->slowest[t].task,
-                             recent_task_metrics[i].name);
-            push_now(r, name_of(p, processor), 0, metric, p->processors[processor].slowest[t][i]);
-        }
-    }
-}
-
-static void read_now(struct reading *r, const struct past *p)
-{
-    push_all_now(r, "", 0, recent_app_metrics, RECENT_APP_COUNT, p->now);
-    for (uint32_t i = 0; i < p->processor_count; i++) {
-        push_all_now(r, name_of(p, i), 0, recent_processor_metrics, RECENT_PROCESSOR_COUNT,
-                     p->processors[i].now);
-    }
-    for (uint32_t i = 0; i < p->executor_count; i++) {
-        push_all_now(r, "", p->executors[i].id, recent_executor_metrics, RECENT_EXECUTOR_COUNT,
-                     p->executors[i].now);
-    }
-    for (uint32_t i = 0; i < p->processor_count; i++) {
-        push_tasks(r, p, i);
-    }
-}
-
-static void read_past(struct reading *r, const struct past *p, const char *processor,
-                      bool by_minutes)
-{
-    if (processor[0] == '\0') {
-        push_track(r, "", 0, &p->track, by_minutes, p->second);
-    }
-    for (uint32_t i = 0; i < p->processor_count; i++) {
-        if (processor[0] == '\0' || strcmp(processor, name_of(p, i)) == 0) {
-            push_track(r, name_of(p, i), 0, &p->processors[i].track, by_minutes, p->second);
-        }
-    }
-    for (uint32_t i = 0; i < p->executor_count && processor[0] == '\0'; i++) {
-        push_track(r, "", p->executors[i].id, &p->executors[i].track, by_minutes, p->second);
-    }
-}
-
-int history_read(const struct history *h, uint32_t app, const struct msg_metrics_read *read,
-                 struct msg_metrics_history *ret)
-{
-    const struct past *p = find(h, app);
-    struct reading r = {.reply = ret};
-
-    if (!p || p->told_ns == 0) {
-        return GP_ENOENT;
-    }
-    *ret = (struct msg_metrics_history){.step_ms = read->window == METRICS_DAY ? 60000 : 1000,
-                                        .end_ms = p->second * 1000};
-    if (read->window == METRICS_DAY) {
-        ret->end_ms = p->second / 60 * 60000;
-    }
-    ret->series = calloc(MSG_SERIES_MAX + 1, sizeof *ret->series);
-    if (!ret->series) {
-        return GP_ENOMEM;
-    }
-    if (read->window == METRICS_LATEST) {
-        ret->latest = p->latest;
-        read_now(&r, p);
-    } else {
-        read_past(&r, p, read->processor, read->window == METRICS_DAY);
-    }
-    if (r.rc < 0) {
-        history_read_deinit(ret);
-    }
-    return r.rc;
-}
-
-void history_read_deinit(struct msg_metrics_history *reply)
-{
-    reply->latest = (struct msg_app_metrics){0};
-    fields_deinit(&msg_metrics_history_fields, reply);
 }

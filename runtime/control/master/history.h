@@ -31,13 +31,16 @@ void history_clear(struct history *h);
 const struct msg_app_metrics *history_latest(const struct history *h, uint32_t app);
 
 /*
- * Answers metrics.read. `latest` in it is borrowed and only there for METRICS_LATEST, whose series have
- * one value each: how it is now, made of the two latest messages. Else the series are the past, as many
- * as HISTORY_REPLY_MAX has room for. history_read_deinit() frees. GP_ENOENT: nothing is known; GP_ENOMEM.
+ * Answers metrics.read, but for its state. `latest` in it is borrowed and only there for METRICS_LATEST,
+ * whose series say how it is now, made of the two latest messages; of an application that has ended there
+ * is no now. Else the series are the past, as many as HISTORY_REPLY_MAX has room for.
+ * history_read_deinit() frees. GP_ENOENT: nothing is known; GP_ENOMEM.
  */
 int history_read(const struct history *h, uint32_t app, const struct msg_metrics_read *read,
                  struct msg_metrics_history *ret);
 void history_read_deinit(struct msg_metrics_history *reply);
+/* The answer is too large for a message: leaves out the slowest tasks, which is told. */
+void history_read_cut(struct msg_metrics_history *reply);
 
 size_t history_bytes(const struct history *h);
 

@@ -221,7 +221,14 @@ int queries_metrics(struct master *m, const struct msg_metrics_read *read, struc
     if (rc < 0 && rc != GP_ENOENT) {
         return gp_error_set(err, rc, "reading what was measured: %s", error_sentence(rc));
     }
-    rc = endpoint_reply(m->ep, token, &reply); /* nothing told yet: app 0 */
+    reply.state = app->state;
+    reply.latest.app = app->id; /* also of one that has told nothing yet */
+    reply.latest.name = app->spec.name;
+    rc = endpoint_reply(m->ep, token, &reply);
+    if (rc == GP_ETOOBIG) {
+        history_read_cut(&reply);
+        rc = endpoint_reply(m->ep, token, &reply);
+    }
     history_read_deinit(&reply);
     return rc;
 }

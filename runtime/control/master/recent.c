@@ -30,6 +30,9 @@ static bool sampled(const char *now, const char *before, struct recent_scratch *
 {
     hist_init(&scratch->now);
     hist_init(&scratch->before);
+    if (scratch->was_cut && (!before || before[0] == '\0')) {
+        return false;
+    }
     if (hist_merge_text(&scratch->now, now ? now : "") < 0) {
         return false;
     }

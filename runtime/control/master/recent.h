@@ -77,6 +77,7 @@ extern const struct track_metric recent_task_metrics[];
 struct recent_scratch {
     struct hist now;
     struct hist before;
+    bool was_cut; /* the message before was without histograms, though there were some */
 };
 
 /* before may be NULL, and then nothing but what is no growth is known; seconds > 0 else. */

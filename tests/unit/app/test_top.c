@@ -225,10 +225,10 @@ GP_TEST(top, rows_say_by_colour_what_is_wrong)
     GP_CHECK_EQ(style(&t, 4), PICTURE_SELECTED);
     press_all(&t, "j");
     GP_CHECK_EQ(style(&t, 4), PICTURE_WARNING); /* blocked 60 % */
-    top_take_metrics(
-        &t, 1,
-        parse("{\"app\":1,\"stalled\":[{\"processor\":\"split\",\"since_ms\":1700000000000}],"
-              "\"processors\":[{\"name\":\"split\"},{\"name\":\"count\"}]}"));
+    top_take_metrics(&t, 1,
+                     parse("{\"app\":1,\"time_ms\":1700000009000,\"stalled\":[{\"processor\":"
+                           "\"split\",\"since_ms\":1700000000000}],"
+                           "\"processors\":[{\"name\":\"split\"},{\"name\":\"count\"}]}"));
     GP_CHECK_EQ(style(&t, 4), PICTURE_ALARM);
     GP_CHECK(strstr(line(&t, 24, 80, 2), "waits for split") != NULL);
     top_deinit(&t);
@@ -246,7 +246,7 @@ GP_TEST(top, says_what_it_does_not_know)
     top_take_apps(&t, parse(apps_json), false);
     top_open(&t, 2);
     GP_CHECK_STR_EQ(line(&t, 24, 80, 2), "nothing was told yet");
-    top_take_metrics(&t, 2, parse("{\"app\":0}"));
+    top_take_metrics(&t, 2, parse("{\"app\":2,\"time_ms\":0,\"processors\":[]}"));
     GP_CHECK(t.metrics == NULL);
     top_take_apps(&t, parse("[]"), false);
     GP_CHECK(t.has_ended);
