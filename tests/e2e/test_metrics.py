@@ -119,6 +119,31 @@ class Shown(Metered):
         day = cluster.json("metrics", str(app), "--window", "24h")["history"]
         self.assertEqual(60000, day["step_ms"])
         self.assertEqual({1440}, {len(s["values"]) for s in day["series"]})
+        table = self.ok(cluster.gpctl("metrics", str(app), "--window", "5m")).out
+        self.assertRegex(table, r"^PROCESSOR +FIGURE +LATEST +LEAST +MEAN +MOST +LAST 5 MINUTES\n")
+        self.assertRegex(table, r"(?m)^sink +rate_in +[\d.]+ ?k?/s .*[▁▂▃▄▅▆▇█]")
+        self.assertRegex(table, r"(?m)^executor 0 +rss_bytes +[\d.]+ MiB")
+
+    def test_from_before_its_first_report_until_after_its_end(self):
+        """Who it is and what is awaited is said at once; what has ended has counts, and no rates."""
+        cluster = self.local(workers=1)
+        app = cluster.submit(self.plugin("steady"))
+        first = cluster.json("metrics", str(app))
+        self.assertEqual((app, "steady"), (first["app"], first["name"]))
+        self.assertEqual(first["awaits"] is None, bool(first["processors"]))
+        wait_until(lambda: cluster.json("metrics", str(app))["source_rate"] > 0, "a rate")
+        running = cluster.json("metrics", str(app))
+        self.assertEqual(("running", None), (running["state"], running["awaits"]))
+        self.ok(cluster.gpctl("kill", str(app)))
+        wait_until(lambda: cluster.state(app) == "killed", "killed")
+        ended = cluster.json("metrics", str(app))
+        self.assertEqual("killed", ended["state"])
+        self.assertEqual((0, 0), (ended["source_rate"], ended["sink_rate"]))
+        for p in ended["processors"]:
+            self.assertEqual([0] * 5, [p[k] for k in ("rate_in", "rate_out", "busy", "idle", "blocked")])
+            self.assertIsNone(p["latency"]["p99_us"])
+        self.assertGreater(sum(p["out"] for p in ended["processors"]), 0)
+        self.assertIn("is killed", self.ok(cluster.gpctl("metrics", str(app))).err)
 
     def test_survives_the_death_of_an_executor(self):
         """Counts never go back, whoever dies."""
@@ -271,8 +296,12 @@ class Prometheus(Metered):
             self.assertEqual(metrics, json.load(rest))
         wait_until(lambda: not self.stored(metrics), "the last counts, exactly")
 
-        self.assertEqual([cluster.json("masters")["masters"][0]["term"]],
-                         [value for _, value in self.query("gearpump_raft_term")])
+        master = cluster.json("masters")["masters"][0]
+        for name, series in (("term", "term"), ("elections", "elections_total")):
+            self.assertEqual([master[name]], [value for _, value in self.query(f"gearpump_raft_{series}")])
+        self.assertEqual(1, master["elections"])
+        self.assertTrue(0 < master["applied"] <= master["committed"] <= master["last"])
+        self.assertTrue(master["apply"]["count"] > 0 and 0 < master["apply"]["p50_us"] <= master["apply"]["max_us"])
         self.assertTrue(self.query("gearpump_daemon_connections > 0"))
         self.assertTrue(self.query("gearpump_daemon_frames_received_total > 0"))
         self.assertEqual([], self.query("resets(gearpump_processor_messages_in_total[5m]) > 0"))
