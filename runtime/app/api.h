@@ -1,7 +1,9 @@
 /*
  * api.h: what a daemon answers over HTTP: REST, events, health, metrics, the page.
  *
- *   api.c          requests to calls: who may, which endpoint, which parameters; answers
+ *   api.c          requests to calls: who may, which endpoint, which parameters
+ *   api_reply.c    answers, errors, the files of the page
+ *   api_words.c    gpctl's words as those of REST
  *   api_guard.c    Host, Origin, token
  *   api_table.c    the endpoints, as data
  *   api_openapi.c  the same as an OpenAPI document
@@ -137,6 +139,18 @@ int api_ask(struct api_call *call, uint16_t type, const void *msg, int64_t timeo
             client_fn fn);
 /* The callback of an ask is over: to be called last in it. */
 void api_asked(struct api_call *call);
+
+/* ---- api_reply.c ---- */
+
+uint32_t api_status_of(int code);
+/* allow: the methods that are possible; NULL: it is not about them. */
+void api_refuse(struct http_request *request, uint32_t status, const struct gp_error *err,
+                const char *allow);
+/* False: there is no such file of the page. */
+bool api_send_asset(struct http_request *request, gp_str path);
+
+/* Cut where out is too small. */
+void api_words(const char *text, char *out, size_t size);
 
 /* ---- the table ---- */
 

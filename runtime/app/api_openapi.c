@@ -373,7 +373,8 @@ static const char about[] =
     "up "
     "to 63 bits: a reader that knows doubles alone rounds those above 2^53. Durations and sizes in "
     "settings are text, as in the file: 30s, 4MiB. An order with a request_id that came before is "
-    "answered as it was then. Errors have a code, what went wrong, why, and what to try.";
+    "answered as it was then. Errors have a code, what went wrong, why, and what to try; a "
+    "request that is no proper HTTP is answered by a status alone.";
 
 struct value *api_openapi(const struct port *port)
 {

@@ -15,11 +15,14 @@
 #include "app/show.h"
 #include "base/str.h"
 
+#define NAME_NS INT64_C(10000000000)
+
 struct submitting {
     struct client *client;
     struct file *file;
     char path[EDGE_PATH_MAX + 64];
     uint64_t size;
+    uint32_t id;         /* of the application */
     struct gp_error err; /* of writing; the rest of the body is thrown away */
     struct msg_app_submit spec;
 };
@@ -96,16 +99,40 @@ static int read_parallelism(const struct api_params *params, struct msg_app_subm
 
 /* ---- the file is here ---- */
 
-static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
+/* Nobody said how it is called: the plugin did. */
+static void on_named(void *user, int code, const void *msg, const struct gp_error *err)
 {
     struct api_call *call = user;
     const struct submitting *s = call->state;
+    const struct msg_app_change *change = msg;
+
+    (void)err; /* it was submitted all the same */
+    api_answer_take(call, show_submitted(s->id, code < 0 ? "" : change->app.name));
+    api_asked(call);
+}
+
+static int ask_name(struct api_call *call)
+{
+    const struct submitting *s = call->state;
+    char id[16];
+    const struct msg_app_wait ask = {.app = id};
+
+    (void)str_format(id, sizeof id, "%u", s->id);
+    return api_ask(call, MSG_APP_WAIT, &ask, NAME_NS, on_named);
+}
+
+static void on_submitted(void *user, int code, const void *msg, const struct gp_error *err)
+{
+    struct api_call *call = user;
+    struct submitting *s = call->state;
 
     if (code < 0) {
         api_fail(call, err);
-    } else {
-        api_answer_take(call,
-                        show_submitted(((const struct msg_app_submitted *)msg)->id, s->spec.name));
+        return;
+    }
+    s->id = ((const struct msg_app_submitted *)msg)->id;
+    if (*s->spec.name || ask_name(call) < 0) {
+        api_answer_take(call, show_submitted(s->id, s->spec.name));
     }
 }
 

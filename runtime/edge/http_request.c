@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/assert.h"
@@ -62,6 +63,27 @@ static uint64_t announced_size(struct MHD_Connection *mhd, bool *ret_has_body)
     return size;
 }
 
+static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    uint32_t *counts = user;
+
+    (void)kind;
+    (void)value;
+    counts[0] += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    counts[1] += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    counts[1] += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+static bool is_ambiguous(struct MHD_Connection *mhd)
+{
+    uint32_t counts[2] = {0};
+
+    (void)MHD_get_connection_values(mhd, MHD_HEADER_KIND, count_header, counts);
+    return counts[0] > 1 || counts[1] > 1;
+}
+
 static struct edge_request *request_new(struct edge_http *h, struct http_conn *conn,
                                         const char *method)
 {
@@ -71,6 +93,7 @@ static struct edge_request *request_new(struct edge_http *h, struct http_conn *c
         r->base.server = &h->base;
         r->base.method = method;
         r->base.target = conn->target;
+        r->base.is_ambiguous = is_ambiguous(conn->mhd);
         r->base.body_size = announced_size(conn->mhd, &r->base.has_body);
         r->conn = conn;
         buf_init(&r->stream, h->stream_bytes_max);

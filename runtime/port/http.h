@@ -34,7 +34,9 @@ struct http_request {
     const char *target; /* "/a%20b?c=d": as it came */
     uint64_t body_size; /* as announced; UINT64_MAX: it does not say */
     bool has_body;
-    void *user; /* free for the handler */
+    bool
+        is_ambiguous; /* Host or Content-Length more than once: who else reads it may take another */
+    void *user;       /* free for the handler */
 };
 
 struct http_events {

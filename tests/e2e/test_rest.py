@@ -226,11 +226,18 @@ class Rest(harness.Case):
         for host in ("evil.example", f"evil.example:{web.port}", ""):
             self.assertIn(web.get("/api/v1/version", headers={"Host": host}).status, (400, 403))
         self.expect(web.get("/api/v1/version", headers={"Host": f"localhost:{web.port}"}), 200)
-        page = web.get("/")
+        self.assertEqual(400, self.raw(web, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"))
+        self.assertEqual(400, self.raw(web, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+                                            b"Content-Length: 1\r\n\r\nx"))
+        gzip = {"Accept-Encoding": "br, gzip;q=0.5"}
+        page = self.expect(web.get("/", headers=gzip), 200)
+        self.assertEqual("gzip", page.headers["Content-Encoding"])
+        for coding in ("identity", "gzip;q=0, br", ""):
+            self.refused(web.get("/", headers={"Accept-Encoding": coding}), 406, "--compressed")
         self.assertIn("default-src 'none'", page.headers["Content-Security-Policy"])
         self.assertEqual("nosniff", page.headers["X-Content-Type-Options"])
         self.assertNotIn("Set-Cookie", page.headers)
-        self.expect(web.get("/", headers={"If-None-Match": page.headers["ETag"]}), 304)
+        self.expect(web.get("/", headers={**gzip, "If-None-Match": page.headers["ETag"]}), 304)
 
     def test_explains_what_is_wrong(self):
         web = self.begin()
@@ -249,6 +256,11 @@ class Rest(harness.Case):
         self.refused(web.post("/api/v1/apps", body=b""), 400, "empty")
         self.refused(web.post("/api/v1/apps", body=b"no shared object"), 422)
         self.refused(web.post("/api/v1/apps?set=x", body=b"1"), 400, "set")
+        # What to try is said in the words of who asks.
+        self.assertEqual("steady", self.expect(self.upload(web, self.plugin("steady")), 201).json["name"])
+        self.refused(self.upload(web, self.plugin("steady")), 409, "POST /api/v1/apps/1/kill, or choose another name "
+                     "with the parameter name")
+        self.refused(web.post("/api/v1/workers/9/drain"), 404, "GET /api/v1/workers")
         self.refused(web.post("/api/v1/apps/1/kill", body=b"1"), 400)
         self.assertEqual(431, self.raw(web, b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 40000 + b"\r\n\r\n"))
 

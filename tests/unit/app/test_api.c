@@ -172,3 +172,27 @@ GP_TEST(api, reads_ids_of_events)
     GP_CHECK_EQ(api_event_id_parse(GP_STR("3."), &term, &seq), GP_EINVAL);
     GP_CHECK_EQ(api_event_id_parse(GP_STR("-1.2"), &term, &seq), GP_EINVAL);
 }
+
+GP_TEST(api, speaks_of_endpoints_where_others_speak_of_commands)
+{
+    static const char *const same[][2] = {
+        {"", ""},
+        {"limits.upload_bytes", "limits.upload_bytes"},
+        {"gpctl kill 7, or choose another name with --name",
+         "POST /api/v1/apps/7/kill, or choose another name with the parameter name"},
+        {"gpctl masters; all of them", "GET /api/v1/masters; all of them"},
+        {"gpctl describe 3; then the same again", "GET /api/v1/apps/3; then the same again"},
+        {"gpctl list -a", "GET /api/v1/apps?all"},
+        {"gpctl kill", "gpctl kill"},
+        {"--", "--"},
+        {"curl --compressed", "curl --compressed"},
+    };
+    char out[128];
+
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        api_words(same[i][0], out, sizeof out);
+        GP_CHECK_STR_EQ(out, same[i][1]);
+    }
+    api_words("gpctl workers", out, 8);
+    GP_CHECK_STR_EQ(out, "GET /ap");
+}
