@@ -7,11 +7,13 @@
 #include "base/str.h"
 #include "data/service.h"
 
-/* Parameters of one processor: its own first, then those of the application. */
+/* Parameters of one processor: its own first, then those of the application; but who says in a table
+ * what it can be told is told nothing that was meant for others. */
 struct job_config {
     struct gp_config view;
     const struct plan *plan;
     const struct plan_processor *processor; /* NULL: the application's only */
+    bool own_only;
 };
 
 struct job {
@@ -43,7 +45,7 @@ static gp_str config_get(const struct gp_config *config, const char *key)
     if (c->processor) {
         value = find(c->processor->config, c->processor->config_count, key);
     }
-    return value.ptr ? value : find(c->plan->config, c->plan->config_count, key);
+    return value.ptr || c->own_only ? value : find(c->plan->config, c->plan->config_count, key);
 }
 
 static int plugin_path(const char *artefacts, const char *sha, char *path, size_t cap)
@@ -106,6 +108,8 @@ static int find_tables(struct job *job, struct gp_error *err)
                                                      .plugin = plugin->entry->name,
                                                      .host = &job->host,
                                                      .config = &job->configs[i].view};
+        job->configs[i].own_only =
+            job->processors[i].table && gp_processor_parameter_count(job->processors[i].table) > 0;
         if (!job->processors[i].table) {
             return gp_error_set(err, GP_ENOENT, "plugin '%s' has no processor '%s'",
                                 plugin->entry->name, p->type);

@@ -183,7 +183,7 @@ void task_ready(struct task *t)
 void task_token(struct task *t)
 {
     t->waiting = false;
-    t->polling = t->stage->table.poll != NULL;
+    t->polling = t->stage->table.poll != NULL || t->stage->table.on_ready != NULL;
     task_ready(t);
 }
 

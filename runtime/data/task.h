@@ -86,7 +86,7 @@ struct task {
     uint8_t place;   /* enum task_place */
     uint8_t pending; /* enum task_pending */
     bool waiting;    /* answered GP_AGAIN: nothing before a token */
-    bool polling;    /* a source that has more */
+    bool polling;    /* a source that has more, or on_ready is to be called */
     bool silent;     /* a source that had nothing when last asked */
     bool idle;       /* ... for so long that it holds no watermark back */
     bool refused;    /* emit did not take a row: the task cannot go on */

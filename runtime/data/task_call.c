@@ -356,6 +356,12 @@ static enum step after_yielding(struct task *t, int32_t rc, enum task_pending pe
     case GP_YIELD:
         t->pending = (uint8_t)pending;
         return STEP_LATER;
+    case GP_AGAIN:
+        if (pending != TASK_PENDING_END) {
+            return fail_answer(t, function, rc);
+        }
+        t->pending = (uint8_t)pending;
+        return wait_for_token(t);
     case GP_FAIL:
         return fail(t, function);
     default:
@@ -516,6 +522,29 @@ static enum step step_poll(struct task *t, int64_t *budget)
     }
 }
 
+/* Of a task that is no source. It asked for tokens; so it does not count against the budget. */
+static enum step step_ready(struct task *t)
+{
+    int32_t rc;
+
+    note_enter(t, "on_ready");
+    rc = t->stage->table.on_ready(t->self, &t->out);
+    rc = settled(t, rc);
+    t->stage->lane->worked = true;
+    switch (rc) {
+    case GP_OK:
+        t->polling = false;
+        service_rearm(t);
+        return STEP_MORE;
+    case GP_YIELD:
+        return STEP_LATER;
+    case GP_FAIL:
+        return fail(t, "on_ready");
+    default:
+        return fail_answer(t, "on_ready", rc);
+    }
+}
+
 static enum step step_pending(struct task *t, int64_t *budget)
 {
     switch (t->pending) {
@@ -536,8 +565,12 @@ enum step task_step(struct task *t, int64_t *budget)
     if (UNLIKELY(t->timers != NULL) &&
         (timers_take_due(t, GP_TIMER_PROCESSING, t->stage->lane->now_ns, &t->due) ||
          timers_take_due(t, GP_TIMER_EVENT, t->watermark_ns, &t->due))) {
-        t->polling = t->stage->table.poll != NULL; /* the token that the clock would have brought */
+        t->polling |=
+            t->stage->table.poll != NULL; /* the token that the clock would have brought */
         return call_timer(t, budget);
+    }
+    if (UNLIKELY(t->polling && t->stage->table.on_ready != NULL)) {
+        return step_ready(t);
     }
     if (t->in_head) {
         switch (t->in_head->kind) {

@@ -338,7 +338,7 @@ static void put_defaults(struct build *b, struct plan_processor *p,
 {
     for (uint32_t i = 0; i < gp_processor_parameter_count(table); i++) {
         const struct gp_parameter *parameter = gp_processor_parameter(table, i);
-        if (parameter->fallback && !parameters_value(b->plan, p, parameter->name)) {
+        if (parameter->fallback && !parameters_value(p, parameter->name)) {
             config_put(b, &p->config, &p->config_count, parameter->name, parameter->fallback);
         }
     }
@@ -356,7 +356,7 @@ static void resolve_processors(struct build *b, const struct build_plugin *plugi
             p->is_source = table->poll != NULL;
             p->flags = table->flags;
             p->has_snapshot = table->snapshot != NULL;
-            parameters_check(b->plan, p, table, plugins[p->plugin].name, &b->mistakes);
+            parameters_check(p, table, plugins[p->plugin].name, &b->mistakes);
             put_defaults(b, p, table);
         } else if (catalog) {
             mistakes_add(&b->mistakes, "processor '%s': plugin '%s' has no processor '%s'", p->name,

@@ -15,22 +15,14 @@
  * application's parameters as data.KEY. */
 #define NAME_OF_SETTINGS "data"
 
-static const char *find(const struct plan_config *config, uint32_t count, const char *key)
+const char *parameters_value(const struct plan_processor *p, const char *name)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(config[i].key, key) == 0) {
-            return config[i].value;
+    for (uint32_t i = 0; i < p->config_count; i++) {
+        if (strcmp(p->config[i].key, name) == 0) {
+            return p->config[i].value;
         }
     }
     return NULL;
-}
-
-const char *parameters_value(const struct plan *plan, const struct plan_processor *p,
-                             const char *name)
-{
-    const char *own = find(p->config, p->config_count, name);
-
-    return own ? own : find(plan->config, plan->config_count, name);
 }
 
 static bool is_known(const struct gp_processor *table, const char *name)
@@ -75,8 +67,8 @@ static void check_value(const struct plan_processor *p, const char *plugin,
                  expected);
 }
 
-void parameters_check(const struct plan *plan, const struct plan_processor *p,
-                      const struct gp_processor *table, const char *plugin, struct mistakes *m)
+void parameters_check(const struct plan_processor *p, const struct gp_processor *table,
+                      const char *plugin, struct mistakes *m)
 {
     const uint32_t count = gp_processor_parameter_count(table);
 
@@ -87,7 +79,7 @@ void parameters_check(const struct plan *plan, const struct plan_processor *p,
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct gp_parameter *parameter = gp_processor_parameter(table, i);
-        const char *value = parameters_value(plan, p, parameter->name);
+        const char *value = parameters_value(p, parameter->name);
         if (value) {
             check_value(p, plugin, parameter, value, m);
         } else if (parameter->flags & GP_PARAMETER_REQUIRED) {

@@ -11,14 +11,12 @@
 /* More in one table is a mistake of the plugin. */
 #define PARAMETERS_MAX PLAN_CONFIG_MAX
 
-/* What a task of p finds under this name: the processor's own value, else the application's; or
- * NULL. */
-const char *parameters_value(const struct plan *plan, const struct plan_processor *p,
-                             const char *name);
+/* What p is told under this name, or NULL. */
+const char *parameters_value(const struct plan_processor *p, const char *name);
 
 /* Adds a line to m for each unknown, wrong or missing parameter of p. */
-void parameters_check(const struct plan *plan, const struct plan_processor *p,
-                      const struct gp_processor *table, const char *plugin, struct mistakes *m);
+void parameters_check(const struct plan_processor *p, const struct gp_processor *table,
+                      const char *plugin, struct mistakes *m);
 
 /* What must hold of a table itself: names, and defaults that it would accept. 0 or GP_EABI. */
 int parameters_check_table(const struct gp_processor *table, struct gp_error *err);

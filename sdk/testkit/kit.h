@@ -98,7 +98,8 @@ struct gp_kit {
     int end_queued;
     int passing; /* watermark_ns has come, on_watermark is not done with it */
     int ending;  /* the end has come, on_end is not done with it */
-    int waiting; /* process answered GP_AGAIN */
+    int waiting; /* process or on_end answered GP_AGAIN */
+    int ready;   /* the watched fd is, and on_ready does not know */
     uint32_t wakes_seen;
     struct kit_timer *timers;
     uint32_t timers_count;

@@ -5,6 +5,7 @@
  *
  *   a timer has come due              ->  on_timer
  *   a watermark is passing            ->  event timers up to it, then on_watermark
+ *   the fd is ready, or a wake        ->  on_ready
  *   the end is there                  ->  on_end
  *   the head of the queue             ->  rows: process; watermark: let it pass; end: likewise
  *
@@ -258,8 +259,24 @@ static int32_t finish(struct gp_kit *kit)
     if (kit->table.on_end) {
         rc = kit->table.on_end(kit->self, &kit->out);
     }
-    rc = kit_after(kit, "on_end", rc, KIT_MAY(GP_OK) | KIT_MAY(GP_YIELD));
+    rc = kit_after(kit, "on_end", rc, KIT_MAY(GP_OK) | KIT_MAY(GP_YIELD) | KIT_MAY(GP_AGAIN));
     kit->ended = rc == GP_OK;
+    kit->waiting = rc == GP_AGAIN;
+    return rc == GP_AGAIN ? GP_OK : rc;
+}
+
+/* A wake or the watched fd, for a task that asks for them. */
+static int32_t tell_ready(struct gp_kit *kit)
+{
+    int32_t rc;
+
+    kit->ready = 0;
+    kit->waiting = 0;
+    kit->wakes_seen = gp_kit_wakes(kit);
+    kit_before(kit);
+    rc = kit->table.on_ready(kit->self, &kit->out);
+    rc = kit_after(kit, "on_ready", rc, KIT_MAY(GP_OK) | KIT_MAY(GP_YIELD));
+    kit->ready = rc == GP_YIELD;
     return rc;
 }
 
@@ -290,11 +307,15 @@ static int32_t turn(struct gp_kit *kit)
     if (kit->passing) {
         return pass_watermark(kit);
     }
-    if (kit->ending) {
-        return finish(kit);
+    if (kit->table.on_ready && (kit->ready || gp_kit_wakes(kit) != kit->wakes_seen)) {
+        return tell_ready(kit);
     }
     if (kit->waiting && gp_kit_wakes(kit) == kit->wakes_seen) {
         return GP_AGAIN;
+    }
+    if (kit->ending) {
+        kit->wakes_seen = gp_kit_wakes(kit);
+        return finish(kit);
     }
     return kit->queue_head < kit->queue_count ? take_head(kit) : GP_END;
 }
@@ -364,4 +385,5 @@ int32_t gp_kit_message(struct gp_kit *kit, const struct gp_msg *msg)
 void gp_kit_ready(struct gp_kit *kit)
 {
     kit->waiting = 0;
+    kit->ready = kit->table.on_ready != NULL;
 }

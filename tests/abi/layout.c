@@ -158,7 +158,7 @@ AT(struct gp_restore, host, 16);
 
 /* processor.h */
 
-SIZE(struct gp_processor, 144);
+SIZE(struct gp_processor, 152);
 AT(struct gp_processor, size, 0);
 AT(struct gp_processor, kind, 4);
 AT(struct gp_processor, type, 8);
@@ -180,6 +180,7 @@ AT(struct gp_processor, abort, 120);
 AT(struct gp_processor, parameters, 128);
 AT(struct gp_processor, parameter_count, 136);
 AT(struct gp_processor, parameter_stride, 140);
+AT(struct gp_processor, on_ready, 144);
 
 SIZE(struct gp_partitioner, 40);
 AT(struct gp_partitioner, size, 0);

@@ -3,7 +3,8 @@
  *
  * Life of a task:
  *
- *     open → [restore] → (process | poll | on_watermark | on_timer | on_message)* → [on_end] → close
+ *     open → [restore] → (process | poll | on_watermark | on_timer | on_ready | on_message)*
+ *                      → [on_end] → close
  *
  * All of one task's calls come from one thread at a time, its lane's; tasks of one plugin run on
  * several lanes at once, so a plugin's own globals need care. No call may block, unless the table
@@ -61,7 +62,8 @@ struct gp_processor {
     int32_t (*on_message)(void *self, const struct gp_row *row, struct gp_out *out);
     /*
      * Every input has ended, and the watermark GP_TIME_MAX came before: the last chance to emit and
-     * to fail. Not called on sources. GP_OK, GP_YIELD (call again), GP_FAIL.
+     * to fail. Not called on sources. GP_OK, GP_YIELD (call again), GP_AGAIN (the same, after a
+     * wake, a timer or a watched fd), GP_FAIL.
      */
     int32_t (*on_end)(void *self, struct gp_out *out);
     /* Frees everything. ended is 1 after a regular end, 0 when the task was stopped or failed. */
@@ -82,6 +84,12 @@ struct gp_processor {
     const struct gp_parameter *parameters;
     uint32_t parameter_count;
     uint32_t parameter_stride; /* bytes from one parameter to the next */
+
+    /*
+     * Not of sources, which are polled: the watched fd is ready, or a waker was used. Whatever waits
+     * to be emitted can be, with or without rows to process. GP_OK, GP_YIELD (call again), GP_FAIL.
+     */
+    int32_t (*on_ready)(void *self, struct gp_out *out);
 };
 
 /* How many parameters a table lists; 0: it does not say. */

@@ -73,7 +73,7 @@ void gp_kit_advance(struct gp_kit *kit, int64_t delta_ns);
 int32_t gp_kit_poll(struct gp_kit *kit, uint32_t budget);
 /* Delivers an unmanaged message at once. */
 int32_t gp_kit_message(struct gp_kit *kit, const struct gp_msg *msg);
-/* The watched fd is ready: a task that answered GP_AGAIN is called again by gp_kit_run(). */
+/* The watched fd is ready: gp_kit_run() calls on_ready, or again what answered GP_AGAIN. */
 void gp_kit_ready(struct gp_kit *kit);
 
 /* What came out of a port since the last gp_kit_clear(). Rows are valid until then; NULL beyond the last. */

@@ -42,7 +42,7 @@ static struct plan *make(const struct plan_config *config, uint32_t count, struc
 
 static const char *value(const struct plan *plan, const char *name)
 {
-    return parameters_value(plan, &plan->processors[0], name);
+    return parameters_value(&plan->processors[0], name);
 }
 
 GP_TEST(parameters, right_ones_are_taken_and_defaults_stand_in_the_plan)
@@ -60,15 +60,15 @@ GP_TEST(parameters, right_ones_are_taken_and_defaults_stand_in_the_plan)
     plan_free(plan);
 }
 
-/* A task finds the application's parameters behind its own, so a default must not hide them. */
-GP_TEST(parameters, of_the_application_count_too)
+/* What an application calls mode is no concern of a plugin that it uses. */
+GP_TEST(parameters, of_the_application_are_not_the_processors)
 {
-    const struct plan_config config[] = {{(char *)"path", (char *)"/a"},
-                                         {(char *)"mode", (char *)"follow"}};
+    const struct plan_config config[] = {{(char *)"lines.path", (char *)"/a"},
+                                         {(char *)"mode", (char *)"nonsense"}};
     struct plan *plan = make(config, 2, NULL);
 
     GP_REQUIRE(plan != NULL);
-    GP_CHECK_STR_EQ(value(plan, "mode"), "follow");
+    GP_CHECK_STR_EQ(value(plan, "mode"), "once");
     plan_free(plan);
 }
 

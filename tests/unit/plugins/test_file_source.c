@@ -229,7 +229,8 @@ GP_TEST(file_source, says_at_open_what_it_cannot_read)
     expect_failure(source_new(path, 1, 2), text);
     kit = source_new(folder_file(&f, "in"), 0, 1);
     GP_CHECK_EQ(gp_kit_set(kit, "line.max", "much"), GP_OK);
-    expect_failure(kit, "parameter line.max is 'much', not a size in bytes like 64KiB, from 1 to 16MiB");
+    expect_failure(kit,
+                   "parameter line.max is 'much', not a size in bytes like 64KiB, from 1 to 16MiB");
     if (geteuid() != 0) { /* nothing is forbidden to root */
         GP_CHECK_EQ(chmod(folder_file(&f, "in"), 0), 0);
         (void)snprintf(text, sizeof text, "cannot open '%s': Permission denied", f.name);

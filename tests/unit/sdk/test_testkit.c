@@ -504,3 +504,41 @@ GP_TEST(testkit, hands_over_parameters)
         gp_kit_free(kit);
     }
 }
+
+static int32_t see_ready(void *self, struct gp_out *out)
+{
+    (void)self;
+    saw("r ");
+    return gp_emit(out, 1, "ready", 5);
+}
+
+/* The end waits until it was told twice. */
+static int32_t wait_at_end(void *self, struct gp_out *out)
+{
+    (void)self, (void)out;
+    saw("e ");
+    return ++probe.calls < 3 ? GP_AGAIN : GP_OK;
+}
+
+static const struct gp_processor ready_table = {PROBE, .process = echo, .on_ready = see_ready,
+                                                .on_end = wait_at_end};
+
+GP_TEST(testkit, a_processor_that_waits_is_told_and_may_wait_at_the_end)
+{
+    struct gp_kit *kit = opened(&ready_table);
+
+    GP_CHECK_EQ(gp_kit_run(kit), GP_OK);
+    gp_kit_ready(kit);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_OK);
+    GP_CHECK(gp_kit_row_is(kit, 0, 0, NULL, "ready"));
+    GP_CHECK_EQ(gp_kit_end(kit), GP_OK);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_AGAIN);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_AGAIN);
+    gp_kit_ready(kit);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_AGAIN);
+    gp_kit_ready(kit);
+    GP_CHECK_EQ(gp_kit_run(kit), GP_OK);
+    GP_CHECK(gp_kit_ended(kit));
+    GP_CHECK_STR_EQ(probe.seen, "r e r e r e ");
+    gp_kit_free(kit);
+}
