@@ -14,6 +14,8 @@
 #define EDGE_DISCARD_SIZE_BYTES  4096   /* read at once from a stream that is ending */
 #define EDGE_SHARE_PIECES_MAX    4      /* read of one stream in a look: then others have a turn */
 #define EDGE_SHARE_QUIET_LOOKS   64     /* in vain, until it is left to the peer to call */
+#define EDGE_SHARE_WAIT_NS       30000  /* for the reader of much, rather than to be woken by him */
+#define EDGE_SHARE_LOOKS         16     /* meanwhile, between two readings of the clock */
 #define EDGE_DIAL_ADDRESSES_MAX  8      /* addresses of one name that are tried */
 #define EDGE_TURNS_PER_POLL      8      /* of a busy runner */
 #define EDGE_LOOKS_AFTER_READ    16     /* of a runner with nothing to do: some 5 us */

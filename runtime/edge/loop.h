@@ -41,6 +41,7 @@ struct edge_loop {
     bool now_stale; /* the clock is read again at the next callback */
     struct list ready;
     struct list shares;      /* streams over memory that are looked at each turn (net_share.c) */
+    uint32_t shares_vain;    /* times in a row that it waited a little for them, in vain */
     struct list writes_kept; /* requests for the next writes (net_write.c) */
     uint32_t writes_kept_count;
     uint32_t objects;

@@ -42,6 +42,7 @@ struct edge_share {
     int over;          /* why the socket has ended; 0: it has not */
     int64_t left;      /* when it has: bytes to be read before that is told */
     uint32_t quiet;    /* looks in vain */
+    uint64_t slept_at; /* bytes written when the loop was to sleep */
     struct list queue; /* writes that wait for room */
     size_t queued_bytes;
 };
@@ -322,11 +323,87 @@ void edge_shares_look(struct edge_loop *l)
     }
 }
 
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Whether look() would find something. */
+static bool has_news(const struct edge_share *sh)
+{
+    if (sh->reads && !sh->paused && share_reader_news(&sh->memory.in) != 0) {
+        return true;
+    }
+    return !list_is_empty(&sh->queue) &&
+           share_writer_room(&sh->memory.out) >= (int64_t)room_wanted(sh, first_write(sh));
+}
+
+/* Who has written so much since he last slept, and has nothing to do now, waits for its reader. */
+static bool waits_for_reader(struct edge_loop *l)
+{
+    bool waits = false;
+
+    LIST_FOREACH (node, &l->shares) {
+        struct edge_share *sh = LIST_ENTRY(node, struct edge_share, node);
+
+        waits = waits || sh->memory.out.position - sh->slept_at >= sh->memory.out.size / 4;
+        sh->slept_at = sh->memory.out.position;
+    }
+    return waits;
+}
+
+static bool any_news(const struct edge_loop *l)
+{
+    LIST_FOREACH (node, &l->shares) {
+        if (has_news(LIST_ENTRY(node, const struct edge_share, node))) {
+            return true;
+        }
+    }
+    return atomic_load_explicit(&l->woken, memory_order_relaxed);
+}
+
+/*
+ * A writer that is faster than its reader sleeps each time that all is said that may be, for a few
+ * microseconds, and to be woken from that costs the reader 7, who is the slower one anyway. So it
+ * looks for as long instead, unless that came to nothing the last few times.
+ */
+static bool news_come_soon(struct edge_loop *l)
+{
+    const uint32_t vain = l->shares_vain;
+    uint64_t until_ns;
+
+    if (!waits_for_reader(l)) {
+        return false;
+    }
+    l->shares_vain++;
+    if (vain >= EDGE_LOOKS_VAIN_MAX && vain % EDGE_LOOKS_RETRY != 0) {
+        return false;
+    }
+    until_ns = uv_hrtime() + EDGE_SHARE_WAIT_NS;
+    do {
+        for (uint32_t i = 0; i < EDGE_SHARE_LOOKS; i++) {
+            if (any_news(l)) {
+                l->shares_vain = 0;
+                return true;
+            }
+            relax();
+        }
+    } while (uv_hrtime() < until_ns);
+    return false;
+}
+
 bool edge_shares_may_sleep(struct edge_loop *l)
 {
     struct list now;
     struct list_node *node;
 
+    if (news_come_soon(l)) {
+        return false;
+    }
     list_init(&now);
     list_append_all(&now, &l->shares);
     while ((node = list_pop_front(&now)) != NULL) {
