@@ -107,7 +107,8 @@ static const char description[] =
     "{count:int,p50_us:number?,p90_us:number?,p99_us:number?,p999_us:number?,max_us:number?}"
 
 static const char metrics[] =
-    "{app:int,name:text,time_ms:int,interval_ms:int,clock_ms:int?,source_rate:number,"
+    "{app:int,name:text,state:text,awaits:text?,time_ms:int,interval_ms:int,clock_ms:int?,source_"
+    "rate:number,"
     "sink_rate:number,latency:" SAMPLED ",critical_path:[text],"
     "stalled:[{processor:text,since_ms:int}],"
     "processors:[{name:text,tasks:int,in:int,out:int,bytes_in:int,bytes_out:int,rate_in:number,"

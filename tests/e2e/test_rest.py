@@ -213,6 +213,30 @@ class Rest(harness.Case):
         printed = self.ok(self.cluster.gpctl("-o", "json", "events")).out.splitlines()
         self.assertEqual("app.killed", json.loads(printed[-1])["kind"])
 
+    def test_events_tell_of_executors_and_tasks(self):
+        web = self.begin(workers=2)
+        crash = self.path("crash")
+        self.expected_noise = r"gearpump: crash |process\.crashed|app\.recovering|executor_lost"
+        self.expect(self.upload(web, self.plugin("steady"), f"?name=one&executors=2&set=rate=100&set=crash={crash}"),
+                    201)
+        self.wait_for(web, "one", "running")
+        self.file("crash", "")
+        # Whom one replaces is told unless it has done so before that could be written down.
+        others = ("executor.replaced", "executor.added")
+        told = self.events(web, lambda seen: any(e["kind"] == "executor.died" for _, e in seen)
+                           and any(e["kind"] in others for _, e in seen))
+        died = next(e for _, e in told if e["kind"] == "executor.died")
+        self.assertEqual((1, "warn"), (died["app"], died["level"]))
+        self.assertRegex(died["text"], r"^one: executor [12] on worker [12] died: .*SIG")
+        replaced = next(e for _, e in told if e["kind"] in others)
+        self.assertRegex(replaced["text"], r"^one: executor 3 on worker [12] takes (the place of executor [12]|tasks, too)$")
+        self.assertIn(replaced["worker"], (1, 2))
+        self.wait_for(web, "one", "running")
+        web.post("/api/v1/workers/1/drain")
+        moved = self.events(web, lambda seen: any(e["kind"] == "task.moved" for _, e in seen))
+        self.assertRegex(next(e for _, e in moved if e["kind"] == "task.moved")["text"], r"^one: \d+ tasks? moved$")
+        self.assertEqual(1, sum(e["kind"] == "executor.died" for _, e in moved))
+
     def test_refuses_who_may_not(self):
         web = self.begin()
         self.assertEqual(0o600, harness.os.stat(web.token_path).st_mode & 0o777)

@@ -19,6 +19,7 @@
  *   slots.c      slots for executors
  *   queries.c    what clients ask to see
  *   events.c     what happened lately
+ *   news.c       what an appmaster's record says of that
  *   restarts.c   applications once more
  *   history.c    what appmasters tell of their applications, and its past (pure)
  *
@@ -470,6 +471,20 @@ void events_begin(struct master *m); /* we lead */
 void events_dismiss(struct master *m, const struct gp_error *why);
 void events_forget(struct master *m);
 void on_events_timer(void *user);
+
+/* ---- news.c ---- */
+
+/* What a record said. */
+struct app_news {
+    bool has_record;
+    uint64_t executor; /* the latest id */
+    uint64_t moves;
+};
+
+void news_exited(struct master *m, uint32_t worker, const struct msg_process_exited *msg);
+void news_known(const struct app *app, struct app_news *ret); /* NULL is fine */
+/* A record was put away, before which that was known. */
+void news_tell(struct master *m, const struct app *app, const struct app_news *known);
 
 /* ---- restarts.c ---- */
 

@@ -172,6 +172,7 @@ int proposals_apply(struct master *m, gp_bytes bytes)
     struct command_box box;
     struct proposal *p;
     struct app *app = NULL;
+    struct app_news news = {0};
     struct gp_error err = {0};
     uint32_t worker = m->registry.next_worker;
     const struct app *before = NULL;
@@ -187,6 +188,9 @@ int proposals_apply(struct master *m, gp_bytes bytes)
     }
     before = registry_find(&m->registry, box.command.app);
     state = before ? before->state : state;
+    if (box.command.op == COMMAND_PLACEMENT) {
+        news_known(before, &news);
+    }
     rc = registry_apply(&m->registry, &box.command, &app, &err);
     p = rc == GP_ENOMEM ? NULL : find(m, &box.command);
     op = box.command.op;
@@ -199,6 +203,7 @@ int proposals_apply(struct master *m, gp_bytes bytes)
                    box.command.worker);
     } else if (rc >= 0 && app) {
         events_app(m, app, state);
+        news_tell(m, app, &news);
     }
     command_box_deinit(&box);
     if (p) {

@@ -27,6 +27,7 @@ static int from_worker(struct master *m, struct peer *peer, struct incoming *in,
         }
         return 0;
     case MSG_PROCESS_EXITED:
+        news_exited(m, entry ? entry->id : 0, in->msg);
         places_process_exited(m, in->msg);
         return 0;
     default:
