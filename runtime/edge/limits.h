@@ -30,4 +30,13 @@
 #define EDGE_SECRET_SIZE_MAX     256 /* what a connection keeps */
 #define EDGE_TREE_DEPTH_MAX      64  /* folders below the one that is removed */
 
+/* Of spread.h. */
+#define EDGE_SPREAD_LOOK_NS     INT64_C(250000)     /* from look to look */
+#define EDGE_SPREAD_LOOK_MAX_NS INT64_C(2500000)    /* a longer time says nothing */
+#define EDGE_SPREAD_LOST_MIN    8                   /* times it lost its CPU since: it shares it */
+#define EDGE_SPREAD_AWAY_NS     INT64_C(20000000)   /* from that CPU */
+#define EDGE_SPREAD_REST_MIN_NS INT64_C(5000000)    /* from leaving to leaving */
+#define EDGE_SPREAD_REST_MAX_NS INT64_C(1280000000) /* the same where leaving never helps */
+#define EDGE_SPREAD_CALM        4                   /* rests without leaving: it has helped */
+
 #endif

@@ -8,7 +8,8 @@
  *
  * Happy path: init, turns, fini, drain the loop, post `exited`; the starter joins the thread and
  * calls on_exit. Failures: no memory, descriptors or threads at the start; init may refuse, then
- * there are neither turns nor fini, and on_exit follows at once. Pinning and naming are wishes.
+ * there are neither turns nor fini, and on_exit follows at once. Pinning, naming and keeping apart
+ * from those it wakes (spread.h) are wishes.
  */
 #include "edge/runner.h"
 
@@ -22,6 +23,7 @@
 #include "base/assert.h"
 #include "edge/crash.h"
 #include "edge/limits.h"
+#include "edge/spread.h"
 
 struct runner {
     struct edge_task exited; /* first */
@@ -55,18 +57,22 @@ static void run_turns(struct runner *r)
     uint32_t looks_left = 0;
     uint32_t vain = 0; /* times that bytes came and then none while it looked */
     uint64_t reads_seen = 0;
+    struct spread spread;
 
+    spread_begin(&spread, spec->cpu < 0);
     for (;;) {
         enum runner_state state;
 
         (void)loop_fresh_now_ns(&l->base);
         state = spec->turn(spec->user);
         if (state == RUNNER_DONE) {
+            spread_return(&spread);
             return;
         }
         if (state == RUNNER_MORE) {
             if (++turns % EDGE_TURNS_PER_POLL == 0) {
                 edge_loop_step(l, false);
+                spread_look(&spread, l->now_ns);
             } else {
                 edge_loop_run_ready(l);
             }
@@ -83,6 +89,7 @@ static void run_turns(struct runner *r)
             vain = l->reads != reads_seen ? 0 : vain;
             continue;
         }
+        spread_return(&spread);
         edge_loop_step(l, !edge_loop_is_ready(l) && spec->may_sleep(spec->user) != 0);
     }
 }
