@@ -46,7 +46,7 @@ build_and_test() {
     stage 3 "$1: configure" cmake --preset "$1"
     stage 10 "$1: build" cmake --build --preset "$1" -j "$jobs"
     # shellcheck disable=SC2086  # $2 is a command and its options
-    stage 15 "$1: test" $2 ctest --preset "$1" -j "$jobs" -L "$3" -LE browser
+    stage 15 "$1: test" $2 ctest --preset "$1" -j "$jobs" -L "$3" -LE "browser|machine"
 }
 
 # gcc 12's thread sanitizer cannot place its shadow where recent kernels randomise addresses widely.
@@ -59,6 +59,7 @@ if [ "$minutes_max" = 60 ]; then
     stage 12 "ci: 20 deaths of each kind" env GP_E2E_DEATHS=20 ctest --preset ci -R '^e2e[.]deaths$'
     stage 8 "ci: memory refused at more calls" env GP_FAMINE_STRIDE=97 GP_FAMINE_FIRST=7 ctest --preset ci -R '^sim[.]famine$'
     stage 10 "packages for --all" sh tests/packages.sh all
+    stage 8 "ci: packages, on a clean machine too" ctest --preset ci -L "install|machine"
     stage 10 "ci: the dashboard in a browser" ctest --preset ci -L browser
     build_and_test asan "" "unit|sim|e2e|fuzz"
     build_and_test tsan "$no_aslr" "unit|sim|e2e"

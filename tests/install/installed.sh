@@ -17,6 +17,19 @@ cmake --install "$GP_BUILD_DIR" --prefix "$root/stripped" --strip >/dev/null
 for folder in "$GP_SOURCE_DIR" "$GP_BUILD_DIR" "$root"; do
     ! grep -rlF "$folder" "$root/stripped" || { echo "the files above name $folder" >&2; exit 1; }
 done
+# Completion is what the program prints; pages are without a fault.
+for file in bash-completion/completions/gpctl:bash zsh/site-functions/_gpctl:zsh \
+    fish/vendor_completions.d/gpd.fish:fish; do
+    "$prefix/bin/gpctl" completion "${file#*:}" | cmp - "$prefix/share/${file%:*}"
+done
+for page in man1/gpctl.1 man8/gpd.8 man5/gearpump.yaml.5; do
+    gzip -dc "$prefix/share/man/$page.gz" >"$root/page"
+    if command -v man >/dev/null; then
+        said=$(LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -l "$root/page" 2>&1 >/dev/null)
+        [ -z "$said" ] || { echo "$page: $said" >&2; exit 1; }
+    fi
+    ! command -v mandoc >/dev/null || mandoc -Tlint -Wstyle "$root/page"
+done
 # Moved elsewhere it still works.
 mv "$prefix" "$root/moved"
 prefix=$root/moved

@@ -9,20 +9,21 @@ function __gearpump_complete
     test (count $lines) -gt 0; or return
     set -l also (string sub -s 2 -- $lines[-1])
     set -e lines[-1]
-    printf '%s\n' $lines
+    count $lines >/dev/null; and printf '%s\n' $lines
 
     set -l begun (string match -r -- '^--[^=]*=' "$typed")
     set -l path (string replace -r -- '^--[^=]*=' '' "$typed")
     switch "$also"
-        case files
-            printf "$begun%s\n" (__fish_complete_path "$path")
-        case 'files *'
-            printf "$begun%s\n" (__fish_complete_suffix --complete="$path" (string sub -s 7 -- $also))
+        case 'files*'
+            set -l suffix (string escape --style=regex -- (string sub -s 7 -- "$also"))
+            set -l files (__fish_complete_path "$path" | string match -r -- '^[^\t]*(?:/|'$suffix')(?:\t.*)?$')
+            count $files >/dev/null; and printf "$begun%s\n" $files
         case folders
-            printf "$begun%s\n" (__fish_complete_directories "$path")
+            set -l folders (__fish_complete_directories "$path")
+            count $folders >/dev/null; and printf "$begun%s\n" $folders
     end
 end
 
 for program in gpctl gpd
-    complete -c $program -f -a '(__gearpump_complete)'
+    complete -c $program -k -f -a '(__gearpump_complete)'
 end
