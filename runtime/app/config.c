@@ -19,11 +19,12 @@
 #include "edge/yaml.h"
 
 #define VARIABLE_PREFIX "GEARPUMP_"
-#define KEY_MAX         128
+#define KEY_MAX         CONFIG_KEY_MAX
 
 struct loader {
     const char *path;   /* of the file; "" when there is none */
     struct value *tree; /* what is known so far */
+    struct value *said; /* by overrides: key to origin */
     struct buf *mistakes;
     uint32_t mistake_count;
     struct gp_error *err;
@@ -231,6 +232,7 @@ static int override(struct loader *l, const struct config_override *o)
     }
     if (rc == 0 && l->mistake_count == before) {
         rc = put(l->tree, gp_str_of(o->key), gp_str_of(o->text));
+        rc = rc < 0 ? rc : value_set_str(l->said, gp_str_of(o->key), gp_str_of(o->origin));
     }
     value_free(alone);
     return rc;
@@ -447,13 +449,44 @@ static int decode(struct loader *l, struct config *ret)
     return 0;
 }
 
+/* Adds what the file says and no override has replaced. prefix: "log.", or "". */
+static int add_places(const struct loader *l, const struct value *tree, const char *prefix,
+                      struct value *origins)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < value_count(tree); i++) {
+        const struct value *child = value_at(tree, i);
+        gp_str name = value_name_at(tree, i);
+        char key[KEY_MAX];
+        char place[EDGE_PATH_MAX + 16];
+
+        if (value_kind(child) == VALUE_OBJECT) {
+            (void)str_format(key, sizeof key, "%s%.*s.", prefix, STR_ARG(name));
+            rc = add_places(l, child, key, origins);
+        } else if (value_line(child) > 0) {
+            (void)str_format(key, sizeof key, "%s%.*s", prefix, STR_ARG(name));
+            (void)str_format(place, sizeof place, "%s:%u", l->path, value_line(child));
+            rc = value_set_str(origins, gp_str_of(key), gp_str_of(place));
+        }
+    }
+    return rc;
+}
+
 int config_load(const struct config_sources *from, struct config *ret, struct buf *mistakes,
                 struct gp_error *err)
 {
-    struct loader l = {.path = choose_path(from), .mistakes = mistakes, .err = err};
-    int rc = 0;
+    return config_load_origins(from, ret, NULL, mistakes, err);
+}
 
-    if (*l.path) {
+int config_load_origins(const struct config_sources *from, struct config *ret,
+                        struct value **ret_origins, struct buf *mistakes, struct gp_error *err)
+{
+    struct loader l = {
+        .path = choose_path(from), .said = value_new_object(), .mistakes = mistakes, .err = err};
+    int rc = l.said ? 0 : GP_ENOMEM;
+
+    if (rc == 0 && *l.path) {
         rc = load_file(&l);
     }
     if (rc == 0 && !l.tree) {
@@ -466,12 +499,20 @@ int config_load(const struct config_sources *from, struct config *ret, struct bu
     for (uint32_t i = 0; rc == 0 && i < from->override_count; i++) {
         rc = override(&l, &from->overrides[i]);
     }
+    if (rc == 0 && ret_origins) {
+        rc = add_places(&l, l.tree, "", l.said);
+    }
     if (rc == 0) {
         rc = decode(&l, ret);
+    }
+    if (rc == 0 && ret_origins) {
+        *ret_origins = l.said;
+        l.said = NULL;
     }
     if (rc == GP_ENOMEM) {
         (void)gp_error_set(err, rc, "out of memory");
     }
+    value_free(l.said);
     value_free(l.tree);
     return rc;
 }

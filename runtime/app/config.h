@@ -152,6 +152,13 @@ struct config_sources {
  */
 int config_load(const struct config_sources *from, struct config *ret, struct buf *mistakes,
                 struct gp_error *err);
+
+/*
+ * The same, and who said what: an object of "log.level": "/etc/gearpump/gearpump.yaml:3", the name of a
+ * variable, or the origin of an override. What nobody said is not in it. The caller frees it.
+ */
+int config_load_origins(const struct config_sources *from, struct config *ret,
+                        struct value **ret_origins, struct buf *mistakes, struct gp_error *err);
 void config_deinit(struct config *config);
 
 /* The secret of cluster.secret_file, or the user's own; made if there is none. */
@@ -159,6 +166,17 @@ int config_read_secret(const struct config *config, struct edge_secret *ret, str
 
 /* Whether a value, as fields_encode() writes it, is the default of the key `name` below `section`. */
 bool config_is_default(gp_str section, gp_str name, gp_str value);
+
+/* One key of the table: "log.level" and what is known of it. */
+typedef void (*config_key_fn)(void *user, const char *key, const struct field *field);
+
+/* All keys, in the order of the table. */
+void config_each_key(config_key_fn fn, void *user);
+
+#define CONFIG_KEY_MAX 128
+
+/* "log.level" as GEARPUMP_LOG__LEVEL. Returns out. */
+const char *config_variable(const char *key, char out[CONFIG_KEY_MAX]);
 
 /* The reference of all keys, which is itself a configuration file of defaults. */
 void config_print_reference(FILE *to);

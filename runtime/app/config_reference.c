@@ -28,17 +28,42 @@ static void print_comment(FILE *to, int indent, const char *text)
     (void)fputc('\n', to);
 }
 
-/* "log.level" as GEARPUMP_LOG__LEVEL. */
-static void print_variable(FILE *to, const char *path)
+const char *config_variable(const char *key, char out[CONFIG_KEY_MAX])
 {
-    (void)fputs("GEARPUMP_", to);
-    for (; *path; path++) {
-        if (*path == '.') {
-            (void)fputs("__", to);
+    size_t len = 0;
+
+    (void)str_format(out, CONFIG_KEY_MAX, "GEARPUMP_");
+    for (len = strlen(out); *key && len + 3 < CONFIG_KEY_MAX; key++) {
+        if (*key == '.') {
+            out[len++] = '_';
+            out[len++] = '_';
         } else {
-            (void)fputc(toupper((unsigned char)*path), to);
+            out[len++] = (char)toupper((unsigned char)*key);
         }
     }
+    out[len] = '\0';
+    return out;
+}
+
+static void each_key(const struct fields *table, const char *prefix, config_key_fn fn, void *user)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *field = &table->items[i];
+        char key[CONFIG_KEY_MAX];
+
+        ASSERT(str_format(key, sizeof key, "%s%s", prefix, field->name) > 0);
+        if (field->kind == FIELD_KIND_OBJECT) {
+            ASSERT(str_format(key, sizeof key, "%s%s.", prefix, field->name) > 0);
+            each_key(field->sub, key, fn, user);
+        } else {
+            fn(user, key, field);
+        }
+    }
+}
+
+void config_each_key(config_key_fn fn, void *user)
+{
+    each_key(&config_fields, "", fn, user);
 }
 
 static bool is_text(const struct field *field)
@@ -63,6 +88,7 @@ static void print_key(FILE *to, const struct field *field, const char *prefix, i
 {
     char path[PATH_LEN];
     char kind[256];
+    char variable[CONFIG_KEY_MAX];
 
     ASSERT(str_format(path, sizeof(path), "%s%s", prefix, field->name) > 0);
     print_comment(to, indent, field->doc);
@@ -72,9 +98,9 @@ static void print_key(FILE *to, const struct field *field, const char *prefix, i
         print_table(to, field->sub, path, indent + 2);
         return;
     }
-    (void)fprintf(to, "%*s# (%s; ", indent, "", field_describe(field, kind, sizeof(kind)));
-    print_variable(to, path);
-    (void)fprintf(to, ")\n%*s%s: ", indent, "", field->name);
+    (void)fprintf(to, "%*s# (%s; %s)\n%*s%s: ", indent, "",
+                  field_describe(field, kind, sizeof(kind)), config_variable(path, variable),
+                  indent, "", field->name);
     print_value(to, field);
     (void)fputc('\n', to);
 }

@@ -65,6 +65,12 @@ void ctl_close(struct ctl *ctl)
 int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
                   struct gp_error *err)
 {
+    return ctl_configure_origins(ctl, overrides, count, NULL, err);
+}
+
+int ctl_configure_origins(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
+                          struct value **ret_origins, struct gp_error *err)
+{
     const struct config_sources from = {.path = options_text(ctl->options, "config"),
                                         .environment = (const char *const *)environ,
                                         .overrides = overrides,
@@ -76,7 +82,7 @@ int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint
         config_deinit(&ctl->config);
         ctl->is_configured = false;
     }
-    rc = config_load(&from, &ctl->config, &mistakes, err);
+    rc = config_load_origins(&from, &ctl->config, ret_origins, &mistakes, err);
     if (rc == GP_EINVAL) {
         rc = gp_error_set(err, rc, "%s", buf_c(&mistakes));
         gp_error_hint(err, "gpd help config");

@@ -57,6 +57,10 @@ int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint
 /* A world: for commands that need files or time, and no master. */
 int ctl_open_world(struct ctl *ctl, struct gp_error *err);
 
+/* The same, and who said what, as config_load_origins() tells it. */
+int ctl_configure_origins(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
+                          struct value **ret_origins, struct gp_error *err);
+
 /* Settings, a world (the one there is, if there is one), and a client for the masters that were named.
  * Nothing is dialled yet. */
 int ctl_connect(struct ctl *ctl, struct gp_error *err);
@@ -117,6 +121,7 @@ CTL_COMMAND(ctl_describe);
 CTL_COMMAND(ctl_kill);
 CTL_COMMAND(ctl_restart);
 CTL_COMMAND(ctl_completion);
+CTL_COMMAND(ctl_config);
 CTL_COMMAND(ctl_events);
 CTL_COMMAND(ctl_explain);
 CTL_COMMAND(ctl_logs);

@@ -348,6 +348,20 @@ static const struct command_spec commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_inspect},
+    {.name = "config",
+     .operands = "[KEY]",
+     .summary = "the settings that hold here, and who said so",
+     .details =
+         "Where each comes from: default, file:line, the name of a variable, or a flag; later "
+         "ones win. With a\nKEY such as log.level: all about it, with a section such as log: "
+         "those of that section. What a\ndaemon was told by its own flags and environment "
+         "is not in it. -q shows the value of KEY alone.",
+     .examples = "  $ gpctl config\n"
+                 "  $ gpctl config data.linger\n"
+                 "  $ gpctl -c /etc/gearpump/gearpump.yaml config cluster\n"
+                 "  $ gpctl config -q cluster.masters\n",
+     .operands_max = 1,
+     .run = ctl_config},
     {.name = "explain",
      .operands = "[CODE]",
      .summary = "what an error or exit code means, its usual causes, what to do",
