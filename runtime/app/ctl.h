@@ -130,9 +130,11 @@ CTL_COMMAND(ctl_metrics);
 CTL_COMMAND(ctl_top);
 CTL_COMMAND(ctl_workers);
 CTL_COMMAND(ctl_drain);
+CTL_COMMAND(ctl_plugins);
 CTL_COMMAND(ctl_rebalance);
 CTL_COMMAND(ctl_inspect);
 CTL_COMMAND(ctl_new);
+CTL_COMMAND(ctl_validate);
 CTL_COMMAND(ctl_version);
 
 #endif

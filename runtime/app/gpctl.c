@@ -67,6 +67,23 @@ static const struct option_spec simulate_options[] = {
     {0},
 };
 
+#define DIR_OPTION                                                                                 \
+    {                                                                                              \
+        "dir", 0, "DIR", "look for plugins here, too, and first", OPTION_LIST                      \
+    }
+
+static const struct option_spec validate_options[] = {
+    JOB_OPTIONS,
+    DIR_OPTION,
+    {"timeout", 0, "TIME", "what takes longer does not return (10s)", OPTION_VALUE},
+    {0},
+};
+
+static const struct option_spec plugins_options[] = {
+    DIR_OPTION,
+    {0},
+};
+
 static const struct option_spec list_options[] = {
     {"all", 'a', NULL, "those that ended, too", OPTION_FLAG},
     CTL_WATCH_OPTION,
@@ -348,6 +365,35 @@ static const struct command_spec commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_inspect},
+    {.name = "validate",
+     .operands = "APP.so",
+     .summary = "all that is wrong with an application or a plugin",
+     .details =
+         "Loads it in a throw-away process, builds its graph with the parameters given, and checks "
+         "every rule of\nthe ABI, as a cluster would. Each finding has a place and what to try; a "
+         "crash, an exit or a loop for\never is one, too. Exit code 0: nothing was found; 1: "
+         "something was.",
+     .examples = "  $ gpctl validate build/examples/wordcount.so\n"
+                 "  $ gpctl validate app.so --set input=/etc/services --parallelism count=8\n"
+                 "  $ gpctl validate app.so -o json | jq .findings\n",
+     .options = validate_options,
+     .operands_min = 1,
+     .operands_max = 1,
+     .run = ctl_validate},
+    {.name = "plugins",
+     .operands = "[NAME|FILE]",
+     .summary = "the plugins that are installed, and what they can be told",
+     .details =
+         "Those that came with this installation and those of plugins.path. With a NAME, or a FILE "
+         "with a slash:\nits processors with their parameters. A cluster looks in the folders of "
+         "its masters.",
+     .examples = "  $ gpctl plugins\n"
+                 "  $ gpctl plugins file\n"
+                 "  $ gpctl plugins ./myplugin.so\n"
+                 "  $ gpctl plugins -o json\n",
+     .options = plugins_options,
+     .operands_max = 1,
+     .run = ctl_plugins},
     {.name = "config",
      .operands = "[KEY]",
      .summary = "the settings that hold here, and who said so",

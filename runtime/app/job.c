@@ -86,7 +86,7 @@ static int read_name(struct job *job, const struct options *options, struct gp_e
     return job->spec.name ? 0 : gp_error_set(err, GP_ENOMEM, "out of memory");
 }
 
-int job_init(struct job *job, const struct options *options, struct gp_error *err)
+int job_init_flags(struct job *job, const struct options *options, struct gp_error *err)
 {
     uint64_t executors = 0;
     int rc;
@@ -102,9 +102,22 @@ int job_init(struct job *job, const struct options *options, struct gp_error *er
     if (rc == 0) {
         rc = read_parallelism(job, options, err);
     }
-    if (rc == 0) {
-        rc = plugin_note_read(options->operands[0], &job->note, err);
+    if (rc < 0) {
+        job_deinit(job);
+        return rc;
     }
+    job->spec.executors = (uint32_t)executors;
+    return 0;
+}
+
+int job_init(struct job *job, const struct options *options, struct gp_error *err)
+{
+    int rc = job_init_flags(job, options, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = plugin_note_read(options->operands[0], &job->note, err);
     if (rc == 0 && (job->note.elf.note.flags & GP_NOTE_APP) == 0) {
         rc = gp_error_set(err, GP_EABI,
                           "%s is a plugin without a build function, not an application",
@@ -112,10 +125,8 @@ int job_init(struct job *job, const struct options *options, struct gp_error *er
     }
     if (rc < 0) {
         job_deinit(job);
-        return rc;
     }
-    job->spec.executors = (uint32_t)executors;
-    return 0;
+    return rc;
 }
 
 void job_deinit(struct job *job)

@@ -20,6 +20,9 @@ struct job {
  */
 int job_init(struct job *job, const struct options *options, struct gp_error *err);
 
+/* The flags alone. GP_EINVAL. */
+int job_init_flags(struct job *job, const struct options *options, struct gp_error *err);
+
 /* Zeroed is fine. */
 void job_deinit(struct job *job);
 

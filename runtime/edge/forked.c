@@ -6,6 +6,7 @@
 #include "edge/forked.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -22,6 +25,16 @@
 #define LINE_MAX_BYTES (64u << 20)
 #define READ_BYTES     65536u
 #define LOOK_MS        1000 /* between two looks at the counter */
+#define GRACE_MS       3000 /* for the last words of one that is stuck */
+
+/* Of one that is contained. Memory is what malloc can get; a sanitizer's own is far more. */
+#define MEMORY_BYTES ((rlim_t)2 << 30)
+#define FILE_BYTES   ((rlim_t)64 << 20)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_MEMORY_LIMIT 0
+#else
+#define HAS_MEMORY_LIMIT 1
+#endif
 
 enum { RECORDS, WORDS, STREAMS };
 
@@ -36,8 +49,10 @@ struct forked {
     struct lines lines[STREAMS];
     pid_t pid;
     _Atomic uint64_t *counter;
-    uint64_t seen; /* of the counter */
-    int quiet_s;   /* since it moved */
+    uint64_t seen;    /* of the counter */
+    int64_t moved_ms; /* when it was seen to move */
+    int64_t looked_ms;
+    bool is_gone; /* and its status known */
 };
 
 /* ---- what the child says ---- */
@@ -98,18 +113,52 @@ static void read_some(struct forked *f, int stream)
     }
 }
 
-/* A moment has passed in silence. */
-static void check_stuck(struct forked *f)
+static int64_t now_ms(void)
 {
-    uint64_t now = atomic_load_explicit(f->counter, memory_order_relaxed);
+    struct timespec now;
 
-    f->quiet_s = now == f->seen ? f->quiet_s + LOOK_MS / 1000 : 0;
-    f->seen = now;
-    if (f->quiet_s >= f->spec->stuck_s && !f->end->is_stuck) {
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void kill_all(const struct forked *f)
+{
+    (void)kill(f->spec->is_contained ? -f->pid : f->pid, SIGKILL);
+}
+
+static void take_status(struct forked *f, int status)
+{
+    f->is_gone = true;
+    f->end->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    f->end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (f->spec->is_contained) {
+        kill_all(f); /* its children may hold the pipes */
+    }
+}
+
+/* From time to time, however much it says. */
+static void look(struct forked *f)
+{
+    uint64_t count = atomic_load_explicit(f->counter, memory_order_relaxed);
+    int64_t stuck_ms = (int64_t)f->spec->stuck_s * 1000;
+    int64_t now = now_ms();
+    int status;
+
+    if (now - f->looked_ms < LOOK_MS || f->is_gone) {
+        return;
+    }
+    f->looked_ms = now;
+    if (waitpid(f->pid, &status, WNOHANG) == f->pid) {
+        take_status(f, status);
+        return;
+    }
+    f->moved_ms = count == f->seen ? f->moved_ms : now;
+    f->seen = count;
+    if (now - f->moved_ms >= stuck_ms && !f->end->is_stuck) {
         f->end->is_stuck = true;
         (void)kill(f->pid, SIGABRT); /* its last words say where it is */
-    } else if (f->quiet_s >= 2 * f->spec->stuck_s) {
-        (void)kill(f->pid, SIGKILL);
+    } else if (now - f->moved_ms >= stuck_ms + GRACE_MS) {
+        kill_all(f);
     }
 }
 
@@ -120,9 +169,7 @@ static void listen_to(struct forked *f)
                                       {.fd = f->lines[WORDS].fd, .events = POLLIN}};
         int n = poll(fds, STREAMS, LOOK_MS);
 
-        if (n == 0) {
-            check_stuck(f);
-        }
+        look(f);
         for (int i = 0; i < STREAMS && n > 0; i++) {
             if (fds[i].revents != 0) {
                 read_some(f, i);
@@ -133,6 +180,26 @@ static void listen_to(struct forked *f)
 
 /* ---- the child ---- */
 
+/* What cannot be bounded is not: it is a precaution. */
+static void contain(void)
+{
+    const struct rlimit memory = {MEMORY_BYTES, MEMORY_BYTES};
+    const struct rlimit file = {FILE_BYTES, FILE_BYTES};
+    const struct rlimit none = {0, 0};
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    (void)setpgid(0, 0);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)setrlimit(RLIMIT_FSIZE, &file);
+    if (HAS_MEMORY_LIMIT) {
+        (void)setrlimit(RLIMIT_DATA, &memory);
+    }
+    if (fd >= 0) {
+        (void)dup2(fd, STDIN_FILENO);
+        (void)close(fd);
+    }
+}
+
 static _Noreturn void be_child(const struct forked *f, pid_t parent, int records, int words)
 {
     struct edge_crash_stack stack;
@@ -142,6 +209,9 @@ static _Noreturn void be_child(const struct forked *f, pid_t parent, int records
         _exit(EXIT_FAILURE);
     }
     (void)close(words);
+    if (f->spec->is_contained) {
+        contain();
+    }
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     edge_crash_thread_begin(&stack, NULL);
     exit(f->spec->run(f->spec->user, records, f->counter));
@@ -193,14 +263,24 @@ static int start(struct forked *f, struct gp_error *err)
     return 0;
 }
 
-static void wait_for(const struct forked *f)
+/* It may have closed its pipes and go on. */
+static void wait_for(struct forked *f)
 {
     int status = 0;
 
-    while (waitpid(f->pid, &status, 0) < 0 && errno == EINTR) {
+    while (!f->is_gone) {
+        const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+        pid_t pid = waitpid(f->pid, &status, WNOHANG);
+
+        if (pid == f->pid) {
+            take_status(f, status);
+        } else if (pid == 0) {
+            look(f);
+            (void)nanosleep(&moment, NULL);
+        } else if (errno != EINTR) {
+            return;
+        }
     }
-    f->end->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    f->end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 int edge_forked_run(const struct edge_forked *spec, struct edge_forked_end *ret,
@@ -218,6 +298,7 @@ int edge_forked_run(const struct edge_forked *spec, struct edge_forked_end *ret,
     buf_init(&f.lines[RECORDS].text, LINE_MAX_BYTES);
     buf_init(&f.lines[WORDS].text, LINE_MAX_BYTES);
     rc = start(&f, err);
+    f.moved_ms = f.looked_ms = now_ms();
     if (rc == 0) {
         listen_to(&f);
         wait_for(&f);

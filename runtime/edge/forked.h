@@ -28,6 +28,9 @@ struct edge_forked {
     void (*on_word)(void *user, gp_str line);
     void *user;
     int stuck_s;
+    /* It may do no harm: memory, files and core dumps are bounded; it reads nothing from
+     * standard input, and what it leaves behind is killed. */
+    bool is_contained;
 };
 
 /* How it ended. */

@@ -5,6 +5,9 @@
 #include "graph/build.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include <gearpump/cursor.h>
 
 #include "base/assert.h"
 #include "base/str.h"
@@ -243,9 +246,40 @@ const struct gp_build *build_service(struct build *b)
     return &b->service;
 }
 
-const struct gp_graph_service *build_graph_service(void)
+/* No task lives where a graph is built; that the tables exist is what plugins may ask. */
+static const struct gp_task_service no_tasks = {.size = sizeof no_tasks};
+static const struct gp_io_service no_io = {.size = sizeof no_io};
+static const struct gp_cursor_service no_cursors = {.size = sizeof no_cursors};
+
+static const void *host_service(const struct gp_host *host, const char *id)
 {
-    return &graph_service;
+    (void)host;
+    if (strcmp(id, GP_SERVICE_GRAPH) == 0) {
+        return &graph_service;
+    }
+    if (strcmp(id, GP_SERVICE_TASK) == 0) {
+        return &no_tasks;
+    }
+    if (strcmp(id, GP_SERVICE_CURSOR) == 0) {
+        return &no_cursors;
+    }
+    return strcmp(id, GP_SERVICE_IO) == 0 ? &no_io : NULL;
+}
+
+const struct gp_host *build_host(void)
+{
+    static const struct gp_host host = {.size = sizeof host,
+                                        .abi_major = GP_ABI_MAJOR,
+                                        .abi_minor = GP_ABI_MINOR,
+                                        .version = GP_VERSION,
+                                        .service = host_service};
+
+    return &host;
+}
+
+gp_str build_mistakes(const struct build *b)
+{
+    return buf_str(&b->mistakes.text);
 }
 
 void build_refused(struct build *b)

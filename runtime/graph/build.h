@@ -48,8 +48,8 @@ void build_free(struct build *b); /* NULL is fine */
 /* What gp_app.build gets. Valid until build_free. */
 const struct gp_build *build_service(struct build *b);
 
-/* The table of GP_SERVICE_GRAPH. */
-const struct gp_graph_service *build_graph_service(void);
+/* The host of whoever builds: GP_SERVICE_GRAPH, and the services of tasks, though no task lives here. */
+const struct gp_host *build_host(void);
 
 /* The application's build function did not answer GP_OK: a mistake, unless it named one itself. */
 void build_refused(struct build *b);
@@ -57,6 +57,10 @@ void build_refused(struct build *b);
 /* Other plugins the graph names, each once: 0 <= i < count. */
 uint32_t build_plugin_count(const struct build *b);
 const char *build_plugin_name(const struct build *b, uint32_t i);
+
+/* The mistakes so far, all of them after build_finish(), each begun by "\n  ". Valid until the next
+ * call. */
+gp_str build_mistakes(const struct build *b);
 
 /*
  * Makes the plan. plugins has 1 + build_plugin_count(b) entries; a NULL catalog stands for a plugin

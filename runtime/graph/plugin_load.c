@@ -11,6 +11,7 @@
 
 #include "base/sha256.h"
 #include "base/str.h"
+#include "graph/mistakes.h"
 #include "graph/parameters.h"
 #include "wire/elf.h"
 
@@ -122,20 +123,58 @@ static int check_partitioner(const struct gp_partitioner *table, struct gp_error
     return 0;
 }
 
-static int check_catalog(const struct gp_catalog *catalog, struct gp_error *err)
+/* Two of a kind with one name: only the first could ever be found. */
+static int check_unique(const struct gp_catalog *catalog, uint32_t index, struct gp_error *err)
 {
-    int rc = 0;
+    const struct gp_processor *table = catalog->tables[index];
 
-    for (uint32_t i = 0; catalog && i < catalog->count && rc >= 0; i++) {
-        const struct gp_processor *table = catalog->tables[i]; /* all tables begin alike */
-        if (!table || !table->type || !*table->type) {
-            rc = gp_error_set(err, GP_EABI, "table %u of its catalog has no type", i);
-        } else if (table->kind == GP_KIND_PROCESSOR) {
-            rc = check_processor(table, err);
-        } else if (table->kind == GP_KIND_PARTITIONER) {
-            rc = check_partitioner(catalog->tables[i], err);
+    for (uint32_t i = 0; i < index; i++) {
+        const struct gp_processor *other = catalog->tables[i];
+        if (other && other->type && other->kind == table->kind &&
+            strcmp(other->type, table->type) == 0) {
+            return gp_error_set(err, GP_EABI, "'%s' is in its catalog twice", table->type);
         }
     }
+    return 0;
+}
+
+static int check_table(const struct gp_catalog *catalog, uint32_t index, struct gp_error *err)
+{
+    const struct gp_processor *table = catalog->tables[index]; /* all tables begin alike */
+    int rc = 0;
+
+    if (!table || !table->type || !*table->type) {
+        return gp_error_set(err, GP_EABI, "table %u of its catalog has no type", index);
+    }
+    if (table->kind == GP_KIND_PROCESSOR) {
+        rc = check_processor(table, err);
+    } else if (table->kind == GP_KIND_PARTITIONER) {
+        rc = check_partitioner(catalog->tables[index], err);
+    }
+    return rc < 0 ? rc : check_unique(catalog, index, err);
+}
+
+/* One mistake is told as it is, several in lines. */
+static int check_catalog(const struct gp_catalog *catalog, struct gp_error *err)
+{
+    struct mistakes m = {0};
+    struct gp_error one;
+    int rc = 0;
+
+    for (uint32_t i = 0; catalog && i < catalog->count; i++) {
+        gp_error_clear(&one);
+        if (check_table(catalog, i, &one) < 0) {
+            mistakes_add(&m, "%s", one.text);
+            if (m.count == 1) {
+                rc = gp_error_set(err, GP_EABI, "%s", one.text);
+            }
+        }
+    }
+    if (m.count > 1) {
+        (void)mistakes_report(&m, "its tables cannot be", err);
+        err->code = rc;
+    }
+    mistakes_deinit(&m);
     return rc;
 }
 

@@ -171,7 +171,6 @@ struct appmaster {
     struct timer *step_timer; /* something changed: see recovery_step() */
 
     struct msg_appmaster_welcome welcome;
-    struct gp_host host;
     struct build *build;
     struct build_parallelism parallelism[MSG_PROCESSORS_MAX]; /* borrowed by build */
     struct plugin plugins[PLAN_PLUGINS_MAX];

@@ -7,34 +7,12 @@
  */
 #include <stdlib.h>
 
-#include <gearpump/cursor.h>
-
 #include "base/assert.h"
 #include "base/str.h"
 #include "control/appmaster/internal.h"
 #include "control/artefacts.h"
 
 #define FETCH_TIMEOUT_NS 20000000000
-
-/* No task lives in an appmaster; that the tables exist is what plugins may ask. */
-static const struct gp_task_service no_tasks = {.size = sizeof no_tasks};
-static const struct gp_io_service no_io = {.size = sizeof no_io};
-static const struct gp_cursor_service no_cursors = {.size = sizeof no_cursors};
-
-static const void *host_service(const struct gp_host *host, const char *id)
-{
-    (void)host;
-    if (strcmp(id, GP_SERVICE_GRAPH) == 0) {
-        return build_graph_service();
-    }
-    if (strcmp(id, GP_SERVICE_TASK) == 0) {
-        return &no_tasks;
-    }
-    if (strcmp(id, GP_SERVICE_CURSOR) == 0) {
-        return &no_cursors;
-    }
-    return strcmp(id, GP_SERVICE_IO) == 0 ? &no_io : NULL;
-}
 
 static int artefact_path(const struct appmaster *am, const char *sha, char *path, size_t cap)
 {
@@ -49,7 +27,7 @@ static int load(struct appmaster *am, const char *sha, struct gp_error *err)
     if (rc < 0) {
         return gp_error_set(err, rc, "'%s' is no sha256", sha);
     }
-    rc = plugin_load(am->port, path, &am->host, &am->plugins[am->plugin_count], err);
+    rc = plugin_load(am->port, path, build_host(), &am->plugins[am->plugin_count], err);
     if (rc >= 0) {
         am->plugin_count++;
     }
@@ -216,7 +194,7 @@ static int build(struct appmaster *am, struct gp_error *err)
 {
     const struct msg_appmaster_welcome *w = &am->welcome;
     struct build_options options = {.app_name = w->name,
-                                    .host = &am->host,
+                                    .host = build_host(),
                                     .catalog = am->plugins[0].catalog,
                                     /* the same two pointers, by the assertion below */
                                     .config = (const struct plan_config *)w->config,
@@ -254,11 +232,6 @@ void planning_load(struct appmaster *am)
         am_fail(am, GP_ENOMEM, "loading the application: out of memory");
         return;
     }
-    am->host = (struct gp_host){.size = sizeof am->host,
-                                .abi_major = GP_ABI_MAJOR,
-                                .abi_minor = GP_ABI_MINOR,
-                                .version = GP_VERSION,
-                                .service = host_service};
     if (load(am, am->welcome.sha256, &err) < 0) {
         am_fail_err(am, &err);
         return;
