@@ -189,17 +189,15 @@ static int no_such_key(const char *wanted, struct gp_error *err)
 {
     struct names n = {0};
     gp_str known[KEYS_MAX];
-    const gp_str *near;
+    char meant[STR_MEANT_MAX];
 
     config_each_key(on_name, &n);
     for (uint32_t i = 0, at = 0; i < n.count; i++) {
         known[i] = gp_str_of(buf_str(&n.text).ptr + at);
         at += (uint32_t)known[i].len + 1;
     }
-    near = str_closest(gp_str_of(wanted), known, n.count);
-    (void)gp_error_set(err, GP_ENOENT, "there is no key '%s'%s%.*s%s", wanted,
-                       near ? " (did you mean " : "", near ? (int)near->len : 0,
-                       near ? near->ptr : "", near ? "?)" : "");
+    (void)gp_error_set(err, GP_ENOENT, "there is no key '%s'%s", wanted,
+                       str_meant(gp_str_of(wanted), known, n.count, meant));
     gp_error_hint(err, "gpctl config");
     buf_deinit(&n.text);
     return GP_ENOENT;

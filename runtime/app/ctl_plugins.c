@@ -3,7 +3,6 @@
  *
  * Each file is loaded in a process of its own (probe.h), so one that cannot be is a row like the others.
  */
-#include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "app/tree.h"
 #include "base/assert.h"
 #include "base/str.h"
+#include "edge/fs.h"
 
 #define SUFFIX      ".so"
 #define PLUGINS_MAX 256u
@@ -120,65 +120,86 @@ static int add_file(struct gathering *g, const char *path, struct gp_error *err)
 
 /* ---- all of a folder ---- */
 
-static int is_plugin_file(const struct dirent *entry)
+/* The names of its plugins, without the suffix. */
+struct folder {
+    char *names[PLUGINS_MAX];
+    uint32_t count;
+};
+
+static int on_entry(void *user, const char *name, int is_dir)
 {
-    return str_ends_with(gp_str_of(entry->d_name), GP_STR(SUFFIX));
+    struct folder *f = user;
+    gp_str stem = gp_str_of(name);
+
+    if (is_dir || !str_ends_with(stem, GP_STR(SUFFIX)) || f->count == PLUGINS_MAX) {
+        return 0;
+    }
+    stem.len -= strlen(SUFFIX);
+    f->names[f->count] = str_dup(stem);
+    if (!f->names[f->count]) {
+        return GP_ENOMEM;
+    }
+    f->count++;
+    return 0;
 }
 
-/* The file of a plugin is called as the plugin is: that is how a master finds it. */
-static bool is_wanted(const struct gathering *g, const char *file)
+static int by_name(const void *a, const void *b)
 {
-    size_t len = g->wanted ? strlen(g->wanted) : 0;
-
-    return !g->wanted || (strncmp(file, g->wanted, len) == 0 && strcmp(file + len, SUFFIX) == 0);
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* A folder that is not there has no plugins. */
+static void folder_read(struct folder *f, const char *dir)
+{
+    f->count = 0;
+    (void)edge_fs_ops.list(NULL, dir, on_entry, f, NULL);
+    qsort(f->names, f->count, sizeof f->names[0], by_name);
+}
+
+static void folder_free(struct folder *f)
+{
+    while (f->count > 0) {
+        free(f->names[--f->count]);
+    }
+}
+
+/* The file of a plugin is called as the plugin is: that is how a master finds it. */
 static int add_folder(struct gathering *g, const char *dir, struct gp_error *err)
 {
-    struct dirent **entries = NULL;
+    struct folder folder;
     char path[EDGE_PATH_MAX + NAME_MAX + 2];
-    int count = scandir(dir, &entries, is_plugin_file, alphasort);
     int rc = 0;
 
-    for (int i = 0; i < count; i++) {
-        if (rc == 0 && is_wanted(g, entries[i]->d_name) && value_count(g->list) < PLUGINS_MAX &&
-            str_format(path, sizeof path, "%s/%s", dir, entries[i]->d_name) > 0) {
+    folder_read(&folder, dir);
+    for (uint32_t i = 0; rc == 0 && i < folder.count; i++) {
+        const bool is_wanted = !g->wanted || strcmp(folder.names[i], g->wanted) == 0;
+
+        if (is_wanted && value_count(g->list) < PLUGINS_MAX &&
+            str_format(path, sizeof path, "%s/%s" SUFFIX, dir, folder.names[i]) > 0) {
             rc = add_file(g, path, err);
         }
-        free(entries[i]);
     }
-    free(entries);
+    folder_free(&folder);
     return rc;
 }
 
-/* Names of all files, for "did you mean". */
 static int no_such_plugin(const struct gathering *g, struct gp_error *err)
 {
-    struct dirent **entries[PLUGIN_SEARCH_MAX] = {0};
-    int counts[PLUGIN_SEARCH_MAX] = {0};
-    gp_str names[PLUGINS_MAX];
-    size_t count = 0;
-    const gp_str *near;
+    char meant[STR_MEANT_MAX] = "";
+    struct folder folder;
 
-    for (uint32_t d = 0; d < g->search.count; d++) {
-        counts[d] = scandir(g->search.list[d], &entries[d], is_plugin_file, alphasort);
-        for (int i = 0; i < counts[d] && count < PLUGINS_MAX; i++) {
-            names[count] = gp_str_of(entries[d][i]->d_name);
-            names[count++].len -= strlen(SUFFIX);
+    for (uint32_t d = 0; d < g->search.count && !*meant; d++) {
+        gp_str names[PLUGINS_MAX];
+
+        folder_read(&folder, g->search.list[d]);
+        for (uint32_t i = 0; i < folder.count; i++) {
+            names[i] = gp_str_of(folder.names[i]);
         }
+        (void)str_meant(gp_str_of(g->wanted), names, folder.count, meant);
+        folder_free(&folder);
     }
-    near = str_closest(gp_str_of(g->wanted), names, count);
-    (void)gp_error_set(err, GP_ENOENT, "no plugin is called '%s'%s%.*s%s", g->wanted,
-                       near ? " (did you mean " : "", near ? (int)near->len : 0,
-                       near ? near->ptr : "", near ? "?)" : "");
+    (void)gp_error_set(err, GP_ENOENT, "no plugin is called '%s'%s", g->wanted, meant);
     gp_error_hint(err, "gpctl plugins; --dir names another folder");
-    for (uint32_t d = 0; d < g->search.count; d++) {
-        for (int i = 0; i < counts[d]; i++) {
-            free(entries[d][i]);
-        }
-        free(entries[d]);
-    }
     return GP_ENOENT;
 }
 

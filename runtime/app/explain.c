@@ -219,7 +219,7 @@ static void say_unknown(gp_str text, struct gp_error *err)
 {
     gp_str names[2 * ARRAY_LEN(explanations)];
     size_t count = 0;
-    const gp_str *near;
+    char meant[STR_MEANT_MAX];
 
     for (size_t i = 0; i < ARRAY_LEN(explanations); i++) {
         names[count++] = gp_str_of(explanations[i].word);
@@ -227,10 +227,8 @@ static void say_unknown(gp_str text, struct gp_error *err)
             names[count++] = gp_str_of(error_name(explanations[i].code));
         }
     }
-    near = str_closest(text, names, count);
-    (void)gp_error_set(err, GP_ENOENT, "no code is called '%.*s'%s%.*s%s", STR_ARG(text),
-                       near ? " (did you mean " : "", near ? (int)near->len : 0,
-                       near ? near->ptr : "", near ? "?)" : "");
+    (void)gp_error_set(err, GP_ENOENT, "no code is called '%.*s'%s", STR_ARG(text),
+                       str_meant(text, names, count, meant));
     gp_error_hint(err, "gpctl explain");
 }
 

@@ -44,7 +44,7 @@ const struct command_spec *program_find(const struct program_spec *program, cons
 {
     gp_str names[64];
     size_t count = 0;
-    const gp_str *near;
+    char meant[STR_MEANT_MAX];
 
     for (const struct command_spec *c = program->commands; c->name; c++) {
         if (strcmp(c->name, name) == 0) {
@@ -54,10 +54,8 @@ const struct command_spec *program_find(const struct program_spec *program, cons
             names[count++] = gp_str_of(c->name);
         }
     }
-    near = str_closest(gp_str_of(name), names, count);
-    (void)gp_error_set(err, GP_EINVAL, "'%s' is not a command of %s%s%.*s%s", name, program->name,
-                       near ? " (did you mean '" : "", near ? (int)near->len : 0,
-                       near ? near->ptr : "", near ? "'?)" : "");
+    (void)gp_error_set(err, GP_EINVAL, "'%s' is not a command of %s%s", name, program->name,
+                       str_meant(gp_str_of(name), names, count, meant));
     gp_error_hint(err, "%s help", program->name);
     return NULL;
 }

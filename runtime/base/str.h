@@ -117,6 +117,12 @@ size_t str_escape(gp_str s, char *out, size_t out_size);
  */
 const gp_str *str_closest(gp_str needle, const gp_str *candidates, size_t count);
 
+#define STR_MEANT_MAX 96
+
+/* The same as the end of a sentence: " (did you mean 'list'?)", or "". Returns out. */
+const char *str_meant(gp_str needle, const gp_str *candidates, size_t count,
+                      char out[STR_MEANT_MAX]);
+
 /*
  * snprintf that cannot be misread: out is always terminated; returns the length without the zero,
  * or GP_ETOOBIG when the text was cut. out_size >= 1.

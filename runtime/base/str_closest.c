@@ -70,3 +70,15 @@ const gp_str *str_closest(gp_str needle, const gp_str *candidates, size_t count)
     }
     return best;
 }
+
+const char *str_meant(gp_str needle, const gp_str *candidates, size_t count,
+                      char out[STR_MEANT_MAX])
+{
+    const gp_str *near = str_closest(needle, candidates, count);
+
+    out[0] = '\0';
+    if (near) {
+        (void)str_format(out, STR_MEANT_MAX, " (did you mean '%.*s'?)", STR_ARG(*near));
+    }
+    return out;
+}

@@ -15,6 +15,8 @@
 #include "graph/partitioner.h"
 #include "graph/plan_check.h"
 
+#define TYPES_MAX 256u /* that "did you mean" looks at */
+
 struct build {
     struct build_options options;
     struct gp_build service;
@@ -315,6 +317,46 @@ static const void *catalog_find(const struct gp_catalog *catalog, uint32_t kind,
     return NULL;
 }
 
+/* The types of one kind in a catalog, after those that are there already. */
+static size_t catalog_types(const struct gp_catalog *catalog, uint32_t kind, gp_str *types,
+                            size_t count)
+{
+    for (uint32_t i = 0; catalog && i < catalog->count && count < TYPES_MAX; i++) {
+        const struct gp_processor *table = catalog->tables[i]; /* all begin alike */
+        if (table->kind == kind && table->type) {
+            types[count++] = gp_str_of(table->type);
+        }
+    }
+    return count;
+}
+
+static void no_processor(struct build *b, const struct plan_processor *p,
+                         const struct build_plugin *plugin)
+{
+    gp_str types[TYPES_MAX];
+    char meant[STR_MEANT_MAX];
+    const size_t count = catalog_types(plugin->catalog, GP_KIND_PROCESSOR, types, 0);
+
+    mistakes_add(&b->mistakes, "processor '%s': plugin '%s' has no processor '%s'%s", p->name,
+                 plugin->name, p->type, str_meant(gp_str_of(p->type), types, count, meant));
+}
+
+static void no_partitioner(struct build *b, const struct plan_edge *edge,
+                           const struct build_plugin *plugins)
+{
+    gp_str types[TYPES_MAX] = {GP_STR(GP_HASH),      GP_STR(GP_SHUFFLE), GP_STR(GP_ROUND_ROBIN),
+                               GP_STR(GP_BROADCAST), GP_STR(GP_FORWARD), GP_STR(GP_LOCAL)};
+    char meant[STR_MEANT_MAX];
+    size_t count = 6;
+
+    for (uint32_t i = 0; i < b->plugin_count; i++) {
+        count = catalog_types(plugins[i].catalog, GP_KIND_PARTITIONER, types, count);
+    }
+    mistakes_add(&b->mistakes, "edge '%s' -> '%s': no partitioner '%s'%s",
+                 b->plan->processors[edge->from].name, b->plan->processors[edge->to].name,
+                 edge->custom, str_meant(gp_str_of(edge->custom), types, count, meant));
+}
+
 static void apply_parallelism(struct build *b)
 {
     for (uint32_t i = 0; i < b->options.parallelism_count; i++) {
@@ -328,11 +370,9 @@ static void apply_parallelism(struct build *b)
         for (uint32_t p = 0; p < b->plan->processor_count; p++) {
             names[p] = gp_str_of(b->plan->processors[p].name);
         }
-        const gp_str *near =
-            str_closest(gp_str_of(want->processor), names, b->plan->processor_count);
-        mistakes_add(&b->mistakes, "--parallelism: there is no processor '%s'%s%.*s%s",
-                     want->processor, near ? " (did you mean '" : "", near ? (int)near->len : 0,
-                     near ? near->ptr : "", near ? "'?)" : "");
+        char meant[STR_MEANT_MAX];
+        mistakes_add(&b->mistakes, "--parallelism: there is no processor '%s'%s", want->processor,
+                     str_meant(gp_str_of(want->processor), names, b->plan->processor_count, meant));
     }
 }
 
@@ -393,8 +433,7 @@ static void resolve_processors(struct build *b, const struct build_plugin *plugi
             parameters_check(p, table, plugins[p->plugin].name, &b->mistakes);
             put_defaults(b, p, table);
         } else if (catalog) {
-            mistakes_add(&b->mistakes, "processor '%s': plugin '%s' has no processor '%s'", p->name,
-                         plugins[p->plugin].name, p->type);
+            no_processor(b, p, &plugins[p->plugin]);
         } else {
             p->is_source = !has_input(b->plan, i);
         }
@@ -421,8 +460,7 @@ static void resolve_edges(struct build *b, const struct build_plugin *plugins)
         }
         if (edge->custom_plugin == b->plugin_count) {
             edge->custom_plugin = 0;
-            mistakes_add(&b->mistakes, "edge '%s' -> '%s': no partitioner '%s'", from->name,
-                         to->name, edge->custom);
+            no_partitioner(b, edge, plugins);
         }
     }
 }

@@ -67,7 +67,7 @@ GP_TEST(explain, asks_what_was_meant)
 
     GP_CHECK(explain_find("not_fuond", &err) == NULL);
     GP_CHECK_EQ(err.code, GP_ENOENT);
-    GP_CHECK(strstr(err.text, "did you mean not_found?") != NULL);
+    GP_CHECK(strstr(err.text, "did you mean 'not_found'?") != NULL);
     GP_CHECK(explain_find("", &err) == NULL);
     GP_CHECK(explain_find("[", &err) == NULL);
     GP_CHECK(explain_find("Not-Found", &err) != NULL);
