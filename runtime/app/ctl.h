@@ -54,12 +54,12 @@ bool ctl_wants_colours(const struct options *options, int fd);
 int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
                   struct gp_error *err);
 
-/* A world: for commands that need files or time, and no master. */
-int ctl_open_world(struct ctl *ctl, struct gp_error *err);
-
 /* The same, and who said what, as config_load_origins() tells it. */
 int ctl_configure_origins(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
                           struct value **ret_origins, struct gp_error *err);
+
+/* A world: for commands that need files or time, and no master. */
+int ctl_open_world(struct ctl *ctl, struct gp_error *err);
 
 /* Settings, a world (the one there is, if there is one), and a client for the masters that were named.
  * Nothing is dialled yet. */
