@@ -11,7 +11,8 @@ set(CMAKE_C_EXTENSIONS OFF)
 
 add_library(gp_warnings INTERFACE)
 target_compile_options(gp_warnings INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+  -Wall -Wextra -Wshadow -Wconversion -Wvla
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
   # Texts are cut at their bound on purpose (gp_error); who must not lose bytes checks the result.
   $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>
   $<$<BOOL:${GP_WERROR}>:-Werror>)

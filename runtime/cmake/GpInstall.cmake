@@ -14,7 +14,7 @@ set(package_dir ${PROJECT_SOURCE_DIR}/runtime/cmake/package)
 
 # The SDK.
 install(DIRECTORY sdk/include/gearpump DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} ${GP_DEV}
-  FILES_MATCHING PATTERN *.h)
+  FILES_MATCHING PATTERN *.h*)
 install(TARGETS gearpump_sdk gp_testkit EXPORT gearpump-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} ${GP_DEV})
 install(EXPORT gearpump-targets NAMESPACE gearpump:: DESTINATION ${cmake_dir} ${GP_DEV})

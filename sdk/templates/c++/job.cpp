@@ -1,7 +1,7 @@
 // @name@: readings of sensors -> average of each sensor -> the log.
 //
-// Parameters: count, the readings to send (100000). A fault loses none and counts none twice: each
-// task gives its state to the cluster's checkpoints (snapshot) and takes it back (restore).
+// Parameters: count, the readings to send (100000). Tasks can move to other workers while the job
+// runs, for they give away their state (snapshot) and take it back (restore).
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
@@ -9,21 +9,19 @@
 #include <unordered_map>
 #include <vector>
 
-#include "processor.hpp"
+#include <gearpump/processor.hpp>
 
 namespace {
 
 // A source: how many readings to send, and how many were, where a restored task goes on.
-struct Readings : Processor {
+struct Readings : gearpump::Processor {
     static constexpr uint64_t sensors = 8;
     uint64_t count = 0;
     uint64_t sent = 0;
 
     explicit Readings(const gp_task *its_task) : Processor(its_task)
     {
-        if (gp_config_u64(task->config, "count", 100000, &count) != GP_OK) {
-            throw std::invalid_argument("parameter count is no number");
-        }
+        (void)gp_config_u64(task->config, "count", 100000, &count); // the host has checked it
     }
 
     int32_t poll(gp_out *out, uint32_t budget) override
@@ -61,7 +59,7 @@ struct Readings : Processor {
 };
 
 // Behind a hash edge, so that one task sees all readings of a sensor.
-struct Average : Processor {
+struct Average : gearpump::Processor {
     struct Sums {
         uint64_t hash;
         uint64_t count;
@@ -142,7 +140,7 @@ struct Average : Processor {
     }
 };
 
-struct Report : Processor {
+struct Report : gearpump::Processor {
     explicit Report(const gp_task *its_task) : Processor(its_task) {}
 
     int32_t process(uint32_t, const gp_batch *in, uint32_t *consumed, gp_out *out) override
@@ -154,9 +152,13 @@ struct Report : Processor {
     }
 };
 
-const gp_processor readings = processor_table<Readings>("readings", Role::source, GP_PROCESSOR_STATEFUL);
-const gp_processor average = processor_table<Average>("average", Role::processor, GP_PROCESSOR_STATEFUL);
-const gp_processor report = processor_table<Report>("report");
+const gp_parameter readings_parameters[] = {
+    {"count", GP_PARAMETER_U64, 0, "100000", nullptr, nullptr, nullptr, "readings to send"},
+};
+const gp_processor readings = gearpump::with_parameters(
+    gearpump::table<Readings>("readings", gearpump::Role::source, GP_PROCESSOR_STATEFUL), readings_parameters);
+const gp_processor average = gearpump::table<Average>("average", gearpump::Role::processor, GP_PROCESSOR_STATEFUL);
+const gp_processor report = gearpump::table<Report>("report");
 
 int32_t build(const gp_build *b)
 {

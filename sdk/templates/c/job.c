@@ -1,8 +1,8 @@
 /*
  * @name@: readings of sensors -> average of each sensor -> the log.
  *
- * Parameters: count, the readings to send (100000). A fault loses none and counts none twice: each
- * task gives its state to the cluster's checkpoints (snapshot) and takes it back (restore).
+ * Parameters: count, the readings to send (100000). Tasks can move to other workers while the job
+ * runs, for they give away their state (snapshot) and take it back (restore).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,10 +30,7 @@ static int32_t readings_open(const struct gp_task *task, void **ret_self)
         return gp_fail(task, "no memory");
     }
     r->task = task;
-    if (gp_config_u64(task->config, "count", 100000, &r->count) != GP_OK) {
-        free(r);
-        return gp_fail(task, "parameter count is no number");
-    }
+    (void)gp_config_u64(task->config, "count", 100000, &r->count); /* the host has checked it */
     *ret_self = r;
     return GP_OK;
 }
@@ -83,6 +80,10 @@ static void readings_close(void *self, uint32_t ended)
     free(self);
 }
 
+static const struct gp_parameter readings_parameters[] = {
+    {.name = "count", .type = GP_PARAMETER_U64, .fallback = "100000", .help = "readings to send"},
+};
+
 static const struct gp_processor readings = {.size = sizeof readings,
                                              .kind = GP_KIND_PROCESSOR,
                                              .type = "readings",
@@ -91,7 +92,8 @@ static const struct gp_processor readings = {.size = sizeof readings,
                                              .poll = readings_poll,
                                              .snapshot = readings_snapshot,
                                              .restore = readings_restore,
-                                             .close = readings_close};
+                                             .close = readings_close,
+                                             GP_PARAMETERS(readings_parameters)};
 
 /* ---- average: behind a hash edge, so that one task sees all readings of a sensor ---- */
 

@@ -1,7 +1,7 @@
 //! @name@: readings of sensors -> average of each sensor -> the log.
 //!
-//! Parameters: count, the readings to send (100000). A fault loses none and counts none twice: each
-//! task gives its state to the cluster's checkpoints (snapshot) and takes it back (restore).
+//! Parameters: count, the readings to send (100000). Tasks can move to other workers while the job
+//! runs, for they give away their state (snapshot) and take it back (restore).
 
 mod gearpump;
 #[cfg(test)]
