@@ -5,7 +5,8 @@
  *
  * What an artefact is called is the hash of all of it, so it is on disk before the leader hears of
  * it. The client then reads it slice by slice: what else is on this loop goes on. The file goes with
- * the call, and what an earlier life left goes at the start (api_new()). Ends with GP_ETOOBIG at a body that grows too large, with what is wrong with the file, or with
+ * the call, and what an earlier life left goes at the start (api_new()). Ends with GP_ETOOBIG at a body that
+ * grows too large, with what is wrong with the file, or with
  * what the leader says.
  */
 #include <stdlib.h>

@@ -4,7 +4,8 @@
  *
  * The record is its own business, and read here for people alone: what is not there, or looks
  * strange, is no news. It is put away more rarely than things happen: of many moves one event is made,
- * and an executor that has taken a place by then is one more. Two steps, for a record that is replaced is gone: what is known, then what is new.
+ * and an executor that has taken a place by then is one more. Two steps, for a record that is replaced is
+ * gone: what is known, then what is new.
  */
 #include "base/str.h"
 #include "control/master/internal.h"
