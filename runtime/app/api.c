@@ -77,12 +77,12 @@ void api_asked(struct api_call *call)
     call_look(call);
 }
 
-static uint32_t upload_count(const struct api *api)
+static uint32_t count_with(const struct api *api, uint32_t flag)
 {
     uint32_t count = 0;
 
     LIST_FOREACH (node, &api->calls) {
-        count += (LIST_ENTRY(node, struct api_call, node)->endpoint->flags & API_UPLOADS) != 0;
+        count += (LIST_ENTRY(node, struct api_call, node)->endpoint->flags & flag) != 0;
     }
     return count;
 }
@@ -96,8 +96,11 @@ static int call_new(struct api *api, struct http_request *request,
     if (api->call_count == API_CALLS_MAX) {
         return gp_error_set(err, GP_EFULL, "%u requests are being answered already", API_CALLS_MAX);
     }
-    if ((endpoint->flags & API_UPLOADS) && upload_count(api) == API_UPLOADS_MAX) {
+    if ((endpoint->flags & API_UPLOADS) && count_with(api, API_UPLOADS) == API_UPLOADS_MAX) {
         return gp_error_set(err, GP_EFULL, "%u uploads are under way already", API_UPLOADS_MAX);
+    }
+    if ((endpoint->flags & API_STREAM) && count_with(api, API_STREAM) == API_STREAMS_MAX) {
+        return gp_error_set(err, GP_EFULL, "%u read events here already", API_STREAMS_MAX);
     }
     call = calloc(1, sizeof *call);
     if (!call) {

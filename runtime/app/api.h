@@ -8,7 +8,7 @@
  *   api_table.c    the endpoints, as data
  *   api_openapi.c  the same as an OpenAPI document
  *   api_ask.c      those that ask the leader one thing
- *   api_submit.c, api_logs.c, api_events.c, api_masters.c   the others
+ *   api_submit.c, api_logs.c, api_events.c, api_masters.c, api_plugins.c   the others
  *   api_target.c   targets taken apart
  *
  * The table of endpoints says everything of each: routing, parameters, the document and the tests come
@@ -28,6 +28,9 @@
 
 #define API_CALLS_MAX   1024u
 #define API_UPLOADS_MAX 4u /* of those: each is a file */
+/* Streams, of each of which an ask waits at the leader: five masters leave EVENT_WAITERS_MAX some for
+ * gpctl. */
+#define API_STREAMS_MAX 128u
 
 struct api;
 struct api_call;
@@ -185,6 +188,7 @@ API_BEGIN(api_ask_begin); /* as endpoint->ask says */
 API_BEGIN(api_version);
 API_BEGIN(api_config_show);
 API_BEGIN(api_document);
+API_BEGIN(api_plugins);
 API_BEGIN(api_workers);
 API_BEGIN(api_apps);
 API_BEGIN(api_masters_show);

@@ -66,8 +66,9 @@ static const struct command_spec commands[] = {
      .operands = "",
      .summary = "a whole cluster on this machine: a master and its workers in one process",
      .details =
-         "When it is ready it prints one line: gpd ready master=HOST:PORT workers=N. Logs go "
-         "to stderr.\nTERM and INT end it and all jobs on it; a second INT at once.",
+         "When it is ready it prints one line: gpd ready master=HOST:PORT workers=N http=URL. "
+         "The page is at URL.\nLogs go to stderr. TERM and INT end it and all jobs on it; a second "
+         "INT at once.",
      .examples = "  $ gpd local\n"
                  "  $ gpd local --port 0 --workers 2 --data /tmp/cluster --ready-file /tmp/ready\n"
                  "  $ gpd local --set cluster.failure_timeout=10s --log-level warn\n",

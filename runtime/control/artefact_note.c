@@ -81,21 +81,14 @@ static const void *at(void *user, uint64_t offset, uint64_t len)
     return r->rc < 0 ? NULL : find(r, offset, len);
 }
 
-int artefacts_note(const struct artefacts *store, gp_str sha, struct gp_note *ret,
-                   struct gp_error *err)
+int artefact_note_of(const struct port *port, const char *path, struct gp_note *ret,
+                     struct gp_error *err)
 {
-    const struct port *port = store->port;
-    char path[ARTEFACT_PATH_MAX];
     struct reader reader = {.port = port};
     struct elf_info info;
     int64_t size;
-    int rc;
+    int rc = port->fs->open(port->world, path, FS_READ, 0, &reader.file, err);
 
-    if (!artefacts_find(store, sha, path, sizeof path)) {
-        return gp_error_set(err, GP_ENOENT, "artefact %.*s is not here: upload it first",
-                            STR_ARG(sha));
-    }
-    rc = port->fs->open(port->world, path, FS_READ, 0, &reader.file, err);
     if (rc < 0) {
         return rc;
     }
@@ -118,4 +111,16 @@ int artefacts_note(const struct artefacts *store, gp_str sha, struct gp_note *re
         reader.blocks = next;
     }
     return rc;
+}
+
+int artefacts_note(const struct artefacts *store, gp_str sha, struct gp_note *ret,
+                   struct gp_error *err)
+{
+    char path[ARTEFACT_PATH_MAX];
+
+    if (!artefacts_find(store, sha, path, sizeof path)) {
+        return gp_error_set(err, GP_ENOENT, "artefact %.*s is not here: upload it first",
+                            STR_ARG(sha));
+    }
+    return artefact_note_of(store->port, path, ret, err);
 }

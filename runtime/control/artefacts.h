@@ -67,7 +67,10 @@ typedef void (*artefact_checked_fn)(void *user, int code, const struct gp_error 
  * before. */
 void artefacts_check(struct artefacts *store, gp_str sha, artefact_checked_fn fn, void *user);
 
-/* The note of an artefact that is here, as elf_read() gets it. */
+/* The note of a file, as elf_read() gets it, without reading much else of it. */
+int artefact_note_of(const struct port *port, const char *path, struct gp_note *ret,
+                     struct gp_error *err);
+/* The same of an artefact that is here. */
 int artefacts_note(const struct artefacts *store, gp_str sha, struct gp_note *ret,
                    struct gp_error *err);
 

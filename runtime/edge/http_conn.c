@@ -157,7 +157,8 @@ void http_conns_sweep(struct edge_http *h)
         const struct edge_request *r = conn->request;
         const bool is_waiting = !r || !r->is_body_over;
 
-        if (!conn->is_shut && is_waiting && has_gone(conn)) {
+        /* Of a stream nothing may be written for long. */
+        if (!conn->is_shut && (is_waiting || r->is_stream) && has_gone(conn)) {
             http_conn_cut(conn);
         } else if (!conn->is_shut && is_waiting &&
                    now_ns - conn->since_ns >= (r ? BODY_TIMEOUT_NS : h->head_timeout_ns)) {

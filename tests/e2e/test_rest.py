@@ -5,6 +5,8 @@ Requests are made by http.client and by plain sockets, where they are meant to b
 
 import http.client
 import json
+import resource
+import shutil
 import socket
 import threading
 import urllib.parse
@@ -141,7 +143,7 @@ class Rest(harness.Case):
             body = file.read()
         app = call("post", "/api/v1/apps", "/api/v1/apps?name=first&executors=1", "201", body=body).json["id"]
         self.wait_for(web, app, "running")
-        for path in ("version", "masters", "workers", "apps", "config", "openapi.json"):
+        for path in ("version", "masters", "workers", "apps", "config", "plugins", "openapi.json"):
             call("get", f"/api/v1/{path}")
         for path in ("/metrics", "/healthz", "/readyz"):
             call("get", path)
@@ -236,6 +238,19 @@ class Rest(harness.Case):
         moved = self.events(web, lambda seen: any(e["kind"] == "task.moved" for _, e in seen))
         self.assertRegex(next(e for _, e in moved if e["kind"] == "task.moved")["text"], r"^one: \d+ tasks? moved$")
         self.assertEqual(1, sum(e["kind"] == "executor.died" for _, e in moved))
+
+    def test_lists_plugins_without_running_them(self):
+        folder = self.folder("plugins")
+        shutil.copy(self.plugin("faulty_init"), f"{folder}/faulty_init.so")
+        self.file("plugins/broken.so", "no shared object")
+        self.file("plugins/readme.txt", "no plugin")
+        web = self.begin("--set", f"plugins.path={folder}")
+        plugins = {one["name"]: one for one in self.expect(web.get("/api/v1/plugins"), 200).json["plugins"]
+                   if one["file"].startswith(folder)}
+        self.assertEqual({"broken", "faulty_init"}, set(plugins))
+        self.assertEqual(("broken", "not an ELF file"), (plugins["broken"]["state"], plugins["broken"]["why"]))
+        self.assertEqual("ok", plugins["faulty_init"]["state"])
+        self.assertTrue(plugins["faulty_init"]["version"])
 
     def test_refuses_who_may_not(self):
         web = self.begin()
@@ -422,14 +437,46 @@ class Rest(harness.Case):
         wait_until(lambda: not harness.os.listdir(folder), "nothing is left", WAIT_S)
         self.expect(web.post("/api/v1/apps", body=b"x"), 422)
 
-    def test_idle_connections_lock_nobody_out(self):
+    def test_ten_thousand_idle_connections_harm_nobody(self):
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limit)
+        count = min(10000, limit[1] - 200)
         web = self.begin()
+        pid = self.cluster.daemon.pid
+        self.expect(self.upload(web, self.plugin("ticker"), "?name=ticker&executors=1"), 201)
+        self.wait_for(web, "ticker", "running")
+        before_kb = system.peak_kb(pid)
         idle = []
-        for _ in range(600):
-            idle.append(web.connect())
-        self.expect(web.get("/api/v1/workers"), 200)
+        for i in range(count):  # of many addresses, so that both bounds are met
+            idle.append(socket.create_connection((web.host, web.port), timeout=WAIT_S,
+                                                 source_address=(f"127.0.0.{1 + i % 200}", 0)))
+            if i % 1000 == 999:
+                self.expect(web.get("/api/v1/workers"), 200)
+                self.assertLess(len(harness.os.listdir(f"/proc/{pid}/fd")), 500)
+        if harness.SLOWNESS == 1:
+            self.assertLess(system.peak_kb(pid) - before_kb, 16 << 10)
+        # The job goes on, and nothing of it was restarted.
+        ticks = web.get("/api/v1/apps/ticker").json["processors"][1]["in"]
+        wait_until(lambda: web.get("/api/v1/apps/ticker").json["processors"][1]["in"] > ticks, "it ticks", WAIT_S,
+                   pause_s=0.1)
+        self.assertEqual(0, web.get("/api/v1/apps/ticker").json["restarts"]["used"])
         self.cluster.is_healthy()
         for sock in idle:
+            sock.close()
+        self.expect(web.get("/healthz"), 200)
+
+    def test_readers_of_events_leave_room_for_others(self):
+        web = self.begin("--set", "http.per_address=200")
+        readers = []
+        for _ in range(128):
+            readers.append(web.connect())
+            readers[-1].sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: {web.host}\r\n\r\n".encode())
+            self.assertIn(b" 200 ", readers[-1].recv(20))
+        self.refused(web.get("/api/v1/events"), 503, "128")
+        self.expect(web.get("/healthz"), 200)
+        self.ok(self.cluster.gpctl("events"))
+        for sock in readers:
             sock.close()
 
     def test_a_slow_reader_of_events_is_harmless(self):
