@@ -161,7 +161,7 @@ static void run(struct task *t)
     t->state = TASK_RUNNING;
     counter_add(&t->stage->running, 1);
     measure_begin(t);
-    t->polling = t->stage->table.poll != NULL;
+    t->polling |= t->stage->table.poll != NULL; /* what open watches may be ready already */
     task_ready(t);
 }
 
