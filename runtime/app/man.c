@@ -147,7 +147,7 @@ static void put_options(FILE *to, const struct option_spec *table)
         (void)fputc('\n', to);
         put_prose(to, table->help);
         if (table->kind == OPTION_LIST) {
-            (void)fputs("It may be repeated.\n", to);
+            (void)fputs("(may be repeated)\n", to);
         }
     }
 }
@@ -174,8 +174,8 @@ static void put_command(FILE *to, const struct program_spec *program,
 {
     (void)fprintf(to, ".SS %s %s\n", program->name, command->name);
     put_synopsis(to, program, command);
-    (void)fputs(".PP\n", to);
-    put(to, command->summary);
+    (void)fprintf(to, ".PP\n%c", toupper((unsigned char)command->summary[0]));
+    put(to, command->summary + 1);
     (void)fputs(".\n", to);
     if (command->details) {
         (void)fputs(".PP\n", to);
