@@ -111,21 +111,6 @@ static void offer_keys(struct completion *c, const struct fields *table, const c
 
 /* ---- what a name in the tables means ---- */
 
-/* "table|json": words that are meant as they stand. Words in capitals stand for something. */
-static void offer_alternatives(struct completion *c, gp_str names)
-{
-    gp_str name;
-
-    while (names.len > 0) {
-        (void)str_cut(names, '|', &name, &names);
-        if (name.len > 0 && islower((unsigned char)name.ptr[0])) {
-            offer(c, name, "");
-        } else if (str_eq(name, GP_STR("COMMAND")) || str_eq(name, GP_STR("ROLE"))) {
-            offer_commands(c);
-        }
-    }
-}
-
 static void look_up(struct completion *c, enum completion_kind kind)
 {
     if (c->lookup) {
@@ -133,29 +118,32 @@ static void look_up(struct completion *c, enum completion_kind kind)
     }
 }
 
+/* What a word in capitals stands for; a word in small letters is meant as it stands. */
 static void offer_named(struct completion *c, gp_str name)
 {
-    if (str_eq(name, GP_STR("APP.so"))) {
+    if (name.len > 0 && islower((unsigned char)name.ptr[0])) {
+        offer(c, name, "");
+    } else if (str_eq(name, GP_STR("APP.so"))) {
         c->also = "files .so";
-    } else if (str_starts_with(name, GP_STR("FILE"))) {
+    } else if (str_eq(name, GP_STR("FILE"))) {
         c->also = "files";
     } else if (str_eq(name, GP_STR("DIR"))) {
         c->also = "folders";
-    } else if (str_eq(name, GP_STR("APP")) || str_eq(name, GP_STR("ID|NAME"))) {
+    } else if (str_eq(name, GP_STR("APP")) || str_eq(name, GP_STR("ID"))) {
         look_up(c, COMPLETION_APP);
     } else if (str_eq(name, GP_STR("WORKER"))) {
         look_up(c, COMPLETION_WORKER);
     } else if (str_eq(name, GP_STR("HOST:PORT"))) {
         look_up(c, COMPLETION_MASTER);
+    } else if (str_eq(name, GP_STR("COMMAND")) || str_eq(name, GP_STR("ROLE"))) {
+        offer_commands(c);
     } else if (str_eq(name, GP_STR("CODE"))) {
         offer_codes(c);
     } else if (str_eq(name, GP_STR("KEY"))) {
         offer_keys(c, &config_fields, "", false);
     } else if (str_eq(name, GP_STR("SETTING=VALUE"))) {
         offer_keys(c, &config_fields, "", true);
-    } else {
-        offer_alternatives(c, name);
-    }
+    } /* else only a person knows: N, TIME, NAME */
 }
 
 /* From now on the part of the last word behind its last `at` is completed. */
@@ -174,12 +162,16 @@ static void offer_value(struct completion *c, const char *name)
 {
     static const gp_str more = GP_STR_INIT("[,..]");
     gp_str s = gp_str_of(name);
+    gp_str one;
 
     if (str_ends_with(s, more)) {
         s.len -= more.len;
         keep_until(c, ',');
     }
-    offer_named(c, s);
+    while (s.len > 0) {
+        (void)str_cut(s, '|', &one, &s);
+        offer_named(c, one);
+    }
 }
 
 /* ---- where the last word stands ---- */

@@ -23,7 +23,7 @@
 
 /* What a value may be that the tables do not know. */
 enum completion_kind {
-    COMPLETION_APP,    /* APP, ID|NAME */
+    COMPLETION_APP,    /* APP, ID */
     COMPLETION_WORKER, /* WORKER */
     COMPLETION_MASTER, /* HOST:PORT */
 };

@@ -146,7 +146,7 @@ static const struct option_spec rebalance_options[] = {
 };
 
 static const struct option_spec new_options[] = {
-    {"lang", 0, "LANGUAGE", "c, c++, rust or go (c)", OPTION_VALUE},
+    {"lang", 0, "c|c++|rust|go", "its language (c)", OPTION_VALUE},
     {"dir", 0, "DIR", "the folder to make; it may be there, if it is empty (NAME)", OPTION_VALUE},
     {0},
 };

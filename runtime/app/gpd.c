@@ -19,7 +19,7 @@
         {"set", 0, "SETTING=VALUE", "one setting, as `gpd help config` names it", OPTION_LIST},    \
         {"ready-file", 0, "FILE", "written once it is ready: addresses and pid as JSON",           \
          OPTION_VALUE},                                                                            \
-        {"log-level", 0, "LEVEL", "debug, info, warn, error or off (log.level, info)",             \
+        {"log-level", 0, "debug|info|warn|error|off", "how much is logged (log.level, info)",      \
          OPTION_VALUE},                                                                            \
     {                                                                                              \
         "log-format", 0, "text|json", "how it looks (log.format, text)", OPTION_VALUE              \

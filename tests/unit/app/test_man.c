@@ -44,7 +44,9 @@ GP_TEST(man, says_all_that_help_says)
 
     expect_in(page, ".TH PROG 8 ");
     expect_in(page, "prog \\- a test\n");
-    expect_in(page, ".SS prog start\n\\fBprog start\\fR [\\fIFLAGS\\fR] \\fIAPP.so\\fR\n.PP\nStarts it.\n");
+    expect_in(
+        page,
+        ".SS prog start\n\\fBprog start\\fR [\\fIFLAGS\\fR] \\fIAPP.so\\fR\n.PP\nStarts it.\n");
     expect_in(page, ".TP\n\\fB\\-w\\fR, \\fB\\-\\-wait\\fR\nwait for \\fBit\\fR\n");
     expect_in(page, "\\fIKEY=VALUE\\fR\n");
     expect_in(page, "(may be repeated)\n");
