@@ -17,6 +17,7 @@
 #include "base/value.h"
 #include "edge/limits.h"
 #include "edge/yaml.h"
+#include "graph/place.h"
 
 #define VARIABLE_PREFIX "GEARPUMP_"
 #define KEY_MAX         CONFIG_KEY_MAX
@@ -416,6 +417,23 @@ static void check_masters(struct loader *l, const struct config *config)
     }
 }
 
+static void check_labels(struct loader *l, const struct config *config)
+{
+    struct value *node = value_get(value_get(l->tree, GP_STR("worker")), GP_STR("labels"));
+    struct gp_error mistake = {0};
+
+    for (uint32_t i = 0; i < config->worker.labels_count; i++) {
+        if (!place_is_label(gp_str_of(config->worker.labels[i]))) {
+            (void)gp_error_set(&mistake, GP_EINVAL,
+                               "worker.labels[%u]: \"%s\" is not KEY=VALUE of letters, digits and "
+                               ". _ / : -",
+                               i, config->worker.labels[i]);
+            note(l, node && value_kind(node) == VALUE_LIST ? value_at(node, i) : node, NULL,
+                 &mistake);
+        }
+    }
+}
+
 static void check_together(struct loader *l, const struct config *config)
 {
     check_open_host(l, config, "bind", config->bind);
@@ -426,6 +444,7 @@ static void check_together(struct loader *l, const struct config *config)
                 "say in advertise which one they should use");
     }
     check_masters(l, config);
+    check_labels(l, config);
 }
 
 /* ---- all together ---- */

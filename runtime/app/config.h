@@ -37,6 +37,8 @@ struct config_log {
 
 struct config_worker {
     char *name; /* "": made from host and port */
+    char **labels;
+    uint32_t labels_count;
     uint32_t slots;
     uint32_t lanes; /* of an executor; 0: by the host's cores */
     bool pin_lanes;

@@ -8,11 +8,12 @@
 #include "app/show.h"
 #include "app/table.h"
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "base/units.h"
 
 #define NS_PER_MS       INT64_C(1000000)
-#define ERROR_SHOWN_MAX 60
+#define ERROR_SHOWN_MAX 80
 
 /* A list on its way to stdout. */
 struct listing {
@@ -66,7 +67,7 @@ static int listing_end(struct listing *l, const struct ctl *ctl, int rc, struct 
 static const struct table_column app_columns[] = {
     {"ID", TABLE_RIGHT},        {"NAME", TABLE_LEFT},       {"STATE", TABLE_STATE},
     {"EXECUTORS", TABLE_RIGHT}, {"TASKS", TABLE_RIGHT},     {"SUBMITTED", TABLE_LEFT},
-    {"RUN", TABLE_RIGHT},       {"LAST ERROR", TABLE_LEFT},
+    {"RUN", TABLE_RIGHT},       {"PRIORITY", TABLE_LEFT},   {"LAST ERROR", TABLE_LEFT},
 };
 
 static void add_app_row(struct listing *l, const struct msg_app_summary *app)
@@ -91,6 +92,7 @@ static void add_app_row(struct listing *l, const struct msg_app_summary *app)
     table_cell(&l->table, "%s", show_time(app->submitted_ms, time));
     table_cell(&l->table, "%s",
                app->started_ms ? units_duration(show_run_ns(app, l->now_ms), run) : "");
+    table_cell(&l->table, "%s", show_priority(app->priority));
     table_cell(&l->table, "%.*s", STR_ARG(line));
 }
 
@@ -140,7 +142,7 @@ static const struct table_column worker_columns[] = {
     {"HOST", TABLE_LEFT},   {"PID", TABLE_RIGHT},       {"CPUS", TABLE_RIGHT},
     {"SLOTS", TABLE_RIGHT}, {"EXECUTORS", TABLE_RIGHT}, {"UP", TABLE_RIGHT},
     {"TASKS", TABLE_RIGHT}, {"LOAD", TABLE_RIGHT},      {"FREE", TABLE_RIGHT},
-    {"STATE", TABLE_STATE},
+    {"STATE", TABLE_STATE}, {"LABELS", TABLE_LEFT},
 };
 
 /* Load and memory of its host; empty until it told. */
@@ -152,6 +154,17 @@ static void add_host_cells(struct listing *l, const struct msg_worker_info *work
     (void)str_format(text, sizeof text, "%.2f", worker->load_1m);
     table_cell(&l->table, "%s", is_told ? text : "");
     table_cell(&l->table, "%s", is_told ? units_bytes(worker->memory_free, text) : "");
+}
+
+static void add_labels(struct listing *l, const struct msg_worker_info *worker)
+{
+    struct buf text = {0};
+
+    for (uint32_t i = 0; i < worker->labels_count; i++) { /* without memory fewer are shown */
+        (void)buf_append_fmt(&text, "%s%s", i > 0 ? "," : "", worker->labels[i]);
+    }
+    table_cell(&l->table, "%.*s", STR_ARG(buf_str(&text)));
+    buf_deinit(&text);
 }
 
 static void add_worker_row(struct listing *l, const struct msg_worker_info *worker)
@@ -173,6 +186,7 @@ static void add_worker_row(struct listing *l, const struct msg_worker_info *work
     table_cell(&l->table, "%u", worker->tasks);
     add_host_cells(l, worker);
     table_cell(&l->table, "%s", show_worker_state(worker->state));
+    add_labels(l, worker);
 }
 
 static int on_workers(void *user, const void *msg)

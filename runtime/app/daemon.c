@@ -166,6 +166,8 @@ int daemon_worker(const struct daemon_place *place, const char *master, struct w
         .bind = bind,
         .advertise = *config->advertise ? config->advertise : NULL,
         .name = *config->worker.name ? config->worker.name : NULL,
+        .labels = config->worker.labels,
+        .label_count = config->worker.labels_count,
         .slots = config->worker.slots,
         .lanes = config->worker.lanes,
         .pin_lanes = config->worker.pin_lanes,

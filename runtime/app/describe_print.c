@@ -152,12 +152,15 @@ static void print_head(const struct description *d, FILE *to)
                          appmaster->host, (long long)appmaster->pid);
         print_line(to, "appmaster", text);
     }
+    if (app->priority != PRIORITY_NORMAL) {
+        print_line(to, "priority", show_priority(app->priority));
+    }
     print_line(to, "guarantee", d->msg->live.guarantee);
     print_losses(&d->msg->live, to);
     print_restarts(&d->msg->live, to);
     print_moves(&d->msg->live.moves, to);
     print_events(&d->msg->live, to);
-    print_line(to, "last error", *d->msg->live.last_error ? d->msg->live.last_error : "none");
+    print_line(to, app->state == APP_WAITING ? "waits" : "last error", *d->msg->live.last_error ? d->msg->live.last_error : "none");
 }
 
 /* ---- the graph ---- */

@@ -20,6 +20,7 @@
 #define ID_TEXT_MAX    16
 
 struct following {
+    const struct ctl *ctl;
     uint64_t version;
     uint32_t state;
 };
@@ -29,6 +30,9 @@ static int on_change(void *user, const void *msg)
     struct following *f = user;
     const struct msg_app_change *change = msg;
 
+    if (change->app.state == APP_WAITING && f->state != APP_WAITING) {
+        ctl_say(f->ctl, "%s (id %u) waits: %s", change->app.name, change->app.id, change->app.error);
+    }
     f->version = change->version;
     f->state = change->app.state;
     return 0;
@@ -37,7 +41,7 @@ static int on_change(void *user, const void *msg)
 int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_error *err)
 {
     struct loop *loop = edge_port(ctl->world)->loop;
-    struct following f = {.state = APP_SUBMITTED};
+    struct following f = {.ctl = ctl, .state = APP_SUBMITTED};
     char id_text[ID_TEXT_MAX];
     int lost = 0;
     int rc = 0;

@@ -38,6 +38,11 @@ static const struct option_spec common_options[] = {
 static const struct option_spec submit_options[] = {
     JOB_OPTIONS,
     {"executors", 0, "N", "processes that host its tasks (one per worker with room)", OPTION_VALUE},
+    {"priority", 0, "LEVEL", "when slots are short: low, normal or high (normal)", OPTION_VALUE},
+    {"place", 0, "PROCESSOR=WHERE",
+     "its tasks on worker:NAME alone, or on those with label:KEY=VALUE", OPTION_LIST},
+    {"no-wait-for-slots", 0, NULL, "fail if there are too few, instead of waiting for them",
+     OPTION_FLAG},
     {"wait", 'w', NULL, "follow it to the end; exit code 8 if it fails", OPTION_FLAG},
     {"timeout", 0, "TIME", "with --wait: give up after this time, as 90s or 5m (never)",
      OPTION_VALUE},
@@ -172,11 +177,13 @@ static const struct command_spec commands[] = {
      .details =
          "Uploads the shared object, unless the cluster has it already, and starts it. Prints "
          "the id of the\napplication. Paths among its parameters are those of the hosts it "
-         "runs on: write them in full.",
+         "runs on: write them in full.\nWhile slots are too few for all of its tasks it waits: by "
+         "priority, then by age; gpctl list says why.",
      .examples = "  $ gpctl submit build/examples/wordcount.so\n"
                  "  $ gpctl submit wordcount.so --set input=/usr/share/common-licenses --set "
                  "output=/tmp/counts --wait\n"
-                 "  $ gpctl submit wordcount.so --name words --parallelism count=8 --executors 2\n",
+                 "  $ gpctl submit wordcount.so --name words --parallelism count=8 --executors 2\n"
+                 "  $ gpctl submit wordcount.so --priority high --place read=label:disk=ssd\n",
      .options = submit_options,
      .operands_min = 1,
      .operands_max = 1,

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "control/limits.h"
+#include "graph/place.h"
 
 static uint32_t count_of(const struct options *options, const char *flag)
 {
@@ -74,6 +75,52 @@ static int read_parallelism(struct job *job, const struct options *options, stru
     return 0;
 }
 
+static int read_places(struct job *job, const struct options *options, struct gp_error *err)
+{
+    uint32_t count = count_of(options, "place");
+
+    job->spec.places = calloc(count + 1, sizeof *job->spec.places);
+    if (!job->spec.places) {
+        return gp_error_set(err, GP_ENOMEM, "out of memory");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct msg_task_place *entry = &job->spec.places[i];
+        const char *text = options_nth(options, "place", i);
+        gp_str name;
+        gp_str place;
+
+        if (!str_cut(gp_str_of(text), '=', &name, &place) || name.len == 0 ||
+            !place_is_valid(place)) {
+            return gp_error_set(err, GP_EINVAL,
+                                "--place %s: PROCESSOR=worker:NAME or PROCESSOR=label:KEY=VALUE is "
+                                "needed",
+                                text);
+        }
+        job->spec.places_count = i + 1;
+        entry->processor = str_dup(name);
+        entry->place = str_dup(place);
+        if (!entry->processor || !entry->place) {
+            return gp_error_set(err, GP_ENOMEM, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static int read_priority(struct job *job, const struct options *options, struct gp_error *err)
+{
+    const char *text = options_text(options, "priority");
+
+    job->spec.no_wait = options_has(options, "no-wait-for-slots");
+    for (uint32_t i = 0; text && app_priority_names[i]; i++) {
+        if (strcmp(text, app_priority_names[i]) == 0) {
+            job->spec.priority = i;
+            return 0;
+        }
+    }
+    return text ? gp_error_set(err, GP_EINVAL, "--priority %s: low, normal or high is needed", text)
+                : 0;
+}
+
 static int read_name(struct job *job, const struct options *options, struct gp_error *err)
 {
     const char *name = options_text(options, "name");
@@ -101,6 +148,12 @@ int job_init_flags(struct job *job, const struct options *options, struct gp_err
     }
     if (rc == 0) {
         rc = read_parallelism(job, options, err);
+    }
+    if (rc == 0) {
+        rc = read_places(job, options, err);
+    }
+    if (rc == 0) {
+        rc = read_priority(job, options, err);
     }
     if (rc < 0) {
         job_deinit(job);
@@ -138,6 +191,11 @@ void job_deinit(struct job *job)
     for (uint32_t i = 0; i < job->spec.parallelism_count; i++) {
         free(job->spec.parallelism[i].processor);
     }
+    for (uint32_t i = 0; i < job->spec.places_count; i++) {
+        free(job->spec.places[i].processor);
+        free(job->spec.places[i].place);
+    }
+    free(job->spec.places);
     free(job->spec.config);
     free(job->spec.parallelism);
     free(job->spec.name);

@@ -42,6 +42,11 @@ const char *show_state(uint32_t app_state)
     return app_state <= APP_KILLED ? app_state_names[app_state] : "unknown";
 }
 
+const char *show_priority(uint32_t app_priority)
+{
+    return app_priority <= PRIORITY_HIGH ? app_priority_names[app_priority] : "unknown";
+}
+
 const char *show_worker_state(uint32_t worker_state)
 {
     return worker_state <= WORKER_LOST ? worker_state_names[worker_state] : "unknown";

@@ -20,6 +20,7 @@ int64_t show_run_ns(const struct msg_app_summary *app, int64_t now_ms);
 int64_t show_now_ms(void);
 
 const char *show_state(uint32_t app_state);
+const char *show_priority(uint32_t app_priority);
 const char *show_worker_state(uint32_t worker_state);
 
 /* As fields_encode(), but with numbers of 64 bits as numbers. */

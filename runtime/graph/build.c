@@ -184,6 +184,16 @@ static void on_connect(struct gp_graph *graph, const struct gp_edge_spec *spec)
     }
 }
 
+static void on_place(struct gp_graph *graph, gp_node node, const char *place)
+{
+    struct build *b = from_graph(graph);
+    if (node > 0 && node <= b->plan->processor_count) { /* else the mistake was noted before */
+        struct plan_processor *p = &b->plan->processors[node - 1];
+        free(p->place);
+        p->place = keep(b, place);
+    }
+}
+
 static void on_mistake(struct gp_graph *graph, const char *text)
 {
     mistakes_add(&from_graph(graph)->mistakes, "%s", text ? text : "");
@@ -195,6 +205,7 @@ static const struct gp_graph_service graph_service = {
     .set = on_set,
     .connect = on_connect,
     .mistake = on_mistake,
+    .place = on_place,
 };
 
 int build_new(const struct build_options *options, struct build **ret)
@@ -357,22 +368,44 @@ static void no_partitioner(struct build *b, const struct plan_edge *edge,
                  edge->custom, str_meant(gp_str_of(edge->custom), types, count, meant));
 }
 
+/* The processor that an option names; NULL: there is none, which is a mistake. */
+static struct plan_processor *find_named(struct build *b, const char *option, const char *name)
+{
+    int index = plan_find(b->plan, gp_str_of(name));
+    gp_str names[PLAN_PROCESSORS_MAX];
+    char meant[STR_MEANT_MAX];
+
+    if (index >= 0) {
+        return &b->plan->processors[index];
+    }
+    for (uint32_t p = 0; p < b->plan->processor_count; p++) {
+        names[p] = gp_str_of(b->plan->processors[p].name);
+    }
+    mistakes_add(&b->mistakes, "%s: there is no processor '%s'%s", option, name,
+                 str_meant(gp_str_of(name), names, b->plan->processor_count, meant));
+    return NULL;
+}
+
 static void apply_parallelism(struct build *b)
 {
     for (uint32_t i = 0; i < b->options.parallelism_count; i++) {
         const struct build_parallelism *want = &b->options.parallelism[i];
-        int index = plan_find(b->plan, gp_str_of(want->processor));
-        if (index >= 0) {
-            b->plan->processors[index].parallelism = want->count;
-            continue;
+        struct plan_processor *p = find_named(b, "--parallelism", want->processor);
+        if (p) {
+            p->parallelism = want->count;
         }
-        gp_str names[PLAN_PROCESSORS_MAX];
-        for (uint32_t p = 0; p < b->plan->processor_count; p++) {
-            names[p] = gp_str_of(b->plan->processors[p].name);
+    }
+}
+
+static void apply_places(struct build *b)
+{
+    for (uint32_t i = 0; i < b->options.place_count; i++) {
+        const struct build_place *want = &b->options.places[i];
+        struct plan_processor *p = find_named(b, "--place", want->processor);
+        if (p) {
+            free(p->place);
+            p->place = keep(b, want->place);
         }
-        char meant[STR_MEANT_MAX];
-        mistakes_add(&b->mistakes, "--parallelism: there is no processor '%s'%s", want->processor,
-                     str_meant(gp_str_of(want->processor), names, b->plan->processor_count, meant));
     }
 }
 
@@ -488,6 +521,7 @@ int build_finish(struct build *b, const struct build_plugin *plugins, struct pla
 
     ASSERT(b->plan && !b->plan->plugins);
     apply_parallelism(b);
+    apply_places(b);
     apply_config(b);
     resolve_processors(b, plugins);
     resolve_edges(b, plugins);

@@ -21,6 +21,12 @@ struct build_parallelism {
     uint32_t count;
 };
 
+/* `--place processor=worker:NAME` */
+struct build_place {
+    const char *processor;
+    const char *place;
+};
+
 struct build_options {
     const char *app_name;
     const struct gp_host *host;
@@ -29,6 +35,8 @@ struct build_options {
     uint32_t config_count;
     const struct build_parallelism *parallelism;
     uint32_t parallelism_count;
+    const struct build_place *places;
+    uint32_t place_count;
     uint64_t hash_seed;
 };
 

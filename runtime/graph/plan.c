@@ -31,6 +31,7 @@ void plan_free(struct plan *plan)
     for (uint32_t i = 0; i < plan->processor_count; i++) {
         free(plan->processors[i].name);
         free(plan->processors[i].type);
+        free(plan->processors[i].place);
         config_free(plan->processors[i].config, plan->processors[i].config_count);
     }
     for (uint32_t i = 0; i < plan->edge_count; i++) {

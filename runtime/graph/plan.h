@@ -39,6 +39,7 @@ struct plan_processor {
     uint32_t has_snapshot; /* what it keeps can come along when its tasks move */
     uint32_t inputs;       /* 1 + the highest input port in use, or 0 */
     uint32_t outputs;
+    char *place;           /* on which workers its tasks may be (place.h); "": on any */
     struct plan_config *config; /* what the graph and `--set NAME.key=value` gave */
     uint32_t config_count;
 };
@@ -94,6 +95,12 @@ int plan_check(const struct plan *plan, struct gp_error *err);
 /* To and from the tree that travels and is kept; decoding checks the plan too. */
 int plan_encode(const struct plan *plan, struct value **ret);
 int plan_decode(const struct value *tree, struct plan **ret, struct gp_error *err);
+
+/* Where its tasks may be: place.h. */
+static inline const char *plan_place(const struct plan_processor *p)
+{
+    return p->place ? p->place : "";
+}
 
 /* Sum over processors. */
 uint32_t plan_task_count(const struct plan *plan);

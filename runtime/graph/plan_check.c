@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/str.h"
+#include "graph/place.h"
 
 static int name_is_valid(const char *name)
 {
@@ -87,6 +88,10 @@ static void check_processor(const struct plan *plan, uint32_t index, struct mist
     }
     if (!p->type || !*p->type) {
         mistakes_add(m, "processor '%s' has no type", p->name);
+    }
+    if (!place_is_valid(gp_str_of(plan_place(p)))) {
+        mistakes_add(m, "processor '%s': place '%s' is not worker:NAME or label:KEY=VALUE", p->name,
+                     plan_place(p));
     }
     if (p->inputs > PLAN_PORTS_MAX || p->outputs > PLAN_PORTS_MAX) {
         mistakes_add(m, "processor '%s': ports go from 0 to %u", p->name, PLAN_PORTS_MAX - 1);

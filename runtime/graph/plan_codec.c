@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "graph/place.h"
 #include "graph/plan.h"
 #include "wire/fields.h"
 
@@ -36,6 +37,8 @@ static const struct field processor_items[] = {
                 "1: what its tasks keep can come along when they move"),
     FIELD_COUNT(struct plan_processor, inputs, FIELD_OPTIONAL, PLAN_PORTS_MAX, "input ports"),
     FIELD_COUNT(struct plan_processor, outputs, FIELD_OPTIONAL, PLAN_PORTS_MAX, "output ports"),
+    FIELD_TEXT(struct plan_processor, place, FIELD_OPTIONAL, PLACE_TEXT_MAX,
+               "on which workers its tasks may be: worker:NAME, label:KEY=VALUE; empty: on any"),
     FIELD_LIST(struct plan_processor, config, FIELD_OPTIONAL, PLAN_CONFIG_MAX, &config_fields,
                "its parameters"),
 };

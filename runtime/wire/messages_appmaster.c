@@ -43,6 +43,8 @@ static const struct field appmaster_welcome_items[] = {
     FIELD_I64(struct msg_appmaster_welcome, restart_window_ms, MAY, "that window; 0: a minute"),
     FIELD_LIST(struct msg_appmaster_welcome, restarts, MAY, MSG_RESTARTS_MAX, &msg_restart_fields,
                "those that were, the oldest first"),
+    FIELD_LIST(struct msg_appmaster_welcome, places, MAY, MSG_PROCESSORS_MAX,
+               &msg_task_place_fields, "where tasks may be, instead of what the graph says"),
 };
 const struct fields msg_appmaster_welcome_fields =
     FIELDS("appmaster_welcome", struct msg_appmaster_welcome, appmaster_welcome_items);
@@ -99,6 +101,13 @@ static const struct field worker_ref_items[] = {
 static const struct fields worker_ref_fields =
     FIELDS("worker_ref", struct msg_worker_ref, worker_ref_items);
 
+static const struct field slots_place_items[] = {
+    TEXT(struct msg_slots_place, place, FULL, MSG_PLACE_MAX, "worker:NAME or label:KEY=VALUE"),
+    COUNT(struct msg_slots_place, slots, MUST, 0, "that must be there"),
+};
+static const struct fields slots_place_fields =
+    FIELDS("slots_place", struct msg_slots_place, slots_place_items);
+
 static const struct field slots_request_items[] = {
     APP(struct msg_slots_request),
     EPOCH(struct msg_slots_request),
@@ -108,6 +117,8 @@ static const struct field slots_request_items[] = {
     COUNT(struct msg_slots_request, worker, MAY, 0, "all of them on this one; 0: on any"),
     FIELD_LIST(struct msg_slots_request, avoid, MAY, MSG_EXECUTORS_MAX, &worker_ref_fields,
                "not on these workers"),
+    FIELD_LIST(struct msg_slots_request, places, MAY, MSG_PROCESSORS_MAX, &slots_place_fields,
+               "where some of them must be"),
 };
 const struct fields msg_slots_request_fields =
     FIELDS("slots_request", struct msg_slots_request, slots_request_items);
@@ -119,6 +130,7 @@ static const struct field grant_items[] = {
     TEXT(struct msg_grant, host, MAY, MSG_HOST_MAX, "name of its host"),
     COUNT(struct msg_grant, cpus, MAY, 0, "cores it may use"),
     COUNT(struct msg_grant, slots, MUST, 0, "tasks it keeps room for"),
+    FIELD_TEXTS(struct msg_grant, labels, MAY, MSG_LABELS_MAX, MSG_LABEL_MAX, "of the worker"),
 };
 static const struct fields grant_fields = FIELDS("grant", struct msg_grant, grant_items);
 

@@ -38,6 +38,8 @@ struct msg_appmaster_welcome {
     int64_t restart_window_ms;
     struct msg_restart *restarts;
     uint32_t restarts_count;
+    struct msg_task_place *places;
+    uint32_t places_count;
 };
 
 struct msg_plugin_resolve {
@@ -80,6 +82,12 @@ struct msg_worker_ref {
     uint32_t worker;
 };
 
+/* Some of the slots of a request are of use on certain workers only. */
+struct msg_slots_place {
+    char *place; /* see graph/place.h */
+    uint32_t slots;
+};
+
 struct msg_slots_request {
     uint32_t app;
     uint32_t epoch;
@@ -89,6 +97,8 @@ struct msg_slots_request {
     /* ... but not on these. */
     struct msg_worker_ref *avoid;
     uint32_t avoid_count;
+    struct msg_slots_place *places; /* the rest of its slots may be anywhere */
+    uint32_t places_count;
 };
 
 struct msg_grant {
@@ -98,6 +108,8 @@ struct msg_grant {
     char *host;
     uint32_t cpus;
     uint32_t slots;
+    char **labels; /* of the worker */
+    uint32_t labels_count;
 };
 
 struct msg_slots_granted {

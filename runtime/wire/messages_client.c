@@ -13,8 +13,9 @@
 
 const char *const master_role_names[] = {"leader", "follower", "unreachable",
                                          "broken", "waiting",  NULL};
-const char *const app_state_names[] = {"submitted", "starting", "running", "recovering",
+const char *const app_state_names[] = {"submitted", "waiting", "starting", "running", "recovering",
                                        "finished",  "failed",   "killed",  NULL};
+const char *const app_priority_names[] = {"normal", "low", "high", NULL};
 const char *const worker_state_names[] = {"serving", "draining", "drained", "lost", NULL};
 const char *const edge_kind_names[] = {"local", "ring", "shm", "unix", "tcp", "fused", NULL};
 
@@ -82,6 +83,8 @@ static const struct field worker_info_items[] = {
     FIELD_DOUBLE(struct msg_worker_info, load_1m, MAY, "runnable threads of its host, on average"),
     FIELD_U64(struct msg_worker_info, memory_total, MAY, "bytes of its host"),
     FIELD_U64(struct msg_worker_info, memory_free, MAY, "of these, to be had without swapping"),
+    FIELD_TEXTS(struct msg_worker_info, labels, MAY, MSG_LABELS_MAX, MSG_LABEL_MAX,
+                "KEY=VALUE each, for tasks that want such a worker"),
 };
 const struct fields msg_worker_info_fields =
     FIELDS("worker", struct msg_worker_info, worker_info_items);
@@ -110,7 +113,9 @@ static const struct field app_summary_items[] = {
     FIELD_I64(struct msg_app_summary, finished_ms, MAY, "since 1970; 0: not yet"),
     COUNT(struct msg_app_summary, executors, MAY, 0, "executor processes"),
     COUNT(struct msg_app_summary, tasks, MAY, 0, "tasks of all processors"),
-    TEXT(struct msg_app_summary, error, MAY, MSG_ERROR_MAX, "why it failed"),
+    TEXT(struct msg_app_summary, error, MAY, MSG_ERROR_MAX, "why it failed, or waits"),
+    FIELD_ENUM(struct msg_app_summary, priority, MAY, app_priority_names,
+               "who goes first when slots are short"),
 };
 const struct fields msg_app_summary_fields =
     FIELDS("app", struct msg_app_summary, app_summary_items);
@@ -310,6 +315,14 @@ static const struct field parallelism_items[] = {
 const struct fields msg_parallelism_fields =
     FIELDS("parallelism", struct msg_parallelism, parallelism_items);
 
+static const struct field task_place_items[] = {
+    TEXT(struct msg_task_place, processor, FULL, 63, "name of the processor"),
+    TEXT(struct msg_task_place, place, MUST, MSG_PLACE_MAX,
+         "worker:NAME, label:KEY=VALUE, or nothing: anywhere"),
+};
+const struct fields msg_task_place_fields =
+    FIELDS("task_place", struct msg_task_place, task_place_items);
+
 static const struct field app_submit_items[] = {
     TEXT(struct msg_app_submit, request_id, FULL, MSG_REQUEST_ID_MAX,
          "random; the same again gives the same application"),
@@ -321,6 +334,11 @@ static const struct field app_submit_items[] = {
                "instead of what the graph says"),
     COUNT(struct msg_app_submit, executors, MAY, MSG_EXECUTORS_MAX,
           "processes; 0: one per worker that has room"),
+    FIELD_ENUM(struct msg_app_submit, priority, MAY, app_priority_names,
+               "who goes first when slots are short"),
+    FIELD_BOOL(struct msg_app_submit, no_wait, MAY, "it fails when slots are short"),
+    FIELD_LIST(struct msg_app_submit, places, MAY, MSG_PROCESSORS_MAX, &msg_task_place_fields,
+               "on which workers tasks may be, instead of what the graph says"),
 };
 const struct fields msg_app_submit_fields =
     FIELDS("app_submit", struct msg_app_submit, app_submit_items);
@@ -342,6 +360,9 @@ static const struct fields leave_fields = FIELDS("leave", struct msg_leave, leav
 static const struct field worker_room_items[] = {
     WORKER(struct msg_worker_room),
     COUNT(struct msg_worker_room, free, MUST, 0, "slots that nobody holds"),
+    TEXT(struct msg_worker_room, name, MAY, 64, "of the worker"),
+    FIELD_TEXTS(struct msg_worker_room, labels, MAY, MSG_LABELS_MAX, MSG_LABEL_MAX,
+                "of the worker"),
 };
 static const struct fields worker_room_fields =
     FIELDS("worker_room", struct msg_worker_room, worker_room_items);

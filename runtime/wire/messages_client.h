@@ -29,6 +29,9 @@
 #define MSG_LEAVE_MAX      64u /* workers that are to be left at once */
 #define MSG_REFUSED_MAX    64u
 #define MSG_REASON_MAX     64u
+#define MSG_PLACE_MAX      136u /* see graph/place.h */
+#define MSG_LABELS_MAX     32u /* of a worker */
+#define MSG_LABEL_MAX      127u /* "KEY=VALUE" */
 
 /* For text fields of messages that are encoded and not kept. */
 #define MSG_NO_TEXT ((char *)(uintptr_t) "")
@@ -50,6 +53,7 @@ extern const char *const master_role_names[];
 /* Life of an application; the last three are its ends. */
 enum app_state {
     APP_SUBMITTED,
+    APP_WAITING, /* for slots: its error says for how many, and behind whom */
     APP_STARTING,
     APP_RUNNING,
     APP_RECOVERING, /* something died; its tasks are being restarted */
@@ -63,6 +67,10 @@ static inline bool app_state_is_end(uint32_t state)
 {
     return state >= APP_FINISHED;
 }
+
+/* Who goes first when slots are short; among equals, who came first. */
+enum app_priority { PRIORITY_NORMAL, PRIORITY_LOW, PRIORITY_HIGH };
+extern const char *const app_priority_names[];
 
 /* Draining: its tasks are moved away, and it gets no new ones. Drained: it holds nothing any more and
  * may stop. Lost: it is to be drained, and is not connected. */
@@ -125,6 +133,8 @@ struct msg_worker_info {
     double load_1m; /* of its host, see struct msg_load */
     uint64_t memory_total;
     uint64_t memory_free;
+    char **labels; /* "zone=a" */
+    uint32_t labels_count;
 };
 
 struct msg_worker_page {
@@ -149,6 +159,7 @@ struct msg_app_summary {
     uint32_t executors;
     uint32_t tasks;
     char *error;
+    uint32_t priority; /* enum app_priority */
 };
 
 struct msg_app_page {
@@ -316,6 +327,12 @@ struct msg_parallelism {
     uint32_t count;
 };
 
+/* Where the tasks of a processor may be: see graph/place.h. */
+struct msg_task_place {
+    char *processor;
+    char *place;
+};
+
 struct msg_app_submit {
     char *request_id; /* the same again gives the same application */
     char *name;       /* "": as the plugin is called */
@@ -325,6 +342,10 @@ struct msg_app_submit {
     struct msg_parallelism *parallelism;
     uint32_t parallelism_count;
     uint32_t executors; /* 0: one per worker that has room */
+    uint32_t priority;  /* enum app_priority */
+    bool no_wait;       /* it fails when slots are short, instead of waiting for them */
+    struct msg_task_place *places;
+    uint32_t places_count;
 };
 
 struct msg_app_submitted {
@@ -341,6 +362,9 @@ struct msg_leave {
 struct msg_worker_room {
     uint32_t worker;
     uint32_t free;
+    char *name;
+    char **labels;
+    uint32_t labels_count;
 };
 
 /*
@@ -450,6 +474,7 @@ extern const struct fields msg_artefact_place_fields;
 extern const struct fields msg_artefact_received_fields;
 extern const struct fields msg_artefact_get_fields;
 extern const struct fields msg_config_fields;
+extern const struct fields msg_task_place_fields;
 extern const struct fields msg_parallelism_fields;
 extern const struct fields msg_app_submit_fields;
 extern const struct fields msg_app_submitted_fields;

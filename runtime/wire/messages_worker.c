@@ -36,6 +36,8 @@ static const struct field worker_register_items[] = {
     TEXT(struct msg_worker_register, version, MAY, 64, "of its program"),
     FIELD_LIST(struct msg_worker_register, grants, MAY, MSG_EXECUTORS_MAX, &kept_grant_fields,
                "of before, when it comes again; those of ended applications are revoked"),
+    FIELD_TEXTS(struct msg_worker_register, labels, MAY, MSG_LABELS_MAX, MSG_LABEL_MAX,
+                "KEY=VALUE each, for tasks that want such a worker"),
 };
 const struct fields msg_worker_register_fields =
     FIELDS("worker_register", struct msg_worker_register, worker_register_items);

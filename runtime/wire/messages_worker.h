@@ -27,6 +27,8 @@ struct msg_worker_register {
     char *version;
     struct msg_kept_grant *grants;
     uint32_t grants_count;
+    char **labels; /* "zone=a" */
+    uint32_t labels_count;
 };
 
 struct msg_worker_welcome {

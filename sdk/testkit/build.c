@@ -68,6 +68,11 @@ static void on_mistake(struct gp_graph *graph, const char *text)
     say(graph, "mistake: %s\n", text);
 }
 
+static void on_place(struct gp_graph *graph, gp_node node, const char *place)
+{
+    say(graph, "%s on %s\n", name_of(graph, node), place);
+}
+
 static gp_str on_get(const struct gp_config *config, const char *key)
 {
     const struct gp_graph *graph = config->host;
@@ -93,7 +98,8 @@ int32_t gp_kit_build(const struct gp_entry *entry, const struct gp_kit_pair *con
                                                     .add = on_add,
                                                     .set = on_set,
                                                     .connect = on_connect,
-                                                    .mistake = on_mistake};
+                                                    .mistake = on_mistake,
+                                                    .place = on_place};
     const struct gp_app *app = entry->get_factory(GP_FACTORY_APP);
     const struct gp_host host = {.size = sizeof host,
                                  .abi_major = GP_ABI_MAJOR,

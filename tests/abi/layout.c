@@ -231,13 +231,14 @@ AT(struct gp_edge_spec, to_port, 16);
 AT(struct gp_edge_spec, reserved, 20);
 AT(struct gp_edge_spec, partitioner, 24);
 
-SIZE(struct gp_graph_service, 40);
+SIZE(struct gp_graph_service, 48);
 AT(struct gp_graph_service, size, 0);
 AT(struct gp_graph_service, reserved, 4);
 AT(struct gp_graph_service, add, 8);
 AT(struct gp_graph_service, set, 16);
 AT(struct gp_graph_service, connect, 24);
 AT(struct gp_graph_service, mistake, 32);
+AT(struct gp_graph_service, place, 40);
 
 SIZE(struct gp_build, 40);
 AT(struct gp_build, size, 0);

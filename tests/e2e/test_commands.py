@@ -13,7 +13,7 @@ import system
 
 APPLICATION = {"id", "name", "state", "executors", "tasks", "submitted_ms", "started_ms", "finished_ms", "error"}
 WORKER = {"id", "name", "address", "host", "pid", "slots", "slots_used", "executors", "cpus", "up_ms", "state", "tasks",
-          "load_1m", "memory_total", "memory_free"}
+          "load_1m", "memory_total", "memory_free", "labels"}
 EDGE = {"from", "from_port", "to", "to_port", "partitioner", "kinds", "messages", "bytes", "rate"}
 EXECUTOR = {"id", "worker", "host", "pid", "lanes", "tasks", "state"}
 COMMANDS = ["submit", "run", "simulate", "list", "describe", "metrics", "top", "kill", "restart", "events", "logs",

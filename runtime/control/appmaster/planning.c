@@ -196,16 +196,22 @@ static int build(struct appmaster *am, struct gp_error *err)
     struct build_options options = {.app_name = w->name,
                                     .host = build_host(),
                                     .catalog = am->plugins[0].catalog,
-                                    /* the same two pointers, by the assertion below */
+                                    /* the same two pointers, by the assertions below, as places */
                                     .config = (const struct plan_config *)w->config,
                                     .config_count = w->config_count,
                                     .parallelism = am->parallelism,
-                                    .parallelism_count = w->parallelism_count};
+                                    .parallelism_count = w->parallelism_count,
+                                    .places = (const struct build_place *)w->places,
+                                    .place_count = w->places_count};
     int rc;
 
     _Static_assert(sizeof(struct plan_config) == sizeof(struct msg_config) &&
                        offsetof(struct plan_config, value) == offsetof(struct msg_config, value),
                    "msg_config and plan_config are alike");
+    _Static_assert(sizeof(struct build_place) == sizeof(struct msg_task_place) &&
+                       offsetof(struct build_place, place) ==
+                           offsetof(struct msg_task_place, place),
+                   "msg_task_place and build_place are alike");
     ASSERT(w->parallelism_count <= ARRAY_LEN(am->parallelism));
     for (uint32_t i = 0; i < w->parallelism_count; i++) {
         am->parallelism[i] =

@@ -165,7 +165,7 @@ static int answer_summary(struct master *m, const struct app *app, struct reply_
 {
     struct msg_app_summary summary;
 
-    app_summary(app, &summary);
+    app_summary(m, app, &summary);
     return endpoint_reply(m->ep, token, &summary);
 }
 
@@ -276,6 +276,9 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
     }
     is_planned = place->is_moved;
     places_registered(place, peer_id(peer), msg);
+    if (app->state == APP_RUNNING) {
+        queue_trouble(place, 0); /* or it says so now */
+    }
     apps_budget(m, app, &budget);
     welcome = (struct msg_appmaster_welcome){.name = app->spec.name,
                                              .sha256 = app->spec.sha256,
@@ -290,7 +293,9 @@ int apps_register(struct master *m, struct peer *peer, const struct msg_appmaste
                                              .restarts_max = budget.max,
                                              .restart_window_ms = budget.window_ms,
                                              .restarts = budget.drawn,
-                                             .restarts_count = budget.count};
+                                             .restarts_count = budget.count,
+                                             .places = app->spec.places,
+                                             .places_count = app->spec.places_count};
     LOG_INFO(master_log(m), "appmaster.registered", KV_U64("app", app->id),
              KV_U64("epoch", app->epoch), KV_STR("address", msg->address));
     rc = endpoint_reply(m->ep, token, &welcome);
@@ -379,6 +384,7 @@ int apps_state(struct master *m, struct peer *peer, const struct msg_app_state *
     if (app_state_is_end(msg->state)) {
         return propose_end(m, app, place, msg, token, err);
     }
+    queue_trouble(place, msg->state == APP_RECOVERING ? QUEUE_TROUBLE_NS : 0);
     if (app->state != msg->state && msg->state == APP_RUNNING) {
         LOG_INFO(master_log(m), "app.started", KV_U64("app", app->id),
                  KV_STR("name", app->spec.name), KV_U64("executors", msg->executors),

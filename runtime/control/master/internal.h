@@ -11,6 +11,8 @@
  *   apps.c       what clients and appmasters want of applications
  *   places.c     where appmasters are, and how their lives end
  *   launches.c   how their next lives begin
+ *   queue.c      those that wait for slots, and who goes first
+ *   fit.c        what fits where (pure)
  *   uploads.c    artefacts coming in and going out
  *   copies.c     artefacts on other masters
  *   registrations.c  workers that come
@@ -72,6 +74,14 @@ struct app_place {
     bool leaves;           /* its appmaster may believe that there are workers to leave */
     uint64_t telling;      /* app.rebalance under way; 0: none */
     struct timer *timer;   /* deadline or pause: as the phase says */
+    uint32_t need_slots; /* for all its tasks, as its plan says; 0: not known yet */
+    struct msg_slots_place *need_places; /* some of them */
+    uint32_t need_places_count;
+    bool is_admitted;      /* it may begin: room is kept until it asks */
+    bool is_blocking;      /* it does not fit, and nobody behind it begins: see queue.c */
+    int64_t trouble_ns;    /* until then it recovers before others begin */
+    uint32_t want;         /* slots, for that; 0: it has not said */
+    char why[256];         /* it waits */
     bool is_held_known;    /* the appmaster said what it holds: ... */
     struct app_hold *held; /* ... that, and what was granted since */
     uint32_t held_count;
@@ -180,6 +190,7 @@ struct master {
     struct timer *drain_timer; /* the next round of drain.c: */
     bool is_round_due;
     struct timer *balance_timer; /* workers have joined */
+    struct timer *seek_timer;    /* who waits may go before those that recover */
     uint32_t snapshot_entries;
     bool is_balanced; /* tasks are spread whenever one joins */
     struct upload uploads[UPLOADS_MAX];
@@ -368,14 +379,41 @@ int apps_speaker(struct master *m, struct peer *peer, uint32_t id, uint32_t epoc
 
 /* ---- launches.c ---- */
 
-/* Has appmasters started that wait for a worker. To be called when there may be room. */
-void places_seek(struct master *m);
+/* Begins the next life of an appmaster that waits, on that worker. */
+void place_begin(struct app_place *place, const struct app *app, uint32_t worker);
+/* The same for an application that has tasks already, where there is room. */
+void place_go_on(struct app_place *place);
 /* Has the next life of an appmaster that is up begin elsewhere, though this one is well. false: no
  * other worker has room; it stays. */
 bool places_leave(struct app_place *place);
 /* Offers slots to a worker; fn gets its answer. */
 int places_offer(struct master *m, const struct app *app, const struct worker_entry *entry,
                  uint32_t slots, answer_fn fn, void *user);
+
+/* ---- queue.c ---- */
+
+#define QUEUE_TROUBLE_NS INT64_C(30000000000) /* from RECOVERING to a request for slots */
+#define QUEUE_LOST_NS    INT64_C(10000000000) /* from the loss of a worker to RECOVERING */
+#define QUEUE_WANT_NS    INT64_C(5000000000)  /* from one request that is refused to the next */
+
+/* Has appmasters started that wait for slots. To be called when there may be room. */
+void places_seek(struct master *m);
+void on_seek_timer(void *user);
+/* It recovers: until then nobody begins. 0: it does not, or has recovered. */
+void queue_trouble(struct app_place *place, int64_t for_ns);
+/* It recovers, and needs so many slots, which are not free. 0: it has them. */
+void queue_wants(struct app_place *place, uint32_t slots);
+/* One of higher priority that wants slots before it recovers; 0: none. */
+uint32_t queue_before(const struct app_place *place, const struct app *app);
+struct fit_room;
+/* It asks for slots for the first time: takes out of room what is kept for others. GP_EFULL: it is not
+ * its turn. */
+int queue_check(struct app_place *place, const struct app *app, struct fit_room *room,
+                struct gp_error *err);
+/* There is no room: its appmaster ends, and begins again when there is. */
+void queue_send_away(struct app_place *place, const struct app *app);
+/* Frees what it needs. */
+void queue_forget(struct app_place *place);
 
 /* ---- places.c ---- */
 
@@ -386,6 +424,8 @@ int places_offer(struct master *m, const struct app *app, const struct worker_en
 void place_lost(struct app_place *place, const char *why, bool may_rebuild);
 /* A life did not begin, which is no fault of the application: its appmaster is put elsewhere. */
 void place_refused(struct app_place *place, const char *why);
+/* It ends in this state. */
+void place_end(struct app_place *place, uint32_t state, const char *error);
 /* The slot of its appmaster, which is killed. */
 void place_give_back(struct app_place *place, const struct app *app);
 
@@ -496,7 +536,8 @@ void restarts_dismiss(struct master *m, const struct gp_error *why);
 
 /* ---- queries.c ---- */
 
-void app_summary(const struct app *app, struct msg_app_summary *ret); /* borrows from app */
+/* Borrows from both. */
+void app_summary(struct master *m, const struct app *app, struct msg_app_summary *ret);
 int queries_cluster_info(struct master *m, struct reply_token token);
 int queries_workers(struct master *m, const struct msg_worker_list *list, struct reply_token token);
 int queries_apps(struct master *m, const struct msg_app_list *list, struct reply_token token);

@@ -2,8 +2,8 @@
  * launches.c: a new life of an appmaster: a worker is picked, the epoch is written down, the worker is
  * asked.
  *
- *     WAITING ─ pick_worker ─▶ begin_epoch ─ on_epoch ─▶ launch ─ on_offered ─▶ on_launched; it registers
- *        └─ nobody has room: note_waiting        └─ any refusal: place_refused(), place_lost()
+ *     WAITING ─ (queue.c) ─▶ begin_epoch ─ on_epoch ─▶ launch ─ on_offered ─▶ on_launched; it registers
+ *                                             └─ any refusal: place_refused(), place_lost()
  *
  * The drawing of the phases is in places.c. In between everything may change: each step looks up
  * whether the life it is about is still the present one (launching_place).
@@ -175,36 +175,6 @@ static int begin_epoch(struct app_place *place, const struct app *app, uint32_t 
     return 0;
 }
 
-static void on_noted(struct master *m, void *user, const struct outcome *outcome)
-{
-    (void)m; /* only for people */
-    (void)user;
-    (void)outcome;
-}
-
-/* Says in the registry why nothing happens. */
-static void note_waiting(struct app_place *place, const struct app *app)
-{
-    struct master *m = place->master;
-    char text[128];
-    struct command command = {.op = COMMAND_STATE,
-                              .app = app->id,
-                              .epoch = app->epoch,
-                              .state = app->state,
-                              .error = text};
-
-    if (place->is_noted) {
-        return;
-    }
-    place->is_noted = true;
-    (void)str_format(text, sizeof text,
-                     "it waits: no worker has a free slot for the appmaster (%u worker%s%s)",
-                     m->workers.count, m->workers.count == 1 ? "" : "s",
-                     m->registry.marks_count > 0 ? ", drained ones included" : "");
-    LOG_INFO(master_log(m), "app.waiting", KV_U64("app", app->id), KV_STR("why", text));
-    (void)master_propose(m, &command, on_noted, NULL, NULL); /* only for people */
-}
-
 /* The worker that refused comes last. */
 static const struct scheduler_worker *pick_worker(const struct app_place *place,
                                                   struct scheduler_worker *list)
@@ -220,26 +190,22 @@ static const struct scheduler_worker *pick_worker(const struct app_place *place,
     return pick ? pick : scheduler_pick(list, workers_offer(workers, list));
 }
 
-void places_seek(struct master *m)
+void place_begin(struct app_place *place, const struct app *app, uint32_t worker)
+{
+    if (begin_epoch(place, app, worker) < 0) {
+        place->is_admitted = false;
+        timer_start(place->timer, PLACE_AGAIN_NS);
+    }
+}
+
+void place_go_on(struct app_place *place)
 {
     struct scheduler_worker list[WORKERS_MAX];
+    const struct app *app = registry_find(&place->master->registry, place->app);
+    const struct scheduler_worker *pick = pick_worker(place, list);
 
-    for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
-        struct app_place *place = &m->places[i];
-        const struct scheduler_worker *pick;
-        const struct app *app;
-
-        if (place->app == 0 || place->phase != PLACE_WAITING || place->is_ending ||
-            place->is_proposing) {
-            continue;
-        }
-        app = registry_find(&m->registry, place->app);
-        pick = pick_worker(place, list);
-        if (!pick) {
-            note_waiting(place, app);
-        } else if (begin_epoch(place, app, pick->id) < 0) {
-            timer_start(place->timer, PLACE_AGAIN_NS);
-        }
+    if (pick) {
+        place_begin(place, app, pick->id);
     }
 }
 

@@ -177,6 +177,7 @@ static int make_timers(struct master *m)
     rc = rc < 0 ? rc : timer_new(m->port->loop, on_events_timer, m, &m->events.timer);
     rc = rc < 0 ? rc : timer_new(m->port->loop, on_drain_timer, m, &m->drain_timer);
     rc = rc < 0 ? rc : timer_new(m->port->loop, on_balance_timer, m, &m->balance_timer);
+    rc = rc < 0 ? rc : timer_new(m->port->loop, on_seek_timer, m, &m->seek_timer);
     return rc < 0 ? rc : timer_new(m->port->loop, on_reread_timer, m, &m->reread_timer);
 }
 
@@ -289,6 +290,7 @@ void master_free(struct master *m)
     events_forget(m);
     timer_free(m->drain_timer);
     timer_free(m->balance_timer);
+    timer_free(m->seek_timer);
     timer_free(m->reread_timer);
     timer_free(m->retire_timer);
     artefacts_close(&m->artefacts);

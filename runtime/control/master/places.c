@@ -16,7 +16,7 @@
  * silent for as long as a start may take: user code builds its graph, on the thread that would answer.
  * Executors run on all the while: their slots are other slots.
  *
- * The end is a command (end()), and once it is applied, places_ended(): slots, place, log.
+ * The end is a command (place_end()), and once it is applied, places_ended(): slots, place, log.
  */
 #include <stdlib.h>
 
@@ -42,6 +42,7 @@ static void place_free(struct app_place *place)
 {
     timer_free(place->timer);
     slots_forget(place);
+    queue_forget(place);
     *place = (struct app_place){0};
 }
 
@@ -65,7 +66,7 @@ static void on_end(struct master *m, void *user, const struct outcome *outcome)
     }
 }
 
-static void end(struct app_place *place, uint32_t state, const char *error)
+void place_end(struct app_place *place, uint32_t state, const char *error)
 {
     struct master *m = place->master;
     const struct app *app = registry_find(&m->registry, place->app);
@@ -145,6 +146,7 @@ void place_give_back(struct app_place *place, const struct app *app)
         }
     }
     slots_forget(place);
+    place->is_admitted = false;
     place->worker = 0;
     place->is_offered = false;
     place->peer = 0;
@@ -172,15 +174,18 @@ void place_lost(struct app_place *place, const char *why, bool may_rebuild)
     events_add(m, EVENT_WARN, "appmaster.lost", app->id, app->worker, "%s: %s", app->spec.name,
                why);
     if (app->is_stopping) {
-        end(place, APP_KILLED, NULL);
+        place_end(place, APP_KILLED, NULL);
     } else if (!may_go_on) {
-        end(place, APP_FAILED, why);
+        place_end(place, APP_FAILED, why);
     } else if (used >= budget.max) {
         (void)str_format(text, sizeof text, "%s, after %u restarts in the last %lld s", why, used,
                          (long long)(budget.window_ms / 1000));
-        end(place, APP_FAILED, text);
+        place_end(place, APP_FAILED, text);
     } else {
         place_give_back(place, app);
+        if (app_goes_on(app)) {
+            queue_trouble(place, QUEUE_TROUBLE_NS);
+        }
         place->phase = PLACE_PAUSED;
         timer_start(place->timer, budget_pause_ms(used) * NS_PER_MS);
     }
@@ -211,7 +216,7 @@ static void on_timer(void *user)
     const struct app *app = registry_find(&m->registry, place->app);
 
     if (app->is_stopping) {
-        end(place, APP_KILLED, NULL);
+        place_end(place, APP_KILLED, NULL);
         return;
     }
     switch (place->phase) {
@@ -369,6 +374,13 @@ void places_worker_down(struct master *m, uint32_t worker, const char *name)
 
     (void)str_format(text, sizeof text, "worker %u (%s), which ran its appmaster, was lost", worker,
                      name);
+    for (uint32_t i = 0; i < m->workers.grant_count; i++) {
+        const struct grant *grant = &m->workers.grants[i];
+        struct app_place *place = grant->worker == worker ? apps_place(m, grant->app) : NULL;
+        if (place && app_goes_on(registry_find(&m->registry, grant->app))) {
+            queue_trouble(place, QUEUE_LOST_NS); /* before it knows itself */
+        }
+    }
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
         struct app_place *place = &m->places[i];
         if (place->app != 0 && place->worker == worker && place->phase != PLACE_UP) {
@@ -396,13 +408,16 @@ void places_lead(struct master *m)
     while ((app = registry_next(&m->registry, app ? app->id : 0)) != NULL) {
         struct app_place *place = app_state_is_end(app->state) ? NULL : place_for(m, app);
 
-        if (place && app->epoch > 0) { /* it is somewhere */
+        if (place && app_goes_on(app)) {
+            queue_trouble(place, QUEUE_LOST_NS); /* who knows what was lost meanwhile */
+        }
+        if (place && app->epoch > 0 && app->state != APP_WAITING) { /* it is somewhere */
             place->worker = app->worker;
             place->is_offered = true;
             wait_for_it(place, app);
             place->is_stopping = app->is_stopping;
         } else if (place && app->is_stopping) {
-            end(place, APP_KILLED, NULL);
+            place_end(place, APP_KILLED, NULL);
         }
     }
     places_seek(m);
@@ -436,7 +451,7 @@ void places_stop(struct app_place *place)
     struct peer *peer = place->peer ? endpoint_peer(place->master->ep, place->peer) : NULL;
 
     if (place->phase == PLACE_WAITING || place->phase == PLACE_PAUSED) {
-        end(place, APP_KILLED, NULL);
+        place_end(place, APP_KILLED, NULL);
         return;
     }
     if (!place->is_stopping) {

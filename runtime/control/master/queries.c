@@ -10,8 +10,10 @@
 #define NS_PER_MS         1000000
 #define METRICS_LINGER_MS 60000
 
-void app_summary(const struct app *app, struct msg_app_summary *ret)
+void app_summary(struct master *m, const struct app *app, struct msg_app_summary *ret)
 {
+    const struct app_place *place = apps_place(m, app->id);
+
     *ret = (struct msg_app_summary){.id = app->id,
                                     .name = app->spec.name,
                                     .state = app->state,
@@ -20,7 +22,11 @@ void app_summary(const struct app *app, struct msg_app_summary *ret)
                                     .finished_ms = app->finished_ms,
                                     .executors = app->executors,
                                     .tasks = app->tasks,
-                                    .error = app->error};
+                                    .error = app->error,
+                                    .priority = app->spec.priority};
+    if (app->state == APP_WAITING && place && place->why[0]) {
+        ret->error = (char *)(uintptr_t)place->why; /* as it is by now */
+    }
 }
 
 int queries_workers(struct master *m, const struct msg_worker_list *list, struct reply_token token)
@@ -55,7 +61,9 @@ int queries_workers(struct master *m, const struct msg_worker_list *list, struct
                                      .tasks = drain_tasks(m, entry),
                                      .load_1m = entry->load.load_1m,
                                      .memory_total = entry->load.memory_total,
-                                     .memory_free = entry->load.memory_free};
+                                     .memory_free = entry->load.memory_free,
+                                     .labels = entry->info.labels,
+                                     .labels_count = entry->info.labels_count};
     }
     return endpoint_reply(m->ep, token, &page);
 }
@@ -77,7 +85,7 @@ int queries_apps(struct master *m, const struct msg_app_list *list, struct reply
             page.next = summaries[limit - 1].id;
             break;
         }
-        app_summary(app, &summaries[page.apps_count++]);
+        app_summary(m, app, &summaries[page.apps_count++]);
     }
     return endpoint_reply(m->ep, token, &page);
 }
@@ -110,12 +118,12 @@ static void describe_answer(struct master *m, struct app *app, struct reply_toke
     struct msg_app_description d = {.plan = app->plan};
     struct msg_app_live last = {0};
 
-    app_summary(app, &d.app);
+    app_summary(m, app, &d.app);
     d.appmaster = (struct msg_executor_info){.worker_name = MSG_NO_TEXT,
                                              .worker_address = MSG_NO_TEXT,
                                              .host = MSG_NO_TEXT,
                                              .state = (char *)(uintptr_t)place_state(place)};
-    if (entry) {
+    if (entry && app->state != APP_WAITING) {
         d.appmaster.worker = entry->id;
         d.appmaster.worker_name = entry->info.name;
         d.appmaster.worker_address = entry->info.address;
@@ -127,7 +135,7 @@ static void describe_answer(struct master *m, struct app *app, struct reply_toke
     } else if (app->live && fields_decode(&msg_app_live_fields, app->live, &last, NULL) >= 0) {
         d.live = last;
     } else {
-        d.live.last_error = app->error;
+        d.live.last_error = d.app.error;
         d.live.guarantee = MSG_NO_TEXT;
     }
     (void)endpoint_reply(m->ep, token, &d); /* a client that has gone needs no answer */
@@ -291,7 +299,7 @@ static void waiter_answer(struct master *m, const struct waiter *waiter, const s
 {
     struct msg_app_change change = {.version = app->version};
 
-    app_summary(app, &change.app);
+    app_summary(m, app, &change.app);
     if (waiter->kill) {
         (void)endpoint_reply(m->ep, waiter->token, &change.app);
     } else {

@@ -289,6 +289,9 @@ static bool may_move(uint32_t from, uint32_t to)
     if (to == APP_FINISHED) {
         return from == APP_RUNNING || from == APP_RECOVERING;
     }
+    if (to == APP_WAITING) {
+        return from <= APP_STARTING;
+    }
     return to >= from || (from == APP_RECOVERING && to == APP_RUNNING);
 }
 

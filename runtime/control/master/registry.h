@@ -7,7 +7,8 @@
  * is soft and rebuilt.
  *
  *     SUBMITTED -> STARTING -> RUNNING <-> RECOVERING     the latter two -> FINISHED
- *                                                         any but the three ends -> FAILED, KILLED
+ *         |           |                                   any but the three ends -> FAILED, KILLED
+ *         +-> WAITING <->
  *
  * A new life of the appmaster of a RUNNING application makes it RECOVERING.
  */
@@ -121,6 +122,12 @@ void registry_deinit(struct registry *r);
  */
 int registry_apply(struct registry *r, const struct command *command, struct app **ret_app,
                    struct gp_error *err);
+
+/* It has tasks, or had some: it goes on, and does not begin. */
+static inline bool app_goes_on(const struct app *app)
+{
+    return app->placement || app->state == APP_RUNNING || app->state == APP_RECOVERING;
+}
 
 /* NULL: there is none. */
 struct app *registry_find(const struct registry *r, uint32_t id);

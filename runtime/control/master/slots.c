@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 
+#include "control/master/fit.h"
 #include "control/master/internal.h"
 
 struct granting;
@@ -33,6 +34,7 @@ struct granting {
     uint32_t app;
     uint32_t epoch;
     uint32_t waiting;
+    bool is_first; /* for all its tasks */
     bool refused;
     uint32_t count;
     struct gp_error err;
@@ -204,7 +206,10 @@ static void granting_finish(struct granting *g)
                                                             .address = entry->info.address,
                                                             .host = entry->info.host,
                                                             .cpus = entry->info.cpus,
-                                                            .slots = g->parts[i].slots};
+                                                            .slots = g->parts[i].slots,
+                                                            .labels = entry->info.labels,
+                                                            .labels_count =
+                                                                entry->info.labels_count};
     }
     if (!g->refused && endpoint_reply(m->ep, g->token, &granted) < 0) {
         (void)gp_error_set(&g->err, GP_ECLOSED, "whoever asked for slots has gone");
@@ -215,6 +220,7 @@ static void granting_finish(struct granting *g)
     }
     if (g->refused) {
         granting_undo(g);
+        g->err.code = g->is_first && g->err.code == GP_EFULL ? GP_EAGAIN : g->err.code;
         LOG_WARN(master_log(m), "slots.refused", KV_U64("app", g->app),
                  KV_STR("error", g->err.text));
         (void)endpoint_reply_error(m->ep, g->token, &g->err);
@@ -259,30 +265,73 @@ static int grant_parts(struct master *m, const struct app *app, struct granting 
     return 0;
 }
 
-/* Those that may be taken; how many they are. */
-static uint32_t leave_out(struct scheduler_worker *list, uint32_t count,
-                          const struct msg_slots_request *msg)
+/* Only those that may be taken. */
+static void leave_out(const struct workers *w, struct fit_room *room,
+                      const struct msg_slots_request *msg)
 {
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        bool avoided = msg->worker != 0 && msg->worker != list[i].id;
+    for (uint32_t i = 0; i < room->count; i++) {
+        uint32_t id = w->entries[i]->id;
+        bool avoided = msg->worker != 0 && msg->worker != id;
         for (uint32_t k = 0; k < msg->avoid_count && !avoided; k++) {
-            avoided = msg->avoid[k].worker == list[i].id;
+            avoided = msg->avoid[k].worker == id;
         }
-        if (!avoided) {
-            list[kept++] = list[i];
+        if (avoided) {
+            room->of[i] = (struct fit_slots){.is_out = true};
         }
     }
-    return kept;
+}
+
+/* It has no tasks yet, and asks for all of them. */
+static bool begins(const struct app *app, const struct msg_slots_request *msg)
+{
+    return !app_goes_on(app) && msg->worker == 0;
+}
+
+/* Whether it can be had now, and how: in room. GP_EFULL with the numbers. */
+static int find_room(struct master *m, struct app_place *place, const struct app *app,
+                     const struct msg_slots_request *msg, struct fit_room *room,
+                     struct gp_error *err)
+{
+    const struct fit_need need = {.slots = msg->slots,
+                                  .executors = msg->executors,
+                                  .places = msg->places,
+                                  .place_count = msg->places_count};
+    uint32_t other = 0;
+    int rc = 0;
+
+    fit_now(&m->workers, room);
+    leave_out(&m->workers, room, msg);
+    if (begins(app, msg)) {
+        rc = queue_check(place, app, room, err);
+    } else if (msg->worker == 0) {
+        other = queue_before(place, app);
+        rc = other ? gp_error_set(err, GP_EFULL, "application %u comes first", other) : 0;
+    }
+    return rc < 0 ? rc : fit_take(&m->workers, room, &need, err);
+}
+
+/* There is no room. Who begins waits without its appmaster; all others ask again. */
+static int refuse(struct master *m, struct app_place *place, const struct app *app,
+                  const struct msg_slots_request *msg, int code, struct gp_error *err)
+{
+    gp_error_hint(err, m->registry.marks_count > 0
+                           ? "gpctl workers; start more workers, or gpctl drain --undo one"
+                           : "gpctl workers; start more workers, or lower the parallelism");
+    LOG_WARN(master_log(m), "slots.refused", KV_U64("app", app->id), KV_U64("slots", msg->slots));
+    if (begins(app, msg) && !app->spec.no_wait) {
+        queue_send_away(place, app);
+        return gp_error_set(err, GP_ESTALE, "application %u waits for slots", app->id);
+    }
+    if (app_goes_on(app) && msg->worker == 0) {
+        queue_wants(place, msg->slots);
+    }
+    return code;
 }
 
 int slots_request(struct master *m, struct peer *peer, const struct msg_slots_request *msg,
                   struct reply_token token, struct gp_error *err)
 {
-    struct scheduler_worker list[WORKERS_MAX];
-    uint32_t count = leave_out(list, workers_offer(&m->workers, list), msg);
-    uint32_t executors = msg->executors;
+    struct fit_room room;
     struct app_place *place;
     struct granting *g;
     struct app *app;
@@ -294,19 +343,11 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
     if (msg->slots == 0) {
         return gp_error_set(err, GP_EINVAL, "no slots were asked for");
     }
-    if (executors == 0) {
-        executors = scheduler_executors_default(list, count, msg->slots);
-    }
-    rc = scheduler_spread(list, count, msg->slots, executors ? executors : 1, err);
+    rc = find_room(m, place, app, msg, &room, err);
     if (rc < 0) {
-        gp_error_hint(err, m->registry.marks_count > 0
-                               ? "gpctl workers; start more workers, or gpctl drain --undo one"
-                               : "gpctl workers; start more workers, or lower the parallelism");
-        LOG_WARN(master_log(m), "slots.refused", KV_U64("app", app->id),
-                 KV_U64("slots", msg->slots));
-        return rc;
+        return refuse(m, place, app, msg, rc, err);
     }
-    g = pending_new(m, sizeof *g + count * sizeof g->parts[0]);
+    g = pending_new(m, sizeof *g + room.count * sizeof g->parts[0]);
     if (!g) {
         return gp_error_set(err, GP_ENOMEM, "granting slots");
     }
@@ -315,19 +356,24 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
     g->token = token;
     g->app = app->id;
     g->epoch = app->epoch;
-    for (uint32_t i = 0; i < count; i++) {
-        if (list[i].granted > 0) {
-            g->parts[g->count++] =
-                (struct granting_part){.whole = g,
-                                       .worker = list[i].id,
-                                       .peer = workers_find(&m->workers, list[i].id)->peer,
-                                       .slots = list[i].granted};
+    g->is_first = begins(app, msg);
+    for (uint32_t i = 0; i < room.count; i++) {
+        if (room.of[i].granted > 0) {
+            g->parts[g->count++] = (struct granting_part){.whole = g,
+                                                          .worker = m->workers.entries[i]->id,
+                                                          .peer = m->workers.entries[i]->peer,
+                                                          .slots = room.of[i].granted};
         }
     }
     rc = grant_parts(m, app, g);
     if (rc < 0) {
         g->refused = true;
         (void)gp_error_set(&g->err, rc, "granting slots: %s", error_sentence(rc));
+    }
+    place->is_admitted = false; /* it is booked */
+    queue_forget(place);
+    if (msg->worker == 0) {
+        queue_wants(place, 0);
     }
     if (--g->waiting == 0) {
         granting_finish(g);
@@ -341,7 +387,8 @@ void slots_keep(struct master *m, const struct worker_entry *entry)
         const struct msg_kept_grant *grant = &entry->info.grants[i];
         const struct app *app = registry_find(&m->registry, grant->app);
         /* Executors outlive the appmaster that began them: older epochs are fine. */
-        bool live = app && !app_state_is_end(app->state) && grant->epoch <= app->epoch;
+        bool live = app && !app_state_is_end(app->state) && app->state != APP_WAITING &&
+                    grant->epoch <= app->epoch;
         if (!live || grant->slots == 0 ||
             workers_grant(&m->workers, grant->app, entry->id, grant->slots) < 0) {
             slots_revoke(m, entry, grant->app, grant->epoch, 0);

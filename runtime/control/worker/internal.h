@@ -76,6 +76,8 @@ struct worker {
     char bind_host[NET_ADDR_MAX];
     char advertise_host[NET_ADDR_MAX];
     char host[HOST_TEXT_MAX];
+    char *labels[MSG_LABELS_MAX]; /* owned */
+    uint32_t label_count;
     char *data_dir;
     char *sockets_dir; /* "" when there is none */
     struct value *data;

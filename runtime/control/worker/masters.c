@@ -134,7 +134,9 @@ void masters_register(void *user)
                                       .cpus = port->ops->cpu_count(port->world),
                                       .slots = w->ledger.slots,
                                       .version = (char *)(uintptr_t)GP_VERSION,
-                                      .grants = grants};
+                                      .grants = grants,
+                                      .labels = w->labels,
+                                      .labels_count = w->label_count};
 
     if (!peer_is_up(w->master)) {
         return; /* the next connection registers */

@@ -35,6 +35,8 @@ struct worker_options {
     const char *bind;           /* "host:port"; port 0: a free one */
     const char *advertise;      /* host, or "host:port", for others; NULL: as bound */
     const char *name;           /* for people; NULL: as it listens */
+    char *const *labels;        /* "KEY=VALUE" each; for tasks that want such a worker */
+    uint32_t label_count;       /* up to MSG_LABELS_MAX */
     uint32_t slots;             /* 0: SLOTS_DEFAULT */
     uint32_t lanes;             /* of each executor; 0: by cores */
     bool pin_lanes;             /* to cores, in turn */

@@ -102,6 +102,13 @@ static int copy_options(struct worker *w, const struct worker_options *options,
     if (!w->data_dir || !w->sockets_dir || (options->data && !w->data)) {
         return gp_error_set(err, GP_ENOMEM, "starting a worker");
     }
+    for (uint32_t i = 0; i < options->label_count && i < ARRAY_LEN(w->labels); i++) {
+        w->labels[i] = str_dup(gp_str_of(options->labels[i]));
+        if (!w->labels[i]) {
+            return gp_error_set(err, GP_ENOMEM, "starting a worker");
+        }
+        w->label_count = i + 1;
+    }
     w->port->ops->host_name(w->port->world, w->host, sizeof w->host);
     return 0;
 }
@@ -180,6 +187,9 @@ void worker_free(struct worker *w)
     timer_free(w->log_timer);
     ledger_deinit(&w->ledger);
     value_free(w->data);
+    for (uint32_t i = 0; i < w->label_count; i++) {
+        free(w->labels[i]);
+    }
     free(w->data_dir);
     free(w->sockets_dir);
     secret_wipe(&w->secret, sizeof w->secret);

@@ -50,6 +50,8 @@ struct gp_graph_service {
     void (*connect)(struct gp_graph *graph, const struct gp_edge_spec *spec);
     /* A mistake of the application's own (a missing parameter, ...): reported with the others. */
     void (*mistake)(struct gp_graph *graph, const char *text);
+    /* Where the tasks of a processor may be: see gp_place(). By `size`, absent in older hosts. */
+    void (*place)(struct gp_graph *graph, gp_node node, const char *place);
 };
 
 /* What build() gets. Borrowed until it returns. */
@@ -95,6 +97,21 @@ static inline void gp_set(const struct gp_build *b, gp_node node, const char *ke
                           const char *value)
 {
     b->service->set(b->graph, node, key, value);
+}
+
+/*
+ * On which workers the tasks of a processor may be: "worker:NAME", "label:KEY=VALUE" (as
+ * worker.labels in the configuration of workers), or "" for any, as without. Held wherever its tasks are
+ * started or moved. `--place NAME=...` on the command line overrides it. A host that does not know
+ * places makes it a mistake.
+ */
+static inline void gp_place(const struct gp_build *b, gp_node node, const char *place)
+{
+    if (b->service->size >= offsetof(struct gp_graph_service, place) + sizeof b->service->place) {
+        b->service->place(b->graph, node, place);
+    } else {
+        b->service->mistake(b->graph, "this gearpump cannot place tasks: gp_place()");
+    }
 }
 
 static inline void gp_connect_ports(const struct gp_build *b, gp_node from, uint32_t from_port,

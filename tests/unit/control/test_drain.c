@@ -253,7 +253,7 @@ GP_TEST(drain, gives_nothing_new_to_who_is_drained)
     yard_submit_only(&y);
     council_run_s(&y.council, 10);
     GP_CHECK(y.appmaster == NULL);
-    GP_CHECK(strstr(yard_app(&y)->error, "(1 worker, drained ones included)") != NULL);
+    GP_CHECK(strstr(yard_app(&y)->error, "0 workers (1 drained)") != NULL);
     GP_REQUIRE_EQ(yard_ask_drain(&y, &(struct msg_worker_drain){.worker = "one", .undo = true}), 0);
     YARD_UNTIL(&y, y.runs);
     yard_end(&y);

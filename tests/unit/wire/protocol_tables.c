@@ -176,6 +176,7 @@ int main(void)
     (void)printf("### Names\n\n");
     print_names("Roles", role_names);
     print_names("States of an application", app_state_names);
+    print_names("Priorities of an application", app_priority_names);
     print_names("Kinds of edges", edge_kind_names);
     print_names("Roles of masters", master_role_names);
     return 0;
