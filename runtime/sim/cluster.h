@@ -128,6 +128,7 @@ struct cluster_job {
     uint32_t executors;                /* 0: any */
     const char *const *config;         /* "key=value", NULL-terminated; may be NULL */
     const char *const *parallelism;    /* "processor=N", the same */
+    uint32_t priority;                 /* enum app_priority */
 };
 
 /* ---- life (cluster.c) ---- */

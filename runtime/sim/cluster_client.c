@@ -159,8 +159,10 @@ static void fill_spec(struct cluster_submission *s, const struct cluster_job *jo
 {
     uint32_t n = 0;
 
-    *ret = (struct msg_app_submit){
-        .config = s->config, .parallelism = s->parallelism, .executors = job->executors};
+    *ret = (struct msg_app_submit){.config = s->config,
+                                   .parallelism = s->parallelism,
+                                   .executors = job->executors,
+                                   .priority = job->priority};
     ret->name = (char *)(uintptr_t)job->name;
     for (uint32_t i = 0; job->config && job->config[i]; i++, n++) {
         ASSERT(i < CLUSTER_PAIRS);

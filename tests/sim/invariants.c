@@ -283,6 +283,7 @@ void invariants_check(struct invariants *inv, const struct cluster *c)
     for (uint32_t i = 0; i < c->master_count; i++) {
         if (c->masters[i].master) {
             check_master(inv, c->masters[i].master);
+            invariants_check_queue(inv, c->masters[i].master);
         }
     }
     for (uint32_t i = 0; i < c->worker_count; i++) {

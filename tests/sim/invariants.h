@@ -59,6 +59,8 @@ void invariants_check(struct invariants *inv, const struct cluster *c);
 /* The first that was wrong stays. */
 void invariants_broken(struct invariants *inv, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+struct master;
+void invariants_check_queue(struct invariants *inv, const struct master *m);
 void invariants_check_tasks(struct invariants *inv, const struct cluster *c);
 /* How much an executor knows of where all run; UINT64_MAX: its process does not live. */
 uint64_t invariants_generation(const struct cluster *c, uint32_t app, uint32_t executor);
