@@ -129,6 +129,7 @@ struct cluster_job {
     const char *const *config;         /* "key=value", NULL-terminated; may be NULL */
     const char *const *parallelism;    /* "processor=N", the same */
     uint32_t priority;                 /* enum app_priority */
+    bool no_wait;                      /* for slots */
 };
 
 /* ---- life (cluster.c) ---- */

@@ -162,7 +162,8 @@ static void fill_spec(struct cluster_submission *s, const struct cluster_job *jo
     *ret = (struct msg_app_submit){.config = s->config,
                                    .parallelism = s->parallelism,
                                    .executors = job->executors,
-                                   .priority = job->priority};
+                                   .priority = job->priority,
+                                   .no_wait = job->no_wait};
     ret->name = (char *)(uintptr_t)job->name;
     for (uint32_t i = 0; job->config && job->config[i]; i++, n++) {
         ASSERT(i < CLUSTER_PAIRS);

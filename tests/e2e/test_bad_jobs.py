@@ -203,7 +203,7 @@ class BadRequest(BadJob):
                 self.assert_refused(result, result.code)
 
     def test_not_enough_slots(self):
-        submit = [self.plugin("ticker"), "--parallelism", "sink=1000"]
+        submit = [self.plugin("ticker"), "--parallelism", "sink=1000", "--no-wait-for-slots"]
         self.fails("slots", "1001", submit=submit)
 
     def test_more_executors_than_workers_or_tasks_are_a_wish(self):

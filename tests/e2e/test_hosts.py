@@ -112,7 +112,7 @@ class Hosts(harness.Case):
         self.assertEqual(0, workers[0].stop())
         self.wait_for_workers(cluster, 0)
         waiting = cluster.submit(self.plugin("faulty"))
-        self.assertEqual("submitted", cluster.json("describe", str(waiting))["application"]["state"])
+        self.assertEqual("waiting", cluster.json("describe", str(waiting))["application"]["state"])
 
     def test_names_and_slots_of_workers(self):
         master = self.start_master()
@@ -121,7 +121,8 @@ class Hosts(harness.Case):
         cluster = self.cluster(master, 1)
         (worker,) = cluster.json("workers")["workers"]
         self.assertEqual(("left", 3), (worker["name"], worker["slots"]))
-        self.assert_job_failed(cluster, "slots", submit=[self.plugin("ticker"), "--parallelism", "sink=5"])
+        self.assert_job_failed(cluster, "slots", submit=[self.plugin("ticker"), "--parallelism", "sink=5",
+                                                      "--no-wait-for-slots"])
 
 
 if __name__ == "__main__":
