@@ -94,9 +94,10 @@ static const struct fields log_fields = FIELDS("log", struct config_log, log_ite
 static const struct field worker_items[] = {
     KEY_TEXT(struct config_worker, name, 63, "",
              "What people call this worker in `gpctl workers`. Empty: made from host and port."),
-    KEY_TEXTS(struct config_worker, labels, MSG_LABELS_MAX, MSG_LABEL_MAX, "",
-              "What this worker is or has, KEY=VALUE each ([zone=a, disk=ssd]), for tasks that want "
-              "such a worker: gpctl submit --place PROCESSOR=label:KEY=VALUE."),
+    KEY_TEXTS(
+        struct config_worker, labels, MSG_LABELS_MAX, MSG_LABEL_MAX, "",
+        "What this worker is or has, KEY=VALUE each ([zone=a, disk=ssd]), for tasks that want "
+        "such a worker: gpctl submit --place PROCESSOR=label:KEY=VALUE."),
     KEY_COUNT(struct config_worker, slots, 1, 100000, "100",
               "How many tasks this worker hosts at most."),
     KEY_COUNT(struct config_worker, lanes, 0, 64, "0",

@@ -65,9 +65,9 @@ static int listing_end(struct listing *l, const struct ctl *ctl, int rc, struct 
 /* ---- list ---- */
 
 static const struct table_column app_columns[] = {
-    {"ID", TABLE_RIGHT},        {"NAME", TABLE_LEFT},       {"STATE", TABLE_STATE},
-    {"EXECUTORS", TABLE_RIGHT}, {"TASKS", TABLE_RIGHT},     {"SUBMITTED", TABLE_LEFT},
-    {"RUN", TABLE_RIGHT},       {"PRIORITY", TABLE_LEFT},   {"LAST ERROR", TABLE_LEFT},
+    {"ID", TABLE_RIGHT},        {"NAME", TABLE_LEFT},     {"STATE", TABLE_STATE},
+    {"EXECUTORS", TABLE_RIGHT}, {"TASKS", TABLE_RIGHT},   {"SUBMITTED", TABLE_LEFT},
+    {"RUN", TABLE_RIGHT},       {"PRIORITY", TABLE_LEFT}, {"LAST ERROR", TABLE_LEFT},
 };
 
 static void add_app_row(struct listing *l, const struct msg_app_summary *app)

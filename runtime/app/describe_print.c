@@ -160,7 +160,8 @@ static void print_head(const struct description *d, FILE *to)
     print_restarts(&d->msg->live, to);
     print_moves(&d->msg->live.moves, to);
     print_events(&d->msg->live, to);
-    print_line(to, app->state == APP_WAITING ? "waits" : "last error", *d->msg->live.last_error ? d->msg->live.last_error : "none");
+    print_line(to, app->state == APP_WAITING ? "waits" : "last error",
+               *d->msg->live.last_error ? d->msg->live.last_error : "none");
 }
 
 /* ---- the graph ---- */

@@ -31,7 +31,8 @@ static int on_change(void *user, const void *msg)
     const struct msg_app_change *change = msg;
 
     if (change->app.state == APP_WAITING && f->state != APP_WAITING) {
-        ctl_say(f->ctl, "%s (id %u) waits: %s", change->app.name, change->app.id, change->app.error);
+        ctl_say(f->ctl, "%s (id %u) waits: %s", change->app.name, change->app.id,
+                change->app.error);
     }
     f->version = change->version;
     f->state = change->app.state;

@@ -5,8 +5,8 @@
 
 #include "base/str.h"
 
-#define WORKER GP_STR("worker:")
-#define LABEL  GP_STR("label:")
+#define WORKER   GP_STR("worker:")
+#define LABEL    GP_STR("label:")
 #define WORD_MAX 63u
 
 static bool is_word(gp_str text)

@@ -39,7 +39,7 @@ struct plan_processor {
     uint32_t has_snapshot; /* what it keeps can come along when its tasks move */
     uint32_t inputs;       /* 1 + the highest input port in use, or 0 */
     uint32_t outputs;
-    char *place;           /* on which workers its tasks may be (place.h); "": on any */
+    char *place;                /* on which workers its tasks may be (place.h); "": on any */
     struct plan_config *config; /* what the graph and `--set NAME.key=value` gave */
     uint32_t config_count;
 };

@@ -14,7 +14,7 @@
 const char *const master_role_names[] = {"leader", "follower", "unreachable",
                                          "broken", "waiting",  NULL};
 const char *const app_state_names[] = {"submitted", "waiting", "starting", "running", "recovering",
-                                       "finished",  "failed",   "killed",  NULL};
+                                       "finished",  "failed",  "killed",   NULL};
 const char *const app_priority_names[] = {"normal", "low", "high", NULL};
 const char *const worker_state_names[] = {"serving", "draining", "drained", "lost", NULL};
 const char *const edge_kind_names[] = {"local", "ring", "shm", "unix", "tcp", "fused", NULL};

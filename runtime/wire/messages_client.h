@@ -30,7 +30,7 @@
 #define MSG_REFUSED_MAX    64u
 #define MSG_REASON_MAX     64u
 #define MSG_PLACE_MAX      136u /* see graph/place.h */
-#define MSG_LABELS_MAX     32u /* of a worker */
+#define MSG_LABELS_MAX     32u  /* of a worker */
 #define MSG_LABEL_MAX      127u /* "KEY=VALUE" */
 
 /* For text fields of messages that are encoded and not kept. */

@@ -11,7 +11,7 @@ import time
 import harness
 import system
 
-APPLICATION = {"id", "name", "state", "executors", "tasks", "submitted_ms", "started_ms", "finished_ms", "error"}
+APPLICATION = {"id", "name", "state", "executors", "tasks", "submitted_ms", "started_ms", "finished_ms", "error", "priority"}
 WORKER = {"id", "name", "address", "host", "pid", "slots", "slots_used", "executors", "cpus", "up_ms", "state", "tasks",
           "load_1m", "memory_total", "memory_free", "labels"}
 EDGE = {"from", "from_port", "to", "to_port", "partitioner", "kinds", "messages", "bytes", "rate"}

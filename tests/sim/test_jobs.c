@@ -188,8 +188,8 @@ GP_TEST(jobs, says_when_slots_are_short)
     struct cluster c = {.slots = 2};
 
     begin(&c, 1);
-    GP_REQUIRE_EQ(cluster_submit(&c, &(struct cluster_job){.plugin = GP_CHAIN_JOB, .no_wait = true}),
-                  0);
+    GP_REQUIRE_EQ(
+        cluster_submit(&c, &(struct cluster_job){.plugin = GP_CHAIN_JOB, .no_wait = true}), 0);
     GP_CHECK_EQ(cluster_wait_end(&c, 60000), APP_FAILED);
     GP_CHECK_STR_EQ(c.summary.error, "not enough slots: 8 needed, 5 free on 3 workers");
     check_quiet(&c);

@@ -115,8 +115,7 @@ GP_TEST(queue, begins_by_priority_then_by_age)
         await(&s, high, APP_WAITING);
         cluster_run_us(&s.c, 3000000);
         GP_CHECK_STR_EQ(why(&s, high), "9 slots needed, 3 free on 3 workers");
-        GP_CHECK_STR_EQ(why(&s, low),
-                        "9 slots needed, 3 free on 3 workers; behind application 5");
+        GP_CHECK_STR_EQ(why(&s, low), "9 slots needed, 3 free on 3 workers; behind application 5");
         GP_CHECK_EQ(known(&s, low)->tasks, NEEDED - 1);
         kill_app(&s, first);
         await(&s, high, APP_RUNNING);
@@ -246,10 +245,8 @@ GP_TEST(queue, goes_on_when_a_worker_serves_again)
 GP_TEST(queue, is_not_for_who_does_not_want_to_wait)
 {
     struct msg_config config[] = {{"rows", "0"}, {"pause", "30000"}};
-    const struct msg_app_submit spec = {.name = "hasty",
-                                        .config = config,
-                                        .config_count = ARRAY_LEN(config),
-                                        .no_wait = true};
+    const struct msg_app_submit spec = {
+        .name = "hasty", .config = config, .config_count = ARRAY_LEN(config), .no_wait = true};
     const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .spec = &spec};
     struct scene s;
     uint32_t first;

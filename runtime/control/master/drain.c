@@ -86,7 +86,8 @@ static uint32_t fill_room(const struct master *m, struct msg_worker_room *list)
 
     for (uint32_t i = 0; i < count && filled < MSG_EXECUTORS_MAX; i++) {
         if (workers[i].free > 0) {
-            list[filled++] = (struct msg_worker_room){.worker = workers[i].id, .free = workers[i].free};
+            list[filled++] =
+                (struct msg_worker_room){.worker = workers[i].id, .free = workers[i].free};
         }
     }
     return filled;

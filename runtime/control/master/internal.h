@@ -65,15 +65,15 @@ struct app_place {
     uint64_t peer;       /* of the appmaster; 0: not connected */
     int64_t pid;
     char address[MSG_ADDRESS_MAX + 1]; /* of the appmaster, as it registered */
-    bool is_proposing;     /* its next epoch is proposed: what is heard is of the one before */
-    bool is_offered;       /* the worker was offered that slot */
-    bool is_noted;         /* it is said that the application waits */
-    bool is_stopping;      /* it was asked to stop */
-    bool is_ending;        /* its end is proposed */
-    bool is_moved;         /* nothing went wrong: its next life costs nothing */
-    bool leaves;           /* its appmaster may believe that there are workers to leave */
-    uint64_t telling;      /* app.rebalance under way; 0: none */
-    struct timer *timer;   /* deadline or pause: as the phase says */
+    bool is_proposing;   /* its next epoch is proposed: what is heard is of the one before */
+    bool is_offered;     /* the worker was offered that slot */
+    bool is_noted;       /* it is said that the application waits */
+    bool is_stopping;    /* it was asked to stop */
+    bool is_ending;      /* its end is proposed */
+    bool is_moved;       /* nothing went wrong: its next life costs nothing */
+    bool leaves;         /* its appmaster may believe that there are workers to leave */
+    uint64_t telling;    /* app.rebalance under way; 0: none */
+    struct timer *timer; /* deadline or pause: as the phase says */
     uint32_t need_slots; /* for all its tasks, as its plan says; 0: not known yet */
     struct msg_slots_place *need_places; /* some of them */
     uint32_t need_places_count;

@@ -422,8 +422,7 @@ int queue_check(struct app_place *place, const struct app *app, struct fit_room 
         other = recovering(m, &until_ns);
         other = other ? other : blocked_by(m, app);
     }
-    return other ? gp_error_set(err, GP_EFULL,
-                                "%u slots needed, %u free; behind application %u",
+    return other ? gp_error_set(err, GP_EFULL, "%u slots needed, %u free; behind application %u",
                                 place->need_slots, fit_free(room), other)
                  : 0;
 }

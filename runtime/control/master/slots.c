@@ -201,15 +201,15 @@ static void granting_finish(struct granting *g)
             g->refused = true;
             break;
         }
-        grants[granted.grants_count++] = (struct msg_grant){.worker = entry->id,
-                                                            .name = entry->info.name,
-                                                            .address = entry->info.address,
-                                                            .host = entry->info.host,
-                                                            .cpus = entry->info.cpus,
-                                                            .slots = g->parts[i].slots,
-                                                            .labels = entry->info.labels,
-                                                            .labels_count =
-                                                                entry->info.labels_count};
+        grants[granted.grants_count++] =
+            (struct msg_grant){.worker = entry->id,
+                               .name = entry->info.name,
+                               .address = entry->info.address,
+                               .host = entry->info.host,
+                               .cpus = entry->info.cpus,
+                               .slots = g->parts[i].slots,
+                               .labels = entry->info.labels,
+                               .labels_count = entry->info.labels_count};
     }
     if (!g->refused && endpoint_reply(m->ep, g->token, &granted) < 0) {
         (void)gp_error_set(&g->err, GP_ECLOSED, "whoever asked for slots has gone");

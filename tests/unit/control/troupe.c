@@ -305,7 +305,8 @@ void troupe_rebalance(struct troupe *t, uint32_t leave_worker, bool spread, bool
     for (uint32_t i = 0; i < TROUPE_WORKERS; i++) {
         uint32_t slots = t->slots ? t->slots : 100;
         if (t->workers[i].ep && i + 1 != leave_worker && (t->serving == 0 || i < t->serving)) {
-            room[msg.room_count++] = (struct msg_worker_room){i + 1, slots - t->workers[i].used};
+            room[msg.room_count++] =
+                (struct msg_worker_room){.worker = i + 1, .free = slots - t->workers[i].used};
         }
     }
     t->said_code = 1;
