@@ -369,7 +369,7 @@ GP_TEST(moving, brings_more_than_a_message_holds)
     troupe_rebalance(t, gone->worker, false, false);
     TROUPE_UNTIL(t, left_of(gone) == TROUPE_TASKS);
     t->deaf_to_update = true; /* so they stay with the appmaster */
-    troupe_run_ms(t, 100);
+    troupe_run_ms(t, 1000);
     sim_kill(gone->proc);
     TROUPE_UNTIL(t, t->moved == TROUPE_TASKS || t->exit_code >= 0);
     GP_CHECK_EQ(t->exit_code, -1);
