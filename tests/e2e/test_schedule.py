@@ -1,10 +1,6 @@
-"""Who gets slots, on a cluster of real processes: priorities, waiting, and tasks that are placed."""
+"""Who gets slots, on a cluster of real processes: priorities and waiting."""
 
-import signal
-
-import groups
 import harness
-import system
 
 
 class Waiting(harness.Case):
@@ -60,14 +56,9 @@ class Waiting(harness.Case):
         self.assertIn("waits: ", result.err)
         self.cluster.json("kill", "ticker")
 
-    def test_priorities_and_places_that_are_none(self):
-        for option, value in (("--priority", "urgent"), ("--place", "sink"), ("--place", "sink=somewhere"),
-                              ("--place", "sink=worker:"), ("--place", "sink=label:zone"), ("--place", "=worker:a")):
-            with self.subTest(option=option, value=value):
-                self.assert_refused(self.cluster.gpctl("submit", self.plugin("ticker"), option, value), harness.USAGE,
-                                    option)
-        result = self.cluster.gpctl("submit", self.plugin("ticker"), "--place", "snik=worker:a", "--wait")
-        self.assertIn("did you mean 'sink'?", result.err)
+    def test_priorities_that_are_none(self):
+        self.assert_refused(self.cluster.gpctl("submit", self.plugin("ticker"), "--priority", "urgent"), harness.USAGE,
+                            "low, normal or high")
 
 
 if __name__ == "__main__":
