@@ -5,7 +5,7 @@
 
 #include "actor/vitals.h"
 #include "base/str.h"
-#include "observe/prometheus.h"
+#include "observe/graphite_apps.h"
 
 #define PREFIX_MAX 129
 #define NODE_MAX   128

@@ -1,6 +1,5 @@
 /*
- * prometheus.h: what a daemon knows, as the families of its /metrics page, and the same as lines for
- * Graphite. Names begin with gearpump_; labels are app, processor, task, executor, worker, host, and
+ * prometheus.h: what a daemon knows, as the families of its /metrics page. Names begin with gearpump_; labels are app, processor, task, executor, worker, host, and
  * where they stand for it from, to, kind, role.
  *
  * A processor has series of its own; of tasks only the slowest of each have, and only so many in all.
@@ -10,7 +9,6 @@
 #define OBSERVE_PROMETHEUS_H
 
 #include "observe/exposition.h"
-#include "observe/graphite.h"
 #include "wire/messages_metrics.h"
 
 struct prometheus_apps {
@@ -49,11 +47,5 @@ void prometheus_put_workers(struct exposition *e, const struct prometheus_worker
                             uint32_t count);
 /* role: of this process; once a page. */
 void prometheus_put_vitals(struct exposition *e, const char *role, const struct msg_vitals *vitals);
-
-/* PREFIX.apps.NAME.PROCESSOR.in and so on; PREFIX is as configured. */
-void graphite_put_app(struct graphite *g, const char *prefix, const struct msg_app_metrics *app);
-/* PREFIX.daemons.NODE.rss_bytes ... */
-void graphite_put_vitals(struct graphite *g, const char *prefix, const char *node,
-                         const struct msg_vitals *vitals, int64_t wall_ms);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * steady: numbers -> relay -> sink, a job under a constant load that never ends: `rate` rows a second
- * (20,000) from each source task. A task of the relay crashes when it finds the file named by
- * `crash`, which it removes first: each file is one crash.
+ * (20,000) and a hundred watermarks from each source task. A task of the relay crashes when it finds
+ * the file named by `crash`, which it removes first: each file is one crash.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +59,9 @@ static int32_t numbers_on_timer(void *self, uint32_t clock, uint64_t id, int64_t
         if (gp_emit_keyed(out, now_ns, &key, sizeof key, t->value, sizeof t->value) != GP_OK) {
             return GP_FAIL;
         }
+    }
+    if (gp_emit_watermark(out, now_ns) != GP_OK) {
+        return GP_FAIL;
     }
     return gp_timer_set(t->task, clock, id, gp_now_ns(t->task) + PERIOD_NS);
 }

@@ -15,7 +15,8 @@ static struct msg_app_metrics make_app(uint32_t processors)
     static struct msg_edge_ends ends[1] = {{0, 1}};
     static struct msg_edge_stats edges[1] = {{.edge = 0, .kind = EDGE_TCP, .messages = 5}};
     static struct msg_executor_vitals executors[1];
-    static char *hist_text;
+    static struct msg_stalled stalled[1] = {{0, 4000}};
+    char *hist_text = NULL;
     struct msg_app_metrics app = {
         .app = 1, .name = (char *)(uintptr_t) "word\"count", .time_ms = 5000};
     struct hist *h = calloc(1, sizeof *h);
@@ -50,9 +51,21 @@ static struct msg_app_metrics make_app(uint32_t processors)
     app.edges_count = 1;
     app.executors = executors;
     app.executors_count = 1;
+    app.stalled = stalled;
+    app.stalled_count = 1;
     app.latency = hist_text;
     app.clock_ms = 4500;
     return app;
+}
+
+/* Its texts and lists belong to nobody else. */
+static void free_app(struct msg_app_metrics *app)
+{
+    for (uint32_t i = 0; i < app->processors_count; i++) {
+        free(app->processors[i].slowest);
+    }
+    free(app->processors);
+    free(app->latency); /* all processors have the same */
 }
 
 static void make_page(struct buf *out, const struct msg_app_metrics *app, uint32_t apps)
@@ -88,7 +101,12 @@ GP_TEST(prometheus, makes_a_page_that_holds)
                                  "processor=\"split\"} 0.5\n") != NULL);
     GP_CHECK(strstr(buf_c(&out), "gearpump_executor_cpu_seconds_total{app=\"word\\\"count\","
                                  "executor=\"1\",worker=\"2\",host=\"host\"} 1.5\n") != NULL);
+    GP_CHECK(strstr(buf_c(&out), "gearpump_processor_stalled{app=\"word\\\"count\","
+                                 "processor=\"split\"} 1\n") != NULL);
+    GP_CHECK(strstr(buf_c(&out), "gearpump_processor_on_critical_path{app=\"word\\\"count\","
+                                 "processor=\"split\"} 0\n") != NULL);
     GP_CHECK(strstr(buf_c(&out), "gearpump_raft_term 7\n") != NULL);
+    free_app(&app);
     buf_deinit(&out);
 }
 
@@ -109,6 +127,7 @@ GP_TEST(prometheus, names_only_so_many_tasks)
         at++;
     }
     GP_CHECK_EQ(tasks, 1000);
+    free_app(&app);
     buf_deinit(&out);
 }
 
@@ -127,5 +146,6 @@ GP_TEST(prometheus, pleases_promtool)
     GP_REQUIRE(tool != NULL);
     (void)fwrite(buf_c(&out), 1, buf_len(&out), tool);
     GP_CHECK_EQ(pclose(tool), 0);
+    free_app(&app);
     buf_deinit(&out);
 }
