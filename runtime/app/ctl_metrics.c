@@ -21,8 +21,8 @@ static void remark(const struct ctl *ctl, const struct msg_metrics_history *told
     const struct msg_app_metrics *m = &told->latest;
 
     if (metrics_awaits(told)) {
-        ctl_say(ctl, "%s is %s and has told nothing yet; awaited: %s", m->name,
-                show_state(told->state), metrics_awaits(told));
+        ctl_say(ctl, "%s is %s; awaited: %s", m->name, show_state(told->state),
+                metrics_awaits(told));
     } else if (told->state != APP_RUNNING) {
         ctl_say(ctl, "%s is %s: these are its last counts", m->name, show_state(told->state));
     }

@@ -203,7 +203,7 @@ const char *metrics_awaits(const struct msg_metrics_history *latest)
     case APP_FINISHED:
     case APP_FAILED:
     case APP_KILLED:
-        return "nothing: it has ended, and the master that leads now was told nothing of it";
+        return "nothing, for the master that leads now was told nothing before the end";
     default:
         return "its start";
     }

@@ -212,7 +212,7 @@ function readPart(cluster, parts, query) {
   if (parts[0] === "apps" && parts[1] && !app) return [404, problem("not_found", `there is no application ${parts[1]}`, "no such id or name", "gpctl list --all")];
   switch (`${parts[0]}/${parts[2] || ""}`) {
     case "version/": return [200, { version: "0.1.0", abi: "0" }];
-    case "masters/": return [200, { masters: [{ address: "10.0.4.2:3000", role: "leader", term: 14, lag: 0 }, { address: "10.0.4.1:3000", role: "follower", term: 14, lag: 0 }, { address: "10.0.4.3:3000", role: "unreachable", term: 13, lag: 218 }] }];
+    case "masters/": return [200, { masters: [{ address: "10.0.4.2:3000", role: "leader", term: 14, lag: 0, last: 5120, committed: 5120, applied: 5120, elections: 2, apply: { count: 311, p50_us: 900, p99_us: 4100, max_us: 9000 } }, { address: "10.0.4.1:3000", role: "follower", term: 14, lag: 0, last: 5120, committed: 5120, applied: 5120, elections: 0, apply: { count: 0, p50_us: null, p99_us: null, max_us: null } }, { address: "10.0.4.3:3000", role: "unreachable", term: 13, lag: 218 }] }];
     case "workers/": return [200, { workers: cluster.workers.map((w, i) => ({ ...w, executors: 2, tasks: 18 - i * 3, slots_used: [64, 71, 93, 6][i], up_ms: t - cluster.begin_ms + 277000000, load_1m: w.cpus * [0.42, 0.55, 0.93, 0.11][i] * wave(w.name, t, 0.06), memory_total: [64, 64, 64, 16][i] * 2 ** 30, memory_free: [31, 26, 7.4, 13][i] * 2 ** 30 })) }];
     case "apps/":
       if (app) return [200, describe(app)];

@@ -114,6 +114,67 @@ class Shown(Metered):
             grown += now != last and cluster.state(app) == "running"
             last = now
             time.sleep(0.5)
+        wait_until(lambda: sum(p["restarts"] for p in cluster.json("metrics", str(app))["processors"]) > 0, "restarts")
+
+    def test_all_that_is_measured_of_a_job_that_runs(self):
+        """A number that is always 0 would be a mistake."""
+        cluster = self.local(workers=2, env={"GEARPUMP_METRICS__ENABLED": "true"})
+        app = cluster.submit(self.plugin("steady"), "--executors", "2")
+
+        def missing():
+            m = cluster.json("metrics", str(app))
+            said = {name: m[name] for name in ("clock_ms", "source_rate", "sink_rate")}
+            said.update({f"latency {k}": v for k, v in m["latency"].items()})
+            for p in m["processors"]:
+                keys = ["tasks", "busy", "idle", "watermark_ms", "watermark_lag_ms"]
+                keys += ["out", "bytes_out", "rate_out"] if p["name"] != "sink" else []
+                keys += ["in", "bytes_in", "rate_in"] if p["name"] != "numbers" else []
+                said.update({f"{p['name']} {k}": p[k] for k in keys})
+                if p["name"] != "numbers":
+                    said.update({f"{p['name']} {k} {part}": v for k in ("latency", "processing")
+                                 for part, v in p[k].items()})
+                    said[f"{p['name']} latency of some task"] = max([t["latency_p99_us"] or 0 for t in p["slowest"]],
+                                                                default=0)
+                said.update({f"{p['name']} task {t['task']} {k}": t[k] for t in p["slowest"]
+                             for k in ("executor", "busy", "watermark_ms")})
+            for e in m["edges"]:
+                said.update({f"{e['from']}-{e['kind']} {k}": e[k] for k in ("messages", "bytes", "batches", "fill")})
+            for x in m["executors"]:
+                said.update({f"executor {x['id']} {k}": x[k] for k in (
+                    "worker", "host", "pid", "cpu", "rss_bytes", "fds", "loop_lag_ms", "connections", "frames_in",
+                    "frames_out")})
+            path = m["critical_path"] == ["numbers", "relay", "sink"]
+            kinds = [e["from"] for e in m["edges"]]
+            whole = len(m["executors"]) == 3 and {"numbers", "relay"} == set(kinds) and path and m["stalled"] == []
+            return [name for name, value in said.items() if not value] if whole else ["some of it"]
+
+        latest = []
+
+        def is_there():
+            latest[:] = missing()
+            return not latest
+
+        try:
+            wait_until(is_there, "all that is measured")
+        except AssertionError:
+            self.fail(f"nothing of {latest}")
+
+    def test_names_who_is_stalled(self):
+        """Its sinks take nothing: the queue before them is full, its source waits for credit."""
+        cluster = self.local(workers=2, env={"GEARPUMP_METRICS__STALL_TIMEOUT": "1s"})
+        app = cluster.submit(self.plugin("flood"), "--executors", "2")
+        wait_until(lambda: cluster.json("metrics", str(app))["stalled"], "somebody is stalled")
+        metrics = cluster.json("metrics", str(app))
+        self.assertEqual(["sink"], [s["processor"] for s in metrics["stalled"]])
+        source, sink = metrics["processors"]
+        self.assertGreater(sink["queue"], 0)
+        self.assertGreater(source["blocked"], 0.9)
+        self.assertGreater(sum(e["credit_waits"] for e in metrics["edges"]), 0)
+        self.assertRegex(self.ok(cluster.gpctl("metrics", str(app))).err, "waited for sink since 20")
+        with urllib.request.urlopen(cluster.daemon.ready()["http"] + "/metrics", timeout=PATIENCE_S) as page:
+            text = page.read().decode()
+        self.assertIn('gearpump_processor_stalled{app="flood",processor="sink"} 1\n', text)
+        self.assertIn('gearpump_processor_stalled{app="flood",processor="source"} 0\n', text)
 
 
 class Graphite(Metered):

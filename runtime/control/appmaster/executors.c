@@ -386,7 +386,8 @@ static int join(struct am_executor *e)
         e->placed = am->record.generation;
         return 0;
     }
-    rc = record_give(&am->record, am->plan, e->id, am_epoch(am));
+    rc = record_need_past(&am->record, am->plan->processor_count);
+    rc = rc < 0 ? rc : record_give(&am->record, am->plan, e->id, am_epoch(am));
     if (rc < 0) {
         return rc;
     }

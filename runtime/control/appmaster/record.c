@@ -305,21 +305,27 @@ int record_add_counts(struct msg_processor_stats *to, const struct msg_processor
     return rc;
 }
 
+int record_need_past(struct record *r, uint32_t processor_count)
+{
+    if (r->past) {
+        return 0;
+    }
+    r->past = calloc(processor_count, sizeof *r->past);
+    if (!r->past) {
+        return GP_ENOMEM;
+    }
+    r->past_count = processor_count;
+    for (uint32_t i = 0; i < processor_count; i++) {
+        r->past[i].processor = i;
+    }
+    return 0;
+}
+
 int record_add_past(struct record *r, const struct msg_executor_report *report,
                     uint32_t processor_count)
 {
-    int rc = 0;
+    int rc = record_need_past(r, processor_count);
 
-    if (!r->past) {
-        r->past = calloc(processor_count, sizeof *r->past);
-        if (!r->past) {
-            return GP_ENOMEM;
-        }
-        r->past_count = processor_count;
-        for (uint32_t i = 0; i < processor_count; i++) {
-            r->past[i].processor = i;
-        }
-    }
     for (uint32_t i = 0; i < report->processors_count && rc >= 0; i++) {
         uint32_t processor = report->processors[i].processor;
         if (processor < r->past_count) {

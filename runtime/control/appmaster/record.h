@@ -159,7 +159,8 @@ int record_place(struct record *r, const struct plan *plan, uint32_t epoch);
 
 /*
  * Executor `id`, which has joined, takes over tasks of the dead one it replaces, in a new session: all
- * of them, or its share by slots if others stand in beside it. 0, GP_ENOMEM, GP_ETOOBIG.
+ * of them, or its share by slots if others stand in beside it; that they restart is counted if there is
+ * room for it (record_need_past()). 0, GP_ENOMEM, GP_ETOOBIG.
  */
 int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t epoch);
 
@@ -224,6 +225,8 @@ static inline void record_touch(struct record *r)
     r->version++;
 }
 
+/* Room for what was counted. GP_ENOMEM. */
+int record_need_past(struct record *r, uint32_t processor_count);
 /* Adds what a dead executor counted. GP_ENOMEM leaves some of it out. */
 int record_add_past(struct record *r, const struct msg_executor_report *report,
                     uint32_t processor_count);

@@ -136,12 +136,25 @@ struct giving {
     const struct record_executor *from;
     const struct record_executor *to;
     uint64_t session;
-    uint32_t left;      /* tasks still to be given */
-    uint32_t blocking;  /* those given so far that have lanes of their own */
-    uint32_t processor; /* that `of` and `given` are about */
-    uint32_t of;        /* tasks of it to be given */
-    uint32_t given;     /* of these */
+    uint32_t left;                         /* tasks still to be given */
+    uint32_t blocking;                     /* those given so far that have lanes of their own */
+    uint32_t processor;                    /* that `of` and `given` are about */
+    uint32_t of;                           /* tasks of it to be given */
+    uint32_t given;                        /* of these */
+    uint32_t restarts[MSG_PROCESSORS_MAX]; /* tasks that begin once more, by processor */
 };
+
+static bool has_ended(const struct record *r, uint32_t processor, uint32_t task)
+{
+    for (uint32_t i = 0; i < r->ended_count; i++) {
+        const struct msg_task_range *e = &r->ended[i];
+
+        if (e->processor == processor && task >= e->first && task - e->first < e->count) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* How many tasks of this processor will be given. */
 static uint32_t count_of(const struct giving *g, const struct record *r, uint32_t processor)
@@ -195,6 +208,7 @@ static void give_range(struct giving *g, const struct record *r, const struct re
                             /* What it sent where it was is on its way still. */
                             .since = m && m->placed != 0 ? range->since : 0,
                         });
+        g->restarts[range->processor] += !has_ended(r, range->processor, range->first + i);
     }
     g->left -= count;
     rest.first += count;
@@ -227,6 +241,9 @@ int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t
         rc = ranges_finish(&to, r);
         if (rc < 0) {
             return rc;
+        }
+        for (uint32_t p = 0; p < r->past_count; p++) { /* no executor can count these */
+            r->past[p].restarts += g.restarts[p];
         }
         r->next_session++;
         dead->slots -= e->slots < dead->slots ? e->slots : dead->slots;

@@ -1,5 +1,5 @@
 // The tables of one application: processors, their slowest tasks, its processes; skew made visible.
-import { bytes, count, decimal, duration, known, micros, millis, rate, whole } from "./format.js";
+import { bytes, count, decimal, duration, known, micros, millis, percent, rate, whole } from "./format.js";
 import { Card, Shares, Skew, Table } from "./parts.jsx";
 
 function median(values) {
@@ -33,6 +33,15 @@ const taskColumns = [
   { key: "lag", name: "Behind", end: true, sort: (t) => t.lag_ms, cell: (t) => millis(t.lag_ms) },
 ];
 
+const edgeColumns = [
+  { key: "edge", name: "Edge", sort: (e) => e.key, class: "lead", cell: (e) => <><strong>{e.from} to {e.to}</strong><small>{e.kind}</small></> },
+  { key: "rate", name: "Messages", end: true, sort: (e) => e.rate, cell: (e) => <>{rate(e.rate)}<small>{count(e.messages)}</small></> },
+  { key: "bytes", name: "Bytes", end: true, sort: (e) => e.bytes, cell: (e) => bytes(e.bytes) },
+  { key: "batches", name: "Batches", end: true, sort: (e) => e.batches, cell: (e) => count(e.batches) },
+  { key: "fill", name: "Average fill", end: true, sort: (e) => e.fill, cell: (e) => percent(e.batches > 0 ? e.fill : NaN) },
+  { key: "waits", name: "Waits for credit", end: true, sort: (e) => e.credit_waits, cell: (e) => whole(e.credit_waits) },
+];
+
 const executorColumns = [
   { key: "id", name: "Process", sort: (e) => e.id, class: "lead", cell: (e) => <><strong>{e.id === 0 ? "appmaster" : `executor ${e.id}`}</strong><small>worker {e.worker} · {e.host} · pid {e.pid ?? "-"}</small></> },
   { key: "tasks", name: "Tasks", end: true, sort: (e) => e.tasks, cell: (e) => whole(e.tasks) },
@@ -62,6 +71,10 @@ function tasksOf(metrics, selected) {
   });
 }
 
+function edgesOf(metrics) {
+  return (metrics?.edges || []).map((e, i) => ({ ...e, key: `${e.from} ${e.to} ${e.kind} ${i}` }));
+}
+
 function executorsOf(app, metrics) {
   const described = new Map((app?.executors || []).map((e) => [e.id, e]));
   const measured = metrics?.executors || [];
@@ -84,6 +97,9 @@ export function Tables({ app, metrics, selected, onSelect }) {
       <Card title="Slowest tasks" id="tasks" note={selected ? `of ${selected}` : "those that were busy or blocked the longest, of each processor"}>
         <Table caption="Slowest tasks" columns={taskColumns} rows={tasks} keyOf={(t) => t.name} empty="Nothing measured yet."
           sortBy={{ key: "busy", down: true }} max={selected ? 50 : 12} />
+      </Card>
+      <Card title="Edges" id="edges" note="by the way their messages travel">
+        <Table caption="Edges" columns={edgeColumns} rows={edgesOf(metrics)} keyOf={(e) => e.key} empty="Nothing measured yet." />
       </Card>
       <Card title="Processes" id="processes">
         <Table caption="Processes of this application" columns={executorColumns} rows={executorsOf(app, metrics)} keyOf={(e) => e.id} empty="No process has been started yet." />

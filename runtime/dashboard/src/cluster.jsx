@@ -1,7 +1,7 @@
 // The cluster: its masters with their leader, its workers with what they hold and how loaded they are.
 import { send } from "./api.js";
 import { Events } from "./events.jsx";
-import { bytes, decimal, duration, known, percent, plural, whole } from "./format.js";
+import { bytes, decimal, duration, known, micros, percent, plural, whole } from "./format.js";
 import { Icon } from "./icons.jsx";
 import { usePoll } from "./live.js";
 import { Badge, Card, Empty, Meter, Stat, Table, notice, noticeError } from "./parts.jsx";
@@ -40,7 +40,11 @@ function Masters({ masters }) {
       {masters.map((m) => (
         <li key={m.address} class={m.role}>
           <span class="crest"><Icon name={m.role === "leader" ? "crown" : "gear"} /></span>
-          <div><strong>{m.address}</strong><small>term {m.term ?? "-"}{m.lag > 0 ? `, ${plural(m.lag, "entry", "entries")} behind` : ""}</small></div>
+          <div>
+            <strong>{m.address}</strong>
+            <small>term {m.term ?? "-"}{m.lag > 0 ? `, ${plural(m.lag, "entry", "entries")} behind` : ""}</small>
+            {m.applied > 0 && <small>entry {whole(m.applied)}, elected {plural(m.elections, "time")}{m.apply?.count > 0 ? `, applies in ${micros(m.apply.p99_us)} (p99)` : ""}</small>}
+          </div>
           <Badge state={m.role} />
         </li>
       ))}

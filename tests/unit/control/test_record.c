@@ -91,10 +91,12 @@ GP_TEST(record, gives_the_tasks_of_the_dead_to_the_one_that_stands_in)
     GP_CHECK_EQ(id, 3);
     GP_CHECK_EQ(record_slots_missing(&r, 1), 0);
     join(&r, id, 2, 1);
+    GP_REQUIRE_EQ(record_need_past(&r, plan.processor_count), 0);
     GP_REQUIRE_EQ(record_give(&r, &plan, id, 1), 0);
     record_sweep(&r);
     GP_CHECK(!record_find(&r, 1));
     GP_CHECK_EQ(record_tasks_on(&r, 3), 7);
+    GP_CHECK_EQ(r.past[0].restarts + r.past[1].restarts + r.past[2].restarts, 7);
     check_cover(&r);
     for (uint32_t t = 0; t < 8; t++) { /* what lived stays in its session */
         const struct record_range *range = record_range_of(&r, 0, t);
