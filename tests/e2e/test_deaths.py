@@ -78,6 +78,11 @@ class Deaths(groups.Group):
         described = self.describe()
         return described["processors"][2]["in"] if described else 0
 
+    def shares_memory(self):
+        """Whether executors reach each other through shared memory, as they do on one host once it is handed over."""
+        described = self.describe()
+        return described is not None and any("shm" in edge["kinds"] for edge in described["edges"])
+
     def assert_progress(self):
         before = self.arrived()
         system.wait_until(lambda: self.arrived() > before + RATE // 10, "rows arrive", REPAIR_S)
@@ -263,6 +268,7 @@ class Deaths(groups.Group):
                 begin_s = time.monotonic()
                 self.wait_until_well()
                 self.wait_for_workers()
+                system.wait_until(self.shares_memory, "executors share memory", REPAIR_S)
                 self.die(kind)
                 self.wait_until_well()
                 self.assert_progress()
