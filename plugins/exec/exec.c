@@ -28,6 +28,8 @@
 #define SAID_BYTES   1024u /* of the last that it wrote to stderr; a reason has 512 */
 #define LENGTH_BYTES 4u
 #define READS_MAX    16 /* of one call */
+#define LOOK_NS      INT64_C(10000000)
+#define GRACE_NS     INT64_C(5000000000)
 
 struct worker {
     const struct gp_task *task;
@@ -38,8 +40,11 @@ struct worker {
     uint64_t buffer_max;
     int epoll;
     struct child child;
-    bool wants_room; /* epoll tells when stdin may be written */
-    int64_t time_ns; /* of what comes out */
+    bool wants_room;   /* epoll tells when stdin may be written */
+    bool ending;       /* on_end was called */
+    bool broken;       /* it closed a pipe, so it will be seen to have ended soon, */
+    int64_t broken_ns; /* ... or is given up GRACE_NS after this */
+    int64_t time_ns;   /* of what comes out */
     char *to_child;
     size_t to_size;
     size_t to_head;
@@ -206,8 +211,7 @@ static int32_t fail_of(struct worker *w, int status)
                     w->said + from);
 }
 
-/* It has closed stdout: too early unless its stdin was closed, and then it must end well. GP_AGAIN:
- * it has not ended yet. */
+/* It has closed stdout, and its stdin was closed: it must end well. GP_AGAIN: it has not ended yet. */
 static int32_t after_output(struct worker *w)
 {
     int status = 0;
@@ -215,10 +219,32 @@ static int32_t after_output(struct worker *w)
     if (!child_has_ended(&w->child, &status)) {
         return GP_AGAIN;
     }
-    if (status != 0 || w->child.in >= 0) {
+    if (status != 0) {
         return fail_of(w, status);
     }
     take_complaints(w);
+    return GP_OK;
+}
+
+/* It closed stdin or stdout too early. Most likely it is just ending: its pipes close before it can be
+ * waited for. GP_OK: that is not decided yet. */
+static int32_t broke(struct worker *w)
+{
+    const int64_t now_ns = gp_now_ns(w->task);
+    int status = 0;
+
+    if (child_has_ended(&w->child, &status)) {
+        return fail_of(w, status);
+    }
+    if (!w->broken) {
+        w->broken = true;
+        w->broken_ns = now_ns;
+    } else if (now_ns - w->broken_ns > GRACE_NS) {
+        return gp_failf(w->task, "'%.100s' has closed its %s", w->command,
+                        w->child.in < 0 ? "stdin" : "stdout");
+    }
+    /* The only timer of the task, so there is room for it. */
+    (void)gp_timer_set(w->task, GP_TIMER_PROCESSING, 0, now_ns + LOOK_NS);
     return GP_OK;
 }
 
@@ -235,11 +261,8 @@ static int32_t write_child(struct worker *w)
         } else if (errno == EAGAIN) {
             break;
         } else if (errno != EINTR) {
-            /* It reads no more. Whether it has ended, and why, is seen when stdout closes. */
-            int status = 0;
-            return child_has_ended(&w->child, &status)
-                       ? fail_of(w, status)
-                       : gp_failf(w->task, "'%.100s' has closed its stdin", w->command);
+            child_close_in(&w->child);
+            return broke(w);
         }
     }
     wants_room = waiting(w) > 0;
@@ -416,14 +439,11 @@ static int32_t read_child(struct worker *w, struct gp_out *out)
 static int32_t pump(struct worker *w, struct gp_out *out)
 {
     int32_t rc = read_child(w, out);
-    int status = 0;
 
-    if (rc == GP_END) {
-        return child_has_ended(&w->child, &status)
-                   ? fail_of(w, status)
-                   : gp_failf(w->task, "'%.100s' has closed its stdout", w->command);
+    if (rc == GP_FAIL) {
+        return GP_FAIL;
     }
-    return rc == GP_FAIL ? GP_FAIL : write_child(w);
+    return rc == GP_END || w->broken ? broke(w) : write_child(w);
 }
 
 static int32_t worker_process(void *self, uint32_t port, const struct gp_batch *in,
@@ -434,10 +454,10 @@ static int32_t worker_process(void *self, uint32_t port, const struct gp_batch *
     (void)port;
     GP_EACH (row, in, consumed, out) {
         int32_t rc;
-        if (waiting(w) >= w->buffer_max && (pump(w, out) != GP_OK)) {
+        if ((waiting(w) >= w->buffer_max || w->broken) && pump(w, out) != GP_OK) {
             return GP_FAIL;
         }
-        if (waiting(w) >= w->buffer_max) {
+        if (waiting(w) >= w->buffer_max || w->broken) {
             return GP_AGAIN;
         }
         rc = put_row(w, row);
@@ -450,7 +470,17 @@ static int32_t worker_process(void *self, uint32_t port, const struct gp_batch *
 
 static int32_t worker_on_ready(void *self, struct gp_out *out)
 {
-    return pump(self, out);
+    struct worker *w = self;
+
+    return w->ending ? GP_OK : pump(w, out); /* on_end follows, and does its own */
+}
+
+/* A child that broke a pipe is looked at. */
+static int32_t worker_on_timer(void *self, uint32_t clock, uint64_t id, int64_t at_ns,
+                               struct gp_out *out)
+{
+    (void)clock, (void)id, (void)at_ns;
+    return worker_on_ready(self, out);
 }
 
 static int32_t worker_on_end(void *self, struct gp_out *out)
@@ -458,17 +488,29 @@ static int32_t worker_on_end(void *self, struct gp_out *out)
     struct worker *w = self;
     int32_t rc;
 
+    w->ending = true;
+    if (w->broken) {
+        rc = pump(w, out);
+        return rc == GP_OK ? GP_AGAIN : rc;
+    }
     if (write_child(w) != GP_OK) {
         return GP_FAIL;
+    }
+    if (w->broken) {
+        return GP_AGAIN;
     }
     if (waiting(w) == 0) {
         child_close_in(&w->child);
     }
     rc = read_child(w, out);
+    if (rc == GP_END && w->child.in >= 0) {
+        rc = broke(w);
+        return rc == GP_OK ? GP_AGAIN : rc;
+    }
     if (rc == GP_END) {
         rc = after_output(w);
         if (rc == GP_AGAIN) { /* it closed stdout and is still busy: no descriptor tells its end */
-            (void)gp_timer_set(w->task, GP_TIMER_PROCESSING, 0, gp_now_ns(w->task) + 10000000);
+            (void)gp_timer_set(w->task, GP_TIMER_PROCESSING, 0, gp_now_ns(w->task) + LOOK_NS);
         }
         return rc;
     }
@@ -503,14 +545,17 @@ static const struct gp_parameter parameters[] = {
      .help = "of rows that it has not read yet; then the job is held back"},
 };
 
-static const struct gp_processor exec_process = {.size = sizeof exec_process,
-                                                 .kind = GP_KIND_PROCESSOR,
-                                                 .type = "process",
-                                                 .open = worker_open,
-                                                 .process = worker_process,
-                                                 .on_ready = worker_on_ready,
-                                                 .on_end = worker_on_end,
-                                                 .close = worker_close,
-                                                 GP_PARAMETERS(parameters)};
+extern const struct gp_processor exec_process;
+
+const struct gp_processor exec_process = {.size = sizeof exec_process,
+                                          .kind = GP_KIND_PROCESSOR,
+                                          .type = "process",
+                                          .open = worker_open,
+                                          .process = worker_process,
+                                          .on_ready = worker_on_ready,
+                                          .on_timer = worker_on_timer,
+                                          .on_end = worker_on_end,
+                                          .close = worker_close,
+                                          GP_PARAMETERS(parameters)};
 
 GP_PLUGIN("exec", "1.0.0", &exec_process)

@@ -3,4 +3,4 @@
  */
 #include "file.h"
 
-GP_PLUGIN("file", "1.0.0", &file_source, &file_sink)
+GP_PLUGIN("file", "1.0.0", &file_source, &file_follow, &file_sink)

@@ -40,6 +40,7 @@ void ranges_deinit(struct ranges *ranges);
 int32_t ranges_find(const struct gp_task *task, const char *path, struct ranges *ret);
 
 extern const struct gp_processor file_source;
+extern const struct gp_processor file_follow;
 extern const struct gp_processor file_sink;
 
 #endif

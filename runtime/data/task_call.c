@@ -360,7 +360,8 @@ static enum step after_yielding(struct task *t, int32_t rc, enum task_pending pe
         if (pending != TASK_PENDING_END) {
             return fail_answer(t, function, rc);
         }
-        t->pending = (uint8_t)pending;
+        /* The end stays at the head of the inbox; timers and on_ready may come first. */
+        t->pending = TASK_PENDING_NONE;
         return wait_for_token(t);
     case GP_FAIL:
         return fail(t, function);
@@ -428,7 +429,7 @@ static enum step step_end(struct task *t)
         rc = s->table.on_end(t->self, &t->out);
         rc = settled(t, rc);
         step = after_yielding(t, rc, TASK_PENDING_END, "on_end");
-        if (t->state != TASK_RUNNING || t->pending != TASK_PENDING_NONE) {
+        if (step != STEP_MORE) {
             return step;
         }
     }

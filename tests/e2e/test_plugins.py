@@ -5,6 +5,7 @@ Jobs are tests/e2e/plugins/chain.c: processors from, via and to, of any plugin.
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -187,6 +188,89 @@ class Tcp(ChainCase):
     def test_an_address_that_is_none_is_told(self):
         result = self.run_chain(**{"from": "tcp/source", "from_address": "nonsense", "to": "console/sink"})
         self.assertRegex(result.err, "address 'nonsense' is not HOST:PORT")
+
+
+class Follow(ChainCase):
+    def append(self, name, text):
+        with open(self.path(name), "a", encoding="ascii") as file:
+            file.write(text)
+
+    def test_a_growing_and_rotated_file_is_read_to_its_last_line(self):
+        lines = Peer(self)
+        run = self.start_chain(**{"from": "file/follow", "from_path": self.path("log"), "to": "tcp/sink",
+                                  "to_address": lines.address})
+        with lines.accept() as connection, connection.makefile("r", encoding="ascii") as got:
+            for rotation in range(5):
+                for i in range(200):
+                    self.append("log", f"{rotation} {i}\n")
+                if rotation % 2:
+                    os.rename(self.path("log"), self.path(f"log.{rotation}"))
+                    self.append(f"log.{rotation}", f"{rotation} 200\n")  # whoever had it open
+                else:
+                    self.append("log", f"{rotation} 200\n")
+                # All of it before the next rotation: two within one look hide the file in between.
+                for i in range(201):
+                    self.assertEqual(f"{rotation} {i}\n", got.readline())
+            with open(self.path("log"), "w", encoding="ascii") as file:
+                file.write("truncated\n")
+            self.assertEqual("truncated\n", got.readline())
+        run.send_signal(signal.SIGINT)
+        self.assertEqual(130, run.wait(harness.STOP_S))
+
+
+class BadFiles(ChainCase):
+    def fails(self, *said, **parameters):
+        result = self.run_chain(**{"from": "file/source", "to": "file/sink", "to_path": self.path("out"), **parameters})
+        self.assertEqual(harness.JOB_FAILED, result.code, result)
+        for text in said:
+            self.assertRegex(result.err, text)
+
+    def test_a_line_of_100_mib(self):
+        with open(self.path("long"), "wb") as file:
+            file.write(b"short\n")
+            for _ in range(100):
+                file.write(b"x" * (1 << 20))
+        self.fails("the line at offset 6 of '.*/long' is longer than line.max, 1048576 bytes",
+                   from_path=self.path("long"))
+        self.assertEqual([], os.listdir(self.path("out")))
+
+    def test_a_folder_that_may_not_be_read(self):
+        if os.geteuid() == 0:
+            self.skipTest("nothing is forbidden to root")
+        folder = self.folder("closed", mode=0o000)
+        try:
+            self.fails("cannot read directory '.*/closed': Permission denied", from_path=folder)
+        finally:
+            os.chmod(folder, 0o755)
+
+    def test_an_output_that_is_no_folder(self):
+        text = self.file("in", "line\n")
+        self.fails("cannot create '.*/in/.part-0.tmp': Not a directory", from_path=text, to_path=text)
+
+    def what_happened(self, cluster, app):
+        """Of an application whose sink failed once, and did its work in its next life."""
+        cluster.wait_for_state(app, "finished")
+        return "\n".join(event["text"] for event in cluster.json("describe", str(app))["events"])
+
+    def test_an_output_that_is_full(self):
+        cluster = self.local()
+        os.symlink("/dev/full", os.path.join(self.folder("out"), ".part-0.tmp"))
+        app = cluster.submit(*self.chain(**{"from": "generator/source", "from_count": 10000, "to": "file/sink",
+                                            "to_path": self.path("out")}))
+        self.assertRegex(self.what_happened(cluster, app),
+                         "cannot write '.*/out/.part-0.tmp': No space left on device")
+        cluster.is_healthy()
+
+    def test_an_output_that_is_removed(self):
+        words, cluster = Peer(self), self.local()
+        app = cluster.submit(*self.chain(**{"from": "tcp/source", "from_mode": "connect", "from_address": words.address,
+                                            "from_end": "closed", "to": "file/sink", "to_path": self.path("out")}))
+        with words.accept() as connection:
+            connection.sendall(b"line\n")
+            system.wait_until(lambda: os.path.exists(self.path("out/.part-0.tmp")), "it writes", harness.READY_S)
+            shutil.rmtree(self.path("out"))
+        self.assertRegex(self.what_happened(cluster, app),
+                         "cannot rename '.*/out/.part-0.tmp' to '.*/out/part-0': No such file")
 
 
 class Exec(ChainCase):

@@ -87,7 +87,8 @@ struct gp_processor {
 
     /*
      * Not of sources, which are polled: the watched fd is ready, or a waker was used. Whatever waits
-     * to be emitted can be, with or without rows to process. GP_OK, GP_YIELD (call again), GP_FAIL.
+     * to be emitted can be, with or without rows to process. While on_end waits it is called
+     * before. GP_OK, GP_YIELD (call again), GP_FAIL.
      */
     int32_t (*on_ready)(void *self, struct gp_out *out);
 };
