@@ -241,6 +241,18 @@ int ctl_app_ref(const struct options *options, struct msg_app_ref *ret, struct g
     return 0;
 }
 
+int ctl_request_id(const struct options *options, const char **ret, struct gp_error *err)
+{
+    const char *text = options_text(options, "request-id");
+
+    if (text && (!*text || strlen(text) > MSG_REQUEST_ID_MAX)) {
+        return gp_error_set(err, GP_EINVAL, "--request-id: 1 to %u bytes are needed",
+                            MSG_REQUEST_ID_MAX);
+    }
+    *ret = text;
+    return 0;
+}
+
 /* ---- printing ---- */
 
 /* What to try when the error itself does not say. */

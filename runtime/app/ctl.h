@@ -95,6 +95,9 @@ int ctl_run_until(struct ctl *ctl, const bool *done);
  * called so. */
 int ctl_app_ref(const struct options *options, struct msg_app_ref *ret, struct gp_error *err);
 
+/* What --request-id says, or NULL. GP_EINVAL: it is too long or empty. */
+int ctl_request_id(const struct options *options, const char **ret, struct gp_error *err);
+
 /* ---- printing ---- */
 
 /* Three lines, or JSON; the exit code. what: printf style. Who is interrupted while watching is told

@@ -106,9 +106,13 @@ int ctl_restart(const struct command_spec *spec, const struct options *options, 
     struct describing g = {ctl, &err, EXIT_STATUS_OK};
     uint8_t random[16];
     char id[2 * sizeof random + 1];
+    const char *request_id = NULL;
     int rc = ctl_app_ref(options, &ref, &err);
 
     (void)spec;
+    if (rc == 0) {
+        rc = ctl_request_id(options, &request_id, &err);
+    }
     if (rc == 0) {
         rc = ctl_connect(ctl, &err);
     }
@@ -117,6 +121,7 @@ int ctl_restart(const struct command_spec *spec, const struct options *options, 
 
         port_random(edge_port(ctl->world), random, sizeof random);
         hex_encode(random, sizeof random, id);
+        ask.request_id = request_id ? (char *)(uintptr_t)request_id : id;
         rc = ctl_ask_for(ctl, MSG_APP_RESTART, &ask, KILL_TIMEOUT_NS, on_restarted, &g, &err);
     }
     return rc < 0 ? ctl_fail(ctl, &err, "cannot restart %s", options->operands[0]) : g.status;

@@ -68,13 +68,17 @@ static int wait_and_print(struct submitting *s)
 
 static int read_flags(struct submitting *s, const struct options *options)
 {
+    const char *request_id = NULL;
     int rc = options_duration(options, "timeout", INT64_MAX, &s->deadline_ns, &s->err);
 
     s->wait = options_has(options, "wait");
     if (rc == 0 && options_has(options, "timeout") && !s->wait) {
         rc = gp_error_set(&s->err, GP_EINVAL, "--timeout is for --wait");
     }
-    return rc < 0 ? rc : job_init(&s->job, options, &s->err);
+    rc = rc < 0 ? rc : ctl_request_id(options, &request_id, &s->err);
+    rc = rc < 0 ? rc : job_init(&s->job, options, &s->err);
+    s->job.spec.request_id = (char *)(uintptr_t)request_id; /* borrowed from argv */
+    return rc;
 }
 
 static int begin(struct submitting *s)

@@ -35,6 +35,17 @@ static const struct option_spec common_options[] = {
             OPTION_LIST                                                                            \
     }
 
+#define REQUEST_ID_OPTION                                                                          \
+    {                                                                                              \
+        "request-id", 0, "TEXT", "the same again makes no second application, but answers its id", \
+            OPTION_VALUE                                                                           \
+    }
+
+static const struct option_spec restart_options[] = {
+    REQUEST_ID_OPTION,
+    {0},
+};
+
 static const struct option_spec submit_options[] = {
     JOB_OPTIONS,
     {"executors", 0, "N", "processes that host its tasks (one per worker with room)", OPTION_VALUE},
@@ -42,6 +53,7 @@ static const struct option_spec submit_options[] = {
     {"no-wait-for-slots", 0, NULL, "fail if there are too few, instead of waiting for them",
      OPTION_FLAG},
     {"wait", 'w', NULL, "follow it to the end; exit code 8 if it fails", OPTION_FLAG},
+    REQUEST_ID_OPTION,
     {"timeout", 0, "TIME", "with --wait: give up after this time, as 90s or 5m (never)",
      OPTION_VALUE},
     {0},
@@ -181,7 +193,8 @@ static const struct command_spec commands[] = {
                  "  $ gpctl submit wordcount.so --set input=/usr/share/common-licenses --set "
                  "output=/tmp/counts --wait\n"
                  "  $ gpctl submit wordcount.so --name words --parallelism count=8 --executors 2\n"
-                 "  $ gpctl submit wordcount.so --priority high\n",
+                 "  $ gpctl submit wordcount.so --priority high\n"
+                 "  $ gpctl submit wordcount.so --request-id nightly-2026-01-31\n",
      .options = submit_options,
      .operands_min = 1,
      .operands_max = 1,
@@ -284,6 +297,7 @@ static const struct command_spec commands[] = {
          "The same shared object, parameters and parallelism. If it still runs, it is killed "
          "first. Prints the\nnew id.",
      .examples = "  $ gpctl restart wordcount\n",
+     .options = restart_options,
      .operands_min = 1,
      .operands_max = 1,
      .run = ctl_restart},

@@ -24,6 +24,18 @@ BAD = [
     ("log:\n\tlevel: info\n", 2, None, "tab|token"),
     ("- a\n- b\n", 1, None, "bad.yaml"),
     ("log:\n  level: info\nlog:\n  level: debug\n", 3, None, "log"),
+    ("log:\n  level: info\n  level: info\n", 3, 3, "level"),
+    ("worker:\n  slots: 1.5\n", 2, None, "slots"),
+    ("worker:\n  slots: 100001\n", 2, None, "slots.*100000"),
+    ("worker:\n  slots: 99999999999999999999999\n", 2, 10, "out of range"),
+    ("worker:\n  slots: [1]\n", 2, None, "slots"),
+    ("insecure: maybe\n", 1, None, "insecure"),
+    ("bind: 7\n", 1, None, "bind"),
+    ("http:\n  port: 65536\n", 2, None, "port.*65535"),
+    ("data:\n  shm_bytes: 4 MiBs\n", 2, None, "shm_bytes"),
+    ("worker: &a\n  slots: 1\n", 1, None, "anchor|alias"),
+    ("log: " + "{a: " * 200 + "1" + "}" * 200 + "\n", 1, None, "deep|depth|level|nest"),
+    ("log: " + "[" * 100000 + "\n", 1, None, "deep|depth|level|nest"),
 ]
 
 
@@ -41,6 +53,20 @@ class CheckConfig(harness.Case):
                 result = self.gpd("check-config", file)
                 self.assertIn(result.code, (harness.FAILED, harness.USAGE), str(result))
                 self.assert_refused(result, result.code, place, said)
+
+    def test_ten_mebibytes(self):
+        for text in ("# " + "x" * (10 << 20), "surplus: " + "x" * (10 << 20) + "\n", "a: 1\n" * (2 << 20)):
+            result = self.gpd("check-config", self.file("huge.yaml", text))
+            self.assertIn(result.code, (harness.FAILED, harness.USAGE), str(result))
+            self.assert_refused(result, result.code, r"huge\.yaml", "more than 1048576 bytes")
+            self.assertLess(len(result.err), 4096)
+
+    def test_bytes_that_are_no_text(self):
+        for text in (b"worker:\n  name: \xff\xfe\n", b"\xff\xfe\n", b"log:\n  lev\x00el: info\n"):
+            with self.subTest(text=text):
+                result = self.gpd("check-config", self.file("bytes.yaml", text))
+                self.assertIn(result.code, (harness.FAILED, harness.USAGE), str(result))
+                self.assert_refused(result, result.code, r"bytes\.yaml:[12]")
 
     def test_an_even_number_of_masters_is_a_warning(self):
         result = self.ok(self.gpd("check-config", self.file("two.yaml", 'cluster:\n  masters: ["a:1", "b:1"]\n')))
@@ -90,6 +116,26 @@ class Start(harness.Case):
                 cluster = self.local(*arguments, env=env)
                 self.assertEqual(slots, cluster.json("workers")["workers"][0]["slots"])
                 self.assertEqual(0, cluster.daemon.stop())
+
+    def test_set_of_nothing(self):
+        for value, said in (("", "KEY=VALUE"), ("=", "KEY=VALUE"), ("=7", "KEY=VALUE"), ("worker.slots", "KEY=VALUE"),
+                            ("worker.slots=", "slots"), ("worker=", "worker"), (".=1", "unknown|key"),
+                            ("worker.slotz=1", "did you mean slots"), ("." * 300 + "=1", "unknown|key|parts")):
+            with self.subTest(value=value):
+                self.assert_refused(self.gpd("local", "--port", "0", "--set", value), harness.USAGE, said)
+
+    def test_names_that_are_no_text(self):
+        for arguments in (("local", "--port", "0", "--set", "worker.name=\udcff"),
+                          ("worker", "--name", "\udcff\udcfe"), ("local", "--port", "\udcff")):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.gpd(*arguments), harness.USAGE)
+
+    def test_of_gpctl(self):
+        file = self.file("bad.yaml", "log:\n  levl: info\n")
+        for command in (("config",), ("list",), ("plugins",), ("validate", self.example("wordcount"))):
+            with self.subTest(command=command):
+                self.assert_refused(self.gpctl("--config", file, *command), harness.USAGE, r"bad\.yaml:2:3",
+                                    "did you mean level")
 
     def test_beyond_this_machine_only_if_insecure(self):
         result = self.gpd("master", "--host", "0.0.0.0", "--port", "0")

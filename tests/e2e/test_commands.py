@@ -5,7 +5,9 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import harness
@@ -17,7 +19,7 @@ WORKER = {"id", "name", "address", "host", "pid", "slots", "slots_used", "execut
 EDGE = {"from", "from_port", "to", "to_port", "partitioner", "kinds", "messages", "bytes", "rate"}
 EXECUTOR = {"id", "worker", "host", "pid", "lanes", "tasks", "state"}
 COMMANDS = ["submit", "run", "simulate", "list", "describe", "metrics", "top", "kill", "restart", "events", "logs",
-            "masters", "workers", "drain", "rebalance", "inspect", "version"]
+            "masters", "workers", "drain", "rebalance", "inspect", "validate", "plugins", "config", "explain", "version"]
 ROLES = ["local", "master", "worker", "check-config", "version"]
 
 
@@ -117,6 +119,78 @@ class Submit(harness.Case):
                 break
         os.close(terminal)
         return shown
+
+
+class Repeat(harness.Case):
+    """A request that is made again, by whoever got no answer."""
+
+    def test_the_same_request_id_makes_one_application(self):
+        cluster = self.local()
+        again = [cluster.json("submit", self.plugin("ticker"), "--request-id", "nightly-1")["id"] for _ in range(2)]
+        self.assertEqual([1, 1], again)
+        self.assertEqual(1, len(cluster.json("list", "-a")["applications"]))
+        self.assert_refused(cluster.gpctl("submit", self.plugin("faulty"), "--request-id", "nightly-1"),
+                            harness.CONFLICT, "nightly-1.*application 1")
+        for wrong in ("", "x" * 65):
+            self.assert_refused(cluster.gpctl("submit", self.plugin("ticker"), "--request-id", wrong), harness.USAGE,
+                                "--request-id")
+
+    def test_a_lost_answer_makes_no_second_application(self):
+        """Between them stands one that passes all on and breaks the connection once a submit has got through."""
+        cluster = self.local()
+        self.ok(cluster.gpctl("submit", self.plugin("ticker"), "--name", "first"))  # the file is there now
+        with Severing(cluster.master, lambda: len(cluster.json("list")["applications"]) == 2) as proxy:
+            result = self.gpctl("--master", proxy.address, "submit", self.plugin("ticker"), "--name", "second")
+        self.assertTrue(proxy.has_severed)
+        self.assertEqual("2\n", self.ok(result).out)
+        self.assertEqual(["first", "second"], [a["name"] for a in cluster.json("list", "-a")["applications"]])
+
+
+class Severing:
+    """Passes connections on to an address; on the first it loses what comes back, and breaks it once is_done()."""
+
+    def __init__(self, address, is_done):
+        host, _, port = address.rpartition(":")
+        self.target, self.is_done = (host, int(port)), is_done
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.has_severed = False
+        self.threads = [threading.Thread(target=self.serve, daemon=True)]
+
+    def __enter__(self):
+        self.threads[0].start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve_one, args=(client,), daemon=True).start()
+
+    def serve_one(self, client):
+        server = socket.create_connection(self.target)
+        ends = {client: server, server: client}
+        asked = 0  # bytes of the client so far: HELLO, the offer, the submit
+        with client, server:
+            while True:
+                for end in select.select(list(ends), [], [])[0]:
+                    try:
+                        data = end.recv(1 << 16)
+                    except OSError:
+                        return
+                    if not data:
+                        return
+                    asked += len(data) if end is client else 0
+                    if end is server and not self.has_severed and self.is_done():
+                        self.has_severed = True
+                        return
+                    ends[end].sendall(data)
 
 
 class Pin(harness.Case):
@@ -427,6 +501,175 @@ class Inspect(harness.Case):
         self.assertEqual("faulty", self.ok(self.gpctl("-o", "json", "inspect", self.plugin("faulty_init"))).json["name"])
 
 
+class Validate(harness.Case):
+    """Whatever user code does, it is a finding."""
+
+    def findings(self, *arguments, code=harness.FAILED):
+        result = self.gpctl("-o", "json", "validate", *arguments)
+        self.assertEqual(code, result.code, str(result))
+        answer = result.json
+        self.assertEqual({"file", "valid", "findings", "plugin", "plan"}, answer.keys())
+        self.assertEqual(code == harness.OK, answer["valid"])
+        for finding in answer["findings"]:
+            self.assertEqual({"place", "what", "try"}, finding.keys())
+            self.assertTrue(all(finding.values()), finding)
+        return answer
+
+    def test_what_is_right(self):
+        answer = self.findings(self.example("wordcount"), "--parallelism", "count=3", code=harness.OK)
+        self.assertEqual([], answer["findings"])
+        self.assertEqual({"source": 1, "split": 2, "count": 3},
+                         {p["name"]: p["parallelism"] for p in answer["plan"]["processors"]})
+        self.assertIn("OK", self.ok(self.gpctl("validate", self.built("plugins/file.so"))).out)
+
+    def test_code_that_crashes_exits_or_does_not_return(self):
+        for how, said in (("segv", "SIGSEGV.*build"), ("abort", "SIGABRT"), ("exit", "exit code 7"),
+                          ("hang", "does not return within 1 s")):
+            with self.subTest(how=how):
+                (finding,) = self.findings(self.plugin("faulty"), "--set", "how=" + how, "--set", "where=build",
+                                           "--timeout", "1s" if how == "hang" else "60s")["findings"]
+                self.assertEqual("build", finding["place"])
+                self.assertRegex(finding["what"], said)
+        (finding,) = self.findings(self.plugin("faulty_init"))["findings"]
+        self.assertEqual("load", finding["place"])
+        self.assertRegex(finding["what"], "SIGSEGV.*init")
+
+    def test_files_that_are_none(self):
+        for file, said in ((self.file("text", "no plugin"), "ELF"), (self.built("bin/gpctl"), "not a Gearpump plugin"),
+                           (self.plugin("unresolved"), "undefined symbol: e2e_missing_function"),
+                           (self.plugin("needy"), "gp.nonsense/9")):
+            with self.subTest(file=file):
+                (finding,) = self.findings(file)["findings"]
+                self.assertRegex(finding["what"], said)
+        self.assert_refused(self.gpctl("validate", "/nowhere.so"), harness.NOT_FOUND, "nowhere")
+
+    def test_all_mistakes_of_a_graph(self):
+        found = self.findings(self.example("wordcount"), "--parallelism", "cuont=3", "--parallelism", "splitt=2")
+        said = " ".join(f["what"] for f in found["findings"])
+        self.assertEqual(2, len(found["findings"]), found)
+        self.assertRegex(said, "did you mean 'count'.*did you mean 'split'")
+
+    def test_for_people(self):
+        result = self.gpctl("validate", self.plugin("faulty"), "--set", "how=segv", "--set", "where=build")
+        self.assertEqual(harness.FAILED, result.code)
+        self.assertRegex(result.out, r"(?s)1\. build: it crashes.*try: .*1 finding\n$")
+
+
+class Plugins(harness.Case):
+    def test_those_that_are_shipped(self):
+        plugins = {p["name"]: p for p in self.ok(self.gpctl("-o", "json", "plugins")).json["plugins"]}
+        file = plugins["file"]
+        self.assertEqual(("ok", self.built("plugins/file.so")), (file["state"], file["file"]))
+        self.assertEqual(["source", "sink"], [p["type"] for p in file["processors"]])
+        self.assertIn("path", [p["name"] for p in file["processors"][0]["parameters"]])
+        text = self.ok(self.gpctl("plugins", "file")).out
+        self.assertRegex(text, r"(?s)source source.*PARAMETER.*line\.max .*1MiB")
+        self.assertIn("file\n", self.ok(self.gpctl("-q", "plugins")).out)
+
+    def test_a_broken_one_is_a_row(self):
+        folder = self.folder("plugins")
+        os.symlink(self.plugin("faulty_init"), os.path.join(folder, "faulty_init.so"))
+        self.file("plugins/text.so", "no plugin")
+        plugins = self.ok(self.gpctl("-o", "json", "plugins", "--dir", folder)).json["plugins"]
+        self.assertEqual([("faulty", "broken"), ("text", "broken")], [(p["name"], p["state"]) for p in plugins[:2]])
+        self.assertRegex(plugins[0]["why"], "SIGSEGV")
+
+    def test_one_that_is_not_there(self):
+        self.assert_refused(self.gpctl("plugins", "fiel"), harness.NOT_FOUND, "did you mean 'file'")
+        self.assert_refused(self.gpctl("plugins", "--dir", "/nowhere"), harness.NOT_FOUND, "/nowhere")
+
+
+class Config(harness.Case):
+    def settings(self, *arguments, **more):
+        found = self.ok(self.gpctl("-o", "json", "config", *arguments, **more)).json["settings"]
+        return {s["key"]: s for s in found}
+
+    def test_says_who_said_it(self):
+        file = self.file("c.yaml", "log:\n  level: warn\nworker:\n  slots: 7\n")
+        settings = self.settings("--config", file, "--master", "a:1", env={"GEARPUMP_WORKER__SLOTS": "8"})
+        for key, value, origin in (("log.level", "warn", file + ":2"), ("worker.slots", 8, "GEARPUMP_WORKER__SLOTS"),
+                                   ("cluster.masters", ["a:1"], "--master"), ("data.linger", "1ms", "default")):
+            self.assertEqual((value, origin), (settings[key]["value"], settings[key]["origin"]))
+
+    def test_one_key_and_one_section(self):
+        self.assertEqual({"log.level", "log.format"}, set(self.settings("log")))
+        text = self.ok(self.gpctl("config", "data.linger")).out
+        self.assertRegex(text, "(?s)data.linger: 1ms.*default.*GEARPUMP_DATA__LINGER")
+        self.assertEqual("1ms\n", self.ok(self.gpctl("-q", "config", "data.linger")).out)
+        self.assert_refused(self.gpctl("config", "data.lingre"), harness.NOT_FOUND, "did you mean 'data.linger'")
+
+
+class Explain(harness.Case):
+    def test_what_errors_print(self):
+        refused = self.gpctl("validate", "/nowhere.so")
+        word = refused.err.partition(":")[0]
+        for name in (word, "not_found", "GP_ENOENT", "ENOENT"):
+            self.assertRegex(self.ok(self.gpctl("explain", name)).out, r"(?s)^not_found \(GP_ENOENT, exit code 3\).*causes")
+        everything = self.ok(self.gpctl("-o", "json", "explain")).json
+        self.assertIn("not_found", [e["word"] for e in everything["errors"]])
+        self.assertLessEqual({0, 1, 2, 3, 4, 5, 6, 7, 8, 130}, {e["exit"] for e in everything["exit_codes"]})
+        self.assertIn("unreachable", self.ok(self.gpctl("explain", "5")).out)
+        self.assert_refused(self.gpctl("explain", "nto_found"), harness.NOT_FOUND, "did you mean 'not_found'")
+
+
+class Interrupted(harness.Case):
+    """Who waits may go; the job runs on."""
+
+    def started(self, cluster, *more, **options):
+        argv = [self.built("bin/gpctl"), "--master", cluster.master, *more]
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=self.env, cwd=self.work,
+                                **options)
+
+    def interrupted(self, cluster, name, number):
+        """Once `submit --wait` waits: its exit code, and what it says on a terminal."""
+        terminal, slave = pty.openpty()
+        submit = self.started(cluster, "submit", self.plugin("ticker"), "--wait", "--name", name, stderr=slave)
+        os.close(slave)
+        shown = b""
+        while b"runs as application" not in shown:
+            self.assertTrue(select.select([terminal], [], [], harness.COMMAND_S)[0], shown)
+            shown += os.read(terminal, 4096)
+        submit.send_signal(number)
+        submit.communicate(timeout=harness.COMMAND_S)
+        shown += os.read(terminal, 65536)
+        os.close(terminal)
+        return submit.returncode, shown.decode()
+
+    def test_leaves_the_job_running_and_says_how_to_follow_it(self):
+        cluster = self.local()
+        for app, (number, code) in enumerate(((signal.SIGINT, 130), (signal.SIGTERM, 143)), 1):
+            ended, shown = self.interrupted(cluster, f"long{app}", number)
+            self.assertEqual(code, ended, shown)
+            self.assertRegex(shown, rf"(?s)error\[interrupted\].*long{app}.*runs on.*gpctl logs -f {app}")
+            cluster.wait_for_state(app, "running")
+
+    def test_goes_though_the_cluster_is_frozen(self):
+        cluster = self.local()
+        cluster.wait_for_state(cluster.submit(self.plugin("ticker")), "running")
+        following = self.started(cluster, "logs", "-f", "ticker", stderr=subprocess.PIPE)
+        self.assertTrue(select.select([following.stdout], [], [], harness.COMMAND_S)[0])
+        cluster.daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            following.send_signal(signal.SIGINT)
+            following.communicate(timeout=harness.COMMAND_S)
+            self.assertIn(following.returncode, (130, -signal.SIGINT))
+        finally:
+            cluster.daemon.process.send_signal(signal.SIGCONT)
+
+    def test_watching_repeats_until_then(self):
+        cluster = self.local()
+        for command in (["list"], ["workers"], ["masters"]):
+            watching = self.started(cluster, *command, "--watch=100ms", stderr=subprocess.PIPE)
+            text = b""
+            while text.count(b"\n\n") < 2:
+                self.assertTrue(select.select([watching.stdout], [], [], harness.COMMAND_S)[0], text)
+                text += os.read(watching.stdout.fileno(), 65536)
+            watching.send_signal(signal.SIGINT)
+            _, err = watching.communicate(timeout=harness.COMMAND_S)
+            self.assertEqual((0, b""), (watching.returncode, err))
+            self.assertNotIn(b"\x1b", text)
+
+
 class Help(harness.Case):
     def test_every_command_has_help_with_examples(self):
         for command in COMMANDS:
@@ -521,6 +764,20 @@ class Masters(harness.Case):
         cluster = self.local()
         nobody = f"127.0.0.1:{system.free_port()}"
         self.ok(self.gpctl("--master", f"{nobody},{cluster.master}", "list"))
+
+    def test_colours_if_they_are_wanted(self):
+        cluster = self.local()
+        for arguments in (["list"], ["workers"], ["describe", "x"]):
+            result = cluster.gpctl("--color", "always", *arguments)
+            self.assertIn("\x1b[", result.out + result.err)
+        self.assert_refused(cluster.gpctl("--color", "red", "list"), harness.USAGE, "always")
+
+    def test_quiet_lists_are_ids(self):
+        cluster = self.local(workers=2)
+        self.assertEqual("1\n2\n", self.ok(cluster.gpctl("-q", "workers")).out)
+        self.assertEqual(cluster.master + "\n", self.ok(cluster.gpctl("-q", "masters")).out)
+        result = self.ok(cluster.gpctl("-q", "submit", self.plugin("faulty"), "--wait"))
+        self.assertEqual("", result.err)
 
     def test_output_has_no_colour_in_a_pipe(self):
         cluster = self.local()

@@ -132,6 +132,11 @@ int apps_submit(struct master *m, struct msg_app_submit *submit, struct reply_to
     struct submitting *s;
     int rc;
 
+    if (known && strcmp(known->spec.sha256, submit->sha256) != 0) {
+        return gp_error_set(err, GP_EEXIST,
+                            "request id '%s' stands for application %u, of another file",
+                            submit->request_id, known->id);
+    }
     if (known) {
         return endpoint_reply(m->ep, token, &(struct msg_app_submitted){.id = known->id});
     }
