@@ -224,7 +224,10 @@ static int override(struct loader *l, const struct config_override *o)
     struct gp_error mistake = {0};
     int rc = alone ? put(alone, gp_str_of(o->key), gp_str_of(o->text)) : GP_ENOMEM;
 
-    if (rc == 0) {
+    if (rc == 0 && !str_is_utf8(gp_str_of(o->text))) { /* as the file's parser has it */
+        (void)gp_error_set(&mistake, GP_EINVAL, "%s: it is not UTF-8", o->key);
+        note(l, NULL, o->origin, &mistake);
+    } else if (rc == 0) {
         rc = check_tree(l, alone, o->origin);
     } else if (rc != GP_ENOMEM) { /* more dots than any key has */
         (void)gp_error_set(&mistake, GP_EINVAL, "unknown key: it has too many parts");
