@@ -30,7 +30,11 @@
 /* Of one that is contained. Memory is what malloc can get; a sanitizer's own is far more. */
 #define MEMORY_BYTES ((rlim_t)2 << 30)
 #define FILE_BYTES   ((rlim_t)64 << 20)
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature) /* of clang */
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define HAS_MEMORY_LIMIT 0
 #else
 #define HAS_MEMORY_LIMIT 1

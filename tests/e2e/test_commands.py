@@ -560,8 +560,9 @@ class Plugins(harness.Case):
         plugins = {p["name"]: p for p in self.ok(self.gpctl("-o", "json", "plugins")).json["plugins"]}
         file = plugins["file"]
         self.assertEqual(("ok", self.built("plugins/file.so")), (file["state"], file["file"]))
-        self.assertEqual(["source", "sink"], [p["type"] for p in file["processors"]])
-        self.assertIn("path", [p["name"] for p in file["processors"][0]["parameters"]])
+        processors = {p["type"]: p for p in file["processors"]}
+        self.assertLessEqual({"source", "sink"}, processors.keys())
+        self.assertIn("path", [p["name"] for p in processors["source"]["parameters"]])
         text = self.ok(self.gpctl("plugins", "file")).out
         self.assertRegex(text, r"(?s)source source.*PARAMETER.*line\.max .*1MiB")
         self.assertIn("file\n", self.ok(self.gpctl("-q", "plugins")).out)
