@@ -50,6 +50,8 @@ static const struct option_spec submit_options[] = {
     JOB_OPTIONS,
     {"executors", 0, "N", "processes that host its tasks (one per worker with room)", OPTION_VALUE},
     {"priority", 0, "LEVEL", "when slots are short: low, normal or high (normal)", OPTION_VALUE},
+    {"place", 0, "PROCESSOR=WHERE",
+     "its tasks on worker:NAME alone, or on those with label:KEY=VALUE", OPTION_LIST},
     {"no-wait-for-slots", 0, NULL, "fail if there are too few, instead of waiting for them",
      OPTION_FLAG},
     {"wait", 'w', NULL, "follow it to the end; exit code 8 if it fails", OPTION_FLAG},
@@ -193,7 +195,7 @@ static const struct command_spec commands[] = {
                  "  $ gpctl submit wordcount.so --set input=/usr/share/common-licenses --set "
                  "output=/tmp/counts --wait\n"
                  "  $ gpctl submit wordcount.so --name words --parallelism count=8 --executors 2\n"
-                 "  $ gpctl submit wordcount.so --priority high\n"
+                 "  $ gpctl submit wordcount.so --priority high --place read=label:disk=ssd\n"
                  "  $ gpctl submit wordcount.so --request-id nightly-2026-01-31\n",
      .options = submit_options,
      .operands_min = 1,

@@ -133,16 +133,41 @@ static void place_blocking(const struct plan *plan, uint32_t index,
     }
 }
 
-int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
-                   struct placement *ret)
+/* Hosts of one processor, and what there is on them. */
+struct choice {
+    struct placement_host *hosts; /* scratch, for all there are */
+    uint32_t count;
+    uint32_t lanes;
+    uint32_t blocking; /* hosts that have lanes for those */
+};
+
+static void choose(struct choice *c, const struct placement_host *hosts, uint32_t host_count,
+                   uint32_t processor, placement_takes_fn takes, void *user)
+{
+    c->count = 0;
+    for (uint32_t i = 0; i < host_count; i++) {
+        if (!takes || takes(user, processor, hosts[i].executor)) {
+            c->hosts[c->count++] = hosts[i];
+        }
+    }
+    c->lanes = lanes_total(c->hosts, c->count);
+    c->blocking = count_blocking_hosts(c->hosts, c->count);
+}
+
+int placement_make_where(const struct plan *plan, const struct placement_host *hosts,
+                         uint32_t host_count, placement_takes_fn takes, void *user,
+                         struct placement *ret)
 {
     uint32_t lanes = lanes_total(hosts, host_count);
     uint32_t blocking_hosts = count_blocking_hosts(hosts, host_count);
     uint32_t blocking_next = 0;
     size_t ranges = 0;
     struct placement placement = {0};
+    struct choice c = {.hosts = calloc(host_count + 1u, sizeof *c.hosts)};
+    int rc = c.hosts ? 0 : GP_ENOMEM;
 
     if (lanes == 0) {
+        free(c.hosts);
         return GP_EINVAL;
     }
     for (uint32_t p = 0; p < plan->processor_count; p++) {
@@ -150,19 +175,31 @@ int placement_make(const struct plan *plan, const struct placement_host *hosts, 
         ranges += n < lanes || (may_block(plan, p) && blocking_hosts > 0) ? n : lanes;
     }
     placement.ranges = calloc(ranges ? ranges : 1, sizeof *placement.ranges);
-    if (!placement.ranges) {
-        return GP_ENOMEM;
-    }
-    for (uint32_t p = 0; p < plan->processor_count; p++) {
-        if (may_block(plan, p) && blocking_hosts > 0) {
-            place_blocking(plan, p, hosts, blocking_hosts, &blocking_next, &placement);
+    rc = placement.ranges ? rc : GP_ENOMEM;
+    for (uint32_t p = 0; p < plan->processor_count && rc >= 0; p++) {
+        choose(&c, hosts, host_count, p, takes, user);
+        if (may_block(plan, p) && c.blocking > 0) {
+            place_blocking(plan, p, c.hosts, c.blocking, &blocking_next, &placement);
+        } else if (c.lanes > 0) {
+            place_processor(plan, p, c.hosts, c.count, c.lanes, &placement);
         } else {
-            place_processor(plan, p, hosts, host_count, lanes, &placement);
+            rc = GP_ENOENT;
         }
     }
-    ASSERT(placement.count == ranges);
+    free(c.hosts);
+    if (rc < 0) {
+        placement_deinit(&placement);
+        return rc;
+    }
+    ASSERT(placement.count <= ranges);
     *ret = placement;
     return 0;
+}
+
+int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
+                   struct placement *ret)
+{
+    return placement_make_where(plan, hosts, host_count, NULL, NULL, ret);
 }
 
 const struct placement_range *placement_find(const struct placement *placement, uint32_t processor,

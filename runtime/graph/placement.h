@@ -42,7 +42,18 @@ struct placement_host {
     uint32_t blocking; /* lanes behind those, for tasks whose calls may block */
 };
 
-/* 0, GP_EINVAL (no lanes), GP_ENOMEM. */
+/* Whether tasks of a processor may be on an executor. */
+typedef bool (*placement_takes_fn)(void *user, uint32_t processor, uint32_t executor);
+
+/*
+ * 0, GP_EINVAL (no lanes), GP_ENOMEM. With takes (NULL: any) a processor is placed by the same rule over
+ * the hosts that take it, as if there were no others; GP_ENOENT: none does.
+ */
+int placement_make_where(const struct plan *plan, const struct placement_host *hosts,
+                         uint32_t host_count, placement_takes_fn takes, void *user,
+                         struct placement *ret);
+
+/* The same, anywhere. */
 int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
                    struct placement *ret);
 

@@ -364,7 +364,7 @@ static const struct field worker_room_items[] = {
     FIELD_TEXTS(struct msg_worker_room, labels, MAY, MSG_LABELS_MAX, MSG_LABEL_MAX,
                 "of the worker"),
 };
-static const struct fields worker_room_fields =
+const struct fields msg_worker_room_fields =
     FIELDS("worker_room", struct msg_worker_room, worker_room_items);
 
 static const struct field app_rebalance_items[] = {
@@ -374,7 +374,7 @@ static const struct field app_rebalance_items[] = {
     FIELD_BOOL(struct msg_app_rebalance, spread, MAY, "evenly over all other workers"),
     FIELD_BOOL(struct msg_app_rebalance, force, MAY, "tasks that lose their state by it, too"),
     TEXT(struct msg_app_rebalance, reason, MAY, MSG_REASON_MAX, "for people"),
-    FIELD_LIST(struct msg_app_rebalance, room, MAY, MSG_EXECUTORS_MAX, &worker_room_fields,
+    FIELD_LIST(struct msg_app_rebalance, room, MAY, MSG_EXECUTORS_MAX, &msg_worker_room_fields,
                "workers that take more; the master fills it in for the appmaster"),
 };
 const struct fields msg_app_rebalance_fields =

@@ -475,6 +475,7 @@ extern const struct fields msg_artefact_received_fields;
 extern const struct fields msg_artefact_get_fields;
 extern const struct fields msg_config_fields;
 extern const struct fields msg_task_place_fields;
+extern const struct fields msg_worker_room_fields;
 extern const struct fields msg_parallelism_fields;
 extern const struct fields msg_app_submit_fields;
 extern const struct fields msg_app_submitted_fields;

@@ -1,6 +1,7 @@
-"""Who gets slots, on a cluster of real processes: priorities and waiting."""
+"""Who gets slots, on a cluster of real processes: priorities, waiting, and tasks that are placed."""
 
 import harness
+import system
 
 
 class Waiting(harness.Case):
@@ -59,6 +60,97 @@ class Waiting(harness.Case):
     def test_priorities_that_are_none(self):
         self.assert_refused(self.cluster.gpctl("submit", self.plugin("ticker"), "--priority", "urgent"), harness.USAGE,
                             "low, normal or high")
+
+
+class Places(harness.Case):
+    """Three workers that are not alike: left and right are in zone a, third is in zone b."""
+
+    def setUp(self):
+        super().setUp()
+        self.master = f"127.0.0.1:{system.free_port()}"
+        self.config = self.file("gearpump.yaml", f'cluster:\n  masters: ["{self.master}"]\n'
+                                                 f'  secret_file: {self.secret}\n'
+                                                 '  failure_timeout: 1s\n'
+                                                 f'data_dir: {self.path("data")}\n')
+        master = self.start("master", "--config", self.config, "--port", self.master.rpartition(":")[2])
+        master.ready()
+        self.workers = {}
+        for name, zone in (("left", "a"), ("right", "a"), ("third", "b")):
+            self.add(name, f"zone={zone}")
+        self.cluster = harness.Cluster(self, master, self.master)
+        self.wait_for(3)
+
+    def add(self, name, label):
+        self.workers[name] = self.start("worker", "--config", self.config, "--name", name, "--slots", "10", "--set",
+                                        f"worker.labels={label}", "--set", "http.enabled=false")
+        self.workers[name].ready()
+
+    def wait_for(self, count):
+        system.wait_until(lambda: len(self.cluster.json("workers")["workers"]) == count, f"{count} workers",
+                          harness.READY_S, pause_s=0.03)
+
+    def submit(self, *places):
+        arguments = [word for place in places for word in ("--place", place)]
+        return self.cluster.submit(self.plugin("ticker"), "--parallelism", "sink=4", *arguments)
+
+    def where(self, app):
+        """{processor: {name of a worker: tasks}}"""
+        described = self.cluster.json("describe", str(app))
+        workers = {e["id"]: e["worker"] for e in described["executors"]}
+        names = {w["id"]: w["name"] for w in self.cluster.json("workers")["workers"]}
+        places = {}
+        for placed in described["tasks"]:
+            on = places.setdefault(placed["processor"], {})
+            name = names.get(workers[placed["executor"]], "nobody")
+            on[name] = on.get(name, 0) + placed["count"]
+        return places
+
+    def await_where(self, app, processor, names):
+        system.wait_until(lambda: set(self.where(app).get(processor, {})) == set(names), f"{processor} on {names}",
+                          harness.JOB_S, pause_s=0.1)
+        self.assertEqual(4, sum(self.where(app)["sink"].values()))
+
+    def test_tasks_are_on_the_worker_of_that_name(self):
+        listed = {w["name"]: w["labels"] for w in self.cluster.json("workers")["workers"]}
+        self.assertEqual({"left": ["zone=a"], "right": ["zone=a"], "third": ["zone=b"]}, listed)
+        app = self.submit("sink=worker:third", "ticks=worker:left")
+        self.cluster.wait_for_state(app, "running")
+        self.assertEqual({"ticks": {"left": 1}, "sink": {"third": 4}}, self.where(app))
+        self.cluster.json("kill", str(app))
+
+    def test_tasks_with_a_label_find_another_such_worker(self):
+        app = self.submit("sink=label:zone=a")
+        self.cluster.wait_for_state(app, "running")
+        self.assertEqual({"left": 2, "right": 2}, self.where(app)["sink"])
+        self.assertEqual(0, self.workers["left"].stop())
+        self.await_where(app, "sink", ["right"])
+        self.cluster.wait_for_state(app, "running")
+        self.cluster.json("kill", str(app))
+
+    def test_a_worker_that_is_drained_is_left_for_another_of_that_label(self):
+        app = self.submit("sink=label:zone=a")
+        self.cluster.wait_for_state(app, "running")
+        self.ok(self.cluster.gpctl("drain", "left"))
+        self.await_where(app, "sink", ["right"])
+        self.cluster.json("kill", str(app))
+
+    def test_what_has_no_such_worker_waits_for_one(self):
+        app = self.submit("sink=worker:fourth")
+        self.cluster.wait_for_state(app, "waiting")
+        self.assertIn("no worker is worker:fourth", self.cluster.json("describe", str(app))["application"]["error"])
+        other = self.cluster.submit(self.plugin("ticker"), "--name", "other")
+        self.cluster.wait_for_state(other, "running")
+        self.add("fourth", "zone=c")
+        self.cluster.wait_for_state(app, "running")
+        self.assertEqual({"fourth": 4}, self.where(app)["sink"])
+
+    def test_places_that_are_none(self):
+        for value in ("sink", "sink=somewhere", "sink=worker:", "sink=label:zone", "=worker:a"):
+            with self.subTest(value=value):
+                self.assert_refused(self.cluster.gpctl("submit", self.plugin("ticker"), "--place", value),
+                                    harness.USAGE, "--place")
+        result = self.cluster.gpctl("submit", self.plugin("ticker"), "--place", "snik=worker:left", "--wait")
+        self.assertIn("did you mean 'sink'?", result.err)
 
 
 if __name__ == "__main__":

@@ -154,7 +154,10 @@ static void add_executor(const struct appmaster *am, const struct am_executor *e
                                 .blocking = known->lanes ? known->blocking : usual_lanes(am, true),
                                 .room = is_avoided ? tasks : slots + free_on(am, e->worker),
                                 .leave = leave != NULL,
-                                .force = leave && leave->force};
+                                .force = leave && leave->force,
+                                .name = known->name,
+                                .labels = known->labels,
+                                .label_count = known->labels_count};
 }
 
 static bool is_used(const struct appmaster *am, const struct hosts *h, uint32_t worker)
@@ -208,7 +211,10 @@ static void add_workers(const struct appmaster *am, struct hosts *h)
         h->items[h->count++] = (struct rebalance_host){.worker = best->worker,
                                                        .lanes = usual_lanes(am, false),
                                                        .blocking = usual_lanes(am, true),
-                                                       .room = best->free};
+                                                       .room = best->free,
+                                                       .name = best->name,
+                                                       .labels = best->labels,
+                                                       .label_count = best->labels_count};
     }
 }
 
@@ -351,7 +357,7 @@ static void reached(struct appmaster *am, const struct rebalance *plan)
     give_back(am);
     balance_say_what_moved(am, plan);
     free(r->goal.reason);
-    free(r->goal.room);
+    record_forget_room(r);
     r->goal = (struct record_goal){0};
     memset(am->goal_from, 0, sizeof am->goal_from);
     memset(am->goal_to, 0, sizeof am->goal_to);

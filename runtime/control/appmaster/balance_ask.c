@@ -45,15 +45,16 @@ static int take_leave(struct appmaster *am, const struct msg_app_rebalance *msg)
 }
 
 /* The list is taken. True: it says something new. */
-static bool take_room(struct record_goal *goal, struct msg_app_rebalance *msg)
+static bool take_room(struct record *r, struct msg_app_rebalance *msg)
 {
+    struct record_goal *goal = &r->goal;
     bool same = goal->room_count == msg->room_count;
 
     for (uint32_t i = 0; i < msg->room_count && same; i++) {
         same =
             goal->room[i].worker == msg->room[i].worker && goal->room[i].free == msg->room[i].free;
     }
-    free(goal->room);
+    record_forget_room(r);
     goal->room = msg->room;
     goal->room_count = msg->room_count;
     msg->room = NULL;
@@ -65,7 +66,7 @@ static void take_goal(struct appmaster *am, struct msg_app_rebalance *msg)
 {
     struct record_goal *goal = &am->record.goal;
     const struct record_goal before = *goal;
-    bool is_new_room = take_room(goal, msg);
+    bool is_new_room = take_room(&am->record, msg);
 
     if (!goal->is_open) {
         goal->is_open = msg->spread || msg->leave_count > 0;

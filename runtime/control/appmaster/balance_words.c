@@ -8,6 +8,7 @@ static const char *const whys[] = {
     [REBALANCE_STATE] = "its processor keeps state and has no snapshot",
     [REBALANCE_SOURCE] = "it is a source without a snapshot, which would begin anew",
     [REBALANCE_ROOM] = "no other worker has room for it",
+    [REBALANCE_PLACE] = "no other worker where it may be has room for it",
 };
 
 const char *balance_why(enum rebalance_why why)

@@ -164,9 +164,56 @@ static void on_granted(void *user, struct peer *peer, const struct answer *answe
     recovery_changed(am);
 }
 
+static void add_place(struct msg_slots_place *list, uint32_t *count, const char *place,
+                      uint32_t slots)
+{
+    uint32_t at = 0;
+
+    while (at < *count && strcmp(list[at].place, place) != 0) {
+        at++;
+    }
+    list[at].slots = at < *count ? list[at].slots + slots : slots;
+    list[at].place = (char *)(uintptr_t)place;
+    *count += at == *count;
+}
+
+static bool is_taken(const struct appmaster *am, const char *place)
+{
+    for (uint32_t i = 0; i < am->record.executors_count; i++) {
+        const struct record_executor *e = &am->record.executors[i];
+        if (!e->is_dead && record_takes(e, place)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where tasks must be that wait for slots: those of a dead executor; before the first placement, all
+ * for which there is none. */
+static uint32_t fill_places(const struct appmaster *am, uint32_t dead, struct msg_slots_place *list)
+{
+    const struct record *r = &am->record;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < r->ranges_count; i++) {
+        const char *place = plan_place(&am->plan->processors[r->ranges[i].processor]);
+        if (r->ranges[i].executor == dead && *place != '\0') {
+            add_place(list, &count, place, r->ranges[i].count);
+        }
+    }
+    for (uint32_t p = 0; p < am->plan->processor_count && r->ranges_count == 0; p++) {
+        const char *place = plan_place(&am->plan->processors[p]);
+        if (*place != '\0' && !is_taken(am, place)) {
+            add_place(list, &count, place, am->plan->processors[p].parallelism);
+        }
+    }
+    return count;
+}
+
 static void request(struct appmaster *am, uint32_t dead, uint32_t slots, uint32_t executors,
                     uint32_t worker)
 {
+    struct msg_slots_place places[PLAN_PROCESSORS_MAX];
     struct msg_worker_ref avoid[SHUNNED_MAX];
     struct msg_slots_request msg = {.app = am->options.launch->app,
                                     .epoch = am_epoch(am),
@@ -174,7 +221,10 @@ static void request(struct appmaster *am, uint32_t dead, uint32_t slots, uint32_
                                     .executors = executors,
                                     .worker = worker,
                                     .avoid = avoid,
-                                    .avoid_count = unreached_avoid(am, avoid)};
+                                    .avoid_count = unreached_avoid(am, avoid),
+                                    .places = places,
+                                    .places_count =
+                                        worker == 0 ? fill_places(am, dead, places) : 0};
     struct gp_error err;
     int rc;
 

@@ -19,6 +19,7 @@
 
 #include "base/assert.h"
 #include "control/appmaster/rebalance_work.h"
+#include "graph/place.h"
 
 #define WORTH 720720u /* of a lane; can be divided by up to 16 */
 
@@ -97,6 +98,36 @@ static void move_to(struct rebalance_work *w, struct rebalance_unit *u, uint32_t
     }
 }
 
+static const char *place_of(const struct rebalance_work *w, const struct rebalance_class *c,
+                            uint32_t member)
+{
+    uint32_t processor = w->units[c->first].members[member].processor;
+    return plan_place(&w->plan->processors[processor]);
+}
+
+/* Whether all members of its units may be there. */
+static bool takes(const struct rebalance_work *w, const struct rebalance_class *c, uint32_t host)
+{
+    const struct rebalance_host *h = &w->wish->hosts[host];
+
+    for (uint32_t i = 0; i < c->size; i++) {
+        if (!place_takes(place_of(w, c, i), h->name ? h->name : "", h->labels, h->label_count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_placed(const struct rebalance_work *w, const struct rebalance_class *c)
+{
+    for (uint32_t i = 0; i < c->size; i++) {
+        if (*place_of(w, c, i) != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Who has the least with one more of that class; REBALANCE_NONE: nobody has room. Among equals, who has least in
  * all. counts: [host], of that class. */
 static uint32_t find_least(const struct rebalance_work *w, const struct rebalance_class *c,
@@ -107,7 +138,7 @@ static uint32_t find_least(const struct rebalance_work *w, const struct rebalanc
     uint32_t best = REBALANCE_NONE;
 
     for (uint32_t h = 0; h < w->hosts; h++) {
-        if (worth[h] == 0 || w->tasks[h] + c->size > w->wish->hosts[h].room) {
+        if (worth[h] == 0 || w->tasks[h] + c->size > w->wish->hosts[h].room || !takes(w, c, h)) {
             continue;
         }
         if (best == REBALANCE_NONE ||
@@ -194,7 +225,7 @@ static void leave(struct rebalance_work *w)
         }
         to = find_least(w, c, count_at(w, u->class, 0));
         if (to == REBALANCE_NONE) {
-            refuse(w, u, REBALANCE_ROOM, 1);
+            refuse(w, u, is_placed(w, c) ? REBALANCE_PLACE : REBALANCE_ROOM, 1);
         } else if (!is_full(w, u->size)) {
             move_to(w, u, to);
         }
@@ -249,7 +280,7 @@ static uint32_t find_class(const struct rebalance_work *w, uint32_t kind, uint32
     for (uint32_t c = 0; c < w->class_count; c++) {
         uint32_t size = w->classes[c].size;
         if (w->classes[c].kind == kind && *free_at(w, c, from) > 0 && !is_full(w, size) &&
-            w->tasks[to] + size <= w->wish->hosts[to].room &&
+            w->tasks[to] + size <= w->wish->hosts[to].room && takes(w, &w->classes[c], to) &&
             is_less(total[to] + size, worth[to], total[from], worth[from]) &&
             !is_less(*count_at(w, c, from), worth[from], *count_at(w, c, to) + 1u, worth[to])) {
             return c;

@@ -12,6 +12,7 @@
  *     free). Classes alone need no
  *     more moves than any other plan that spreads them as evenly.
  *   - Tasks whose state cannot come along stay, and are counted as refused, unless forced.
+ *   - Tasks that have a place (graph/place.h) come to hosts that take them, and to no others.
  *   - Tasks under way to another host (record.moves) count there and are left alone.
  */
 #ifndef CONTROL_APPMASTER_REBALANCE_H
@@ -28,6 +29,9 @@ struct rebalance_host {
     uint32_t room;     /* tasks it may have in all; what it has already may stay */
     bool leave;        /* all its tasks are to go */
     bool force;        /* with leave: those that lose their state by it, too */
+    const char *name;  /* of the worker; NULL: not known, as its labels */
+    char *const *labels;
+    uint32_t label_count;
 };
 
 /* A task that stays, whatever is asked for: it was refused before. */
@@ -57,6 +61,7 @@ enum rebalance_why {
     REBALANCE_STATE,  /* its state cannot come along */
     REBALANCE_SOURCE, /* it would begin anew */
     REBALANCE_ROOM,   /* nobody has room for it */
+    REBALANCE_PLACE,  /* nobody has, of those where it may be */
     REBALANCE_WHYS,
 };
 

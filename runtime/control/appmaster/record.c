@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/str.h"
 #include "control/limits.h"
+#include "graph/place.h"
 
 void record_init(struct record *r)
 {
@@ -16,6 +17,10 @@ void record_init(struct record *r)
 static void executor_deinit(struct record_executor *e)
 {
     free(e->name);
+    for (uint32_t i = 0; i < e->labels_count; i++) {
+        free(e->labels[i]);
+    }
+    free(e->labels);
     free(e->address);
     free(e->host);
 }
@@ -45,11 +50,39 @@ void record_deinit(struct record *r)
     free(r->moves);
     free(r->leave);
     free(r->goal.reason);
-    free(r->goal.room);
+    record_forget_room(r);
     *r = (struct record){0};
 }
 
+void record_forget_room(struct record *r)
+{
+    for (uint32_t i = 0; i < r->goal.room_count; i++) {
+        fields_deinit(&msg_worker_room_fields, &r->goal.room[i]);
+    }
+    free(r->goal.room);
+    r->goal.room = NULL;
+    r->goal.room_count = 0;
+}
+
 /* ---- executors ---- */
+
+static int copy_labels(struct record_executor *e, const struct msg_grant *grant)
+{
+    e->labels = calloc(grant->labels_count + 1u, sizeof(char *));
+    for (uint32_t i = 0; e->labels && i < grant->labels_count; i++) {
+        e->labels[i] = str_dup(gp_str_of(grant->labels[i]));
+        if (!e->labels[i]) {
+            return GP_ENOMEM;
+        }
+        e->labels_count = i + 1;
+    }
+    return e->labels ? 0 : GP_ENOMEM;
+}
+
+bool record_takes(const struct record_executor *e, const char *place)
+{
+    return place_takes(place, e->name, e->labels, e->labels_count);
+}
 
 int record_add(struct record *r, const struct msg_grant *grant, uint32_t replaces, uint32_t *ret_id)
 {
@@ -71,7 +104,7 @@ int record_add(struct record *r, const struct msg_grant *grant, uint32_t replace
     if (grown) {
         r->executors = grown;
     }
-    if (!grown || !e.name || !e.address || !e.host) {
+    if (!grown || !e.name || !e.address || !e.host || copy_labels(&e, grant) < 0) {
         executor_deinit(&e);
         return rc;
     }

@@ -33,6 +33,8 @@ struct record_executor {
     char *name; /* of its worker, as the next two */
     char *address;
     char *host;
+    char **labels; /* of its worker, as its name, for record_takes() */
+    uint32_t labels_count;
 };
 
 struct record_range {
@@ -144,6 +146,10 @@ void record_announce(struct record *r, uint32_t id);
 void record_sweep(struct record *r);
 /* It is dead, and others must take its place: it has tasks, or was to have some. */
 bool record_is_wanted(const struct record *r, const struct record_executor *e);
+/* Whether tasks of this place (graph/place.h) may be on it. */
+bool record_takes(const struct record_executor *e, const char *place);
+/* Frees what is known of room for moves. */
+void record_forget_room(struct record *r);
 /* Executors that are not dead. */
 uint32_t record_living(const struct record *r);
 /* Slots of a dead one for which no living executor stands in yet. */

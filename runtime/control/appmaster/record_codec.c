@@ -27,6 +27,7 @@ static const struct field executor_items[] = {
     FIELD_TEXT(PART, name, MAY, 64, "of its worker"),
     FIELD_TEXT(PART, address, MAY, MSG_ADDRESS_MAX, "of its worker"),
     FIELD_TEXT(PART, host, MAY, MSG_HOST_MAX, "of its worker"),
+    FIELD_TEXTS(PART, labels, MAY, MSG_LABELS_MAX, MSG_LABEL_MAX, "of its worker"),
 };
 static const struct fields executor_fields = FIELDS("executor", PART, executor_items);
 #undef PART
@@ -86,14 +87,6 @@ static const struct field leave_items[] = {
 static const struct fields leave_fields = FIELDS("leave", PART, leave_items);
 #undef PART
 
-#define PART struct msg_worker_room
-static const struct field room_items[] = {
-    COUNT(PART, worker, MUST, 0, "that takes more"),
-    COUNT(PART, free, MUST, 0, "so much, as far as is known"),
-};
-static const struct fields room_fields = FIELDS("room", PART, room_items);
-#undef PART
-
 #define PART struct record_goal
 static const struct field goal_items[] = {
     FIELD_BOOL(PART, is_open, MAY, "it is not reached yet"),
@@ -102,7 +95,7 @@ static const struct field goal_items[] = {
     FIELD_TEXT(PART, reason, MAY, MSG_REASON_MAX, "for people"),
     FIELD_U64(PART, begun_ms, MAY, "since 1970"),
     COUNT(PART, done, MAY, 0, "tasks that moved for it"),
-    FIELD_LIST(PART, room, MAY, MSG_EXECUTORS_MAX, &room_fields, "for them"),
+    FIELD_LIST(PART, room, MAY, MSG_EXECUTORS_MAX, &msg_worker_room_fields, "for them"),
 };
 static const struct fields goal_fields = FIELDS("goal", PART, goal_items);
 #undef PART

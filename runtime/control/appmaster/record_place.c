@@ -88,8 +88,22 @@ const struct record_range *record_range_of(const struct record *r, uint32_t proc
 
 /* ---- the first placement ---- */
 
+struct placing {
+    const struct record *record;
+    const struct plan *plan;
+};
+
+static bool takes(void *user, uint32_t processor, uint32_t executor)
+{
+    const struct placing *placing = user;
+
+    return record_takes(record_find(placing->record, executor),
+                        plan_place(&placing->plan->processors[processor]));
+}
+
 int record_place(struct record *r, const struct plan *plan, uint32_t epoch)
 {
+    struct placing placing = {r, plan};
     struct placement_host *hosts = calloc(r->executors_count + 1, sizeof *hosts);
     struct placement placement = {0};
     struct ranges to = {0};
@@ -103,7 +117,7 @@ int record_place(struct record *r, const struct plan *plan, uint32_t epoch)
             hosts[count++] = (struct placement_host){e->id, e->lanes, e->blocking};
         }
     }
-    rc = rc < 0 ? rc : placement_make(plan, hosts, count, &placement);
+    rc = rc < 0 ? rc : placement_make_where(plan, hosts, count, takes, &placing, &placement);
     for (uint32_t i = 0; rc >= 0 && i < placement.count; i++) {
         const struct placement_range *p = &placement.ranges[i];
         ranges_push(&to, (struct record_range){.processor = p->processor,
@@ -216,6 +230,25 @@ static void give_range(struct giving *g, const struct record *r, const struct re
     ranges_push(to, rest);
 }
 
+/* How many of the tasks of the dead one come here: its share by slots, first of those that have a place. */
+static void share(const struct giving *g, const struct record *r, uint32_t ret[2])
+{
+    uint32_t tasks = record_tasks_on(r, g->from->id);
+    uint32_t left =
+        g->to->slots >= g->from->slots
+            ? tasks
+            : (uint32_t)(((uint64_t)tasks * g->to->slots + g->from->slots - 1) / g->from->slots);
+    uint32_t placed = 0;
+
+    for (uint32_t i = 0; i < r->ranges_count; i++) {
+        const char *place = plan_place(&g->plan->processors[r->ranges[i].processor]);
+        bool is_ours = r->ranges[i].executor == g->from->id && *place != '\0';
+        placed += is_ours && record_takes(g->to, place) ? r->ranges[i].count : 0;
+    }
+    ret[1] = placed < left ? placed : left;
+    ret[0] = left - ret[1];
+}
+
 int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t epoch)
 {
     struct record_executor *e = record_find(r, id);
@@ -226,14 +259,16 @@ int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t
 
     ASSERT(e && !e->is_dead && e->lanes > 0);
     if (dead) {
-        uint32_t tasks = record_tasks_on(r, dead->id);
+        uint32_t left[2]; /* tasks that may be anywhere, and those that have a place */
+        share(&g, r, left);
         g.session = (uint64_t)epoch << 32 | r->next_session;
-        g.left = e->slots >= dead->slots
-                     ? tasks
-                     : (uint32_t)(((uint64_t)tasks * e->slots + dead->slots - 1) / dead->slots);
         for (uint32_t i = 0; i < r->ranges_count; i++) {
-            if (r->ranges[i].executor == dead->id && g.left > 0) {
+            const char *place = plan_place(&plan->processors[r->ranges[i].processor]);
+            uint32_t *of = &left[*place != '\0'];
+            if (r->ranges[i].executor == dead->id && *of > 0 && record_takes(e, place)) {
+                g.left = *of;
                 give_range(&g, r, &r->ranges[i], &to);
+                *of = g.left;
             } else {
                 ranges_push(&to, r->ranges[i]);
             }
@@ -247,6 +282,9 @@ int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t
         }
         r->next_session++;
         dead->slots -= e->slots < dead->slots ? e->slots : dead->slots;
+        if (dead->slots == 0) { /* those that may not be there wait for another */
+            dead->slots = record_tasks_on(r, dead->id);
+        }
     }
     e->replaces = 0;
     e->placed = r->generation;

@@ -80,14 +80,16 @@ static uint32_t fill_leave(const struct master *m, uint32_t app, struct msg_leav
 
 static uint32_t fill_room(const struct master *m, struct msg_worker_room *list)
 {
-    struct scheduler_worker workers[WORKERS_MAX];
-    uint32_t count = workers_offer(&m->workers, workers);
     uint32_t filled = 0;
 
-    for (uint32_t i = 0; i < count && filled < MSG_EXECUTORS_MAX; i++) {
-        if (workers[i].free > 0) {
-            list[filled++] =
-                (struct msg_worker_room){.worker = workers[i].id, .free = workers[i].free};
+    for (uint32_t i = 0; i < m->workers.count && filled < MSG_EXECUTORS_MAX; i++) {
+        const struct worker_entry *entry = m->workers.entries[i];
+        if (!entry->is_draining && entry->info.slots > entry->used) {
+            list[filled++] = (struct msg_worker_room){.worker = entry->id,
+                                                      .free = entry->info.slots - entry->used,
+                                                      .name = entry->info.name,
+                                                      .labels = entry->info.labels,
+                                                      .labels_count = entry->info.labels_count};
         }
     }
     return filled;

@@ -155,16 +155,6 @@ void queue_wants(struct app_place *place, uint32_t slots)
     }
 }
 
-/* What it wants would be free, if all others had nothing. */
-static bool may_have(const struct app_place *place)
-{
-    const struct master *m = place->master;
-    struct fit_room room;
-
-    fit_alone(&m->workers, place->app, &room);
-    return fit_free(&room) >= place->want;
-}
-
 /* An application that recovers, and gets what is free before anybody begins; 0: none. */
 static uint32_t recovering(struct master *m, int64_t *ret_until_ns)
 {
@@ -172,8 +162,7 @@ static uint32_t recovering(struct master *m, int64_t *ret_until_ns)
 
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
         const struct app_place *place = &m->places[i];
-        if (place->app != 0 && place->trouble_ns > now_ns && !place->is_ending &&
-            (place->want == 0 || may_have(place))) {
+        if (place->app != 0 && place->trouble_ns > now_ns && !place->is_ending) {
             *ret_until_ns = place->trouble_ns;
             return place->app;
         }
@@ -189,8 +178,7 @@ uint32_t queue_before(const struct app_place *place, const struct app *app)
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
         const struct app_place *other = &m->places[i];
         const struct app *of = other->app ? registry_find(&m->registry, other->app) : NULL;
-        if (of && other->want > 0 && other->trouble_ns > now_ns && rank(of) < rank(app) &&
-            may_have(other)) {
+        if (of && other->want > 0 && other->trouble_ns > now_ns && rank(of) < rank(app)) {
             return of->id;
         }
     }

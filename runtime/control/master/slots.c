@@ -281,6 +281,14 @@ static void leave_out(const struct workers *w, struct fit_room *room,
     }
 }
 
+static struct fit_need need_of(const struct msg_slots_request *msg)
+{
+    return (struct fit_need){.slots = msg->slots,
+                             .executors = msg->executors,
+                             .places = msg->places,
+                             .place_count = msg->places_count};
+}
+
 /* It has no tasks yet, and asks for all of them. */
 static bool begins(const struct app *app, const struct msg_slots_request *msg)
 {
@@ -292,10 +300,7 @@ static int find_room(struct master *m, struct app_place *place, const struct app
                      const struct msg_slots_request *msg, struct fit_room *room,
                      struct gp_error *err)
 {
-    const struct fit_need need = {.slots = msg->slots,
-                                  .executors = msg->executors,
-                                  .places = msg->places,
-                                  .place_count = msg->places_count};
+    const struct fit_need need = need_of(msg);
     uint32_t other = 0;
     int rc = 0;
 
@@ -308,6 +313,18 @@ static int find_room(struct master *m, struct app_place *place, const struct app
         rc = other ? gp_error_set(err, GP_EFULL, "application %u comes first", other) : 0;
     }
     return rc < 0 ? rc : fit_take(&m->workers, room, &need, err);
+}
+
+/* Whether it could be had if no other application had anything. */
+static bool is_possible(const struct master *m, const struct app *app,
+                        const struct msg_slots_request *msg)
+{
+    const struct fit_need need = need_of(msg);
+    struct fit_room room;
+
+    fit_alone(&m->workers, app->id, &room);
+    leave_out(&m->workers, &room, msg);
+    return fit_take(&m->workers, &room, &need, NULL) >= 0;
 }
 
 /* There is no room. Who begins waits without its appmaster; all others ask again. */
@@ -323,7 +340,11 @@ static int refuse(struct master *m, struct app_place *place, const struct app *a
         return gp_error_set(err, GP_ESTALE, "application %u waits for slots", app->id);
     }
     if (app_goes_on(app) && msg->worker == 0) {
-        queue_wants(place, msg->slots);
+        if (is_possible(m, app, msg)) {
+            queue_wants(place, msg->slots);
+        } else {
+            queue_trouble(place, 0); /* others need not wait for that */
+        }
     }
     return code;
 }

@@ -419,7 +419,7 @@ static long refuse_each_of_record(record_fn act)
 
 GP_TEST(nomem, leaves_a_placement_record_as_it_was)
 {
-    GP_CHECK_EQ(refuse_each_of_record(try_add), 4);
+    GP_CHECK_EQ(refuse_each_of_record(try_add), 5);
     GP_CHECK_EQ(refuse_each_of_record(try_give), 1);
     GP_CHECK_EQ(refuse_each_of_record(try_restart), 1);
     GP_CHECK_EQ(refuse_each_of_record(try_end), 1);

@@ -196,3 +196,34 @@ GP_TEST(placement, gives_blocking_tasks_lanes_of_their_own)
     }
     placement_deinit(&placement);
 }
+
+/* The executor's number is its zone. */
+static bool takes_its_own(void *user, uint32_t processor, uint32_t executor)
+{
+    const uint32_t *zones = user;
+
+    return zones[processor] == 0 || zones[processor] == executor;
+}
+
+GP_TEST(placement, puts_a_processor_only_where_it_is_taken)
+{
+    struct plan_processor processors[3];
+    struct plan plan;
+    struct placement placement;
+    const uint32_t parallelism[] = {4, 5, 1};
+    const struct placement_host hosts[] = {{1, 2, 0}, {2, 3, 0}, {3, 1, 0}};
+    uint32_t zones[] = {0, 2, 3};
+
+    make_plan(&plan, processors, parallelism, 3);
+    GP_REQUIRE_EQ(placement_make_where(&plan, hosts, 3, takes_its_own, zones, &placement), 0);
+    GP_CHECK_EQ(placement_check(&placement, &plan, NULL), 0);
+    for (uint32_t i = 0; i < placement.count; i++) {
+        const struct placement_range *range = &placement.ranges[i];
+        GP_CHECK(takes_its_own(zones, range->processor, range->executor));
+        GP_CHECK(range->lane < hosts[range->executor - 1].lanes);
+    }
+    GP_CHECK_EQ(placement_find(&placement, 1, 4)->lane, 2); /* all lanes of that one */
+    placement_deinit(&placement);
+    zones[2] = 4;
+    GP_CHECK_EQ(placement_make_where(&plan, hosts, 3, takes_its_own, zones, &placement), GP_ENOENT);
+}
