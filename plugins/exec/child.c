@@ -3,7 +3,8 @@
  *
  * Between fork and exec the child of a process with many threads may only do what a signal handler
  * may: plain system calls. It undoes what the host set for itself (SIGPIPE is ignored there, signals
- * may be blocked) and closes every descriptor but its three. PDEATHSIG kills it when the thread dies
+ * may be blocked, and a lane may be bound to a CPU or kept from one, which the process is not) and
+ * closes every descriptor but its three. PDEATHSIG kills it when the thread dies
  * that made it, so also when the executor is killed; the check of the parent closes the gap before.
  * Grandchildren see the end of their stdin then.
  */
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +43,7 @@ __attribute__((noreturn)) static void become(const char *command, pid_t parent, 
                                              int err)
 {
     sigset_t none;
+    cpu_set_t all;
 
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -55,6 +58,9 @@ __attribute__((noreturn)) static void become(const char *command, pid_t parent, 
         _exit(127);
     }
     (void)close_range(3, ~0U, 0);
+    if (sched_getaffinity(parent, sizeof all, &all) == 0) { /* of its first thread, no lane */
+        (void)sched_setaffinity(0, sizeof all, &all);
+    }
     (void)signal(SIGPIPE, SIG_DFL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -200,15 +200,15 @@ static int32_t fail_of(struct worker *w, int status)
 {
     char reason[CHILD_REASON_BYTES];
     const size_t room = 300; /* a reason has 512 bytes in all */
-    const size_t from = w->said_len > room ? w->said_len - room : 0;
+    size_t from;
 
     take_complaints(w);
     while (w->said_len > 0 && w->said[w->said_len - 1] == '\n') {
         w->said_len--;
     }
+    from = w->said_len > room ? w->said_len - room : 0;
     return gp_failf(w->task, "'%.100s' %s%s%.*s", w->command, child_reason(status, reason),
-                    w->said_len > 0 ? ": " : "", (int)(w->said_len > from ? w->said_len - from : 0),
-                    w->said + from);
+                    w->said_len > 0 ? ": " : "", (int)(w->said_len - from), w->said + from);
 }
 
 /* It has closed stdout, and its stdin was closed: it must end well. GP_AGAIN: it has not ended yet. */
@@ -435,7 +435,8 @@ static int32_t read_child(struct worker *w, struct gp_out *out)
 
 /* ---- what the host calls ---- */
 
-/* In both directions. GP_OK, or GP_FAIL, also when the child has ended: it may not before on_end. */
+/* In both directions. GP_OK; GP_YIELD: more was read than may be emitted now, and no descriptor will
+ * tell of it; or GP_FAIL, also when the child has ended: it may not before on_end. */
 static int32_t pump(struct worker *w, struct gp_out *out)
 {
     int32_t rc = read_child(w, out);
@@ -443,29 +444,38 @@ static int32_t pump(struct worker *w, struct gp_out *out)
     if (rc == GP_FAIL) {
         return GP_FAIL;
     }
-    return rc == GP_END || w->broken ? broke(w) : write_child(w);
+    if (rc == GP_END || w->broken) {
+        return broke(w);
+    }
+    return write_child(w) == GP_OK ? rc : GP_FAIL;
 }
 
 static int32_t worker_process(void *self, uint32_t port, const struct gp_batch *in,
                               uint32_t *consumed, struct gp_out *out)
 {
     struct worker *w = self;
+    int32_t rc;
 
     (void)port;
     GP_EACH (row, in, consumed, out) {
-        int32_t rc;
-        if ((waiting(w) >= w->buffer_max || w->broken) && pump(w, out) != GP_OK) {
+        rc = waiting(w) >= w->buffer_max || w->broken ? pump(w, out) : GP_OK;
+        if (rc == GP_FAIL) {
             return GP_FAIL;
         }
         if (waiting(w) >= w->buffer_max || w->broken) {
-            return GP_AGAIN;
+            return rc == GP_YIELD ? GP_YIELD : GP_AGAIN;
         }
         rc = put_row(w, row);
         if (rc != GP_OK) {
             return rc;
         }
     }
-    return pump(w, out);
+    rc = pump(w, out);
+    if (rc == GP_YIELD) { /* there may be no further row to be called for */
+        (void)gp_timer_set(w->task, GP_TIMER_PROCESSING, 0, gp_now_ns(w->task));
+        rc = GP_OK;
+    }
+    return rc;
 }
 
 static int32_t worker_on_ready(void *self, struct gp_out *out)
@@ -475,7 +485,7 @@ static int32_t worker_on_ready(void *self, struct gp_out *out)
     return w->ending ? GP_OK : pump(w, out); /* on_end follows, and does its own */
 }
 
-/* A child that broke a pipe is looked at. */
+/* A child that broke a pipe is looked at, or what it wrote goes on. */
 static int32_t worker_on_timer(void *self, uint32_t clock, uint64_t id, int64_t at_ns,
                                struct gp_out *out)
 {

@@ -1,5 +1,7 @@
 /* exec: rows through a child process and back, and what is said when it does wrong. */
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <gearpump/testkit.h>
@@ -138,4 +140,65 @@ GP_TEST(exec, says_how_a_child_died_and_what_it_said)
                    "'cat >/dev/null; kill -9 $$' was killed by signal 9 (Killed)");
     expect_failure("cat >/dev/null; printf abc", "length",
                    "'cat >/dev/null; printf abc' ended within a record");
+}
+
+/* What was read while outputs were full comes out when they are not, though the child says nothing more. */
+GP_TEST(exec, gives_what_it_read_without_being_told_of_more)
+{
+    struct gp_kit *kit = exec_new("while read n; do seq $n; done", "lines");
+    uint32_t count = 0;
+
+    GP_REQUIRE_EQ(gp_kit_open(kit), GP_OK);
+    gp_kit_set_credit(kit, 100);
+    GP_CHECK_EQ(gp_kit_push(kit, 0, NULL, "3000", 0), GP_OK);
+    while (count < 3000) {
+        int32_t rc = gp_kit_run(kit);
+
+        GP_REQUIRE(rc != GP_FAIL);
+        count += gp_kit_count(kit, 0);
+        gp_kit_clear(kit);
+        if (rc != GP_YIELD && count < 3000) {
+            struct pollfd watched = {.fd = gp_kit_watched(kit, NULL), .events = POLLIN};
+
+            GP_REQUIRE_EQ(poll(&watched, 1, PATIENCE_MS), 1);
+            gp_kit_ready(kit);
+        }
+    }
+    GP_CHECK_EQ(count, 3000);
+    gp_kit_free(kit);
+}
+
+static void *run_bound(void *user)
+{
+    char *text = user;
+    const int here = sched_getcpu();
+    struct gp_kit *kit =
+        exec_new("cat >/dev/null; grep Cpus_allowed_list /proc/self/status", "lines");
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET((size_t)here, &one);
+    GP_CHECK_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    GP_CHECK_EQ(gp_kit_open(kit), GP_OK);
+    GP_CHECK_EQ(run_to_end(kit, text, 256), GP_OK);
+    gp_kit_free(kit);
+    return NULL;
+}
+
+/* A lane may be bound to a CPU; a child that inherited that would compete with it for ever. */
+GP_TEST(exec, lets_children_use_all_cpus_of_the_process)
+{
+    char text[256];
+    char own[256] = "";
+    FILE *status = fopen("/proc/self/status", "r");
+    pthread_t lane;
+
+    GP_REQUIRE(status != NULL);
+    while (fgets(own, sizeof own, status) && strncmp(own, "Cpus_allowed_list", 17) != 0) {
+    }
+    (void)fclose(status);
+    GP_REQUIRE_EQ(pthread_create(&lane, NULL, run_bound, text), 0);
+    GP_CHECK_EQ(pthread_join(lane, NULL), 0);
+    own[strcspn(own, "\n")] = '|';
+    GP_CHECK_STR_EQ(text, own);
 }
