@@ -2,7 +2,8 @@
  * console/sink: the value of each message as a line of stdout, stderr or the log. See README.md.
  *
  * The lines of one call of process gather in a buffer and go out in one piece, under a lock that all
- * tasks of this process share: otherwise a pipe would take parts of several in turn. Its calls may
+ * tasks of this process share: otherwise a pipe would take parts of several in turn. A piece is whole
+ * lines. Its calls may
  * block, for stdout may be a terminal that somebody stopped, so the processor says so and has a thread
  * of its own. A line longer than the buffer goes out by itself.
  */
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <gearpump/gearpump.h>
@@ -82,20 +84,32 @@ static int32_t flush(struct sink *s)
     return rc;
 }
 
-static int32_t put(struct sink *s, const void *ptr, size_t len)
+/* A whole line, in parts: nobody else's comes between them. */
+static int32_t put_line(struct sink *s, const struct iovec *parts, int count)
 {
+    int32_t rc = GP_OK;
+    size_t len = 0;
+
+    for (int i = 0; i < count; i++) {
+        len += parts[i].iov_len;
+    }
     if (len > sizeof s->buffer - s->len && flush(s) != GP_OK) {
         return GP_FAIL;
     }
     if (len > sizeof s->buffer) {
-        int32_t rc;
         (void)pthread_mutex_lock(&output_lock);
-        rc = write_all(s, ptr, len);
+        for (int i = 0; i < count && rc == GP_OK; i++) {
+            rc = write_all(s, parts[i].iov_base, parts[i].iov_len);
+        }
         (void)pthread_mutex_unlock(&output_lock);
         return rc;
     }
-    memcpy(s->buffer + s->len, ptr, len);
-    s->len += len;
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_len > 0) {
+            memcpy(s->buffer + s->len, parts[i].iov_base, parts[i].iov_len);
+            s->len += parts[i].iov_len;
+        }
+    }
     return GP_OK;
 }
 
@@ -118,21 +132,28 @@ static void log_row(const struct sink *s, const struct gp_row *row)
     gp_log(s->task, GP_LOG_INFO, (gp_str){text, len});
 }
 
+static struct iovec part(const void *ptr, size_t len)
+{
+    return (struct iovec){(void *)(uintptr_t)ptr, len};
+}
+
 static int32_t write_row(struct sink *s, const struct gp_row *row)
 {
     char prefix[GP_NAME_MAX_BYTES + 32];
+    struct iovec parts[5];
+    int count = 0;
 
     if (s->with_prefix) {
         int len = snprintf(prefix, sizeof prefix, "%s[%u]: ", s->task->processor, s->task->index);
-        if (put(s, prefix, (size_t)len) != GP_OK) {
-            return GP_FAIL;
-        }
+        parts[count++] = part(prefix, (size_t)len);
     }
-    if (s->with_key && (row->flags & GP_ROW_KEYED) &&
-        (put(s, row->key, row->key_len) != GP_OK || put(s, "\t", 1) != GP_OK)) {
-        return GP_FAIL;
+    if (s->with_key && (row->flags & GP_ROW_KEYED)) {
+        parts[count++] = part(row->key, row->key_len);
+        parts[count++] = part("\t", 1);
     }
-    return put(s, row->value, row->value_len) == GP_OK ? put(s, "\n", 1) : GP_FAIL;
+    parts[count++] = part(row->value, row->value_len);
+    parts[count++] = part("\n", 1);
+    return put_line(s, parts, count);
 }
 
 static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in,

@@ -21,6 +21,7 @@
 #include "tcp.h"
 
 #define EVENTS_MAX  64
+#define READS_MAX   16 /* of a peer, at once */
 #define LINGER_NS   (5 * TCP_SECOND_NS)
 #define TIMER_DIAL  0u
 #define TIMER_STALL 1u
@@ -291,18 +292,20 @@ static void flush_all(struct sink *s)
     }
 }
 
-/* What it sends is not for us; only that it closes. */
+/* What it sends is not for us; only that it closes. One that sends without end is read on later. */
 static void peer_listen(struct sink *s, struct peer *p)
 {
     char nothing[4096];
-    ssize_t count;
+    ssize_t count = 1;
 
-    do {
-        count = recv(p->fd, nothing, sizeof nothing, 0);
-    } while (count > 0 || (count < 0 && errno == EINTR));
+    for (int i = 0; i < READS_MAX && count > 0; i++) {
+        do {
+            count = recv(p->fd, nothing, sizeof nothing, 0);
+        } while (count < 0 && errno == EINTR);
+    }
     if (count == 0) {
         peer_lost(s, p, "closed by the other side");
-    } else if (errno != EAGAIN) {
+    } else if (count < 0 && errno != EAGAIN) {
         peer_lost(s, p, strerror(errno));
     }
 }
