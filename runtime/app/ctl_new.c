@@ -71,16 +71,22 @@ static int refuse_language(const char *language, struct gp_error *err)
     return rc;
 }
 
-/* The folder as an absolute path, and where it is made before it has that name. */
+/* The folder as an absolute path, and where it is made before it has that name: beside it, so also if
+ * a shell completed it with a slash. */
 static int find_place(struct project *p, const char *folder, struct gp_error *err)
 {
     char here[PATH_MAX] = "";
+    size_t len = strlen(folder);
 
+    while (len > 1 && folder[len - 1] == '/') {
+        len--;
+    }
     if (folder[0] != '/' && !getcwd(here, sizeof here)) {
         return gp_error_set(err, error_from_errno(errno), "cannot tell which folder this is: %s",
                             strerror(errno));
     }
-    if (str_format(p->path, sizeof p->path, "%s%s%s", here, here[0] ? "/" : "", folder) < 0 ||
+    if (str_format(p->path, sizeof p->path, "%s%s%.*s", here, here[0] ? "/" : "", (int)len,
+                   folder) < 0 ||
         str_format(p->temporary, sizeof p->temporary, "%s.new-%ld", p->path, (long)getpid()) < 0) {
         return gp_error_set(err, GP_EINVAL, "%s: the path is too long", folder);
     }

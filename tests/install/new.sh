@@ -68,6 +68,11 @@ if go version >/dev/null 2>&1; then
     tried="$tried go"
 fi
 
+# A folder is written as shells complete it, too.
+mkdir slashed
+gpctl new slashed --dir slashed/ >/dev/null || die "a slash behind the folder"
+[ -f slashed/README.md ] || die "not in the folder that was named"
+
 # What cannot be is refused, and leaves nothing.
 ls >before
 ! gpctl new in-c >out 2>&1 || die "a folder was overwritten"
