@@ -222,7 +222,7 @@ static int hash_more(struct upload_job *job, struct gp_error *err)
 {
     int rc = file_hash_step(&job->file, err);
 
-    if (rc > 0 && job->file.size > ARTEFACT_SIZE_MAX_BYTES) {
+    if (rc >= 0 && job->file.size > ARTEFACT_SIZE_MAX_BYTES) {
         rc = gp_error_set(err, GP_ETOOBIG, "more than %u bytes", ARTEFACT_SIZE_MAX_BYTES);
     }
     if (rc > 0) {
