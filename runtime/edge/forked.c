@@ -25,7 +25,7 @@
 #define LINE_MAX_BYTES (64u << 20)
 #define READ_BYTES     65536u
 #define LOOK_MS        1000 /* between two looks at the counter */
-#define GRACE_MS       3000 /* for the last words of one that is stuck */
+#define GRACE_MS       3000 /* for the last words of one that is stuck, or gone */
 
 /* Of one that is contained. Memory is what malloc can get; a sanitizer's own is far more. */
 #define MEMORY_BYTES ((rlim_t)2 << 30)
@@ -57,6 +57,7 @@ struct forked {
     int64_t moved_ms; /* when it was seen to move */
     int64_t looked_ms;
     bool is_gone; /* and its status known */
+    int64_t gone_ms;
 };
 
 /* ---- what the child says ---- */
@@ -133,6 +134,7 @@ static void kill_all(const struct forked *f)
 static void take_status(struct forked *f, int status)
 {
     f->is_gone = true;
+    f->gone_ms = now_ms();
     f->end->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     f->end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (f->spec->is_contained) {
@@ -166,9 +168,16 @@ static void look(struct forked *f)
     }
 }
 
+/* Whoever holds the pipes now is another process, which left the group, and may live for ever. */
+static bool is_over(const struct forked *f)
+{
+    return (f->lines[RECORDS].fd < 0 && f->lines[WORDS].fd < 0) ||
+           (f->is_gone && now_ms() - f->gone_ms >= GRACE_MS);
+}
+
 static void listen_to(struct forked *f)
 {
-    while (f->lines[RECORDS].fd >= 0 || f->lines[WORDS].fd >= 0) {
+    while (!is_over(f)) {
         struct pollfd fds[STREAMS] = {{.fd = f->lines[RECORDS].fd, .events = POLLIN},
                                       {.fd = f->lines[WORDS].fd, .events = POLLIN}};
         int n = poll(fds, STREAMS, LOOK_MS);
@@ -178,6 +187,11 @@ static void listen_to(struct forked *f)
             if (fds[i].revents != 0) {
                 read_some(f, i);
             }
+        }
+    }
+    for (int i = 0; i < STREAMS; i++) {
+        if (f->lines[i].fd >= 0) {
+            finish(f, i);
         }
     }
 }

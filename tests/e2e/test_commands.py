@@ -534,6 +534,9 @@ class Validate(harness.Case):
         self.assertEqual("load", finding["place"])
         self.assertRegex(finding["what"], "SIGSEGV.*init")
 
+    def test_code_that_leaves_a_process_behind(self):
+        self.findings(self.plugin("faulty"), "--set", "how=leave", "--set", "where=build", code=harness.OK)
+
     def test_files_that_are_none(self):
         for file, said in ((self.file("text", "no plugin"), "ELF"), (self.built("bin/gpctl"), "not a Gearpump plugin"),
                            (self.plugin("unresolved"), "undefined symbol: e2e_missing_function"),

@@ -1,11 +1,12 @@
 /*
  * faulty: numbers -> worker, a job that goes wrong in the way and at the place it is told.
  *
- * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang), `where` (build, open, poll, process,
+ * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, leave), `where` (build, open, poll, process,
  * end, close) and `row`, the number at which poll and process do it (500 of 1000). Without `how` it
  * ends well. With FAULTY_INIT it crashes when it is loaded.
  */
 #define GP_PLUGIN_INIT faulty_init
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,18 @@ static int is_set(const struct gp_config *config, const char *key, const char *v
     return strcmp(gp_config_text(config, key, ""), value) == 0;
 }
 
+/* A process of its own session, which holds what was open as long as anybody reads of it. */
+static void leave_somebody(void)
+{
+    if (fork() == 0) {
+        (void)setsid();
+        while (write(STDOUT_FILENO, ".\n", 2) == 2) {
+            (void)poll(NULL, 0, 100);
+        }
+        _exit(0);
+    }
+}
+
 /* Not inlined: the report of a crash must name the function that crashed. */
 static __attribute__((noinline)) void go_wrong(const struct gp_config *config)
 {
@@ -49,6 +62,8 @@ static __attribute__((noinline)) void go_wrong(const struct gp_config *config)
         abort();
     } else if (is_set(config, "how", "exit")) {
         _exit(7);
+    } else if (is_set(config, "how", "leave")) {
+        leave_somebody();
     }
     while (is_set(config, "how", "hang")) {
         pause();
