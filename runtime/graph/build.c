@@ -16,6 +16,7 @@
 #include "graph/plan_check.h"
 
 #define TYPES_MAX 256u /* that "did you mean" looks at */
+#define ASKED_MAX 256u /* parameters that build asked for, kept for the same */
 
 struct build {
     struct build_options options;
@@ -24,6 +25,8 @@ struct build {
     struct plan *plan;
     char *plugin_names[PLAN_PLUGINS_MAX]; /* from index 1 */
     uint32_t plugin_count;                /* with the application's own */
+    char *asked[ASKED_MAX];               /* which parameters build has read */
+    uint32_t asked_count;
     struct mistakes mistakes;
     int out_of_memory;
 };
@@ -42,9 +45,24 @@ static char *keep(struct build *b, const char *text)
     return copy;
 }
 
+static bool was_asked(const struct build *b, const char *key)
+{
+    for (uint32_t i = 0; i < b->asked_count; i++) {
+        if (strcmp(b->asked[i], key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static gp_str config_get(const struct gp_config *config, const char *key)
 {
-    const struct build *b = config->host;
+    struct build *b = (struct build *)(uintptr_t)config->host;
+
+    if (b->asked_count < ASKED_MAX && !was_asked(b, key)) {
+        b->asked[b->asked_count] = keep(b, key);
+        b->asked_count += b->asked[b->asked_count] != NULL;
+    }
     for (uint32_t i = 0; i < b->options.config_count; i++) {
         if (strcmp(b->options.config[i].key, key) == 0) {
             return gp_str_of(b->options.config[i].value);
@@ -249,6 +267,9 @@ void build_free(struct build *b)
     for (uint32_t i = 1; i < b->plugin_count; i++) {
         free(b->plugin_names[i]);
     }
+    for (uint32_t i = 0; i < b->asked_count; i++) {
+        free(b->asked[i]);
+    }
     mistakes_deinit(&b->mistakes);
     plan_free(b->plan);
     free(b);
@@ -368,21 +389,28 @@ static void no_partitioner(struct build *b, const struct plan_edge *edge,
                  edge->custom, str_meant(gp_str_of(edge->custom), types, count, meant));
 }
 
+/* " (did you mean 'count'?)" of the processors; answers out. */
+static const char *processor_meant(const struct build *b, gp_str name, char out[STR_MEANT_MAX])
+{
+    gp_str names[PLAN_PROCESSORS_MAX];
+
+    for (uint32_t i = 0; i < b->plan->processor_count; i++) {
+        names[i] = gp_str_of(b->plan->processors[i].name);
+    }
+    return str_meant(name, names, b->plan->processor_count, out);
+}
+
 /* The processor that an option names; NULL: there is none, which is a mistake. */
 static struct plan_processor *find_named(struct build *b, const char *option, const char *name)
 {
     int index = plan_find(b->plan, gp_str_of(name));
-    gp_str names[PLAN_PROCESSORS_MAX];
     char meant[STR_MEANT_MAX];
 
     if (index >= 0) {
         return &b->plan->processors[index];
     }
-    for (uint32_t p = 0; p < b->plan->processor_count; p++) {
-        names[p] = gp_str_of(b->plan->processors[p].name);
-    }
     mistakes_add(&b->mistakes, "%s: there is no processor '%s'%s", option, name,
-                 str_meant(gp_str_of(name), names, b->plan->processor_count, meant));
+                 processor_meant(b, gp_str_of(name), meant));
     return NULL;
 }
 
@@ -409,6 +437,34 @@ static void apply_places(struct build *b)
     }
 }
 
+/* Parameters that the runtime takes itself. */
+static bool is_ours(gp_str group)
+{
+    return str_eq(group, GP_STR("data")) || str_eq(group, GP_STR("recovery"));
+}
+
+/* A parameter that nobody has asked for is a slip of the pen, and would be missed for long. */
+static void unknown_parameter(struct build *b, const char *key)
+{
+    char meant[STR_MEANT_MAX];
+    gp_str names[ASKED_MAX];
+    gp_str head;
+    gp_str tail;
+
+    if (str_cut(gp_str_of(key), '.', &head, &tail)) {
+        if (!is_ours(head)) {
+            mistakes_add(&b->mistakes, "--set %s: there is no processor '%.*s'%s", key,
+                         STR_ARG(head), processor_meant(b, head, meant));
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < b->asked_count; i++) {
+        names[i] = gp_str_of(b->asked[i]);
+    }
+    mistakes_add(&b->mistakes, "--set %s: the job has no such parameter%s", key,
+                 str_meant(gp_str_of(key), names, b->asked_count, meant));
+}
+
 /* `--set key=value` is the application's; `--set NAME.key=value` is the processor's too, if there
  * is one of that name. */
 static void apply_config(struct build *b)
@@ -418,13 +474,16 @@ static void apply_config(struct build *b)
         const struct plan_config *entry = &b->options.config[i];
         gp_str head;
         gp_str tail;
+        int index = -1;
         config_put(b, &plan->config, &plan->config_count, entry->key, entry->value);
         if (str_cut(gp_str_of(entry->key), '.', &head, &tail) && tail.len > 0) {
-            int index = plan_find(plan, head);
-            if (index >= 0) {
-                struct plan_processor *p = &plan->processors[index];
-                config_put(b, &p->config, &p->config_count, tail.ptr, entry->value);
-            }
+            index = plan_find(plan, head);
+        }
+        if (index >= 0) {
+            struct plan_processor *p = &plan->processors[index];
+            config_put(b, &p->config, &p->config_count, tail.ptr, entry->value);
+        } else if (b->asked_count < ASKED_MAX && !was_asked(b, entry->key)) {
+            unknown_parameter(b, entry->key);
         }
     }
 }

@@ -99,6 +99,32 @@ GP_TEST(build, takes_parallelism_and_parameters_of_the_command_line)
     build_free(b);
 }
 
+/* Nobody reads what is misspelt, so somebody has to say so. */
+GP_TEST(build, knows_which_parameters_nobody_asked_for)
+{
+    const struct plan_config config[] = {{(char *)"byts", (char *)"8"},
+                                         {(char *)"liens.case", (char *)"lower"},
+                                         {(char *)"lines.case", (char *)"lower"},
+                                         {(char *)"bytes", (char *)"9"},
+                                         {(char *)"data.edge", (char *)"tcp"}};
+    struct build_options options = {.config = config, .config_count = 5};
+    struct build *b = start(&options);
+    const struct gp_build *s = build_service(b);
+    struct plan *plan = NULL;
+    struct gp_error err = {0};
+
+    GP_CHECK_STR_EQ(gp_config_text(s->config, "bytes", "none"), "9");
+    gp_node source = gp_add(s, "lines", &plans_source, 1);
+    gp_connect(s, source, gp_add(s, "upper", &plans_map, 1), NULL);
+    GP_REQUIRE_EQ(build_finish(b, &plans_self, &plan, &err), GP_EINVAL);
+    GP_CHECK(strstr(err.text, "--set byts: the job has no such parameter (did you mean 'bytes'?)"));
+    GP_CHECK(strstr(err.text,
+                    "--set liens.case: there is no processor 'liens' (did you mean 'lines'?)"));
+    GP_CHECK(!strstr(err.text, "data.edge"));
+    GP_CHECK(!strstr(err.text, "--set lines.case"));
+    build_free(b);
+}
+
 GP_TEST(build, resolves_other_plugins_and_custom_partitioners)
 {
     struct build *b = start(NULL);

@@ -35,6 +35,7 @@ static struct plan *make(const struct plan_config *config, uint32_t count, struc
 
     GP_REQUIRE_EQ(build_new(&options, &b), 0);
     (void)gp_add(build_service(b), "lines", &table, 1);
+    (void)gp_config_text(build_service(b)->config, "mode", NULL);
     (void)build_finish(b, &self, &plan, err);
     build_free(b);
     return plan;
@@ -48,9 +49,8 @@ static const char *value(const struct plan *plan, const char *name)
 GP_TEST(parameters, right_ones_are_taken_and_defaults_stand_in_the_plan)
 {
     const struct plan_config config[] = {{(char *)"lines.path", (char *)"/a"},
-                                         {(char *)"lines.linger", (char *)"5ms"},
-                                         {(char *)"other", (char *)"1"}};
-    struct plan *plan = make(config, 3, NULL);
+                                         {(char *)"lines.linger", (char *)"5ms"}};
+    struct plan *plan = make(config, 2, NULL);
 
     GP_REQUIRE(plan != NULL);
     GP_CHECK_STR_EQ(value(plan, "path"), "/a");
