@@ -10,8 +10,10 @@
 #ifndef SEEDS
 #define SEEDS 12
 #endif
-#define NEEDED (8 + 1) /* slots: one for each task of the job, and one for its appmaster */
-#define SLOTS  4       /* of each of three workers: room for one job, not for two */
+#define NEEDED    (8 + 1) /* slots: one for each task of the job, and one for its appmaster */
+#define MOMENTS   100u
+#define MOMENT_US 500
+#define SLOTS     4 /* of each of three workers: room for one job, not for two */
 
 static const char *const endless[] = {"rows=0", "pause=30000", NULL};
 
@@ -90,6 +92,23 @@ static const char *why(struct scene *s, uint32_t app)
     s->c.app = app;
     GP_REQUIRE_EQ(cluster_describe(&s->c), 0);
     return s->c.error;
+}
+
+/* Whenever somebody kills it: also while its appmaster asks for what there is not. */
+GP_TEST(queue, ends_who_is_killed_at_any_moment)
+{
+    struct scene s;
+
+    begin(&s, 1, 1);
+    await(&s, submit(&s, "first", PRIORITY_NORMAL), APP_RUNNING);
+    for (uint32_t i = 0; i < MOMENTS; i++) {
+        uint32_t app = submit(&s, "second", PRIORITY_NORMAL);
+
+        cluster_run_us(&s.c, i * MOMENT_US);
+        kill_app(&s, app);
+        await(&s, app, APP_KILLED);
+    }
+    end(&s);
 }
 
 GP_TEST(queue, begins_by_priority_then_by_age)

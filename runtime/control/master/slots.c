@@ -327,7 +327,8 @@ static bool is_possible(const struct master *m, const struct app *app,
     return fit_take(&m->workers, &room, &need, NULL) >= 0;
 }
 
-/* There is no room. Who begins waits without its appmaster; all others ask again. */
+/* There is no room. Who begins waits without its appmaster; all others ask again, but for one that is
+ * being killed: its end is on its way, and would be lost with its appmaster. */
 static int refuse(struct master *m, struct app_place *place, const struct app *app,
                   const struct msg_slots_request *msg, int code, struct gp_error *err)
 {
@@ -335,7 +336,7 @@ static int refuse(struct master *m, struct app_place *place, const struct app *a
                            ? "gpctl workers; start more workers, or gpctl drain --undo one"
                            : "gpctl workers; start more workers, or lower the parallelism");
     LOG_WARN(master_log(m), "slots.refused", KV_U64("app", app->id), KV_U64("slots", msg->slots));
-    if (begins(app, msg) && !app->spec.no_wait) {
+    if (begins(app, msg) && !app->spec.no_wait && !app->is_stopping) {
         queue_send_away(place, app);
         return gp_error_set(err, GP_ESTALE, "application %u waits for slots", app->id);
     }
