@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/explain.h"
 #include "app/logs.h"
 #include "base/str.h"
 #include "edge/paths.h"
@@ -255,23 +256,38 @@ int ctl_request_id(const struct options *options, const char **ret, struct gp_er
 
 /* ---- printing ---- */
 
-/* What to try when the error itself does not say. */
-static const char *usual_hint(const struct ctl *ctl, int code)
+#define HINT_BYTES 64
+
+/* What to try when the error itself does not say, perhaps in text. */
+static const char *usual_hint(const struct ctl *ctl, int code, char text[static HINT_BYTES])
 {
+    const struct command_spec *command = ctl->options ? ctl->options->command : NULL;
+    const bool is_usage = code == GP_EINVAL || code == GP_ENOENT;
+
     switch (code) {
     case GP_EUNREACH:
     case GP_ECLOSED:
         return "`gpd local` starts a cluster here; --master HOST:PORT names another";
     case GP_EACCES:
         return "daemons and gpctl must have the same cluster.secret_file";
-    case GP_ENOENT:
-        return ctl->client ? "gpctl list -a" : "gpctl help";
     case GP_ETIMEOUT:
     case GP_ENOTLEADER:
         return "gpctl masters";
     default:
+        break;
+    }
+    if (code == GP_ENOENT && ctl->client) {
+        return "gpctl list -a";
+    }
+    if (is_usage && !command) {
         return "gpctl help";
     }
+    if (is_usage) {
+        (void)str_format(text, HINT_BYTES, "gpctl %s --help", command->name);
+    } else {
+        (void)str_format(text, HINT_BYTES, "gpctl explain %s", explain_word(code));
+    }
+    return text;
 }
 
 static enum fail_form form_of(const struct ctl *ctl)
@@ -283,6 +299,7 @@ static enum fail_form form_of(const struct ctl *ctl)
 
 int ctl_fail(const struct ctl *ctl, const struct gp_error *err, const char *what, ...)
 {
+    char hint[HINT_BYTES];
     char text[256];
     va_list args;
     int status;
@@ -293,7 +310,7 @@ int ctl_fail(const struct ctl *ctl, const struct gp_error *err, const char *what
     if (err->code == GP_ECANCELED && ctl->is_watched) {
         return EXIT_STATUS_INTERRUPTED;
     }
-    status = fail_print(stderr, form_of(ctl), text, err, usual_hint(ctl, err->code));
+    status = fail_print(stderr, form_of(ctl), text, err, usual_hint(ctl, err->code, hint));
     return err->code == GP_ECANCELED && ctl->stop_signal == SIGTERM ? EXIT_STATUS_TERMINATED
                                                                     : status;
 }

@@ -49,7 +49,8 @@ static const struct option_spec restart_options[] = {
 static const struct option_spec submit_options[] = {
     JOB_OPTIONS,
     {"executors", 0, "N", "processes that host its tasks (one per worker with room)", OPTION_VALUE},
-    {"priority", 0, "LEVEL", "when slots are short: low, normal or high (normal)", OPTION_VALUE},
+    {"priority", 0, "low|normal|high", "which goes first when slots are short (normal)",
+     OPTION_VALUE},
     {"place", 0, "PROCESSOR=WHERE",
      "its tasks on worker:NAME alone, or on those with label:KEY=VALUE", OPTION_LIST},
     {"no-wait-for-slots", 0, NULL, "fail if there are too few, instead of waiting for them",
@@ -129,7 +130,7 @@ static const struct option_spec logs_options[] = {
 
 static const struct option_spec metrics_options[] = {
     CTL_WATCH_OPTION,
-    {"window", 0, "TIME", "with -o json: the past, too: 5m by seconds or 24h by minutes",
+    {"window", 0, "latest|5m|24h", "the past: 5m by seconds, 24h by minutes (latest)",
      OPTION_VALUE},
     {0},
 };

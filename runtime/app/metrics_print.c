@@ -132,6 +132,10 @@ static void put(struct table *t, const char *metric, double value)
         table_cell(t, "%s", units_rate(value, text));
     } else if (strcmp(metric, "busy") == 0 || strcmp(metric, "blocked") == 0) {
         table_cell(t, "%.0f %%", 100 * value);
+    } else if (strcmp(metric, "cpu") == 0) {
+        table_cell(t, "%.1f %%", 100 * value);
+    } else if (strcmp(metric, "queue") == 0) {
+        table_cell(t, "%.0f", value);
     } else {
         table_cell(t, "%.4g", value);
     }

@@ -196,6 +196,7 @@ int program_parse(const struct program_spec *program, int argc, char *const *arg
     if (!*ret_command) {
         return GP_EINVAL;
     }
+    ret->command = *ret_command;
     rc = parse_words(*ret_command, program->common, argc, argv, at + 1, ret, err);
     if (rc < 0) {
         gp_error_hint(err, "%s %s --help", program->name, (*ret_command)->name);

@@ -61,6 +61,7 @@ struct option_value {
 
 /* What a command line said. */
 struct options {
+    const struct command_spec *command; /* whose they are; NULL: the program's alone */
     struct option_value values[OPTIONS_REPEAT_MAX];
     uint32_t value_count;
     const char *operands[OPTIONS_OPERANDS_MAX];

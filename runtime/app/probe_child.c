@@ -205,7 +205,8 @@ static void finish(struct child *c, struct build *b)
     }
     rc = build_finish(b, c->resolved, &plan, &err);
     if (rc == GP_EINVAL) {
-        tell_findings(c, "graph", build_mistakes(b), "see graph.h in the SDK, or --set");
+        tell_findings(c, "graph", build_mistakes(b),
+                      "mend build() or the flag; gpctl plugins shows what can be told");
     } else if (rc < 0) {
         tell_finding(c, "graph", gp_str_of(err.text), "");
     } else if (plan_encode(plan, &tree) == 0) {

@@ -746,6 +746,17 @@ class Usage(harness.Case):
         for program, name in ((self.gpctl, "gpctl help"), (self.gpd, "gpd help")):
             self.assert_refused(program(), harness.USAGE, name)
 
+    def test_hints_lead_to_the_command_or_the_code(self):
+        config = os.path.abspath(self.file("no.yaml", "{}\n"))
+        for arguments, hint in (
+                (["submit", "absent.so"], "gpctl submit --help"),
+                (["run", "absent.so"], "gpctl run --help"),
+                (["inspect", "absent.so"], "gpctl inspect --help"),
+                (["submit", config], "gpctl explain not_runnable"),
+                (["top", "--interval", "soon"], "gpctl top --help")):
+            with self.subTest(arguments=arguments):
+                self.assertIn(f"hint: {hint}\n", self.gpctl(*arguments).err)
+
     def test_errors_as_json(self):
         result = self.gpctl("-o", "json", "--master", f"127.0.0.1:{system.free_port()}", "list")
         self.assertEqual((harness.UNREACHABLE, ""), (result.code, result.out))

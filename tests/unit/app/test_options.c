@@ -56,6 +56,7 @@ GP_TEST(options, flags_may_stand_anywhere)
     GP_REQUIRE_EQ(
         parse(WORDS("-m", "a:1", "submit", "--name=x", "app.so", "-w"), &command, &o, &err), 0);
     GP_CHECK(command == &commands[0]);
+    GP_CHECK(o.command == command);
     GP_CHECK_STR_EQ(options_text(&o, "master"), "a:1");
     GP_CHECK_STR_EQ(options_text(&o, "name"), "x");
     GP_CHECK(options_has(&o, "wait"));
