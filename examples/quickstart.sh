@@ -38,6 +38,7 @@ done
 input=${input:-/usr/share/common-licenses}
 
 cd "$(dirname "$0")/.."
+set --
 work=$(mktemp -d)
 cluster=
 
@@ -76,7 +77,9 @@ done_with() {
 sh tests/packages.sh build
 done_with "packages"
 
-if ! { cmake -S . -B build -G Ninja -DGP_BUILD_TESTS=OFF && cmake --build build; } >"$work/build.log" 2>&1; then
+# A build/ that is there keeps the generator that it was made with.
+[ -f build/CMakeCache.txt ] || set -- -G Ninja
+if ! { cmake -S . -B build "$@" -DGP_BUILD_TESTS=OFF && cmake --build build; } >"$work/build.log" 2>&1; then
     cat "$work/build.log" >&2
     printf 'error: the build failed\n  why: as above\n  try: cmake --build build\n' >&2
     exit 1
