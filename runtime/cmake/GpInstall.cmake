@@ -67,6 +67,8 @@ install(DIRECTORY conf/grafana DESTINATION ${CMAKE_INSTALL_DATADIR}/gearpump)
 install(FILES conf/prometheus.yml DESTINATION ${CMAKE_INSTALL_DATADIR}/gearpump)
 install(FILES README.md DESTINATION ${doc_dir})
 install(FILES runtime/wire/PROTOCOL.md DESTINATION ${doc_dir}/runtime/wire)
+install(FILES runtime/control/README.md DESTINATION ${doc_dir}/runtime/control)
+install(FILES runtime/observe/README.md DESTINATION ${doc_dir}/runtime/observe)
 
 set(GP_MAINTAINER "Gearpump maintainers <maintainers@gearpump.invalid>")
 
