@@ -1,6 +1,9 @@
 /*
- * ctl_submit.c: gpctl submit: upload, start, perhaps wait for the end.
+ * ctl_submit.c: gpctl submit: upload, start, see that it begins, perhaps wait for the end.
  *
+ * What is wrong with a graph or its parameters is known some 20 ms after the id, so we wait for that
+ * (not with --detach): the id is on stdout, the mistakes are on stderr and in the exit code. Who cannot
+ * tell within START_MAX_NS says so and leaves; that is no failure.
  * Waiting ends early at an interrupt or --timeout: the job runs on, and the error says how to follow
  * it.
  */
@@ -13,12 +16,15 @@
 #include "app/upload.h"
 #include "base/str.h"
 
+#define START_MAX_NS INT64_C(10000000000)
+
 struct submitting {
     struct ctl *ctl;
     struct job job;
     struct gp_error err;
     uint32_t id;
     bool wait;
+    bool detach;
     int64_t deadline_ns; /* INT64_MAX: none */
 };
 
@@ -66,14 +72,45 @@ static int wait_and_print(struct submitting *s)
                               s->id);
 }
 
+static int print_id_and_wait_for_start(struct submitting *s)
+{
+    const int64_t deadline_ns = loop_fresh_now_ns(edge_port(s->ctl->world)->loop) + START_MAX_NS;
+    int status = print_id(s);
+    int rc;
+
+    (void)fflush(stdout); /* whoever reads it need not wait */
+    if (status != EXIT_STATUS_OK || s->detach) {
+        return status;
+    }
+    rc = follow_to_start(s->ctl, s->id, deadline_ns, &s->err);
+    if (rc == GP_EJOB) {
+        gp_error_hint(&s->err, "gpctl logs %u", s->id);
+        return ctl_fail(s->ctl, &s->err, "%s (id %u) failed", job_name(&s->job), s->id);
+    }
+    if (rc == GP_ECANCELED) {
+        explain_leaving(s, rc);
+        return ctl_fail(s->ctl, &s->err, "stopped waiting for %s (id %u)", job_name(&s->job),
+                        s->id);
+    }
+    if (rc < 0) {
+        ctl_say(s->ctl, "%s (id %u) was accepted and does not run yet: gpctl describe %u",
+                job_name(&s->job), s->id, s->id);
+    }
+    return EXIT_STATUS_OK;
+}
+
 static int read_flags(struct submitting *s, const struct options *options)
 {
     const char *request_id = NULL;
     int rc = options_duration(options, "timeout", INT64_MAX, &s->deadline_ns, &s->err);
 
     s->wait = options_has(options, "wait");
+    s->detach = options_has(options, "detach");
     if (rc == 0 && options_has(options, "timeout") && !s->wait) {
         rc = gp_error_set(&s->err, GP_EINVAL, "--timeout is for --wait");
+    }
+    if (rc == 0 && s->detach && s->wait) {
+        rc = gp_error_set(&s->err, GP_EINVAL, "--wait and --detach exclude each other");
     }
     rc = rc < 0 ? rc : ctl_request_id(options, &request_id, &s->err);
     rc = rc < 0 ? rc : job_init(&s->job, options, &s->err);
@@ -110,7 +147,7 @@ int ctl_submit(const struct command_spec *spec, const struct options *options, v
     if (rc < 0) {
         status = ctl_fail(s.ctl, &s.err, "cannot submit %s", options->operands[0]);
     } else {
-        status = s.wait ? wait_and_print(&s) : print_id(&s);
+        status = s.wait ? wait_and_print(&s) : print_id_and_wait_for_start(&s);
     }
     job_deinit(&s.job);
     return status;

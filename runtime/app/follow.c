@@ -20,10 +20,18 @@
 #define ID_TEXT_MAX    16
 
 struct following {
-    const struct ctl *ctl;
+    struct ctl *ctl;
+    bool (*is_reached)(uint32_t state);
+    struct gp_error *why; /* gets the error of an application that failed, or NULL */
     uint64_t version;
     uint32_t state;
 };
+
+/* Nothing will happen by itself that tells more of its graph and parameters. */
+static bool has_begun(uint32_t state)
+{
+    return state == APP_WAITING || state >= APP_RUNNING;
+}
 
 static int on_change(void *user, const void *msg)
 {
@@ -36,33 +44,56 @@ static int on_change(void *user, const void *msg)
     }
     f->version = change->version;
     f->state = change->app.state;
+    if (f->why && app_state_is_end(f->state) && f->state != APP_FINISHED) {
+        (void)gp_error_set(f->why, GP_EJOB, "%s",
+                           *change->app.error ? change->app.error : show_state(f->state));
+    }
     return 0;
 }
 
-int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_error *err)
+static int follow(struct following *f, uint32_t id, int64_t deadline_ns, struct gp_error *err)
 {
-    struct loop *loop = edge_port(ctl->world)->loop;
-    struct following f = {.ctl = ctl, .state = APP_SUBMITTED};
+    struct loop *loop = edge_port(f->ctl->world)->loop;
     char id_text[ID_TEXT_MAX];
     int lost = 0;
     int rc = 0;
 
     (void)str_format(id_text, sizeof id_text, "%u", id);
-    while (rc == 0 && !app_state_is_end(f.state)) {
+    while (rc == 0 && !f->is_reached(f->state)) {
         struct msg_app_wait ask = {
-            .app = id_text, .seen_version = f.version, .timeout_ms = (uint32_t)POLL_MS};
+            .app = id_text, .seen_version = f->version, .timeout_ms = (uint32_t)POLL_MS};
         int64_t left_ns = deadline_ns - loop_fresh_now_ns(loop);
 
         if (left_ns <= 0) {
-            return gp_error_set(err, GP_ETIMEOUT, "it has not ended in time");
+            return gp_error_set(err, GP_ETIMEOUT, "it takes longer");
         }
         if (left_ns < POLL_MS * NS_PER_MS) {
             ask.timeout_ms = (uint32_t)((left_ns + NS_PER_MS - 1) / NS_PER_MS);
         }
-        rc = ctl_ask_for(ctl, MSG_APP_WAIT, &ask, POLL_MS * NS_PER_MS + POLL_SLACK_NS, on_change,
-                         &f, err);
+        rc = ctl_ask_for(f->ctl, MSG_APP_WAIT, &ask, ask.timeout_ms * NS_PER_MS + POLL_SLACK_NS,
+                         on_change, f, err);
         lost = rc == GP_ETIMEOUT || rc == GP_ENOTLEADER ? lost + 1 : 0;
         rc = lost > 0 && lost <= POLLS_LOST_MAX ? 0 : rc;
+    }
+    return rc;
+}
+
+int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_error *err)
+{
+    struct following f = {.ctl = ctl, .is_reached = app_state_is_end, .state = APP_SUBMITTED};
+
+    return follow(&f, id, deadline_ns, err);
+}
+
+int follow_to_start(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_error *err)
+{
+    struct gp_error why = {0};
+    struct following f = {.ctl = ctl, .is_reached = has_begun, .why = &why, .state = APP_SUBMITTED};
+    int rc = follow(&f, id, deadline_ns, err);
+
+    if (rc == 0 && why.code != 0) {
+        *err = why;
+        rc = why.code;
     }
     return rc;
 }

@@ -56,6 +56,8 @@ static const struct option_spec submit_options[] = {
     {"no-wait-for-slots", 0, NULL, "fail if there are too few, instead of waiting for them",
      OPTION_FLAG},
     {"wait", 'w', NULL, "follow it to the end; exit code 8 if it fails", OPTION_FLAG},
+    {"detach", 'd', NULL, "do not even wait until it runs; its mistakes show in gpctl list -a",
+     OPTION_FLAG},
     REQUEST_ID_OPTION,
     {"timeout", 0, "TIME", "with --wait: give up after this time, as 90s or 5m (never)",
      OPTION_VALUE},
@@ -189,9 +191,12 @@ static const struct command_spec commands[] = {
      .summary = "start an application on the cluster",
      .details =
          "Uploads the shared object, unless the cluster has it already, and starts it. Prints "
-         "the id of the\napplication. Paths among its parameters are those of the hosts it "
-         "runs on: write them in full.\nWhile slots are too few for all of its tasks it waits: by "
-         "priority, then by age; gpctl list says why.",
+         "the id of the\napplication, and ends when its tasks run, with exit code 8 if its graph "
+         "or a "
+         "parameter is wrong.\nPaths among its parameters are those of the hosts it runs on: write "
+         "them in full.\nWhile slots are too few for all of its tasks it waits: by priority, then "
+         "by "
+         "age; gpctl list says why.",
      .examples = "  $ gpctl submit build/examples/wordcount.so\n"
                  "  $ gpctl submit wordcount.so --set input=/usr/share/common-licenses --set "
                  "output=/tmp/counts --wait\n"

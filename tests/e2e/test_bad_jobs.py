@@ -1,5 +1,7 @@
 """Jobs that cannot work: one clear error, the right exit code, and a cluster as healthy as before."""
 
+import concurrent.futures
+import json
 import os
 import shutil
 import struct
@@ -119,6 +121,20 @@ class BadPlugin(BadJob):
         self.fails("e2e_missing_function", submit=[self.plugin("unresolved")])
         self.assert_refused(self.gpctl("run", self.plugin("unresolved")), harness.JOB_FAILED, "e2e_missing_function")
 
+    def test_a_glibc_that_is_older_than_it_needs(self):
+        with open(self.example("wordcount"), "rb") as file:
+            content = file.read().replace(b"GLIBC_2.2.5\0", b"GLIBC_9.9.9\0")
+        file = self.file("newer.so", content)
+        self.assertRegex(self.ok(self.gpctl("inspect", file)).out, r"glibc +9\.9")
+        said = (r"GLIBC_9\.9\.9' not found", "newer glibc than this host has: build it on an older system")
+        self.fails(*said, submit=[file])
+        self.assert_refused(self.gpctl("run", file), harness.JOB_FAILED, *said)
+
+    def test_constructors_that_end_the_process(self):
+        self.expected_noise = r"gearpump: crash |process\.crashed|app\.failed|SIGABRT|Sanitizer"
+        self.fails("exit code 0 while it loaded", r"nothing may call exit\(\)", submit=[self.plugin("faulty_loading_exit")])
+        self.fails("appmaster crashed: SIGABRT", "plugin faulty, in its load", submit=[self.plugin("faulty_loading_crash")])
+
     def test_note_and_symbol_disagree(self):
         with open(self.example("wordcount"), "rb") as file:
             content = bytearray(file.read())
@@ -149,6 +165,24 @@ class BadPlugin(BadJob):
         self.fails("nowhere", submit=[self.plugin("bad_graph"), "--set", "mistakes=plugin"])
         self.fails("drain", submit=[self.plugin("bad_graph"), "--set", "mistakes=type"])
 
+    def test_without_waiting_mistakes_are_told_all_the_same(self):
+        """The id is on stdout, the mistakes on stderr; --detach does not wait for them."""
+        submit = [self.plugin("bad_graph"), "--set", "mistakes=cycle,zero"]
+        result = self.cluster.gpctl("submit", *submit)
+        self.assert_ends_with(result, harness.JOB_FAILED, "cycle", "third", "gpctl logs 1")
+        self.assertEqual("1\n", result.out)
+        result = self.cluster.gpctl("-o", "json", "submit", *submit)
+        self.assertEqual((harness.JOB_FAILED, {"id": 2, "name": "bad_graph"}), (result.code, result.json))
+        self.assertRegex(json.loads(result.err)["error"]["why"], "cycle")
+        self.assertEqual("3\n", self.ok(self.cluster.gpctl("submit", *submit, "--detach")).out)
+        self.assert_refused(self.cluster.gpctl("submit", *submit, "--detach", "--wait"), harness.USAGE, "--detach")
+
+    def test_an_unreadable_parallelism(self):
+        for number in ("0", "1000000", "-1", "4294967297", "two"):
+            with self.subTest(number=number):
+                self.refused(harness.USAGE, "from 1 to 65536", submit=[self.plugin("faulty"), "--parallelism",
+                                                                       f"worker={number}"])
+
     def test_unknown_processor_in_parallelism(self):
         self.fails("nobody", submit=[self.plugin("faulty"), "--parallelism", "nobody=2"])
 
@@ -160,6 +194,35 @@ class BadPlugin(BadJob):
     def test_output_folder_cannot_be_made(self):
         self.fails("/proc/nowhere", submit=[
             self.example("wordcount"), "--set", f"input={self.file('in.txt', 'a b')}", "--set", "output=/proc/nowhere"])
+
+    def test_input_that_is_cut_while_it_is_read(self):
+        """What was read is done; what is missing is told, with the place."""
+        text = self.file("cut.txt", b"word\n" * 1000000)
+        with open(text, "r+b") as file, concurrent.futures.ThreadPoolExecutor() as pool:
+            waiting = pool.submit(self.cluster.gpctl, "submit", self.example("wordcount"), "--set", f"input={text}",
+                                  "--set", f"output={self.folder('o')}", "--set", "recovery.restarts=1", "--wait",
+                                  timeout=harness.JOB_S)
+            system.wait_until(lambda: self.cluster.json("list", "-a")["applications"], "it is there", harness.READY_S)
+            file.truncate(5000)
+            result = waiting.result()
+        if result.code != harness.OK:  # it was faster
+            self.assert_ends_with(result, harness.JOB_FAILED, r"cut\.txt")
+        self.wait_until_free(self.cluster)
+
+    def test_a_file_in_the_place_of_the_output_folder(self):
+        text = self.file("in.txt", "a b")
+        self.fails(r"a_file.*Not a directory", submit=[
+            self.example("wordcount"), "--set", f"input={text}", "--set", f"output={self.file('a_file', '')}",
+            "--set", "recovery.restarts=1"])
+
+    def test_a_line_of_100_mib(self):
+        text = self.file("long.txt", b"")
+        with open(text, "wb") as file:
+            file.write(b"small\n")
+            file.truncate(100 << 20)
+        self.fails(r"the line at offset 6 of '.*long\.txt' is longer than line\.max, 1048576 bytes", submit=[
+            self.example("wordcount"), "--set", f"input={text}", "--set", f"output={self.folder('o')}", "--set",
+            "recovery.restarts=1"])
 
     def test_callbacks_that_fail(self):
         for where in ("open", "poll", "process", "end"):
@@ -178,7 +241,43 @@ class BadPlugin(BadJob):
         self.assertIn("told to reject", self.ok(self.cluster.gpctl("logs", str(report["id"]))).out)
 
 
+class Hanging(harness.Case):
+    """User code that does not return."""
+
+    def test_build(self):
+        cluster = self.local(env={"GEARPUMP_TIMEOUTS__START": "2s", "GEARPUMP_CLUSTER__FAILURE_TIMEOUT": "2s"})
+        self.assert_job_failed(cluster, r"its build\(\) did not return: for 2 s", r"pid \d+ on worker \d+",
+                               submit=[self.plugin("faulty"), "--set", "how=hang", "--set", "where=build"])
+        self.wait_until_free(cluster)
+        cluster.is_healthy()
+
+
 class BadRequest(BadJob):
+    def test_the_same_file_from_many_at_once(self):
+        with open(self.plugin("ticker"), "rb") as plugin:
+            file = self.file("same.so", plugin.read() + bytes(8 << 20))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            results = list(pool.map(lambda i: self.cluster.gpctl("submit", file, "--name", f"same{i}"), range(4)))
+        for result in results:
+            self.ok(result)
+        self.assertEqual(["1\n", "2\n", "3\n", "4\n"], sorted(result.out for result in results))
+        for i in range(4):
+            self.cluster.wait_for_state(f"same{i}", "running")
+            self.ok(self.cluster.gpctl("kill", f"same{i}"))
+
+    def test_parameters_that_are_none(self):
+        for setting in ("", "=", "=value", "novalue"):
+            with self.subTest(setting=setting):
+                self.refused(harness.USAGE, "KEY=VALUE", submit=[self.plugin("faulty"), "--set", setting])
+
+    def test_names_that_are_not_utf_8(self):
+        broken = os.fsdecode(b"a\xff\xfe")
+        self.refused(harness.USAGE, "cannot be the name", submit=[self.plugin("faulty"), "--name", broken])
+        self.refused(harness.NOT_FOUND, r"\\xff", submit=[f"/nowhere/{broken}.so"])
+        self.assert_refused(self.cluster.gpctl("describe", broken), harness.NOT_FOUND, r"\\xff")
+        self.fails("No such file", submit=[self.example("wordcount"), "--set", f"input=/nowhere/{broken}", "--set",
+                                           f"output={self.folder('o')}"])
+
     def test_unknown_name_or_id(self):
         for command in ("describe", "kill", "logs"):
             for app in ("nobody", "99", "99999999999999999999", "0", "-", "a/b", "x" * 64):

@@ -395,7 +395,7 @@ class Kill(harness.Case):
     def test_just_after_submit(self):
         cluster = self.local()
         for i in range(5):
-            app = cluster.submit(self.plugin("ticker"), "--name", f"short{i}")
+            app = cluster.submit(self.plugin("ticker"), "--name", f"short{i}", "--detach")
             self.assertEqual("killed", cluster.json("kill", str(app))["state"])
         self.wait_until_free(cluster)
         cluster.is_healthy()

@@ -1,9 +1,10 @@
 /*
  * faulty: numbers -> worker, a job that goes wrong in the way and at the place it is told.
  *
- * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, leave), `where` (build, open, poll, process,
- * end, close) and `row`, the number at which poll and process do it (500 of 1000). Without `how` it
- * ends well. With FAULTY_INIT it crashes when it is loaded.
+ * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, leave, eat), `where` (build, open, poll,
+ * process, end, close) and `row`, the number at which poll and process do it (500 of 1000). Without
+ * `how` it ends well. `eat` takes memory until there is none, and fails. With FAULTY_INIT it crashes in
+ * its init; FAULTY_LOADING is what a constructor of the file calls.
  */
 #define GP_PLUGIN_INIT faulty_init
 #include <poll.h>
@@ -33,6 +34,18 @@ static int32_t faulty_init(const struct gp_host *host)
 #endif
     return GP_OK;
 }
+
+#ifdef FAULTY_LOADING
+static inline void quit(void)
+{
+    exit(0);
+}
+
+static __attribute__((constructor)) void faulty_loading(void)
+{
+    FAULTY_LOADING();
+}
+#endif
 
 static int is_set(const struct gp_config *config, const char *key, const char *value)
 {
@@ -70,6 +83,18 @@ static __attribute__((noinline)) void go_wrong(const struct gp_config *config)
     }
 }
 
+/* Only a limit of the process ends it. */
+static int32_t eat(const struct gp_task *task)
+{
+    const size_t bite = (size_t)16 << 20;
+    char *food;
+
+    while ((food = malloc(bite)) != NULL) {
+        memset(food, 1, bite);
+    }
+    return gp_fail(task, "no memory left");
+}
+
 /* What the callback named `here` answers. */
 static int32_t answer(const struct gp_task *task, const char *here)
 {
@@ -79,6 +104,9 @@ static int32_t answer(const struct gp_task *task, const char *here)
     go_wrong(task->config);
     if (is_set(task->config, "how", "reject")) {
         return gp_reject(task, "told to reject");
+    }
+    if (is_set(task->config, "how", "eat")) {
+        return eat(task);
     }
     return is_set(task->config, "how", "fail") ? gp_fail(task, "told to fail") : GP_OK;
 }
