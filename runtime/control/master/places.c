@@ -209,6 +209,24 @@ void place_refused(struct app_place *place, const char *why)
     place->refusals++;
 }
 
+/* Another life would end as this one, so there is none. */
+static bool is_build_endless(const struct app_place *place, const struct app *app)
+{
+    return place->is_mute && !app->plan && workers_find(&place->master->workers, place->worker);
+}
+
+static void give_up_build(struct app_place *place)
+{
+    char text[ERROR_TEXT_MAX];
+
+    (void)str_format(text, sizeof text,
+                     "its build() did not return: for %lld s nothing was heard from its appmaster "
+                     "(pid %lld on worker %u), which builds the graph",
+                     (long long)(place->master->start_timeout_ns / 1000 / NS_PER_MS),
+                     (long long)place->pid, place->worker);
+    place_lost(place, text, false);
+}
+
 static void on_timer(void *user)
 {
     struct app_place *place = user;
@@ -224,7 +242,11 @@ static void on_timer(void *user)
         place_lost(place, "its appmaster did not register in time", false);
         break;
     case PLACE_LOST:
-        place_lost(place, "its appmaster was lost", true);
+        if (is_build_endless(place, app)) {
+            give_up_build(place);
+        } else {
+            place_lost(place, "its appmaster was lost", true);
+        }
         break;
     case PLACE_PAUSED:
     case PLACE_WAITING:
@@ -263,6 +285,7 @@ void places_registered(struct app_place *place, uint64_t peer,
     place->peer = peer;
     place->pid = msg->pid;
     place->phase = PLACE_UP;
+    place->is_mute = false;
     place->is_moved = false;
     place->refusals = 0;
     place->refused_by = 0;
@@ -288,8 +311,11 @@ void places_process_exited(struct master *m, const struct msg_process_exited *ms
         (void)str_format(text, sizeof text, "its appmaster crashed: %s",
                          msg->crash[0] ? msg->crash : "killed by a signal");
     } else {
-        (void)str_format(text, sizeof text, "its appmaster ended with exit code %lld",
-                         (long long)msg->code);
+        (void)str_format(text, sizeof text, "its appmaster ended with exit code %lld%s",
+                         (long long)msg->code,
+                         app->plan ? ""
+                                   : " while it loaded its plugins and built the graph, where "
+                                     "nothing may call exit()");
     }
     place_lost(place, text, false);
 }
@@ -361,6 +387,7 @@ void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *wh
             place->peer = 0;
             place_lost(place, "its appmaster was lost", true);
         } else {
+            place->is_mute = why->code == GP_ETIMEOUT;
             wait_for_it(place, app);
         }
     }
