@@ -13,12 +13,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct plugin_file {
     void *handle;
     int fd; /* of a copy; -1: none */
 };
+
+/* What to do about it, where the loader's words do not tell. */
+static const char *advice(const char *path, const char *text)
+{
+    struct statvfs fs;
+
+    if (strstr(text, "version `GLIBC_") != NULL) {
+        return "; it was built for a newer glibc than this host has: build it on an older system";
+    }
+    if (strstr(text, "failed to map") != NULL && statvfs(path, &fs) == 0 &&
+        (fs.f_flag & ST_NOEXEC) != 0) {
+        return "; that file system is mounted noexec: give the worker a --data folder elsewhere";
+    }
+    return "";
+}
 
 /* The loader's text begins with the path; ours begins with the name, once. */
 static int loader_failed(const char *path, const char *name, struct gp_error *err)
@@ -30,7 +46,7 @@ static int loader_failed(const char *path, const char *name, struct gp_error *er
     if (strncmp(text, path, len) == 0 && strncmp(text + len, ": ", 2) == 0) {
         text += len + 2;
     }
-    return gp_error_set(err, GP_EABI, "%s: %s", name, text);
+    return gp_error_set(err, GP_EABI, "%s: %s%s", name, text, advice(path, text));
 }
 
 static int check_entry(const char *path, const struct gp_entry *entry, struct gp_error *err)

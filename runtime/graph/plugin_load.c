@@ -208,8 +208,10 @@ int plugin_load(const struct port *port, const char *path, const struct gp_host 
     if (rc >= 0) {
         rc = check_catalog(plugin.catalog, err);
     }
-    if (rc < 0) {
+    if (rc < 0 && strncmp(err->text, path, strlen(path)) != 0) { /* who opens it names it, too */
         gp_error_prefix(err, "%s", path);
+    }
+    if (rc < 0) {
         plugin_unload(port, &plugin);
         return rc;
     }
