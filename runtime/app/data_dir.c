@@ -114,6 +114,9 @@ int data_dir_take(struct data_dir *dir, const char *base, const char *name, stru
     }
     if (rc < 0) {
         *dir = (struct data_dir){.lock_fd = -1};
+        if (err && err->hint[0] == '\0') {
+            gp_error_hint(err, "--data a folder on a disk with room, where this user may write");
+        }
     }
     return rc;
 }

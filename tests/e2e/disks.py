@@ -33,6 +33,9 @@ class Disk:
         if os.path.exists(self.ballast):
             os.remove(self.ballast)
 
+    def remount(self, options):
+        subprocess.run(["mount", "-o", f"remount,{options}", self.path], check=True)
+
     def close(self):
         """Whoever has files open there must have ended."""
         subprocess.run(["umount", self.path], stderr=subprocess.DEVNULL, check=False)

@@ -2,6 +2,7 @@
 
 import os
 
+import disks
 import harness
 import system
 
@@ -77,6 +78,14 @@ class CheckConfig(harness.Case):
         result = self.gpd("check-config", file)
         for place in (r"bad\.yaml:2:", r"bad\.yaml:4:", r"bad\.yaml:5:"):
             self.assertRegex(result.err, place)
+
+    def test_large_and_deep_files(self):
+        for text, said in (("# " + "x" * (10 << 20), "more than 1048576 bytes"), ("log: " + "[" * 5000, "nested too deep"),
+                           ("".join("  " * i + "a:\n" for i in range(500)), "nested too deep")):
+            with self.subTest(said=said):
+                result = self.gpd("check-config", self.file("bad.yaml", text))
+                self.assert_refused(result, harness.USAGE, r"bad\.yaml:\d+:\d+", said)
+                self.assertLess(result.seconds, 5 * harness.SLOWNESS)
 
     def test_files_that_cannot_be_read(self):
         self.assert_refused(self.gpd("check-config", "/nowhere.yaml"), harness.NOT_FOUND, r"/nowhere\.yaml")
@@ -175,6 +184,37 @@ class Start(harness.Case):
         self.assertEqual(0, cluster.daemon.stop())
         again = self.start("local", "--port", "0", "--data", self.path("data-0"))
         again.ready()
+
+    def disk(self, name, size_kib=4096):
+        disk = disks.Disk(self.path(name), size_kib)
+        self.addCleanup(disk.close)
+        return disk
+
+    def refused_for_its_data(self, folder, *said):
+        result = self.gpd("local", "--port", "0", "--data", folder)
+        self.assertNotEqual(harness.OK, result.code)
+        self.assert_refused(result, result.code, "hint: --data a folder on a disk with room", *said)
+
+    def test_data_folder_on_a_full_disk(self):
+        disk = self.disk("full", 64)
+        disk.fill()
+        self.refused_for_its_data(os.path.join(disk.path, "below"), "full/below", "No space left")
+        disk.free()
+
+    def test_data_folder_that_is_read_only(self):
+        disk = self.disk("read-only")
+        disk.remount("ro")
+        self.refused_for_its_data(disk.path, "read-only", "Read-only file system")
+
+    def test_data_folder_that_lets_nothing_run(self):
+        """The daemon starts, for masters need no more; a job says why none can run there."""
+        disk = self.disk("noexec", 65536)
+        disk.remount("noexec")
+        daemon = self.start("local", "--port", "0", "--workers", "1", "--data", os.path.join(disk.path, "data"))
+        cluster = harness.Cluster(self, daemon, daemon.ready()["master"])
+        self.assert_job_failed(cluster, "mounted noexec: give the worker a --data folder elsewhere",
+                               submit=[self.plugin("faulty")])
+        self.assertEqual(0, daemon.stop())
 
     def test_data_folder_that_cannot_be(self):
         result = self.gpd("local", "--port", "0", "--data", self.file("a_file", "") + "/below")
