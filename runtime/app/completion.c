@@ -30,6 +30,22 @@ struct completion {
 
 /* ---- candidates ---- */
 
+/* Whether a terminal shows it as it is: no control characters, which are bytes from 0x80 on, too. */
+static bool is_shown_as_it_is(gp_str s)
+{
+    char shown[STR_SHOWN_MAX];
+
+    while (s.len > 0) {
+        const char *at = s.ptr;
+        const size_t len = str_show_next(&s, shown);
+
+        if (len != (size_t)(s.ptr - at) || memcmp(at, shown, len) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Shells take these for themselves; a name with one of them can be written as an id instead. */
 static bool is_plain(gp_str s)
 {
@@ -39,7 +55,7 @@ static bool is_plain(gp_str s)
             return false;
         }
     }
-    return s.len > 0;
+    return s.len > 0 && is_shown_as_it_is(s);
 }
 
 static void offer(struct completion *c, gp_str candidate, const char *what)

@@ -48,6 +48,14 @@ static void look_up(struct completion *c, enum completion_kind kind, const struc
         completion_offer(c, "words", master ? master : "here");
         completion_offer(c, "two words", "quoted");
         completion_offer(c, "$(reboot)", "evil");
+        completion_offer(c,
+                         "w\xc2\x9b"
+                         "2J",
+                         "clears the screen"); /* CSI of 8 bits */
+        completion_offer(c,
+                         "w\x9b"
+                         "2J",
+                         "the same");
         break;
     case COMPLETION_WORKER:
         completion_offer(c, "w1", "");
