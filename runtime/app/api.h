@@ -49,6 +49,10 @@ struct api_params {
     uint32_t set_count;
     char **parallelism;
     uint32_t parallelism_count;
+    char **place;
+    uint32_t place_count;
+    uint32_t priority; /* enum app_priority */
+    bool no_wait;
     int64_t executor; /* -1: all */
     uint32_t level;   /* enum log_level */
     char *since;

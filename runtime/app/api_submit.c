@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "app/api.h"
+#include "app/job_spec.h"
 #include "app/show.h"
 #include "base/str.h"
 
@@ -47,55 +48,16 @@ static void submit_free(struct api_call *call)
 
 /* ---- parameters ---- */
 
-static int read_settings(const struct api_params *params, struct msg_app_submit *spec,
-                         struct gp_error *err)
+static int read_lists(const struct api_params *p, struct msg_app_submit *spec, struct gp_error *err)
 {
-    spec->config = calloc((size_t)params->set_count + 1, sizeof *spec->config);
-    if (!spec->config) {
-        return GP_ENOMEM;
-    }
-    for (uint32_t i = 0; i < params->set_count; i++) {
-        gp_str key;
-        gp_str value;
+    const struct job_texts set = {"set ", (const char *const *)p->set, p->set_count};
+    const struct job_texts parallelism = {"parallelism ", (const char *const *)p->parallelism,
+                                          p->parallelism_count};
+    const struct job_texts place = {"place ", (const char *const *)p->place, p->place_count};
+    int rc = job_spec_config(spec, &set, err);
 
-        if (!str_cut(gp_str_of(params->set[i]), '=', &key, &value) || key.len == 0) {
-            return gp_error_set(err, GP_EINVAL, "set: '%s' is not KEY=VALUE", params->set[i]);
-        }
-        spec->config_count = i + 1;
-        spec->config[i].key = str_dup(key);
-        spec->config[i].value = str_dup(value);
-        if (!spec->config[i].key || !spec->config[i].value) {
-            return GP_ENOMEM;
-        }
-    }
-    return 0;
-}
-
-static int read_parallelism(const struct api_params *params, struct msg_app_submit *spec,
-                            struct gp_error *err)
-{
-    spec->parallelism = calloc((size_t)params->parallelism_count + 1, sizeof *spec->parallelism);
-    if (!spec->parallelism) {
-        return GP_ENOMEM;
-    }
-    for (uint32_t i = 0; i < params->parallelism_count; i++) {
-        gp_str name;
-        gp_str number;
-        uint64_t tasks;
-
-        if (!str_cut(gp_str_of(params->parallelism[i]), '=', &name, &number) || name.len == 0 ||
-            str_to_u64(number, &tasks) < 0 || tasks == 0 || tasks > GP_PARALLELISM_MAX) {
-            return gp_error_set(err, GP_EINVAL, "parallelism: '%s' is not PROCESSOR=N",
-                                params->parallelism[i]);
-        }
-        spec->parallelism_count = i + 1;
-        spec->parallelism[i].count = (uint32_t)tasks;
-        spec->parallelism[i].processor = str_dup(name);
-        if (!spec->parallelism[i].processor) {
-            return GP_ENOMEM;
-        }
-    }
-    return 0;
+    rc = rc < 0 ? rc : job_spec_parallelism(spec, &parallelism, err);
+    return rc < 0 ? rc : job_spec_places(spec, &place, err);
 }
 
 /* ---- the file is here ---- */
@@ -213,8 +175,9 @@ int api_submit(struct api_call *call, struct gp_error *err)
     s->spec.request_id = call->params.request_id;
     call->params.name = NULL;
     call->params.request_id = NULL;
-    rc = read_settings(&call->params, &s->spec, err);
-    rc = rc < 0 ? rc : read_parallelism(&call->params, &s->spec, err);
+    s->spec.priority = call->params.priority;
+    s->spec.no_wait = call->params.no_wait;
+    rc = read_lists(&call->params, &s->spec, err);
     rc = rc < 0 ? rc : open_file(call, s, err);
     if (rc < 0) {
         call->on_body = NULL;

@@ -37,6 +37,12 @@ static const char *const api_level_names[] = {"debug", "info", "warn", "error", 
                 "KEY=VALUE, a parameter of the job; PROCESSOR.KEY=VALUE for one processor")
 #define P_PARALLELISM                                                                              \
     FIELD_TEXTS(P, parallelism, FIELD_OPTIONAL, MSG_PROCESSORS_MAX, 128, "PROCESSOR=N, its tasks")
+#define P_PLACE                                                                                    \
+    FIELD_TEXTS(P, place, FIELD_OPTIONAL, MSG_PROCESSORS_MAX, 256,                                 \
+                "PROCESSOR=worker:NAME or PROCESSOR=label:KEY=VALUE, where its tasks may be")
+#define P_PRIORITY                                                                                 \
+    FIELD_ENUM(P, priority, FIELD_OPTIONAL, app_priority_names, "in the queue for slots")
+#define P_NO_WAIT FIELD_BOOL(P, no_wait, FIELD_OPTIONAL, "refused if there are too few slots now")
 #define P_REQUEST                                                                                  \
     FIELD_TEXT(P, request_id, FIELD_OPTIONAL, MSG_REQUEST_ID_MAX,                                  \
                "the same again makes nothing new")
@@ -65,16 +71,18 @@ static const char *const api_level_names[] = {"debug", "info", "warn", "error", 
 static const struct field no_items[] = {P_ALL}; /* of which none is used */
 static const struct field app_items[] = {P_APP};
 static const struct field apps_items[] = {P_ALL};
-static const struct field submit_items[] = {P_NAME, P_EXECUTORS, P_SET, P_PARALLELISM, P_REQUEST};
+static const struct field submit_items[] = {P_NAME,  P_EXECUTORS, P_SET,     P_PARALLELISM,
+                                            P_PLACE, P_PRIORITY,  P_NO_WAIT, P_REQUEST};
 static const struct field restart_items[] = {P_APP, P_REQUEST};
 static const struct field rebalance_items[] = {P_APP, P_FORCE};
 static const struct field logs_items[] = {P_APP, P_EXECUTOR, P_LEVEL, P_SINCE, P_TAIL};
 static const struct field metrics_items[] = {P_APP, P_WINDOW, P_PROCESSOR};
 static const struct field drain_items[] = {P_WORKER, P_UNDO, P_FORCE};
 static const struct field master_items[] = {P_ADDRESS};
-static const struct field all_items[] = {
-    P_APP,         P_WORKER,  P_ADDRESS,  P_ALL,   P_UNDO,  P_FORCE, P_NAME,   P_EXECUTORS, P_SET,
-    P_PARALLELISM, P_REQUEST, P_EXECUTOR, P_LEVEL, P_SINCE, P_TAIL,  P_WINDOW, P_PROCESSOR};
+static const struct field all_items[] = {P_APP,   P_WORKER,   P_ADDRESS,   P_ALL,     P_UNDO,
+                                         P_FORCE, P_NAME,     P_EXECUTORS, P_SET,     P_PARALLELISM,
+                                         P_PLACE, P_PRIORITY, P_NO_WAIT,   P_REQUEST, P_EXECUTOR,
+                                         P_LEVEL, P_SINCE,    P_TAIL,      P_WINDOW,  P_PROCESSOR};
 
 static const struct fields no_params = {
     .name = "parameters", .size = sizeof(P), .items = no_items, .count = 0};

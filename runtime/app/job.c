@@ -3,107 +3,27 @@
 
 #include <stdlib.h>
 
+#include "app/job_spec.h"
 #include "base/str.h"
 #include "control/limits.h"
-#include "graph/place.h"
 
-static uint32_t count_of(const struct options *options, const char *flag)
+typedef int (*spec_fn)(struct msg_app_submit *spec, const struct job_texts *from,
+                       struct gp_error *err);
+
+/* The values of a flag that may be repeated. */
+static int read_texts(struct job *job, const struct options *options, const char *flag, spec_fn fn,
+                      struct gp_error *err)
 {
-    uint32_t count = 0;
+    const char *texts[OPTIONS_REPEAT_MAX];
+    char what[32];
+    struct job_texts from = {what, texts, 0};
 
-    while (options_nth(options, flag, count)) {
-        count++;
+    (void)str_format(what, sizeof what, "--%s ", flag);
+    while (from.count < OPTIONS_REPEAT_MAX && options_nth(options, flag, from.count)) {
+        texts[from.count] = options_nth(options, flag, from.count);
+        from.count++;
     }
-    return count;
-}
-
-static int read_config(struct job *job, const struct options *options, struct gp_error *err)
-{
-    uint32_t count = count_of(options, "set");
-
-    job->spec.config = calloc(count + 1, sizeof *job->spec.config);
-    if (!job->spec.config) {
-        return gp_error_set(err, GP_ENOMEM, "out of memory");
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct msg_config *entry = &job->spec.config[i];
-        gp_str key;
-        gp_str value;
-        int rc = options_pair("set", options_nth(options, "set", i), &key, &value, err);
-
-        if (rc < 0) {
-            return rc;
-        }
-        job->spec.config_count = i + 1;
-        entry->key = str_dup(key);
-        entry->value = str_dup(value);
-        if (!entry->key || !entry->value) {
-            return gp_error_set(err, GP_ENOMEM, "out of memory");
-        }
-    }
-    return 0;
-}
-
-static int read_parallelism(struct job *job, const struct options *options, struct gp_error *err)
-{
-    uint32_t count = count_of(options, "parallelism");
-
-    job->spec.parallelism = calloc(count + 1, sizeof *job->spec.parallelism);
-    if (!job->spec.parallelism) {
-        return gp_error_set(err, GP_ENOMEM, "out of memory");
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct msg_parallelism *entry = &job->spec.parallelism[i];
-        const char *text = options_nth(options, "parallelism", i);
-        gp_str name;
-        gp_str number;
-        uint64_t tasks;
-
-        if (!str_cut(gp_str_of(text), '=', &name, &number) || name.len == 0 ||
-            str_to_u64(number, &tasks) < 0 || tasks == 0 || tasks > GP_PARALLELISM_MAX) {
-            return gp_error_set(err, GP_EINVAL,
-                                "--parallelism %s: PROCESSOR=N is needed, N from 1 to %u", text,
-                                GP_PARALLELISM_MAX);
-        }
-        job->spec.parallelism_count = i + 1;
-        entry->count = (uint32_t)tasks;
-        entry->processor = str_dup(name);
-        if (!entry->processor) {
-            return gp_error_set(err, GP_ENOMEM, "out of memory");
-        }
-    }
-    return 0;
-}
-
-static int read_places(struct job *job, const struct options *options, struct gp_error *err)
-{
-    uint32_t count = count_of(options, "place");
-
-    job->spec.places = calloc(count + 1, sizeof *job->spec.places);
-    if (!job->spec.places) {
-        return gp_error_set(err, GP_ENOMEM, "out of memory");
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct msg_task_place *entry = &job->spec.places[i];
-        const char *text = options_nth(options, "place", i);
-        gp_str name;
-        gp_str place;
-
-        if (!str_cut(gp_str_of(text), '=', &name, &place) || name.len == 0 ||
-            !place_is_valid(place)) {
-            return gp_error_set(err, GP_EINVAL,
-                                "--place %s: PROCESSOR=worker:NAME or PROCESSOR=label:KEY=VALUE is "
-                                "needed",
-                                text);
-        }
-        job->spec.places_count = i + 1;
-        entry->processor = str_dup(name);
-        entry->place = str_dup(place);
-        if (!entry->processor || !entry->place) {
-            return gp_error_set(err, GP_ENOMEM, "out of memory");
-        }
-    }
-    return 0;
+    return fn(&job->spec, &from, err);
 }
 
 static int read_priority(struct job *job, const struct options *options, struct gp_error *err)
@@ -144,13 +64,13 @@ int job_init_flags(struct job *job, const struct options *options, struct gp_err
         rc = read_name(job, options, err);
     }
     if (rc == 0) {
-        rc = read_config(job, options, err);
+        rc = read_texts(job, options, "set", job_spec_config, err);
     }
     if (rc == 0) {
-        rc = read_parallelism(job, options, err);
+        rc = read_texts(job, options, "parallelism", job_spec_parallelism, err);
     }
     if (rc == 0) {
-        rc = read_places(job, options, err);
+        rc = read_texts(job, options, "place", job_spec_places, err);
     }
     if (rc == 0) {
         rc = read_priority(job, options, err);

@@ -375,6 +375,20 @@ class Rest(harness.Case):
             self.assertIn(answer.status, (201, 409))
         self.assertEqual(2, len(web.get("/api/v1/apps?all").json["applications"]))
 
+    def test_where_and_when_a_job_runs(self):
+        web = self.begin(workers=2)
+        job = self.plugin("steady")
+        self.expect(self.upload(web, job, "?name=high&priority=high&parallelism=sink=2"), 201)
+        self.expect(self.upload(web, job, "?name=waits&place=sink=worker:nobody"), 201)
+        self.wait_for(web, "waits", "waiting")
+        apps = {app["name"]: app for app in web.get("/api/v1/apps").json["applications"]}
+        self.assertEqual(("high", "normal"), (apps["high"]["priority"], apps["waits"]["priority"]))
+        for query, said in (("priority=urgent", "priority"), ("place=sink=moon", "place sink=moon"),
+                            ("parallelism=sink=0", "parallelism sink=0"), ("set=rate", "set rate")):
+            self.refused(self.upload(web, job, f"?name=x&{query}"), 400, said)
+        self.expect(self.upload(web, job, "?name=now&no_wait&parallelism=sink=1000"), 201)
+        self.wait_for(web, "now", "failed")
+
     def test_logs_by_level_and_time(self):
         web = self.begin()
         self.expect(self.upload(web, self.plugin("ticker"), "?name=ticker&executors=1"), 201)
