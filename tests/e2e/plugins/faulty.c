@@ -36,7 +36,7 @@ static int32_t faulty_init(const struct gp_host *host)
 }
 
 #ifdef FAULTY_LOADING
-static inline void quit(void)
+static __attribute__((unused)) void quit(void)
 {
     exit(0);
 }
