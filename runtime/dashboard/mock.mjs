@@ -64,29 +64,35 @@ const MIN = 60000;
 class Cluster {
   constructor() {
     this.begin_ms = Date.now();
-    this.next = 12;
+    this.next = 14;
     this.events = [];
     this.listeners = new Set();
     this.workers = [["worker-a", "db-01"], ["worker-b", "db-02"], ["worker-c", "db-03"], ["worker-d", "edge-01"]].map(([name, host], i) => ({
-      id: i + 1, name, host, address: `10.0.4.${11 + i}:3100`, pid: 2210 + i, cpus: i === 3 ? 4 : 16, slots: 100, state: i === 3 ? "draining" : "serving",
+      id: i + 1, name, host, address: `10.0.4.${11 + i}:3100`, labels: [["zone=a", "disk=ssd"], ["zone=a"], ["zone=b", "disk=ssd"], []][i], pid: 2210 + i, cpus: i === 3 ? 4 : 16, slots: 100, state: i === 3 ? "draining" : "serving",
     }));
     this.apps = new Map();
     this.add("clickstream", CLICKS, 3 * 86400000 + 5 * 3600000, 7);
     this.add("sensor-rollup", SENSORS, 47 * MIN, 9, { state: "recovering", last_error: "executor 2 on worker-d died (signal 9); its 6 tasks are being restarted" });
     this.add("wordcount", WORDS, 11 * MIN, 10);
     this.add("nightly-export", WORDS, 9 * 3600000, 8, { state: "finished", ran_ms: 22 * MIN });
+    this.add("model-training", WORDS, 3 * MIN, 11, { state: "waiting", priority: "low", error: "64 slots needed, 41 free on 3 workers (1 drained); behind application 12" });
+    this.add("hourly-report", WORDS, 40000, 12, { state: "waiting", priority: "high", error: "48 slots needed, 41 free on 3 workers (1 drained)" });
+    this.add("backfill", WORDS, 4000, 13, { priority: "low", awaits: "the next report of its appmaster, which comes once in metrics.interval" });
+    this.add("old-import", WORDS, 50 * 3600000, 5, { state: "finished", ran_ms: 3 * MIN, awaits: "nothing, for the master that leads now was told nothing before the end" });
     this.add("geo-import", WORDS, 30 * 3600000, 6, { state: "failed", ran_ms: 41000, error: "processor 'sum', task 1: cannot open /data/geo.idx: No such file or directory" });
     this.tell("worker.draining", "info", "worker-d is drained: 6 tasks are to move", 0, 4, 9 * MIN);
     this.tell("leader.changed", "warn", "10.0.4.2:3000 leads now, in term 14", 0, 0, 6 * MIN);
-    this.tell("executor.died", "error", "executor 2 of sensor-rollup on worker-d died: signal 9", 9, 4, 2 * MIN);
-    this.tell("executor.replaced", "info", "executor 3 of sensor-rollup took 6 tasks on worker-b", 9, 2, 2 * MIN - 800);
+    this.tell("executor.added", "info", "clickstream: executor 4 on worker 3 takes tasks, too", 7, 3, 5 * MIN);
+    this.tell("task.moved", "info", "clickstream: 12 tasks moved", 7, 0, 5 * MIN - 900);
+    this.tell("executor.died", "warn", "sensor-rollup: executor 2 on worker 4 died: it was killed by signal 9", 9, 4, 2 * MIN);
+    this.tell("executor.replaced", "info", "sensor-rollup: executor 3 on worker 2 takes the place of executor 2", 9, 2, 2 * MIN - 800);
   }
 
   add(name, shape, age_ms, id, more = {}) {
     const at = this.begin_ms - age_ms;
     this.apps.set(id, {
-      id, name, shape, state: more.state || "running", submitted_ms: at, started_ms: at + 140, finished_ms: more.ran_ms ? at + more.ran_ms : 0,
-      error: more.error || "", last_error: more.last_error || "",
+      id, name, shape, state: more.state || "running", submitted_ms: at, started_ms: more.state === "waiting" ? 0 : at + 140, finished_ms: more.ran_ms ? at + more.ran_ms : 0,
+      priority: more.priority || "normal", awaits: more.state === "waiting" ? "its start" : more.awaits || null, error: more.error || "", last_error: more.last_error || "",
     });
     return this.apps.get(id);
   }
@@ -108,8 +114,8 @@ const isOver = (app) => ["finished", "failed", "killed"].includes(app.state);
 
 function summaryOf(app) {
   const tasks = app.shape.processors.reduce((n, p) => n + p[2], 0);
-  const { id, name, state, submitted_ms, started_ms, finished_ms, error } = app;
-  return { id, name, state, submitted_ms, started_ms, finished_ms, executors: app.shape.executors, tasks, error };
+  const { id, name, state, submitted_ms, started_ms, finished_ms, error, priority } = app;
+  return { id, name, state, submitted_ms, started_ms, finished_ms, executors: state === "waiting" ? 0 : app.shape.executors, tasks, error, priority };
 }
 
 function processorAt(app, p, t) {
@@ -127,6 +133,12 @@ function processorAt(app, p, t) {
   };
 }
 
+// Nothing was reported yet, or to another master.
+function awaited(app) {
+  return { app: app.id, name: app.name, state: app.state, awaits: app.awaits, time_ms: 0, interval_ms: 0, clock_ms: null, source_rate: 0, sink_rate: 0, latency: { count: 0 },
+    critical_path: [], stalled: [], processors: [], edges: [], executors: [], is_cut: false };
+}
+
 function metricsAt(app, t) {
   const processors = app.shape.processors.map((p) => processorAt(app, p, t));
   for (const p of processors) {
@@ -139,7 +151,7 @@ function metricsAt(app, t) {
   const last = app.shape.critical.at(-1);
   const latency = processors.find((p) => p.name === last).latency;
   return {
-    app: app.id, name: app.name, time_ms: t, interval_ms: 1000, clock_ms: Math.min(...processors.map((p) => p.watermark_ms)), latency,
+    app: app.id, name: app.name, state: app.state, awaits: null, time_ms: t, interval_ms: 1000, clock_ms: Math.min(...processors.map((p) => p.watermark_ms)), latency,
     critical_path: app.shape.critical, stalled: app.shape.stalled ? [{ processor: app.shape.stalled, since_ms: t - 95000 }] : [], processors,
     edges: app.shape.edges.map(([from, to, rate], i) => ({ from, to, kind: i % 2 ? "tcp" : "ring", messages: rate * 1000, bytes: rate * 1e5, rate: rate * wave(app.name, t), batches: 9000, fill: 0.91, credit_waits: 12 })),
     executors: Array.from({ length: app.shape.executors + 1 }, (_, id) => ({
@@ -178,6 +190,10 @@ function historyAt(app, day, t) {
 }
 
 function describe(app) {
+  if (app.state === "waiting") {
+    return { application: summaryOf(app), processors: [], edges: [], executors: [], tasks: [], events: [], lost: { messages: 0, in_doubt: 0, at_least: false },
+      restarts: { used: 0, max: 0, window_ms: 0 }, moves: { open: 0, done: 0, refused: 0 }, last_error: app.error, guarantee: "" };
+  }
   const live = metricsAt(app, Date.now());
   const by = new Map(live.processors.map((p) => [p.name, p]));
   return {
@@ -218,6 +234,7 @@ function readPart(cluster, parts, query) {
       if (app) return [200, describe(app)];
       return [200, { applications: [...cluster.apps.values()].filter((a) => query.get("all") === "true" || !isOver(a)).map(summaryOf) }];
     case "apps/metrics": {
+      if (app.awaits) return [200, { ...awaited(app), ...(query.get("window") !== "latest" && { history: { step_ms: 1000, end_ms: 0, series: [] } }) }];
       const m = metricsAt(app, isOver(app) ? app.finished_ms : t);
       const window_name = query.get("window") || "latest";
       return [200, window_name === "latest" ? m : { ...m, history: historyAt(app, window_name === "24h", m.time_ms) }];
@@ -229,7 +246,8 @@ function readPart(cluster, parts, query) {
 
 function change(cluster, parts, query) {
   if (parts[0] === "apps" && !parts[1]) {
-    const app = cluster.add(query.get("name") || `job-${cluster.next}`, WORDS, 0, cluster.next++);
+    const app = cluster.add(query.get("name") || `job-${cluster.next}`, WORDS, 0, cluster.next++, { priority: query.get("priority") || "normal" });
+    app.asked = query;
     cluster.tell("app.started", "info", `${app.name} runs`, app.id);
     return [201, { id: app.id, name: app.name }];
   }

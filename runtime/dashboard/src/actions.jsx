@@ -94,10 +94,26 @@ function pathOf(form, id) {
     const value = String(form.get(name) || "").trim();
     if (value) query.set(name, value);
   }
-  for (const line of String(form.get("set") || "").split("\n")) {
-    if (line.trim()) query.append("set", line.trim());
+  for (const name of ["set", "place"]) {
+    for (const line of String(form.get(name) || "").split("\n")) {
+      if (line.trim()) query.append(name, line.trim());
+    }
   }
+  if (form.get("priority") !== "normal") query.set("priority", form.get("priority"));
+  if (!form.get("wait")) query.set("no_wait", "true");
   return `/apps?${query}`;
+}
+
+// Buttons of which one is pressed, for a form.
+function Radios({ name, legend, options, initial }) {
+  return (
+    <fieldset>
+      <legend>{legend}</legend>
+      <div class="choice wide">
+        {options.map(([value, text]) => <label key={value}><input type="radio" class="unseen" name={name} value={value} defaultChecked={value === initial} />{text}</label>)}
+      </div>
+    </fieldset>
+  );
 }
 
 function SubmitDialog({ file, onDone, onClose }) {
@@ -130,7 +146,13 @@ function SubmitDialog({ file, onDone, onClose }) {
           <label>Name<input name="name" placeholder="as the program calls itself" autocomplete="off" autofocus /></label>
           <label>Executors<input name="executors" inputmode="numeric" pattern="[0-9]*" placeholder="one on each worker" autocomplete="off" /></label>
         </div>
-        <label>Settings, one a line<textarea name="set" rows="3" placeholder="key=value" spellcheck={false} /></label>
+        <Radios name="priority" legend="Priority, when slots are short" initial="normal" options={[["low", "Low"], ["normal", "Normal"], ["high", "High"]]} />
+        <label class="check"><input name="wait" type="checkbox" defaultChecked />Wait if there are too few slots, instead of failing</label>
+        <label>Settings, one a line<textarea name="set" rows="2" placeholder="key=value" spellcheck={false} /></label>
+        <details>
+          <summary>Where its tasks run</summary>
+          <label>Places, one a line<textarea name="place" rows="2" placeholder={"processor=label:disk=ssd\nprocessor=worker:name"} spellcheck={false} /></label>
+        </details>
         {share !== null && (
           <label class="sent">{share < 1 ? `Sending, ${Math.round(share * 100)} %` : "Waiting for the master"}<progress max="1" value={share} /></label>
         )}

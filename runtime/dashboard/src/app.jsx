@@ -4,15 +4,15 @@ import { OrderDialog } from "./actions.jsx";
 import { send } from "./api.js";
 import { Charts, useTimeline } from "./app_charts.jsx";
 import { Tables, losses, restartsText } from "./app_tables.jsx";
-import { isEnded, runTime } from "./apps.jsx";
+import { isEnded, isWaiting, runTime } from "./apps.jsx";
 import { Events } from "./events.jsx";
-import { bytes, decimal, duration, known, micros, millis, rate, since, whole } from "./format.js";
+import { bytes, count, dateTime, decimal, duration, known, micros, millis, plural, rate, since, whole } from "./format.js";
 import { JobGraph } from "./graph.jsx";
 import { Icon } from "./icons.jsx";
 import { useNow, usePoll } from "./live.js";
 import { Logs } from "./logs.jsx";
-import { Badge, Card, Empty, Spark, Stat, notice, noticeError } from "./parts.jsx";
-import { column, sinkRate, sourceRate } from "./series.js";
+import { Badge, Card, Empty, Priority, Reason, Spark, Stat, notice, noticeError } from "./parts.jsx";
+import { column, ends, sinkRate, sourceRate } from "./series.js";
 
 async function rebalance(app) {
   try {
@@ -23,17 +23,23 @@ async function rebalance(app) {
   }
 }
 
+// "running for 3 min", in the words of its state.
+function timeText(summary, now) {
+  if (isEnded(summary)) return summary.started_ms ? `ran for ${duration(runTime(summary, now))}` : "never ran";
+  return summary.started_ms ? `running for ${duration(runTime(summary, now))}` : `submitted ${since(summary.submitted_ms, now)} ago`;
+}
+
 function Head({ summary, description, now, order }) {
   return (
     <div class="head">
       <div>
         <a class="crumb" href="#/apps"><Icon name="back" />Applications</a>
-        <h1>{summary.name}<Badge state={summary.state} /></h1>
-        <p class="note">number {summary.id} · {isEnded(summary) ? "ran" : "running"} for {duration(runTime(summary, now))} · {whole(summary.tasks)} tasks in {whole(summary.executors)} executors</p>
+        <h1>{summary.name}<Badge state={summary.state} /><Priority level={summary.priority} /></h1>
+        <p class="note">number {summary.id} · {timeText(summary, now)}{summary.tasks > 0 && summary.executors > 0 && ` · ${plural(summary.tasks, "task")} in ${plural(summary.executors, "executor")}`}</p>
         {description?.guarantee && <details class="note"><summary>What it promises</summary><p>{description.guarantee}</p></details>}
       </div>
       <div class="actions">
-        {!isEnded(summary) && <button type="button" onClick={() => rebalance(summary)}><Icon name="spread" />Spread evenly</button>}
+        {!isEnded(summary) && !isWaiting(summary) && <button type="button" onClick={() => rebalance(summary)}><Icon name="spread" />Spread evenly</button>}
         <button type="button" onClick={() => order("restart")}><Icon name="restart" />Restart</button>
         {!isEnded(summary) && <button type="button" class="danger" onClick={() => order("kill")}><Icon name="stop" />Kill</button>}
       </div>
@@ -59,16 +65,48 @@ function Totals({ metrics: m, timeline, description }) {
   );
 }
 
+const totalOf = (m, names, field) => total((m?.processors || []).filter((p) => names.includes(p.name)), field);
+
+// What was left when it ended: sums, for nothing flows any more.
+function Result({ summary, metrics: m, description }) {
+  const { sources, sinks } = ends(m || {});
+  return (
+    <dl class="stats">
+      <Stat label="Ran for" value={summary.started_ms ? duration(summary.finished_ms - summary.started_ms) : "-"} note={`ended ${dateTime(summary.finished_ms)}`} />
+      <Stat label="Sources emitted" value={count(totalOf(m, sources, "out"))} note="messages" />
+      <Stat label="Sinks received" value={count(totalOf(m, sinks, "in"))} note="messages" />
+      <Stat label="Lost messages" value={losses(description)} note={`restarts ${restartsText(description)}`} tone={losses(description) === "none" ? "" : "warn"} />
+    </dl>
+  );
+}
+
+// Instead of empty charts: what is missing until there is something to draw.
+function Awaited({ summary, awaits }) {
+  const over = isEnded(summary);
+  const text = awaits.replace(/^nothing, for /, "");
+  return (
+    <Card class="awaited" id="figures">
+      <Icon name={over ? "file" : "wait"} />
+      <div>
+        <h2 id="figures">{over ? (summary.started_ms ? "No figures are left" : "There are no figures") : "No figures yet"}</h2>
+        <p class="note">{!summary.started_ms && over ? "It never ran." : over ? `${text[0].toUpperCase()}${text.slice(1)}.` : `Charts and tables wait for ${text}.`}</p>
+      </div>
+    </Card>
+  );
+}
+
 // What is wrong just now, in words, above everything else.
 function Trouble({ summary, description, metrics, now }) {
   const lines = [];
   const error = summary.error || description?.last_error;
-  if (error) lines.push(["bad", summary.state === "failed" ? "It failed" : "Last error", error]);
+  if (isWaiting(summary)) lines.push(["wait", "It waits for slots", error || "There are too few just now."]);
+  else if (summary.state === "killed" && !summary.started_ms) lines.push(["wait", "It was killed before it began", error || "It never ran."]);
+  else if (error) lines.push(["bad", summary.state === "failed" ? "It failed" : "Last error", error]);
   for (const s of metrics?.stalled || []) {
     lines.push(["bad", `${s.processor} is stalled`, `The clock of the job has waited for it for ${since(s.since_ms, now)}.`]);
   }
   return lines.map(([tone, title, text]) => (
-    <div key={title} class={`banner ${tone}`}><Icon name="warn" /><div><strong>{title}</strong><pre>{text}</pre></div></div>
+    <div key={title} class={`banner ${tone}`}><Icon name={tone === "wait" ? "wait" : "warn"} /><div><strong>{title}</strong>{tone === "wait" ? <Reason text={text} /> : <pre>{text}</pre>}</div></div>
   ));
 }
 
@@ -76,6 +114,7 @@ export function App({ id }) {
   const described = usePoll(`/apps/${id}`, 3000);
   const summary = described.data?.application;
   const ended = summary ? isEnded(summary) : false;
+  const waiting = summary ? isWaiting(summary) : false;
   const latest = usePoll(`/apps/${id}/metrics?window=latest`, ended ? 0 : 1000);
   const [window_name, setWindow] = useState("5m");
   const timeline = useTimeline(id, window_name, ended ? null : latest.data);
@@ -88,18 +127,22 @@ export function App({ id }) {
   const description = described.data;
   const metrics = latest.data;
   const names = (metrics?.processors?.length ? metrics.processors : description.processors || []).map((p) => p.name);
+  const awaits = metrics?.awaits || (waiting && "its start");
+  // A master that leads since a moment awaits what this page has seen already.
+  const isBlank = awaits && !timeline?.times.length;
   const executors = (metrics?.executors?.length ? metrics.executors : description.executors || []).map((e) => e.id);
   return (
     <>
       <Head summary={summary} description={description} now={now} order={setOrdered} />
       <Trouble summary={summary} description={description} metrics={metrics} now={now} />
-      <Totals metrics={metrics} timeline={timeline} description={description} />
-      <Card title="Graph" id="graph" class="graph-card" note={selected ? "" : "choose a processor to see only its numbers"}
+      {ended ? !isBlank && <Result summary={summary} metrics={metrics} description={description} />
+        : !isBlank && <Totals metrics={metrics} timeline={timeline} description={description} />}
+      {(names.length > 0 || !isBlank) && <Card title="Graph" id="graph" class="graph-card" note={selected ? "" : "choose a processor to see only its numbers"}
         actions={selected && <button type="button" class="small" onClick={() => setSelected("")}>Show all, not only {selected}</button>}>
-        <JobGraph app={description} metrics={metrics} selected={selected} onSelect={setSelected} />
-      </Card>
-      <Charts timeline={timeline} names={names} executors={executors} selected={selected} window_name={window_name} onWindow={setWindow} />
-      <Tables app={description} metrics={metrics} selected={selected} onSelect={(n) => setSelected(n === selected ? "" : n)} />
+        <JobGraph app={description} metrics={metrics} ended={ended} selected={selected} onSelect={setSelected} />
+      </Card>}
+      {isBlank ? <Awaited summary={summary} awaits={awaits} /> : <Charts ended={ended} timeline={timeline} names={names} executors={executors} selected={selected} window_name={window_name} onWindow={setWindow} />}
+      <Tables app={description} metrics={metrics} ended={ended} isBlank={isBlank} selected={selected} onSelect={(n) => setSelected(n === selected ? "" : n)} />
       <div class="columns even">
         <div><Events app={summary.id} more={description.events || []} title="What happened to it" /></div>
         <div><Logs app={id} executors={description.executors || []} /></div>

@@ -35,7 +35,7 @@ const fixed = (timeline, pairs) => pairs.map(([name, key]) => ({ name, values: t
 
 const quantiles = (processor, kind) => [["p50", column(processor, 0, `${kind}_p50_us`)], ["p90", column(processor, 0, `${kind}_p90_us`)], ["p99", column(processor, 0, `${kind}_p99_us`)]];
 
-export function Charts({ timeline, names, executors, selected, window_name, onWindow }) {
+export function Charts({ timeline, names, executors, selected, ended, window_name, onWindow }) {
   const t = timeline || { times: [], columns: new Map() };
   const shown = selected ? [selected] : names;
   const per = (metric) => linesOf(t, shown, (n) => column(n, 0, metric));
@@ -54,7 +54,7 @@ export function Charts({ timeline, names, executors, selected, window_name, onWi
     { title: "Memory of each process", format: bytes, binary: true, lines: perExecutor("rss_bytes") },
   ];
   return (
-    <Card title="Charts" id="charts" note={selected ? `of ${selected}` : ""}
+    <Card title="Charts" id="charts" note={`${ended ? "as it was before it ended" : ""}${selected ? ` of ${selected}` : ""}`}
       actions={<Choice label="Time shown" value={window_name} onChange={onWindow} options={[["5m", "5 minutes"], ["24h", "24 hours"]]} />}>
       <div class="charts">
         {charts.map((c) => <Chart key={c.title} times={t.times} note={note} {...c} />)}

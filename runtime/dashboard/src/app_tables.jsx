@@ -9,11 +9,18 @@ function median(values) {
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
+// A rate with its sum; of what ended, the sum alone.
+function Flowed({ rate: now, sum, ended }) {
+  return ended ? count(sum) : <>{rate(now)}<small>{count(sum)}</small></>;
+}
+
+const OF_NOW = ["busy", "queue", "lag", "processing", "latency"]; // nothing to be said of what ended
+
 const processorColumns = [
   { key: "name", name: "Processor", sort: (p) => p.name, class: "lead", cell: (p) => <><button type="button" class="link" onClick={() => p.select(p.name)}>{p.name}</button><small>{p.type}</small></> },
   { key: "tasks", name: "Tasks", end: true, sort: (p) => p.tasks, cell: (p) => whole(p.tasks) },
-  { key: "in", name: "In", end: true, sort: (p) => p.rate_in, cell: (p) => <>{rate(p.rate_in)}<small>{count(p.in)}</small></> },
-  { key: "out", name: "Out", end: true, sort: (p) => p.rate_out, cell: (p) => <>{rate(p.rate_out)}<small>{count(p.out)}</small></> },
+  { key: "in", name: "In", end: true, sort: (p) => p.rate_in, cell: (p) => <Flowed rate={p.rate_in} sum={p.in} ended={p.ended_all} /> },
+  { key: "out", name: "Out", end: true, sort: (p) => p.rate_out, cell: (p) => <Flowed rate={p.rate_out} sum={p.out} ended={p.ended_all} /> },
   { key: "busy", name: "Busy, blocked", sort: (p) => (p.busy || 0) + (p.blocked || 0), cell: (p) => <Shares busy={p.busy} blocked={p.blocked} /> },
   { key: "queue", name: "Queue", end: true, sort: (p) => p.queue, cell: (p) => count(p.queue) },
   { key: "processing", name: "Processing p99", end: true, sort: (p) => p.processing?.p99_us, cell: (p) => micros(p.processing?.count === 0 ? NaN : p.processing?.p99_us) },
@@ -35,7 +42,7 @@ const taskColumns = [
 
 const edgeColumns = [
   { key: "edge", name: "Edge", sort: (e) => e.key, class: "lead", cell: (e) => <><strong>{e.from} to {e.to}</strong><small>{e.kind}</small></> },
-  { key: "rate", name: "Messages", end: true, sort: (e) => e.rate, cell: (e) => <>{rate(e.rate)}<small>{count(e.messages)}</small></> },
+  { key: "rate", name: "Messages", end: true, sort: (e) => e.rate, cell: (e) => <Flowed rate={e.rate} sum={e.messages} ended={e.ended_all} /> },
   { key: "bytes", name: "Bytes", end: true, sort: (e) => e.bytes, cell: (e) => bytes(e.bytes) },
   { key: "batches", name: "Batches", end: true, sort: (e) => e.batches, cell: (e) => count(e.batches) },
   { key: "fill", name: "Average fill", end: true, sort: (e) => e.fill, cell: (e) => percent(e.batches > 0 ? e.fill : NaN) },
@@ -54,10 +61,10 @@ const executorColumns = [
   { key: "errors", name: "Errors", end: true, sort: (e) => e.errors, cell: (e) => <span class={e.errors > 0 ? "bad-text" : ""}>{whole(e.errors)}</span> },
 ];
 
-function processorsOf(app, metrics, select) {
+function processorsOf(app, metrics, ended, select) {
   const plan = new Map((app?.processors || []).map((p) => [p.name, p]));
   const live = metrics?.processors?.length ? metrics.processors : app?.processors || [];
-  return live.map((p) => ({ dead_letters: plan.get(p.name)?.rejected, tasks: plan.get(p.name)?.parallelism, ...p, type: plan.get(p.name)?.type, select }));
+  return live.map((p) => ({ dead_letters: plan.get(p.name)?.rejected, tasks: plan.get(p.name)?.parallelism, ...p, type: plan.get(p.name)?.type, select, ended_all: ended, ...(ended && plan.has(p.name) && { tasks: plan.get(p.name).parallelism }) }));
 }
 
 // The usual value is that of the processor's average task: what came in, spread evenly.
@@ -71,8 +78,8 @@ function tasksOf(metrics, selected) {
   });
 }
 
-function edgesOf(metrics) {
-  return (metrics?.edges || []).map((e, i) => ({ ...e, key: `${e.from} ${e.to} ${e.kind} ${i}` }));
+function edgesOf(metrics, ended) {
+  return (metrics?.edges || []).map((e, i) => ({ ...e, ended_all: ended, key: `${e.from} ${e.to} ${e.kind} ${i}` }));
 }
 
 function executorsOf(app, metrics) {
@@ -85,25 +92,26 @@ function executorsOf(app, metrics) {
   return list.map((e) => ({ ...described.get(e.id), ...e, usual }));
 }
 
-export function Tables({ app, metrics, selected, onSelect }) {
-  const processors = processorsOf(app, metrics, onSelect);
+// ended: what it was, not what it is; isBlank: nothing has been measured, and the page says so elsewhere.
+export function Tables({ app, metrics, ended, isBlank, selected, onSelect }) {
+  const processors = processorsOf(app, metrics, ended, onSelect);
   const tasks = tasksOf(metrics, selected);
   return (
     <>
-      <Card title="Processors" id="processors">
-        <Table caption="Processors" columns={processorColumns} rows={processors} keyOf={(p) => p.name} empty="Nothing has been planned yet."
+      {(processors.length > 0 || !isBlank) && <Card title="Processors" id="processors">
+        <Table caption="Processors" columns={ended ? processorColumns.filter((c) => !OF_NOW.includes(c.key)) : processorColumns} rows={processors} keyOf={(p) => p.name} empty="Nothing has been planned yet."
           rowClass={(p) => (p.name === selected ? "selected" : "")} />
-      </Card>
-      <Card title="Slowest tasks" id="tasks" note={selected ? `of ${selected}` : "those that were busy or blocked the longest, of each processor"}>
+      </Card>}
+      {!ended && !isBlank && <Card title="Slowest tasks" id="tasks" note={selected ? `of ${selected}` : "those that were busy or blocked the longest, of each processor"}>
         <Table caption="Slowest tasks" columns={taskColumns} rows={tasks} keyOf={(t) => t.name} empty="Nothing measured yet."
           sortBy={{ key: "busy", down: true }} max={selected ? 50 : 12} />
-      </Card>
-      <Card title="Edges" id="edges" note="by the way their messages travel">
-        <Table caption="Edges" columns={edgeColumns} rows={edgesOf(metrics)} keyOf={(e) => e.key} empty="Nothing measured yet." />
-      </Card>
-      <Card title="Processes" id="processes">
+      </Card>}
+      {!isBlank && <Card title="Edges" id="edges" note="by the way their messages travel">
+        <Table caption="Edges" columns={edgeColumns} rows={edgesOf(metrics, ended)} keyOf={(e) => e.key} empty="Nothing measured yet." />
+      </Card>}
+      {!ended && !isBlank && <Card title="Processes" id="processes">
         <Table caption="Processes of this application" columns={executorColumns} rows={executorsOf(app, metrics)} keyOf={(e) => e.id} empty="No process has been started yet." />
-      </Card>
+      </Card>}
     </>
   );
 }

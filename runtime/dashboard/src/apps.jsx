@@ -1,29 +1,38 @@
 // All applications: how they are, how much flows through them, and what can be done with them.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { DropZone, OrderDialog } from "./actions.jsx";
-import { dateTime, duration, known, micros, plural, rate, whole } from "./format.js";
+import { dateTime, duration, known, micros, rate, whole } from "./format.js";
+import { Icon } from "./icons.jsx";
 import { useNow, usePoll } from "./live.js";
-import { Badge, Card, Choice, Empty, Spark, Table } from "./parts.jsx";
+import { Badge, Card, Choice, Empty, Priority, Reason, Spark, Table } from "./parts.jsx";
 import { sinkRate, sourceRate } from "./series.js";
 
 const SPARK_POINTS = 40;
 const ENDED = ["finished", "failed", "killed"];
 export const isEnded = (app) => ENDED.includes(app.state);
+export const isWaiting = (app) => app.state === "waiting";
+const groupOf = (app) => (isEnded(app) ? "ended" : isWaiting(app) ? "waiting" : "running");
+const firstLine = (text) => (text || "").split("\n")[0];
 
 export function runTime(app, now) {
   if (!app.started_ms) return NaN;
   return (app.finished_ms || now) - app.started_ms;
 }
 
-// One running application's latest metrics, in its own row, so that a slow one delays no other.
+// What flows through one that runs, why another waits, what was wrong with one that ended. Each asks for its own
+// metrics, so that a slow one delays no other.
 function Flow({ app }) {
-  const { data } = usePoll(isEnded(app) ? null : `/apps/${app.id}/metrics?window=latest`, 2000);
+  const flows = groupOf(app) === "running";
+  const { data } = usePoll(flows ? `/apps/${app.id}/metrics?window=latest` : null, 2000);
   const past = useRef([]);
   useEffect(() => {
     const now = data && sourceRate(data);
     if (known(now)) past.current = [...past.current, now].slice(-SPARK_POINTS);
   }, [data]);
-  if (isEnded(app)) return <span class="note">-</span>;
+  if (isWaiting(app)) return <span class="why"><Icon name="wait" /><span><Reason text={app.error || "for slots"} /></span></span>;
+  if (app.state === "killed" && !app.started_ms) return <span class="note">never ran</span>;
+  if (!flows) return app.error ? <span class="why bad-why"><Icon name="warn" /><span>{firstLine(app.error)}</span></span> : <span class="note">-</span>;
+  if (data?.awaits) return <span class="note">no figures yet</span>;
   return (
     <span class="flow-cell">
       <span>{rate(data ? sourceRate(data) : NaN)} <small>in</small></span>
@@ -36,7 +45,7 @@ function Flow({ app }) {
 
 function columnsOf(now, order) {
   return [
-    { key: "name", name: "Application", sort: (a) => a.name, class: "lead", cell: (a) => <><a href={`#/apps/${a.id}`}>{a.name}</a><small>number {a.id}{a.error ? ` · ${a.error.split("\n")[0]}` : ""}</small></> },
+    { key: "name", name: "Application", sort: (a) => a.name, class: "lead", cell: (a) => <><a href={`#/apps/${a.id}`}>{a.name}</a><small>number {a.id}<Priority level={a.priority} />{groupOf(a) === "running" && a.error ? ` · ${firstLine(a.error)}` : ""}</small></> },
     { key: "state", name: "State", sort: (a) => a.state, cell: (a) => <Badge state={a.state} /> },
     { key: "flow", name: "Flow", cell: (a) => <Flow app={a} /> },
     { key: "tasks", name: "Tasks", end: true, sort: (a) => a.tasks, cell: (a) => whole(a.tasks) },
@@ -58,14 +67,14 @@ export function Apps() {
   const [ordered, setOrdered] = useState(null);
   const now = useNow();
   const all = [...(data?.applications || [])].sort((a, b) => isEnded(a) - isEnded(b) || b.id - a.id);
-  const rows = all.filter((a) => show === "all" || (show === "ended") === isEnded(a));
-  const running = all.filter((a) => !isEnded(a)).length;
+  const rows = all.filter((a) => show === "all" || show === groupOf(a));
+  const number = (group) => whole(all.filter((a) => groupOf(a) === group).length);
   return (
     <>
       <h1>Applications</h1>
       <DropZone onSubmitted={again} />
-      <Card title="Applications" id="applications" note={`${running} running, ${plural(all.length - running, "one ended", "ended")}`}
-        actions={<Choice label="Which applications" value={show} onChange={setShow} options={[["all", "All"], ["running", "Running"], ["ended", "Ended"]]} />}>
+      <Card title="Applications" id="applications" note={`${number("running")} running, ${number("waiting")} waiting, ${number("ended")} ended`}
+        actions={<Choice label="Which applications" value={show} onChange={setShow} options={[["all", "All"], ["running", "Running"], ["waiting", "Waiting"], ["ended", "Ended"]]} />}>
         {!data ? <Empty error={error}>Asking the master…</Empty>
           : <Table caption="Applications" columns={columnsOf(now, (order, app) => setOrdered({ order, app }))} rows={rows} keyOf={(a) => a.id}
               empty={all.length ? "None of these." : "Nothing has been submitted yet."} />}

@@ -13,7 +13,9 @@ function Totals({ workers, masters, apps }) {
   const used = sum(workers, (w) => w.slots_used);
   const serving = workers.filter((w) => w.state === "serving").length;
   const running = apps.filter((a) => a.state === "running").length;
-  const trouble = apps.filter((a) => a.state === "recovering").length;
+  const count = (state) => apps.filter((a) => a.state === state).length;
+  const [trouble, waiting] = [count("recovering"), count("waiting")];
+  const note = [trouble && `${trouble} recovering`, waiting && `${waiting} waiting for slots`].filter(Boolean).join(", ");
   const leader = masters.find((m) => m.role === "leader");
   // Workers may share a host, and then its memory and cores.
   const hosts = workers.filter((w, i) => workers.findIndex((o) => o.host === w.host) === i);
@@ -21,7 +23,7 @@ function Totals({ workers, masters, apps }) {
   const free = sum(hosts, memoryFree);
   return (
     <dl class="stats">
-      <Stat label="Applications running" value={whole(running)} note={trouble ? `${trouble} recovering` : "none in trouble"} tone={trouble ? "warn" : ""} />
+      <Stat label="Applications running" value={whole(running)} note={note || "none in trouble"} tone={note ? "warn" : ""} />
       <Stat label="Workers serving" value={`${serving} / ${workers.length}`} note={`${whole(sum(hosts, (w) => w.cpus))} cores`} tone={serving < workers.length ? "warn" : ""} />
       <Stat label="Slots in use" value={percent(slots ? used / slots : NaN)} note={`${whole(used)} of ${whole(slots)}`}><Meter share={slots ? used / slots : NaN} text="" /></Stat>
       <Stat label="Memory in use" value={percent(total ? 1 - free / total : NaN)} note={total ? `${bytes(total - free)} of ${bytes(total)}` : ""}><Meter share={total ? 1 - free / total : NaN} text="" /></Stat>
@@ -34,6 +36,14 @@ const memoryTotal = (w) => w.memory_total ?? w.load?.memory_total;
 const memoryFree = (w) => w.memory_free ?? w.load?.memory_free;
 const loadOf = (w) => w.load_1m ?? w.load?.load_1m;
 
+const electedText = (n) => (n > 0 ? `elected ${n === 1 ? "once" : plural(n, "time")}` : "never elected");
+
+// How far its log is: written, agreed on, done.
+function logText(m) {
+  if (m.last === m.applied) return `log entry ${whole(m.last)}, all applied`;
+  return `log entry ${whole(m.last)}, ${whole(m.committed)} agreed on, ${whole(m.applied)} applied`;
+}
+
 function Masters({ masters }) {
   return (
     <ul class="masters">
@@ -42,8 +52,9 @@ function Masters({ masters }) {
           <span class="crest"><Icon name={m.role === "leader" ? "crown" : "gear"} /></span>
           <div>
             <strong>{m.address}</strong>
-            <small>term {m.term ?? "-"}{m.lag > 0 ? `, ${plural(m.lag, "entry", "entries")} behind` : ""}</small>
-            {m.applied > 0 && <small>entry {whole(m.applied)}, elected {plural(m.elections, "time")}{m.apply?.count > 0 ? `, applies in ${micros(m.apply.p99_us)} (p99)` : ""}</small>}
+            <small>term {m.term ?? "-"}{m.lag > 0 ? `, ${plural(m.lag, "entry", "entries")} behind` : ""}{m.applied > 0 && `, ${electedText(m.elections)}`}</small>
+            {m.applied > 0 && <small>{logText(m)}{m.apply?.count > 0 ? `, in ${micros(m.apply.p99_us)} (p99)` : ""}</small>}
+            {m.role === "waiting" && <small>not in the group yet: <code>gpctl masters add {m.address}</code></small>}
           </div>
           <Badge state={m.role} />
         </li>
@@ -62,9 +73,14 @@ async function drain(worker, undo, again) {
   }
 }
 
+function Labels({ list }) {
+  if (!list?.length) return null;
+  return <ul class="labels" aria-label="Labels">{list.map((l) => <li key={l}>{l}</li>)}</ul>;
+}
+
 function workerColumns(again) {
   return [
-    { key: "name", name: "Worker", sort: (w) => w.name, class: "lead", cell: (w) => <><strong>{w.name || `worker/${w.id}`}</strong><small>{w.host} · {w.address}</small></> },
+    { key: "name", name: "Worker", sort: (w) => w.name, class: "lead", cell: (w) => <><strong>{w.name || `worker/${w.id}`}</strong><small>{w.host} · {w.address}</small><Labels list={w.labels} /></> },
     { key: "state", name: "State", sort: (w) => w.state, cell: (w) => <Badge state={w.state} /> },
     { key: "slots", name: "Slots", sort: (w) => w.slots_used / w.slots, cell: (w) => <Meter share={w.slots ? w.slots_used / w.slots : NaN} text={`${whole(w.slots_used)} / ${whole(w.slots)}`} /> },
     { key: "load", name: "Load", sort: (w) => loadOf(w) / w.cpus, cell: (w) => <Meter share={known(loadOf(w)) && w.cpus ? loadOf(w) / w.cpus : NaN} text={`${decimal(loadOf(w))} / ${plural(w.cpus, "core")}`} /> },

@@ -6,18 +6,23 @@ import { Card } from "./parts.jsx";
 const tones = { info: "info", warn: "warn", warning: "warn", error: "bad" };
 const SHOWN_MAX = 60;
 
-export function EventList({ events, empty }) {
+// Kinds that are what people asked for, and went well.
+const GOOD = ["executor.added", "executor.replaced", "app.started", "app.running", "worker.joined"];
+
+export function EventList({ events, empty, withApp }) {
   if (!events.length) return <p class="empty">{empty}</p>;
   return (
     <ol class="events" tabindex="0" aria-label="Events, newest first">
       {events.slice(0, SHOWN_MAX).map((e, i) => (
-        <li key={`${e.seq ?? i}-${e.time_ms}`} class={tones[e.level] || "info"}>
+        <li key={`${e.seq ?? i}-${e.time_ms}`} class={GOOD.includes(e.kind) ? "good" : tones[e.level] || "info"}>
           <time dateTime={new Date(e.time_ms || 0).toISOString()} title={dateTime(e.time_ms)}>{clock(e.time_ms)}</time>
           <span>
             {e.text}
             {e.took_ms >= 0 && <small> took {e.took_ms} ms</small>}
           </span>
-          {e.kind && <code>{e.kind}</code>}
+          {(e.kind || (withApp && e.app > 0)) && (
+            <small class="about">{e.kind && <code>{e.kind}</code>}{withApp && e.app > 0 && <a href={`#/apps/${e.app}`}>application {e.app}</a>}</small>
+          )}
         </li>
       ))}
     </ol>
@@ -33,7 +38,7 @@ export function Events({ app, more = [], title = "Events" }) {
   merged.sort((a, b) => b.time_ms - a.time_ms);
   return (
     <Card title={title} id="events" note={<span class={`live ${open ? "on" : ""}`}><i aria-hidden="true" />{open ? "live" : "not connected"}</span>}>
-      <EventList events={merged} empty="Nothing has happened yet." />
+      <EventList events={merged} withApp={app === undefined} empty="Nothing has happened yet." />
     </Card>
   );
 }

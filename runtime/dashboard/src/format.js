@@ -32,7 +32,7 @@ export const percent = (share) => (known(share) ? `${Math.round(share * 100)}${G
 export const decimal = (n, places = 2) => (known(n) ? n.toFixed(places) : NONE);
 
 export function micros(us) {
-  return scaled(us, 1000, ["µs", "ms", "s"]);
+  return us > 0 && us < 1 ? scaled(us * 1000, 1000, ["ns", "µs"]) : scaled(us, 1000, ["µs", "ms", "s"]);
 }
 
 export function millis(ms) {

@@ -1,7 +1,7 @@
 // The graph of a job, drawn: processors as boxes with their rate and what their tasks do, edges as wide
 // as their rate. Trouble has a colour and a mark with words.
 import { useMemo } from "preact/hooks";
-import { duration, known, percent, rate } from "./format.js";
+import { count, duration, known, percent, rate } from "./format.js";
 import { useWidth } from "./live.js";
 import { NODE_HEIGHT, NODE_WIDTH, place } from "./layout.js";
 
@@ -10,36 +10,37 @@ const BLOCKED_SHARE = 0.3; // blocked this much of its time: back-pressured
 const NAME_MAX = 21;
 const BAR = NODE_WIDTH - 28;
 
+const flowOf = (now, sum, ended) => (ended ? count(sum) : rate(now));
+
 // Edges of the plan, or of the metrics; one for each pair and port, with its rate.
-function edgesOf(app, metrics) {
+function edgesOf(app, metrics, ended) {
+  const field = ended ? "messages" : "rate";
   const rates = new Map();
   for (const e of metrics?.edges || []) {
     const key = `${e.from}\n${e.to}`;
-    rates.set(key, (rates.get(key) || 0) + (e.rate || 0));
+    rates.set(key, (rates.get(key) || 0) + (e[field] || 0));
   }
   const base = app?.edges?.length ? app.edges : metrics?.edges || [];
   const seen = new Map();
   for (const e of base) {
     const key = `${e.from}\n${e.to}`;
-    if (!seen.has(key)) seen.set(key, { from: e.from, to: e.to, rate: rates.get(key) ?? e.rate, partitioner: e.partitioner });
+    if (!seen.has(key)) seen.set(key, { from: e.from, to: e.to, flow: rates.get(key) ?? e[field], partitioner: e.partitioner });
   }
   return [...seen.values()];
 }
 
-function nodesOf(app, metrics) {
+function nodesOf(app, metrics, ended) {
   const live = new Map((metrics?.processors || []).map((p) => [p.name, p]));
   const names = (app?.processors?.length ? app.processors : metrics?.processors || []).map((p) => p.name);
   const plan = new Map((app?.processors || []).map((p) => [p.name, p]));
   const stalled = new Map((metrics?.stalled || []).map((s) => [s.processor, s.since_ms]));
   return names.map((name) => ({
     name,
-    tasks: live.get(name)?.tasks ?? plan.get(name)?.parallelism,
+    tasks: (!ended && live.get(name)?.tasks) || plan.get(name)?.parallelism,
     type: plan.get(name)?.type || "",
-    in: live.get(name)?.rate_in ?? plan.get(name)?.rate_in,
-    out: live.get(name)?.rate_out ?? plan.get(name)?.rate_out,
-    busy: live.get(name)?.busy,
-    blocked: live.get(name)?.blocked,
-    stalled_ms: stalled.get(name),
+    in: flowOf(live.get(name)?.rate_in ?? plan.get(name)?.rate_in, live.get(name)?.in ?? plan.get(name)?.in, ended),
+    out: flowOf(live.get(name)?.rate_out ?? plan.get(name)?.rate_out, live.get(name)?.out ?? plan.get(name)?.out, ended),
+    ...(!ended && { busy: live.get(name)?.busy, blocked: live.get(name)?.blocked, stalled_ms: stalled.get(name) }),
   }));
 }
 
@@ -83,28 +84,30 @@ function Node({ node, at, critical, selected, onSelect, now }) {
       <rect class="ring" x="-4" y="-4" width={NODE_WIDTH + 8} height={NODE_HEIGHT + 8} rx="13" />
       <text class="name" x="14" y="26">{short(node.name)}{short(node.name) !== node.name && <title>{node.name}</title>}</text>
       <text class="tasks" x={NODE_WIDTH - 14} y="26">×{node.tasks ?? "-"}</text>
-      <text class="rates" x="14" y="48"><tspan class="dim">in </tspan>{rate(node.in)}</text>
-      <text class="rates" x={NODE_WIDTH / 2 + 4} y="48"><tspan class="dim">out </tspan>{rate(node.out)}</text>
+      <text class="rates" x="14" y="48"><tspan class="dim">in </tspan>{node.in}</text>
+      <text class="rates" x={NODE_WIDTH / 2 + 4} y="48"><tspan class="dim">out </tspan>{node.out}</text>
       <rect class="track" x="14" y="59" width={BAR} height="7" rx="3.5" />
       <rect class="busy" x="14" y="59" width={busy} height="7" rx="3.5" />
       <rect class="blocked" x={14 + busy} y="59" width={blocked} height="7" rx="3.5" />
-      <text class="small" x="14" y="82">busy {percent(node.busy)}</text>
-      <text class="small" x={NODE_WIDTH / 2 + 4} y="82">blocked {percent(node.blocked)}</text>
+      {known(node.busy) && <text class="small" x="14" y="82">busy {percent(node.busy)}</text>}
+      {known(node.busy) && <text class="small" x={NODE_WIDTH / 2 + 4} y="82">blocked {percent(node.blocked)}</text>}
+      {!known(node.busy) && <text class="small" x="14" y="82">{short(node.type)}</text>}
       {trouble && <Mark text={trouble} state={state} />}
     </g>
   );
 }
 
-export function JobGraph({ app, metrics, selected, onSelect }) {
+// ended: sums instead of rates, and nothing moves.
+export function JobGraph({ app, metrics, ended, selected, onSelect }) {
   const [ref, width] = useWidth();
-  const nodes = nodesOf(app, metrics);
-  const edges = edgesOf(app, metrics);
+  const nodes = nodesOf(app, metrics, ended);
+  const edges = edgesOf(app, metrics, ended);
   const direction = width && width < PHONE_WIDTH ? "TB" : "LR";
   const shape = JSON.stringify([nodes.map((n) => n.name), edges.map((e) => [e.from, e.to]), direction]);
   const placed = useMemo(() => (nodes.length ? place(nodes.map((n) => n.name), edges, direction) : null), [shape]);
-  const path = metrics?.critical_path || [];
+  const path = (!ended && metrics?.critical_path) || [];
   const isCritical = (e) => path.some((n, i) => n === e.from && path[i + 1] === e.to);
-  const top = Math.max(1, ...edges.map((e) => e.rate || 0));
+  const top = Math.max(1, ...edges.map((e) => e.flow || 0));
   const scale = placed && width ? Math.max(direction === "LR" ? 0.62 : 0.72, Math.min(1.12, width / placed.width)) : 1;
   const now = metrics?.time_ms || Date.now();
   return (
@@ -119,12 +122,12 @@ export function JobGraph({ app, metrics, selected, onSelect }) {
             </pattern>
           </defs>
           {edges.map((e, i) => {
-            const wide = 1.5 + 6.5 * Math.sqrt((e.rate || 0) / top);
+            const wide = 1.5 + 6.5 * Math.sqrt((e.flow || 0) / top);
             return (
               <g key={`${e.from}>${e.to}`} class={`edge ${isCritical(e) ? "critical" : ""} ${selected && selected !== e.from && selected !== e.to ? "faint" : ""}`}>
-                <title>{`${e.from} to ${e.to}: ${rate(e.rate)}${e.partitioner ? `, ${e.partitioner}` : ""}`}</title>
+                <title>{`${e.from} to ${e.to}: ${flowOf(e.flow, e.flow, ended)}${e.partitioner ? `, ${e.partitioner}` : ""}`}</title>
                 <path d={placed.paths[i]} stroke-width={wide.toFixed(1)} />
-                {e.rate > 0 && <path class="flow" d={placed.paths[i]} stroke-width={Math.max(1, wide * 0.36).toFixed(1)} />}
+                {e.flow > 0 && !ended && <path class="flow" d={placed.paths[i]} stroke-width={Math.max(1, wide * 0.36).toFixed(1)} />}
               </g>
             );
           })}
@@ -135,12 +138,12 @@ export function JobGraph({ app, metrics, selected, onSelect }) {
         </svg>
       )}
       </div>
-      <ul class="legend" aria-label="What the marks mean">
+      {!ended && placed && <ul class="legend" aria-label="What the marks mean">
         <li><i class="key busy" />busy</li>
         <li><i class="key blocked" />blocked by what follows</li>
         <li><i class="key critical" />critical path</li>
         <li><i class="key wide" />wider: more messages</li>
-      </ul>
+      </ul>}
     </div>
   );
 }

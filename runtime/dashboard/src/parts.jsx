@@ -5,14 +5,25 @@ import { known, percent } from "./format.js";
 
 const TONES = {
   running: "good", serving: "good", leader: "good", connected: "good",
-  submitted: "info", starting: "info", finished: "info", follower: "quiet", drained: "quiet",
-  recovering: "warn", draining: "warn", waiting: "warn",
+  submitted: "info", starting: "info", waiting: "wait", finished: "info", follower: "quiet", drained: "quiet",
+  recovering: "warn", draining: "warn",
   failed: "bad", lost: "bad", unreachable: "bad", broken: "bad", died: "bad",
   killed: "quiet",
 };
 
 export function Badge({ state, tone }) {
   return <span class={`badge ${tone || TONES[state] || "quiet"}`}><i aria-hidden="true" />{state || "-"}</span>;
+}
+
+// Said only where it is not as usual.
+export function Priority({ level }) {
+  if (!level || level === "normal") return null;
+  return <span class={`priority ${level}`}><Icon name={level === "high" ? "up" : "down"} />{level} priority</span>;
+}
+
+// Words of gpd, in which other applications are links.
+export function Reason({ text }) {
+  return <>{text.split(/(application \d+)/).map((part, i) => (i % 2 ? <a key={i} href={`#/apps/${part.slice(12)}`}>{part}</a> : part))}</>;
 }
 
 export function Card({ title, note, actions, children, class: extra, id }) {
