@@ -16,7 +16,7 @@ async function start() {
   mkdirSync(run_dir, { mode: 0o700 });
   const env = { ...process.env, HOME: root, XDG_RUNTIME_DIR: run_dir, XDG_CONFIG_HOME: join(root, "config"), XDG_STATE_HOME: join(root, "state"), XDG_DATA_HOME: join(root, "data"),
     GEARPUMP_CLUSTER__SECRET_FILE: join(root, "secret") };
-  const gpd = spawn(join(BUILD, "bin/gpd"), ["local", "--port", "0", "--workers", "2", "--data", join(root, "cluster"), "--set", "http.port=0", "--set", "metrics.enabled=true", "--log-level", "warn"], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const gpd = spawn(join(BUILD, "bin/gpd"), ["local", "--port", "0", "--workers", "2", "--data", join(root, "cluster"), "--set", "http.port=0", "--set", "metrics.enabled=true", "--set", "worker.slots=2", "--set", "worker.labels=zone=a,disk=ssd", "--log-level", "warn"], { env, stdio: ["ignore", "pipe", "inherit"] });
   const late = setTimeout(() => gpd.kill("SIGKILL"), WAIT_MS);
   for await (const line of createInterface({ input: gpd.stdout })) {
     const url = line.match(/ready .*http=(\S+)/);
@@ -51,17 +51,24 @@ function moved(metrics) {
   return series ? series.values.filter((v) => v > 0).length : 0;
 }
 
+// SOL with its appmaster needs three of the four slots.
+async function submit(page, name, priority) {
+  await page.locator('input[type="file"]').setInputFiles(JOB);
+  await page.getByLabel("Name").fill(name);
+  await page.getByText(priority, { exact: true }).click();
+  await page.getByRole("button", { name: "Submit", exact: true }).click();
+}
+
 const tests = {
   submits_watches_and_kills_by_clicking: () => browse({ viewport: { width: 1440, height: 1000 } }, async (context) => {
     const page = await watched(context, url);
     await page.goto(url);
     await page.getByText("2 / 2", { exact: true }).waitFor();
+    claim((await page.getByText("disk=ssd").count()) === 2, "both workers show their labels");
     await keep(page, "real-cluster");
     await claimAccessible(page, "cluster");
     await page.getByRole("link", { name: "Applications" }).click();
-    await page.locator('input[type="file"]').setInputFiles(JOB);
-    await page.getByLabel("Name").fill("speed-of-light");
-    await page.getByRole("button", { name: "Submit" }).click();
+    await submit(page, "speed-of-light", "High");
     await page.getByLabel("Token", { exact: true }).fill(token);
     await page.getByRole("button", { name: "Continue" }).click();
     await page.getByRole("link", { name: "speed-of-light" }).click();
@@ -69,7 +76,7 @@ const tests = {
     await page.locator(".badge", { hasText: "running" }).waitFor();
     // The charts move: what is drawn of the rate changes, and it is more than nothing.
     const rate = page.locator(".stat", { hasText: "Sources emit" }).locator("strong");
-    await page.waitForFunction(() => /[1-9]/.test(document.querySelector(".stat strong").textContent));
+    await page.waitForFunction(() => /[1-9]/.test(document.querySelector(".stat strong")?.textContent));
     const canvas = page.locator(".plot canvas").first();
     await canvas.waitFor();
     const drawn = () => canvas.evaluate((c) => c.toDataURL());
@@ -86,10 +93,30 @@ const tests = {
     await page.reload();
     claim(moved(await (await past).json()) >= 3, "a reload reads what the master has kept");
 
+    // There is no room for a second one, until the first ends.
+    await page.getByRole("link", { name: "Applications" }).first().click();
+    await page.getByRole("row", { name: /speed-of-light/ }).getByText("high priority").waitFor();
+    await submit(page, "second", "Low");
+    const second = page.getByRole("row", { name: /second/ });
+    await second.locator(".badge", { hasText: "waiting" }).waitFor();
+    await second.getByText("3 slots needed, 1 free on 2 workers").waitFor();
+    await claimFits(page, "waiting");
+    await claimAccessible(page, "waiting");
+    await keep(page, "real-waiting");
+    await second.getByRole("link", { name: "second" }).click();
+    await page.getByText("Charts and tables wait for its start.").waitFor();
+    await page.goBack();
+
+    await page.getByRole("link", { name: "speed-of-light" }).click();
     await page.getByRole("button", { name: "Kill" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Kill" }).click();
     await page.locator(".badge", { hasText: "killed" }).waitFor();
     await page.getByText("What happened to it").waitFor();
+    await page.locator(".stat", { hasText: "Sinks received" }).getByText(/[1-9]/).waitFor();
+    claim((await page.locator(".node .tasks").allTextContents()).join() === "×1,×1", "as many tasks as it had");
+    await keep(page, "real-ended");
+    await page.getByRole("link", { name: "Applications" }).first().click();
+    await second.locator(".badge", { hasText: "running" }).waitFor();
     claimQuiet(page, "application");
   }),
 

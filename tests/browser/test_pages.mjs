@@ -11,9 +11,19 @@ const PLACES = {
   applications: ["#/apps", "geo-import"],
   running: ["#/apps/7", "Slowest tasks"],
   stalled: ["#/apps/9", "archive is stalled"],
+  waiting: ["#/apps/11", "It waits for slots"],
+  awaited: ["#/apps/13", "No figures yet"],
+  finished: ["#/apps/8", "Sources emitted"],
+  forgotten: ["#/apps/5", "No figures are left"],
   failed: ["#/apps/6", "It failed"],
 };
 const LOOKS = [[1440, 1000, "light"], [1440, 1000, "dark"], [390, 844, "light"], [390, 844, "dark"]];
+
+// A file dropped on the page of applications: the dialog is open.
+async function choose(page, name) {
+  await page.locator('input[type="file"]').setInputFiles({ name, mimeType: "application/octet-stream", buffer: Buffer.from("\x7fELF") });
+  await page.getByRole("dialog").waitFor();
+}
 
 const looks = Object.fromEntries(LOOKS.map(([width, height, colorScheme]) => [`looks_right_${width}_${colorScheme}`, () =>
   browse({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" }, async (context) => {
@@ -28,6 +38,12 @@ const looks = Object.fromEntries(LOOKS.map(([width, height, colorScheme]) => [`l
       await claimAccessible(page, name);
       claimQuiet(page, name);
     }
+    await page.goto(`${url}/#/apps`);
+    await choose(page, "job.so");
+    await page.getByText("Where its tasks run").click();
+    await keep(page, `submit-${width}-${colorScheme}`);
+    await claimFits(page, "submit");
+    await claimAccessible(page, "submit");
   })]));
 
 const tests = {
@@ -48,6 +64,73 @@ const tests = {
     await page.goto(`${url}/#/apps/9`);
     await page.locator(".node.stalled .mark", { hasText: "stalled" }).waitFor();
     claimQuiet(page, "graph");
+  }),
+
+  says_who_waits_and_why: () => browse({}, async (context) => {
+    const page = await watched(context, url);
+    await page.goto(`${url}/#/apps`);
+    const row = page.getByRole("row", { name: /model-training/ });
+    await row.getByText("64 slots needed, 41 free on 3 workers (1 drained)").waitFor();
+    await row.getByText("low priority").waitFor();
+    claim((await page.getByRole("row", { name: /wordcount/ }).getByText("priority").count()) === 0, "a normal priority is not worth a word");
+    await page.getByRole("button", { name: "Waiting" }).click();
+    await page.getByText("clickstream").waitFor({ state: "detached" });
+    claim((await page.locator("tbody tr").count()) === 2, "two wait");
+    // Who it waits behind is a link.
+    await row.getByRole("link", { name: "application 12" }).click();
+    await page.getByRole("heading", { name: /hourly-report/ }).getByText("high priority").waitFor();
+    await page.getByText("Charts and tables wait for its start.").waitFor();
+    claim((await page.locator(".chart, .stat").count()) === 0, "nothing empty is drawn");
+    claimQuiet(page, "waiting");
+  }),
+
+  shows_sums_of_what_ended: () => browse({}, async (context) => {
+    const page = await watched(context, url);
+    await page.goto(`${url}/#/apps/8`);
+    await page.locator(".stat", { hasText: "Sinks received" }).getByText(/[1-9].*G/).waitFor();
+    for (const part of [".stat", ".node", ".edge title", "#main table"]) {
+      claim(!(await page.locator(part).allTextContents()).some((t) => t.includes("/s")), `no rates in ${part}`);
+    }
+    await page.goto(`${url}/#/apps/5`);
+    await page.getByText("The master that leads now was told nothing before the end.").waitFor();
+    claimQuiet(page, "ended");
+  }),
+
+  shows_what_workers_and_masters_are: () => browse({}, async (context) => {
+    const page = await watched(context, url);
+    await page.goto(url);
+    const row = page.getByRole("row", { name: /worker-a/ });
+    for (const label of ["zone=a", "disk=ssd"]) await row.getByRole("listitem").getByText(label, { exact: true }).waitFor();
+    await row.getByText(/ \/ 16 cores/).waitFor();
+    await row.getByText(/GiB of 64.GiB/).waitFor();
+    await page.getByText("log entry 5,120, all applied, in 4.10").waitFor();
+    await page.getByText("2 waiting for slots").waitFor();
+    await page.getByText("executor 3 on worker 2 takes the place of executor 2").waitFor();
+    await page.getByRole("link", { name: "application 9" }).first().click();
+    await page.getByRole("heading", { name: /sensor-rollup/ }).waitFor();
+    claimQuiet(page, "cluster");
+  }),
+
+  submits_with_priority_and_places: () => browse({}, async (context) => {
+    const page = await watched(context, url, /401/);
+    await page.goto(`${url}/#/apps`);
+    await choose(page, "job.so");
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name").fill("placed");
+    // By keyboard: one of three.
+    await dialog.getByRole("radio", { name: "Normal" }).focus();
+    await page.keyboard.press("ArrowRight");
+    await dialog.getByLabel("Wait if there are too few slots").uncheck();
+    await dialog.getByText("Where its tasks run").click();
+    await dialog.getByLabel("Places, one a line").fill("read=label:disk=ssd\nsum=worker:worker-a");
+    await dialog.getByRole("button", { name: "Submit" }).click();
+    await page.getByLabel("Token", { exact: true }).fill(TOKEN);
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByRole("row", { name: /placed/ }).getByText("high priority").waitFor();
+    const { asked } = [...cluster.apps.values()].find((a) => a.name === "placed");
+    claim(asked.get("priority") === "high" && asked.get("no_wait") === "true", `asked for ${asked}`);
+    claim(asked.getAll("place").join() === "read=label:disk=ssd,sum=worker:worker-a", `asked for ${asked}`);
+    claimQuiet(page, "submit");
   }),
 
   follows_events_and_switches_colours: () => browse({ colorScheme: "light" }, async (context) => {

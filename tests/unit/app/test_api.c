@@ -66,7 +66,8 @@ GP_TEST(api, reads_parameters)
     struct routed r;
 
     GP_REQUIRE_EQ(route(&r, "POST",
-                        "/api/v1/apps?name=a+b&set=x%3D1&set=y=2&executors=3&parallelism=c=4",
+                        "/api/v1/apps?name=a+b&set=x%3D1&set=y=2&executors=3&parallelism=c=4"
+                        "&place=c=label:zone=a&priority=high&no_wait",
                         false),
                   0);
     GP_REQUIRE_EQ(api_read_params(r.endpoint, &r.target, &p, &r.err), 0);
@@ -75,6 +76,9 @@ GP_TEST(api, reads_parameters)
     GP_CHECK_STR_EQ(p.set[0], "x=1");
     GP_CHECK_EQ(p.executors, 3);
     GP_CHECK_STR_EQ(p.parallelism[0], "c=4");
+    GP_CHECK_STR_EQ(p.place[0], "c=label:zone=a");
+    GP_CHECK_EQ(p.priority, PRIORITY_HIGH);
+    GP_CHECK(p.no_wait);
     fields_deinit(api_params_all(), &p);
     GP_REQUIRE_EQ(route(&r, "GET", "/api/v1/apps/seven/logs", false), 0);
     GP_REQUIRE_EQ(api_read_params(r.endpoint, &r.target, &p, &r.err), 0);
