@@ -4,7 +4,9 @@ import concurrent.futures
 import json
 import os
 import shutil
+import signal
 import struct
+import subprocess
 
 import harness
 import system
@@ -250,6 +252,21 @@ class Hanging(harness.Case):
                                submit=[self.plugin("faulty"), "--set", "how=hang", "--set", "where=build"])
         self.wait_until_free(cluster)
         cluster.is_healthy()
+
+
+class Interrupted(harness.Case):
+    def test_who_waits_leaves_and_the_job_runs_on(self):
+        cluster = self.local()
+        argv = [self.built("bin/gpctl"), "--master", cluster.master, "submit", self.plugin("ticker"), "--wait"]
+        waiting = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=self.env, cwd=self.work)
+        system.wait_until(lambda: cluster.json("list")["applications"], "it is listed", harness.READY_S)
+        waiting.send_signal(signal.SIGINT)
+        _, err = waiting.communicate(timeout=harness.COMMAND_S)
+        self.assertIn(waiting.returncode, (130, -signal.SIGINT), err)
+        self.assertIn(b"the job runs on", err)
+        self.assertIn(b"gpctl logs -f 1", err)
+        cluster.wait_for_state(1, "running")
 
 
 class BadRequest(BadJob):
