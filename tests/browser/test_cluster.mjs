@@ -108,7 +108,7 @@ const tests = {
     await page.goBack();
 
     await page.getByRole("link", { name: "speed-of-light" }).click();
-    await page.getByRole("button", { name: "Kill" }).click();
+    await page.getByRole("button", { name: "Kill", exact: true }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Kill" }).click();
     await page.locator(".badge", { hasText: "killed" }).waitFor();
     await page.getByText("What happened to it").waitFor();
