@@ -16,7 +16,7 @@
 #include "base/str.h"
 
 #define PATH_LEN   128
-#define LINE_WIDTH 60 /* words go on behind it */
+#define LINE_WIDTH 68 /* as a reader sees it; what is escaped takes a little more */
 
 static const char files_text[] =
     ".SH FILES\n"
@@ -71,6 +71,12 @@ static void put(FILE *to, const char *text)
     }
 }
 
+/* Up to the next blank. */
+static int word_len(const char *text)
+{
+    return (int)strcspn(text, " \n");
+}
+
 /* Paragraphs that are filled, in lines of bearable length; a final newline is added. */
 static void put_prose(FILE *to, const char *text)
 {
@@ -82,7 +88,7 @@ static void put_prose(FILE *to, const char *text)
             (void)fputs("\n.PP\n", to);
             at++;
             column = 0;
-        } else if (at[0] == '\n' || (at[0] == ' ' && column > LINE_WIDTH)) {
+        } else if (at[0] == '\n' || (at[0] == ' ' && column + word_len(at + 1) > LINE_WIDTH)) {
             (void)fputc('\n', to);
             column = 0;
         } else if (at[0] == '`') {

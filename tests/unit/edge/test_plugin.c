@@ -44,7 +44,7 @@ GP_TEST(plugin, what_is_none_is_refused_with_the_reason)
 {
     check_refused(plugin_path("none"), GP_ENOENT, "No such file");
     check_refused("good.so", GP_EINVAL, "absolute");
-    check_refused(__FILE__, GP_EABI, "invalid ELF header");
+    check_refused(GP_TEST_SOURCE, GP_EABI, "invalid ELF header");
     check_refused("/dev/null", GP_EABI, "too short");
     check_refused(plugin_path("unresolved"), GP_EABI, "undefined symbol: nobody_defines_this");
     check_refused(plugin_path("foreign"), GP_EABI, "no gp_entry: not a Gearpump plugin");
