@@ -144,6 +144,8 @@ static const struct {
     {EXIT_STATUS_NOT_ALLOWED, "it is not permitted"},
     {EXIT_STATUS_TIMEOUT, "no answer, or not the awaited, in time"},
     {EXIT_STATUS_JOB_FAILED, "the job failed or was killed"},
+    {EXIT_STATUS_LOSSES,
+     "the job finished, but parts of it died: messages or state are lost, or may be"},
     {EXIT_STATUS_INTERRUPTED, "interrupted (Ctrl-C)"},
     {EXIT_STATUS_TERMINATED, "terminated (TERM)"},
 };

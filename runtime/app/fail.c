@@ -35,7 +35,8 @@ int exit_status_of(int code)
 const char *exit_status_help(void)
 {
     return "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unreachable,\n"
-           "  6 not allowed, 7 timeout, 8 the job failed, 130 interrupted.\n"
+           "  6 not allowed, 7 timeout, 8 the job failed, 9 it finished with losses, 130 "
+           "interrupted.\n"
            "The word in error[word] is one that `gpctl explain` knows.\n";
 }
 

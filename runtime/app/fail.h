@@ -25,6 +25,7 @@ enum exit_status {
     EXIT_STATUS_NOT_ALLOWED = 6,
     EXIT_STATUS_TIMEOUT = 7,
     EXIT_STATUS_JOB_FAILED = 8,
+    EXIT_STATUS_LOSSES = 9, /* the job finished, but messages or state were lost, or may be */
     EXIT_STATUS_INTERRUPTED = 130, /* as shells say it: 128 + SIGINT */
     EXIT_STATUS_TERMINATED = 143,  /* 128 + SIGTERM */
 };

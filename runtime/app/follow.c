@@ -136,11 +136,19 @@ static int print_failed(const struct ending *e, const struct msg_app_summary *ap
                     app->state == APP_KILLED ? "was killed" : "failed");
 }
 
-/* Whoever waits for results must hear that they are not whole, without asking. */
-static void say_losses(const struct ending *e, const struct description *d)
+/* Whoever waits for results must hear that they are not whole, without asking: scripts by the exit
+ * code, which is not that of a job that did all it should. */
+static int say_losses(const struct ending *e, const struct description *d)
 {
     const struct msg_app_live *live = &d->msg->live;
     const uint32_t id = d->msg->app.id;
+
+    if (live->lost == 0 && !live->is_lost_at_least && live->in_doubt == 0 && live->restarts == 0) {
+        return EXIT_STATUS_OK;
+    }
+    if (e->ctl->json) {
+        return EXIT_STATUS_LOSSES;
+    }
 
     if (live->lost > 0) {
         ctl_say(e->ctl, "but %s%llu message%s %s lost, as parts of it died: gpctl describe %u",
@@ -148,22 +156,29 @@ static void say_losses(const struct ending *e, const struct description *d)
                 live->lost == 1 ? "" : "s", live->lost == 1 ? "was" : "were", id);
     } else if (live->is_lost_at_least || live->in_doubt > 0) {
         ctl_say(e->ctl, "but messages may be lost, as parts of it died: gpctl describe %u", id);
-    } else if (live->restarts > 0) {
+    } else {
         ctl_say(e->ctl, "but parts of it began anew, and may have lost state: gpctl describe %u",
                 id);
     }
+    if (live->events_count > 0) {
+        ctl_say(e->ctl, "the last that happened: %s", live->events[live->events_count - 1].text);
+    }
+    return EXIT_STATUS_LOSSES;
 }
 
 static int print_end(struct ending *e, const struct description *d)
 {
     const struct msg_app_summary *app = &d->msg->app;
     char run[UNITS_TEXT_MAX];
+    int status;
 
     figures_add_rate(&e->figures, d, show_run_ns(app, 0));
     if (e->ctl->json) {
-        int status = ctl_print_take(e->ctl, end_tree(e, d));
-
-        return app->state == APP_FINISHED ? status : EXIT_STATUS_JOB_FAILED;
+        status = ctl_print_take(e->ctl, end_tree(e, d));
+        if (app->state != APP_FINISHED) {
+            return EXIT_STATUS_JOB_FAILED;
+        }
+        return status == EXIT_STATUS_OK ? say_losses(e, d) : status;
     }
     if (app->state != APP_FINISHED) {
         return print_failed(e, app);
@@ -171,8 +186,8 @@ static int print_end(struct ending *e, const struct description *d)
     ctl_say(e->ctl, "%s (id %u) finished in %s", app->name, app->id,
             units_duration(show_run_ns(app, 0), run));
     figures_say(e->ctl, &e->figures);
-    say_losses(e, d);
-    return describe_print_totals(d, stdout) < 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
+    status = say_losses(e, d);
+    return describe_print_totals(d, stdout) < 0 ? EXIT_STATUS_FAILED : status;
 }
 
 static int on_description(void *user, const void *msg)

@@ -1,6 +1,8 @@
 /*
  * gpctl.c: the client program: what commands there are, and main().
  */
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -569,6 +571,9 @@ int main(int argc, char **argv)
                                             : command->run(command, &options, &ctl);
     ctl_close(&ctl);
     if (fflush(stdout) != 0) {
+        if (errno == EPIPE) { /* as of `| head`, which has seen enough */
+            return 128 + SIGPIPE;
+        }
         (void)gp_error_set(&err, GP_EIO, "stdout: %m");
         return fail_print(stderr, FAIL_PLAIN, "cannot print the answer", &err, NULL);
     }

@@ -46,7 +46,7 @@ GONE_S = 2.0 * SLOWNESS  # children after the death of their parent
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Exit codes of gpctl and gpd.
-OK, FAILED, USAGE, NOT_FOUND, CONFLICT, UNREACHABLE, NOT_ALLOWED, TIMEOUT, JOB_FAILED = range(9)
+OK, FAILED, USAGE, NOT_FOUND, CONFLICT, UNREACHABLE, NOT_ALLOWED, TIMEOUT, JOB_FAILED, LOSSES = range(10)
 
 # Never written by a healthy process.
 ALARMING = re.compile(r"[Aa]ssert|Sanitizer|runtime error:|stack smashing|double free|gearpump: crash ")

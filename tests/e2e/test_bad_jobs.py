@@ -248,7 +248,7 @@ class Hanging(harness.Case):
 
     def test_build(self):
         cluster = self.local(env={"GEARPUMP_TIMEOUTS__START": "2s", "GEARPUMP_CLUSTER__FAILURE_TIMEOUT": "2s"})
-        self.assert_job_failed(cluster, r"its build\(\) did not return: for 2 s", r"pid \d+ on worker \d+",
+        self.assert_job_failed(cluster, r"its build\(\) did not return, twice: for 2 s", r"pid \d+ on worker \d+",
                                submit=[self.plugin("faulty"), "--set", "how=hang", "--set", "where=build"])
         self.wait_until_free(cluster)
         cluster.is_healthy()

@@ -70,7 +70,7 @@ struct app_place {
     bool is_noted;       /* it is said that the application waits */
     bool is_stopping;    /* it was asked to stop */
     bool is_ending;      /* its end is proposed */
-    bool is_mute;        /* it fell silent while it built its graph, though its worker is heard */
+    uint32_t mutes;      /* lives that fell silent before there was a plan */
     bool is_moved;       /* nothing went wrong: its next life costs nothing */
     bool leaves;         /* its appmaster may believe that there are workers to leave */
     uint64_t telling;    /* app.rebalance under way; 0: none */

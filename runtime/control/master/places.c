@@ -24,6 +24,7 @@
 #include "base/str.h"
 #include "control/master/internal.h"
 
+#define MUTES_MAX 2 /* lives of one application that may fall silent before there is a plan */
 #define NS_PER_MS 1000000
 #define COME_BACK_NS                                                                               \
     ASK_TIMEOUT_NS /* for an appmaster whose connection broke, once it has a plan */
@@ -209,10 +210,12 @@ void place_refused(struct app_place *place, const char *why)
     place->refusals++;
 }
 
-/* Another life would end as this one, so there is none. */
+/* One that is frozen looks the same, so it gets another life; who falls silent there again would do
+ * so for ever. */
 static bool is_build_endless(const struct app_place *place, const struct app *app)
 {
-    return place->is_mute && !app->plan && workers_find(&place->master->workers, place->worker);
+    return place->mutes >= MUTES_MAX && !app->plan &&
+           workers_find(&place->master->workers, place->worker);
 }
 
 static void give_up_build(struct app_place *place)
@@ -220,8 +223,8 @@ static void give_up_build(struct app_place *place)
     char text[ERROR_TEXT_MAX];
 
     (void)str_format(text, sizeof text,
-                     "its build() did not return: for %lld s nothing was heard from its appmaster "
-                     "(pid %lld on worker %u), which builds the graph",
+                     "its build() did not return, twice: for %lld s nothing was heard from its "
+                     "appmaster (pid %lld on worker %u), which builds the graph",
                      (long long)(place->master->start_timeout_ns / 1000 / NS_PER_MS),
                      (long long)place->pid, place->worker);
     place_lost(place, text, false);
@@ -285,7 +288,6 @@ void places_registered(struct app_place *place, uint64_t peer,
     place->peer = peer;
     place->pid = msg->pid;
     place->phase = PLACE_UP;
-    place->is_mute = false;
     place->is_moved = false;
     place->refusals = 0;
     place->refused_by = 0;
@@ -387,7 +389,7 @@ void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *wh
             place->peer = 0;
             place_lost(place, "its appmaster was lost", true);
         } else {
-            place->is_mute = why->code == GP_ETIMEOUT;
+            place->mutes += why->code == GP_ETIMEOUT && !app->plan;
             wait_for_it(place, app);
         }
     }
