@@ -24,15 +24,16 @@ static inline void note_enter(struct task *t, const char *function)
 {
     struct crash_note *note = t->stage->lane->note;
 
-    note->plugin = t->stage->plugin;
-    note->processor = t->stage->name;
-    note->task = t->api.index;
-    note->function = function;
+    CRASH_NOTE_SET(note, plugin, t->stage->plugin);
+    CRASH_NOTE_SET(note, processor, t->stage->name);
+    CRASH_NOTE_SET(note, task, t->api.index);
+    CRASH_NOTE_SET(note, calls, CRASH_NOTE_GET(note, calls) + 1);
+    CRASH_NOTE_SET(note, function, function);
 }
 
 static inline void note_leave(struct task *t)
 {
-    t->stage->lane->note->function = NULL;
+    CRASH_NOTE_SET(t->stage->lane->note, function, NULL);
 }
 
 /* After a callback that may emit. What emit refused is lost, so whoever did not pass it on fails

@@ -213,13 +213,18 @@ static void put_note(struct line *line)
 {
     const struct crash_note *note = crash_note;
 
-    if (note == NULL || note->function == NULL) {
+    const char *plugin;
+    const char *processor;
+
+    if (note == NULL || CRASH_NOTE_GET(note, function) == NULL) {
         return;
     }
-    put_value(line, " plugin=", note->plugin != NULL ? note->plugin : "?");
-    put_value(line, " processor=", note->processor != NULL ? note->processor : "?");
-    put_value(line, " function=", note->function);
-    put_number(line, " task=", note->task, 10);
+    plugin = CRASH_NOTE_GET(note, plugin);
+    processor = CRASH_NOTE_GET(note, processor);
+    put_value(line, " plugin=", plugin != NULL ? plugin : "?");
+    put_value(line, " processor=", processor != NULL ? processor : "?");
+    put_value(line, " function=", CRASH_NOTE_GET(note, function));
+    put_number(line, " task=", CRASH_NOTE_GET(note, task), 10);
 }
 
 static void write_last_words(int number, const ucontext_t *context)

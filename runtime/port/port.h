@@ -64,8 +64,8 @@ struct port {
 static inline void port_enter(const struct port *port, const char *plugin, const char *function)
 {
     if (port->crash_note != NULL) {
-        port->crash_note->plugin = plugin;
-        port->crash_note->function = function;
+        CRASH_NOTE_SET(port->crash_note, plugin, plugin);
+        CRASH_NOTE_SET(port->crash_note, function, function);
     }
 }
 

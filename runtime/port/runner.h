@@ -10,6 +10,8 @@
 #ifndef PORT_RUNNER_H
 #define PORT_RUNNER_H
 
+#include <stdatomic.h>
+
 #include "port/loop.h"
 
 struct runner;
@@ -26,11 +28,17 @@ enum runner_state {
  * as the plugin. function NULL: none.
  */
 struct crash_note {
-    const char *volatile plugin;
-    const char *volatile processor;
-    const char *volatile function;
-    volatile uint32_t task;
+    _Atomic(const char *) plugin;
+    _Atomic(const char *) processor;
+    _Atomic(const char *) function;
+    _Atomic uint32_t task;
+    _Atomic uint32_t calls; /* begun; goes round */
 };
+
+/* What a plain variable costs: the thread itself writes, handlers and the watcher read. */
+#define CRASH_NOTE_GET(note, field) atomic_load_explicit(&(note)->field, memory_order_relaxed)
+#define CRASH_NOTE_SET(note, field, value)                                                         \
+    atomic_store_explicit(&(note)->field, value, memory_order_relaxed)
 
 struct runner_spec {
     const char *name; /* of the thread, at most 15 bytes */

@@ -186,7 +186,7 @@ static int parent(const char *role)
 
 /* ---- crashes ---- */
 
-static struct crash_note note = {"word count", "split", "process", 42};
+static struct crash_note note = {"word count", "split", "process", 42, 0};
 static volatile int depth;
 
 static UNCHECKED void touch_nothing(void)
@@ -262,7 +262,7 @@ static int crash(char *how)
         abort();
     } else if (strcmp(how, "bad-note") == 0) {
         struct edge_crash_stack stack;
-        static struct crash_note bad = {(const char *)16, (const char *)16, (const char *)16, 1};
+        static struct crash_note bad = {(const char *)16, (const char *)16, (const char *)16, 1, 0};
 
         edge_crash_thread_begin(&stack, &bad);
         touch_nothing();
