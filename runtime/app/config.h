@@ -110,6 +110,10 @@ struct config_timeouts {
     int64_t orphan;
 };
 
+struct config_task {
+    int64_t stuck_timeout; /* 0: nobody looks */
+};
+
 struct config {
     struct config_cluster cluster;
     char *bind;
@@ -122,6 +126,7 @@ struct config {
     struct config_limits limits;
     struct config_data data;
     struct config_timeouts timeouts;
+    struct config_task task;
     struct config_recovery recovery;
     struct config_balance balance;
     struct config_metrics metrics;

@@ -174,6 +174,15 @@ static const struct field timeouts_items[] = {
 static const struct fields timeouts_fields =
     FIELDS("timeouts", struct config_timeouts, timeouts_items);
 
+static const struct field task_items[] = {
+    KEY_DURATION(struct config_task, stuck_timeout, 0, 24 * 3600 * S, "30s",
+                 "A call into user code that has not returned for so long is reported: in the log "
+                 "of its executor, as the last error of the application while it lasts, and as an "
+                 "event. Nothing is killed. The calls of blocking processors may take ten times as "
+                 "long. 0: nobody looks. A key of the workers."),
+};
+static const struct fields task_fields = FIELDS("task", struct config_task, task_items);
+
 static const struct field graphite_items[] = {
     KEY_TEXT(struct config_graphite, host, 255, "",
              "The host of a Graphite server (carbon), which each daemon tells its numbers once in "
@@ -248,6 +257,7 @@ static const struct field config_items[] = {
     FIELD_OBJECT(struct config, data, &data_fields,
                  "The data plane. An application may change each for itself: --set data.linger=0."),
     FIELD_OBJECT(struct config, timeouts, &timeouts_fields, "How long one waits for another."),
+    FIELD_OBJECT(struct config, task, &task_fields, "The code of users."),
     FIELD_OBJECT(struct config, recovery, &recovery_fields, "What is repaired, and how often."),
     FIELD_OBJECT(struct config, balance, &balance_fields, "When tasks move."),
     FIELD_OBJECT(struct config, metrics, &metrics_fields, "What is measured, and who is told."),

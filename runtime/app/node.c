@@ -93,6 +93,7 @@ static int executor_start(struct node *node, const struct node_spec *spec, const
         if (spec->config) {
             options.limits = daemon_limits(spec->config);
             options.orphan_timeout_ns = spec->config->timeouts.orphan;
+            options.stuck_timeout_ns = spec->config->task.stuck_timeout;
             options.metrics = spec->config->metrics.enabled;
             options.sample_rate = spec->config->metrics.sample_rate;
         }

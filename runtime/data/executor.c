@@ -242,6 +242,7 @@ static int on_assign(struct executor *ex, struct incoming *in, struct gp_error *
     }
     desired_describe(&ex->assigned, &job);
     move(ex, EX_OPENING);
+    ex_tell_open(ex);
     ex->assign_token = in->token;
     LOG_INFO(ex_log(ex), "executor.assigned", KV_U64("executor", ex->options.executor),
              KV_U64("processors", job_plan(ex->job)->processor_count));
@@ -526,6 +527,7 @@ int executor_new(const struct executor_options *options, struct executor **ret,
         (void)gp_error_set(err, rc, "starting an executor: %s", error_sentence(rc));
     } else {
         rc = start_engine(ex, err);
+        rc = rc < 0 ? rc : ex_stuck_init(ex);
     }
     if (rc < 0) {
         executor_free(ex);
@@ -554,6 +556,7 @@ void executor_free(struct executor *ex)
     ex_tell_deinit(ex);
     ex_moves_deinit(ex);
     ex_brought_deinit(ex);
+    ex_stuck_deinit(ex);
     timer_free(ex->done_timer);
     for (uint32_t i = 0; i < ex->text_count; i++) {
         buf_deinit(&ex->texts[i]);

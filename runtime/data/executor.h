@@ -27,7 +27,8 @@
  * Thread: the control thread, which is no lane: user code that hangs does not stop it.
  * Events logged: executor.registered, executor.assigned, executor.started, executor.task_failed,
  * executor.updated, executor.appmaster_lost, executor.appmaster_found, executor.ended,
- * executor.resumed, executor.move_unheard, executor.orphaned, executor.refused, executor.stopped.
+ * executor.resumed, executor.move_unheard, executor.orphaned, executor.refused, executor.stopped;
+ * task.stuck, task.returned.
  */
 #ifndef DATA_EXECUTOR_H
 #define DATA_EXECUTOR_H
@@ -62,6 +63,7 @@ struct executor_options {
     bool metrics;         /* samples what its lanes do, unless the application says otherwise */
     uint32_t sample_rate; /* one in so many; 0: 10 */
     int64_t orphan_timeout_ns; /* masters say that there is no appmaster: it ends; 0: 10 minutes */
+    int64_t stuck_timeout_ns;  /* a call into user code that lasts longer is told; 0: none is */
     /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
      */
     void (*on_done)(void *user, int32_t exit_code);

@@ -1,6 +1,7 @@
 /*
  * executor_internal.h: shared by executor.c (what the appmaster wants), executor_find.c (the
- * appmaster itself), executor_tell.c (what it is told) and executor_moves.c (the same of moves).
+ * appmaster itself), executor_tell.c (what it is told), executor_moves.c (the same of moves) and
+ * executor_stuck.c (the same of calls that do not return).
  */
 #ifndef DATA_EXECUTOR_INTERNAL_H
 #define DATA_EXECUTOR_INTERNAL_H
@@ -9,6 +10,7 @@
 #include "data/desired.h"
 #include "data/executor.h"
 #include "data/job.h"
+#include "data/stuck.h"
 #include "data/wanted.h"
 
 #define EXECUTOR_UPDATES_MAX 16u
@@ -76,6 +78,9 @@ struct executor {
     bool moved_waits;               /* an answer is due */
     struct timer *moved_timer;
 
+    /* executor_stuck.c */
+    struct stuck_call *stuck; /* [lane]; NULL: nobody looks */
+
     /* executor_brought.c */
     struct msg_executor_bring *brought; /* states whose tasks are to come */
     uint32_t brought_count;
@@ -122,6 +127,7 @@ int ex_obey(struct executor *ex, uint32_t epoch, struct gp_error *err);
 
 int ex_tell_init(struct executor *ex);
 void ex_tell_deinit(struct executor *ex);
+void ex_tell_open(struct executor *ex);  /* looks at calls from now on */
 void ex_tell_start(struct executor *ex); /* reports from now on */
 void ex_tell_stop(struct executor *ex);
 
@@ -153,6 +159,20 @@ void ex_moves_updated(struct executor *ex);
 
 /* Everything once more, to an appmaster that may not know. */
 void ex_moves_tell_all(struct executor *ex);
+
+/* ---- executor_stuck.c ---- */
+
+int ex_stuck_init(struct executor *ex); /* after the number of lanes is known */
+void ex_stuck_deinit(struct executor *ex);
+
+/* Looks at each lane and logs what is new; true when the appmaster should hear of it. */
+bool ex_stuck_look(struct executor *ex);
+
+/* What there is to say, and the time of calls that go on. Without memory the former is left out. */
+void ex_stuck_report(const struct executor *ex, struct msg_executor_report *report);
+
+/* Whether a call lasts so long already that who looks at tasks wants to see it. */
+bool ex_stuck_is_long(const struct executor *ex);
 
 /* ---- executor_brought.c ---- */
 

@@ -259,8 +259,9 @@ static void report(struct executor *ex, bool always)
         return; /* without memory this one is left out */
     }
     add_unreachable(ex, &now);
+    ex_stuck_report(ex, &now);
     moved = always || !same_progress(&now, &ex->last);
-    if (fill(ex, &from, moved, &now) || moved) {
+    if (fill(ex, &from, moved || ex_stuck_is_long(ex), &now) || moved) {
         tell(ex, MSG_EXECUTOR_REPORT, &now);
     }
     fields_deinit(&msg_executor_report_fields, &ex->last);
@@ -282,9 +283,12 @@ static void start_report_timer(struct executor *ex)
 static void on_report_timer(void *user)
 {
     struct executor *ex = user;
+    bool is_news = ex_stuck_look(ex);
 
     vitals_came(&ex->vitals);
-    report(ex, false);
+    if (ex->state >= EX_RUNNING || is_news) { /* before that there is nothing else to say */
+        report(ex, is_news);
+    }
     start_report_timer(ex);
 }
 
@@ -354,6 +358,7 @@ static void tell_done(struct executor *ex)
 
 void ex_tell_ended(struct executor *ex)
 {
+    (void)ex_stuck_look(ex); /* the last call may have been one that took long */
     report(ex, true);
     tell_done(ex);
 }
@@ -385,6 +390,13 @@ int ex_tell_init(struct executor *ex)
     rc = timer_new(ex->port->loop, on_report_timer, ex, &ex->report_timer);
 
     return rc < 0 ? rc : timer_new(ex->port->loop, on_news_timer, ex, &ex->news_timer);
+}
+
+void ex_tell_open(struct executor *ex)
+{
+    if (ex->stuck) {
+        start_report_timer(ex);
+    }
 }
 
 void ex_tell_start(struct executor *ex)

@@ -157,6 +157,16 @@ static const struct field lane_stats_items[] = {
 static const struct fields lane_stats_fields =
     FIELDS("lane_stats", struct msg_lane_stats, lane_stats_items);
 
+static const struct field stuck_call_items[] = {
+    COUNT(struct msg_stuck_call, processor, MUST, MSG_PROCESSORS_MAX, "index in the plan"),
+    COUNT(struct msg_stuck_call, task, MUST, 0, "task of that processor"),
+    TEXT(struct msg_stuck_call, function, MUST, 256, "of the plugin"),
+    FIELD_U64(struct msg_stuck_call, for_ms, MAY, "how long it has lasted"),
+    FIELD_BOOL(struct msg_stuck_call, is_over, MAY, "it has returned; told once"),
+};
+static const struct fields stuck_call_fields =
+    FIELDS("stuck_call", struct msg_stuck_call, stuck_call_items);
+
 static const struct field executor_report_items[] = {
     FIELD_LIST(struct msg_executor_report, processors, MAY, MSG_PROCESSORS_MAX,
                &msg_processor_stats_fields, "sums over its own tasks"),
@@ -175,6 +185,8 @@ static const struct field executor_report_items[] = {
     COUNT(struct msg_executor_report, failed, MAY, 0, "tasks that wait for their next session"),
     FIELD_LIST(struct msg_executor_report, unreachable, MAY, MSG_EXECUTORS_MAX,
                &executor_ref_fields, "a link to them is down, for longer than a moment"),
+    FIELD_LIST(struct msg_executor_report, stuck, MAY, MSG_LANES_MAX, &stuck_call_fields,
+               "calls into user code that do not return, or have at last"),
     FIELD_BOOL(struct msg_executor_report, is_full, MAY,
                "with histograms, the slowest tasks and vitals; else those told before hold"),
     FIELD_BOOL(struct msg_executor_report, is_cut, MAY, "some of these were left out for the size"),

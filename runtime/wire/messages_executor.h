@@ -138,6 +138,15 @@ struct msg_lane_stats {
     uint64_t batches_received;
 };
 
+/* A call into user code that has not returned for longer than task.stuck_timeout. */
+struct msg_stuck_call {
+    uint32_t processor;
+    uint32_t task;
+    char *function;
+    uint64_t for_ms;
+    bool is_over; /* it has returned: told in one report, after for_ms */
+};
+
 struct msg_executor_report {
     struct msg_processor_stats *processors;
     uint32_t processors_count;
@@ -153,6 +162,8 @@ struct msg_executor_report {
     uint32_t failed;    /* tasks that wait for their next session */
     struct msg_executor_ref *unreachable; /* a link to them is down, for longer than a moment */
     uint32_t unreachable_count;
+    struct msg_stuck_call *stuck; /* at most one a lane */
+    uint32_t stuck_count;
     /* Histograms, the slowest tasks and vitals are in the first report of each second, those said
      * before hold in the others: is_full tells. */
     bool is_full;

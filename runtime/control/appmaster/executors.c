@@ -523,6 +523,7 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
         if (!msg->is_full) {
             keep_full_parts(&e->report, msg);
         }
+        stuck_reported(e, msg);
         fields_deinit(&msg_executor_report_fields, &e->report);
         e->report = *msg;
         *msg = (struct msg_executor_report){0};

@@ -305,6 +305,15 @@ int64_t recovery_pause_ns(const struct appmaster *am);
 /* Goes on from the record of an earlier epoch. */
 void recovery_resume(struct appmaster *am);
 
+/* ---- stuck.c ---- */
+
+/* What an executor reports of calls that do not return, before the report takes the place of the one
+ * before. */
+void stuck_reported(struct am_executor *e, const struct msg_executor_report *report);
+
+/* The sentence about one that lasts now; false: there is none. */
+bool stuck_now(const struct appmaster *am, char *text, size_t cap);
+
 /* ---- unreached.c ---- */
 
 /* An executor says whom it cannot reach. */

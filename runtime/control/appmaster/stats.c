@@ -229,7 +229,11 @@ static void add_losses(const struct appmaster *am, struct msg_app_live *live)
 
 int stats_live(struct appmaster *am, struct msg_app_live *ret)
 {
-    struct msg_app_live live = {.last_error = str_dup(gp_str_of(am->failure.text)),
+    char stuck[WORDS_MAX];
+    const char *error = am->failure.text[0]                  ? am->failure.text
+                        : stuck_now(am, stuck, sizeof stuck) ? stuck
+                                                             : "";
+    struct msg_app_live live = {.last_error = str_dup(gp_str_of(error)),
                                 .guarantee = str_dup(gp_str_of(guarantee))};
     int rc = live.last_error && live.guarantee ? 0 : GP_ENOMEM;
 

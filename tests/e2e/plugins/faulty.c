@@ -1,9 +1,10 @@
 /*
  * faulty: numbers -> worker, a job that goes wrong in the way and at the place it is told.
  *
- * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, leave, eat), `where` (build, open, poll,
- * process, end, close) and `row`, the number at which poll and process do it (500 of 1000). Without
- * `how` it ends well. `eat` takes memory until there is none, and fails. With FAULTY_INIT it crashes in
+ * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, wait, leave, eat), `where` (build, open,
+ * poll, process, end, close) and `row`, the number at which poll and process do it (500 of 1000).
+ * Without `how` it ends well. `wait` waits until there is a file `until`, and goes on. `eat` takes memory
+ * until there is none, and fails. With FAULTY_INIT it crashes in
  * its init; FAULTY_LOADING is what a constructor of the file calls.
  */
 #define GP_PLUGIN_INIT faulty_init
@@ -80,6 +81,10 @@ static __attribute__((noinline)) void go_wrong(const struct gp_config *config)
     }
     while (is_set(config, "how", "hang")) {
         pause();
+    }
+    while (is_set(config, "how", "wait") &&
+           access(gp_config_text(config, "until", "/"), F_OK) != 0) {
+        (void)poll(NULL, 0, 20);
     }
 }
 
@@ -206,7 +211,7 @@ static const struct gp_processor worker = {.size = sizeof worker,
 
 static int32_t build(const struct gp_build *b)
 {
-    static const char *const keys[] = {"how", "where", "row"};
+    static const char *const keys[] = {"how", "where", "row", "until"};
     gp_node from = gp_add(b, "numbers", &numbers, 1);
     gp_node to = gp_add(b, "worker", &worker, 1);
 

@@ -1,0 +1,67 @@
+"""User code that does not return is named: in the log, as the last error while it lasts, and as an event."""
+
+import harness
+import system
+
+
+class Stuck(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.expected_noise = r"task\.stuck"
+
+    def begin(self, *settings, timeout="1s"):
+        self.cluster = self.local(workers=1, env={"GEARPUMP_TASK__STUCK_TIMEOUT": timeout})
+        self.app = self.cluster.submit(self.plugin("faulty"), *[part for s in settings for part in ("--set", s)])
+
+    def described(self):
+        return self.cluster.json("describe", str(self.app))
+
+    def busy(self, name):
+        return [p["busy"] for p in self.cluster.json("metrics", str(self.app))["processors"] if p["name"] == name][0]
+
+    def wait_for_event(self, text):
+        def happened():
+            self.last = self.described()
+            return any(text in event["text"] for event in self.last["events"])
+
+        system.wait_until(happened, f"an event says {text}", harness.JOB_S, pause_s=0.1)
+        return self.last
+
+    def test_a_call_that_never_returns(self):
+        self.begin("how=hang", "where=process")
+        described = self.wait_for_event("has been in its process() for")
+        self.assertRegex(described["last_error"],
+                         r"^processor 'worker', task 0 on executor 1, has been in its process\(\) for \d+ s$")
+        self.assertEqual("running", described["application"]["state"])
+        system.wait_until(lambda: self.busy("worker") > 0.9, "it counts as busy", harness.JOB_S, pause_s=0.1)
+        texts = [event["text"] for event in self.described()["events"]]
+        self.assertEqual(1, sum("has been in its" in text for text in texts), "said once")
+        self.ok(self.cluster.gpctl("kill", str(self.app)))
+        self.wait_until_free(self.cluster)
+
+    def test_a_call_that_returns_after_all(self):
+        until = self.path("until")
+        self.begin("how=wait", "where=process", f"until={until}")
+        self.wait_for_event("has been in its process() for")
+        self.file("until", "now")
+        self.cluster.wait_for_state(self.app, "finished")
+        described = self.described()
+        self.assertRegex("\n".join(event["text"] for event in described["events"]),
+                         r"processor 'worker', task 0 on executor 1, returned from its process\(\) after \d+ s")
+        self.assertEqual("", described["last_error"])
+
+    def test_a_task_that_does_not_open(self):
+        self.begin("how=hang", "where=open")
+        self.wait_for_event("has been in its open() for")
+
+    def test_nobody_looks(self):
+        until = self.path("until")
+        self.begin("how=wait", "where=process", f"until={until}", timeout="0s")
+        self.cluster.wait_for_state(self.app, "running")
+        self.file("until", "now")
+        self.cluster.wait_for_state(self.app, "finished")
+        self.assertEqual([], self.described()["events"])
+
+
+if __name__ == "__main__":
+    harness.main()
