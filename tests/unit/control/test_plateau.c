@@ -187,7 +187,7 @@ GP_TEST(plateau, is_reached_when_as_many_have_ended_as_are_remembered)
     (void)fprintf(stderr, "%u commands: %lld KiB, then %lld, then %lld\n", p.commands,
                   (long long)base >> 10, (long long)first >> 10, (long long)second >> 10);
     GP_CHECK(p.commands >= 25 * APPS);
-    GP_CHECK(second < first + first / 50);
+    GP_CHECK(second < first + first / 25); /* tables grow by doubling, some late */
     end(&p);
 }
 
