@@ -17,7 +17,8 @@ static bool waits(const struct app_place *place, const struct app *app)
 static bool is_busy(const struct master *m, const struct app_place *place)
 {
     return place->app != 0 &&
-           (place->is_admitted || place->trouble_ns > loop_now_ns(m->port->loop));
+           (place->is_admitted || place->trouble_ns > loop_now_ns(m->port->loop) ||
+            (place->phase != PLACE_WAITING && place->turn_ns > loop_now_ns(m->port->loop)));
 }
 
 /* Who comes first of those that wait does not wait for what is there. */

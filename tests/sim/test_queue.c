@@ -13,6 +13,7 @@
 #define NEEDED    (8 + 1) /* slots: one for each task of the job, and one for its appmaster */
 #define MOMENTS   100u
 #define MOMENT_US 500
+#define SLOWER    200
 #define SLOTS     4 /* of each of three workers: room for one job, not for two */
 
 static const char *const endless[] = {"rows=0", "pause=30000", NULL};
@@ -109,6 +110,36 @@ GP_TEST(queue, ends_who_is_killed_at_any_moment)
         await(&s, app, APP_KILLED);
     }
     end(&s);
+}
+
+static bool has_appmaster(struct cluster *c)
+{
+    return cluster_process_count(c, "appmaster") > 0;
+}
+
+/* Whose appmaster is slow does not lose its turn to one that came later, and asks for slots first. */
+GP_TEST(queue, keeps_the_turn_of_who_is_slow_to_ask)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct scene s;
+        uint32_t first;
+        uint32_t low;
+
+        begin(&s, seed, 1);
+        first = submit(&s, "first", PRIORITY_NORMAL);
+        GP_REQUIRE_EQ(cluster_until(&s.c, has_appmaster, 10000), 0);
+        sim_slow(sim_proc_host(cluster_process(&s.c, "appmaster", 0)), SLOWER);
+        low = submit(&s, "low", seed % 2 == 0 ? PRIORITY_LOW : PRIORITY_NORMAL);
+        await(&s, first, APP_RUNNING);
+        await(&s, low, APP_WAITING);
+        GP_CHECK_EQ(known(&s, first)->epoch, 1); /* it was not sent away */
+        sim_calm(s.c.sim);
+        kill_app(&s, first);
+        await(&s, low, APP_RUNNING);
+        kill_app(&s, low);
+        GP_CHECK_EQ(cluster_rest(&s.c), 0);
+        end(&s);
+    }
 }
 
 GP_TEST(queue, begins_by_priority_then_by_age)

@@ -80,6 +80,7 @@ struct app_place {
     uint32_t need_places_count;
     bool is_admitted;      /* it may begin: room is kept until it asks */
     bool is_blocking;      /* it does not fit, and nobody behind it begins: see queue.c */
+    int64_t turn_ns;       /* it has begun and got no slots yet: until then nobody behind it does */
     int64_t trouble_ns;    /* until then it recovers before others begin */
     uint32_t want;         /* slots, for that; 0: it has not said */
     char why[256];         /* it waits */
@@ -396,6 +397,7 @@ int places_offer(struct master *m, const struct app *app, const struct worker_en
 #define QUEUE_TROUBLE_NS INT64_C(30000000000) /* from RECOVERING to a request for slots */
 #define QUEUE_LOST_NS    INT64_C(10000000000) /* from the loss of a worker to RECOVERING */
 #define QUEUE_WANT_NS    INT64_C(5000000000)  /* from one request that is refused to the next */
+#define QUEUE_TURN_NS    INT64_C(5000000000)  /* from the beginning to the first request */
 
 /* Has appmasters started that wait for slots. To be called when there may be room. */
 void places_seek(struct master *m);
@@ -408,7 +410,7 @@ void queue_wants(struct app_place *place, uint32_t slots);
 uint32_t queue_before(const struct app_place *place, const struct app *app);
 struct fit_room;
 /* It asks for slots for the first time: takes out of room what is kept for others. GP_EFULL: it is not
- * its turn. */
+ * its turn; GP_EAGAIN: whose turn it is has not asked yet. */
 int queue_check(struct app_place *place, const struct app *app, struct fit_room *room,
                 struct gp_error *err);
 /* There is no room: its appmaster ends, and begins again when there is. */

@@ -10,6 +10,8 @@
  *   - Those that begin come by priority, then by age. One that does not fit holds up those behind it, or
  *     many small ones would starve it; unless it would not even fit into the workers of now if they were
  *     empty, as that may last for ever.
+ *   - Who was told to begin keeps its turn until it asks, as its appmaster may be slower than that of one
+ *     behind it: so long the others get nothing. But not for ever: its build may take its time.
  *   - How much an application needs is known from its plan on. An appmaster begins without it, in any
  *     slot that is free; if the plan does not fit, it is sent away and begins again (with the plan)
  *     when it does. So who waits holds nothing, and waiting for each other cannot end in a deadlock.
@@ -185,6 +187,25 @@ uint32_t queue_before(const struct app_place *place, const struct app *app)
     return 0;
 }
 
+/* ---- those that have begun ---- */
+
+/* Whoever comes before this one, and has not come to ask for slots, nor are they kept for it; 0: none. */
+static uint32_t turn_of(struct master *m, const struct app *app, int64_t *ret_until_ns)
+{
+    int64_t now_ns = loop_now_ns(m->port->loop);
+
+    for (uint32_t i = 0; i < APPS_LIVE_MAX && !app->spec.no_wait; i++) {
+        const struct app_place *place = &m->places[i];
+        const struct app *of = place->app ? registry_find(&m->registry, place->app) : NULL;
+        if (of && of != app && place->turn_ns > now_ns && place->phase != PLACE_WAITING &&
+            !place->is_admitted && !place->is_ending && !of->is_stopping && is_before(of, app)) {
+            *ret_until_ns = place->turn_ns;
+            return of->id;
+        }
+    }
+    return 0;
+}
+
 /* ---- saying that it waits ---- */
 
 static void on_noted(struct master *m, void *user, const struct outcome *outcome)
@@ -257,6 +278,7 @@ struct turn {
     struct fit_room room; /* that is free, and kept for nobody */
     uint32_t recovers;    /* an application, 0: none */
     uint32_t blocked_by;  /* the same */
+    int64_t until_ns;     /* the end of a turn that somebody waits for; 0: nobody does */
 };
 
 /* Room for all that it needs, its appmaster included: the index of the worker for that, or GP_EFULL and
@@ -290,10 +312,21 @@ static bool is_possible(const struct master *m, const struct app_place *place,
     return place->need_slots == 0 || take(m, &alone, place, app, NULL) >= 0;
 }
 
+static void begin(struct app_place *place, const struct app *app, uint32_t worker)
+{
+    place->is_admitted = place->need_slots > 0;
+    if (place->turn_ns == 0) { /* else it begins again, in the same turn */
+        place->turn_ns = loop_now_ns(place->master->port->loop) + QUEUE_TURN_NS;
+    }
+    place_begin(place, app, worker);
+}
+
 static void seek_one(struct turn *t, struct app_place *place)
 {
     struct master *m = t->m;
     const struct app *app = registry_find(&m->registry, place->app);
+    int64_t until_ns = 0;
+    uint32_t other = turn_of(m, app, &until_ns);
     struct gp_error err = {0};
     char text[192];
     bool possible;
@@ -302,12 +335,11 @@ static void seek_one(struct turn *t, struct app_place *place)
     learn(place, app);
     if (t->recovers == 0 && place->need_slots == 0) {
         at = fit_take_one(&m->workers, &t->room, place->refused_by);
-    } else if (t->recovers == 0 && t->blocked_by == 0) {
+    } else if (t->recovers == 0 && t->blocked_by == 0 && other == 0) {
         at = take(m, &t->room, place, app, &err);
     }
     if (at >= 0) {
-        place->is_admitted = place->need_slots > 0;
-        place_begin(place, app, m->workers.entries[at]->id);
+        begin(place, app, m->workers.entries[at]->id);
         return;
     }
     possible = is_possible(m, place, app);
@@ -316,6 +348,9 @@ static void seek_one(struct turn *t, struct app_place *place)
         say(place, app, text, "after the recovery of", t->recovers);
     } else if (t->blocked_by != 0) {
         say(place, app, text, "behind", possible ? t->blocked_by : 0);
+    } else if (other != 0 && place->need_slots > 0) {
+        say(place, app, text, "behind", other);
+        t->until_ns = t->until_ns == 0 || until_ns < t->until_ns ? until_ns : t->until_ns;
     } else {
         say(place, app, place->need_places_count > 0 && err.code < 0 ? err.text : text, "", 0);
         place->is_blocking = possible && place->need_slots > 0;
@@ -374,6 +409,9 @@ void places_seek(struct master *m)
         list[i]->is_blocking = false;
         seek_one(&t, list[i]);
     }
+    if (t.until_ns != 0) {
+        timer_start(m->seek_timer, t.until_ns - loop_now_ns(m->port->loop));
+    }
 }
 
 void on_seek_timer(void *user)
@@ -410,9 +448,12 @@ int queue_check(struct app_place *place, const struct app *app, struct fit_room 
         other = recovering(m, &until_ns);
         other = other ? other : blocked_by(m, app);
     }
-    return other ? gp_error_set(err, GP_EFULL, "%u slots needed, %u free; behind application %u",
-                                place->need_slots, fit_free(room), other)
-                 : 0;
+    if (other != 0) {
+        return gp_error_set(err, GP_EFULL, "%u slots needed, %u free; behind application %u",
+                            place->need_slots, fit_free(room), other);
+    }
+    other = place->is_admitted ? 0 : turn_of(m, app, &until_ns);
+    return other ? gp_error_set(err, GP_EAGAIN, "it is the turn of application %u", other) : 0;
 }
 
 void queue_send_away(struct app_place *place, const struct app *app)
@@ -426,7 +467,9 @@ void queue_send_away(struct app_place *place, const struct app *app)
     place->is_noted = false;
     place->phase = PLACE_WAITING;
     timer_stop(place->timer);
-    if (was_admitted) { /* what fitted does not: not at once again */
+    if (!was_admitted) {
+        place->turn_ns = 0;
+    } else { /* what fitted does not: not at once again */
         place->phase = PLACE_PAUSED;
         timer_start(place->timer, PLACE_AGAIN_NS);
     }

@@ -34,7 +34,8 @@ struct granting {
     uint32_t app;
     uint32_t epoch;
     uint32_t waiting;
-    bool is_first; /* for all its tasks */
+    bool is_first;   /* for all its tasks */
+    int64_t turn_ns; /* of its place, before */
     bool refused;
     uint32_t count;
     struct gp_error err;
@@ -220,10 +221,16 @@ static void granting_finish(struct granting *g)
     }
     if (g->refused) {
         granting_undo(g);
+        if (place && app && app->epoch == g->epoch && g->is_first) {
+            place->turn_ns = g->turn_ns; /* it asks again */
+        }
         g->err.code = g->is_first && g->err.code == GP_EFULL ? GP_EAGAIN : g->err.code;
         LOG_WARN(master_log(m), "slots.refused", KV_U64("app", g->app),
                  KV_STR("error", g->err.text));
         (void)endpoint_reply_error(m->ep, g->token, &g->err);
+    }
+    if (!g->refused && g->is_first) {
+        places_seek(m); /* who waited for it to ask */
     }
     free(grants);
     granting_free(g);
@@ -366,6 +373,9 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
         return gp_error_set(err, GP_EINVAL, "no slots were asked for");
     }
     rc = find_room(m, place, app, msg, &room, err);
+    if (rc == GP_EAGAIN) {
+        return rc;
+    }
     if (rc < 0) {
         return refuse(m, place, app, msg, rc, err);
     }
@@ -393,6 +403,8 @@ int slots_request(struct master *m, struct peer *peer, const struct msg_slots_re
         (void)gp_error_set(&g->err, rc, "granting slots: %s", error_sentence(rc));
     }
     place->is_admitted = false; /* it is booked */
+    g->turn_ns = place->turn_ns;
+    place->turn_ns = 0;
     queue_forget(place);
     if (msg->worker == 0) {
         queue_wants(place, 0);
