@@ -1,7 +1,8 @@
 /*
  * moves.c: tasks move while rows flow, and nothing else happens: workers are drained and serve again,
  * applications are spread, at random moments. Nothing may be lost, doubled or out of order, nothing
- * restarts, and what a task keeps is there in the end.
+ * restarts, and what a task keeps is there in the end. "late" is the same in a network that now and
+ * then is slow, so that placements come before rows that were sent before them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define PAUSE_US 200000u
 #define SLOTS    40u /* of each worker: there is room anywhere */
 #define END_MS   180000
+#define LATE     0.005 /* of the segments: so few that what a master says passes what lanes say */
 
 struct moves {
     struct run *run;
@@ -131,13 +133,13 @@ static void check_end(struct moves *m, struct cluster *c)
     }
 }
 
-void moves_run(struct run *run)
+static void run_moves(struct run *run, double delayed)
 {
     struct moves m = {.run = run};
     struct cluster c = {.before_step = before_step,
                         .step_user = &m,
                         .slots = SLOTS,
-                        .faults = {.segment_delayed = rng_below(&run->rng, 2) ? 0.05 : 0}};
+                        .faults = {.segment_delayed = delayed}};
 
     if (run_begin(run, &c) == 0 && begin_job(&m, &c) == 0) {
         for (uint32_t i = (uint32_t)rng_below(&run->rng, ACTS_MAX); i > 0; i--) {
@@ -151,4 +153,14 @@ void moves_run(struct run *run)
         (void)run_fail(run, "broken: %s", m.inv.wrong);
     }
     (void)run_end(run, &c); /* has noted what was wrong */
+}
+
+void moves_run(struct run *run)
+{
+    run_moves(run, rng_below(&run->rng, 2) ? 0.05 : 0);
+}
+
+void late_run(struct run *run)
+{
+    run_moves(run, LATE);
 }

@@ -31,6 +31,7 @@ static const struct scenario {
 } scenarios[] = {
     {"wordcount", 1, wordcount_run}, {"mixed", 4, mixed_run}, {"faults", 4, faults_run},
     {"restarts", 4, restarts_run},   {"chaos", 1, chaos_run}, {"moves", 2, moves_run},
+    {"late", 8, late_run},
 };
 
 struct campaign {

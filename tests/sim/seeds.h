@@ -57,5 +57,6 @@ void faults_run(struct run *run);
 void restarts_run(struct run *run);
 void chaos_run(struct run *run);
 void moves_run(struct run *run);
+void late_run(struct run *run);
 
 #endif
