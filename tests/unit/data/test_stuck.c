@@ -28,7 +28,7 @@ static void leave(struct crash_note *note)
 
 GP_TEST(stuck, says_once_that_a_call_lasts_and_once_that_it_returned)
 {
-    struct crash_note note = {0};
+    struct crash_note note = {.task = 0};
     struct stuck_call c = {0};
 
     GP_CHECK(!stuck_look(&c, &note, TIMEOUT_NS, 0));
@@ -55,7 +55,7 @@ GP_TEST(stuck, says_once_that_a_call_lasts_and_once_that_it_returned)
 /* A lane that is met inside of the same function of the same task each time, in another call. */
 GP_TEST(stuck, many_calls_are_not_a_long_one)
 {
-    struct crash_note note = {0};
+    struct crash_note note = {.task = 0};
     struct stuck_call c = {0};
 
     for (int64_t s = 0; s < 100; s++) {
@@ -68,7 +68,7 @@ GP_TEST(stuck, many_calls_are_not_a_long_one)
 
 GP_TEST(stuck, a_call_right_behind_a_long_one_is_another)
 {
-    struct crash_note note = {0};
+    struct crash_note note = {.task = 0};
     struct stuck_call c = {0};
 
     enter(&note, "process");
@@ -87,7 +87,7 @@ GP_TEST(stuck, a_call_right_behind_a_long_one_is_another)
 
 GP_TEST(stuck, without_a_timeout_nothing_is_stuck)
 {
-    struct crash_note note = {0};
+    struct crash_note note = {.task = 0};
     struct stuck_call c = {0};
 
     enter(&note, "process");
