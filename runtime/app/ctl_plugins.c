@@ -29,13 +29,6 @@ struct gathering {
     struct value *list;
 };
 
-static gp_str text_of(const struct value *object, const char *name)
-{
-    const struct value *v = value_get(object, gp_str_of(name));
-
-    return v && value_kind(v) == VALUE_STR ? value_as_str(v) : GP_STR("");
-}
-
 static bool flag_of(const struct value *object, const char *name)
 {
     const struct value *v = value_get(object, gp_str_of(name));
@@ -75,7 +68,7 @@ static struct value *tree_of(const char *path, const struct plugin_note *note, c
 static bool is_hidden(const struct gathering *g, gp_str name)
 {
     for (size_t i = 0; i < value_count(g->list); i++) {
-        if (str_eq(text_of(value_at(g->list, i), "name"), name)) {
+        if (str_eq(tree_text_of(value_at(g->list, i), "name"), name)) {
             return true;
         }
     }
@@ -98,7 +91,7 @@ static int add_loaded(struct gathering *g, const char *path, const struct plugin
                                      finding                                        ? "broken"
                                      : is_hidden(g, gp_str_of(note->elf.note.name)) ? "hidden"
                                                                                     : "ok",
-                                     text_of(finding, "what"), probe.plugin));
+                                     tree_text_of(finding, "what"), probe.plugin));
     probe_deinit(&probe);
     return g->list ? 0 : gp_error_set(err, GP_ENOMEM, "out of memory");
 }
@@ -231,7 +224,8 @@ static const char *types_of(const struct value *plugin, const char *name, char *
     out[0] = '\0';
     for (size_t i = 0; list && i < value_count(list); i++) {
         const struct value *item = value_at(list, i);
-        gp_str type = value_kind(item) == VALUE_STR ? value_as_str(item) : text_of(item, "type");
+        gp_str type =
+            value_kind(item) == VALUE_STR ? value_as_str(item) : tree_text_of(item, "type");
         int n = str_format(out + len, cap - len, "%s%.*s", i > 0 ? "," : "", STR_ARG(type));
 
         if (n < 0) {
@@ -259,24 +253,24 @@ static int print_all(const struct gathering *g)
     for (size_t i = 0; i < value_count(g->list); i++) {
         const struct value *plugin = value_at(g->list, i);
 
-        table_cell(&t, "%.*s", STR_ARG(text_of(plugin, "name")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(plugin, "name")));
         if (is_quiet) {
             continue;
         }
-        table_cell(&t, "%.*s", STR_ARG(text_of(plugin, "version")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(plugin, "version")));
         table_cell(&t, "%s", types_of(plugin, "processors", text, sizeof text));
         table_cell(&t, "%s", types_of(plugin, "partitioners", text, sizeof text));
-        table_cell(&t, "%.*s", STR_ARG(text_of(plugin, "state")));
-        table_cell(&t, "%.*s", STR_ARG(text_of(plugin, "file")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(plugin, "state")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(plugin, "file")));
     }
     rc = table_print(&t, stdout, 0);
     table_deinit(&t);
     for (size_t i = 0; rc == 0 && i < value_count(g->list); i++) {
         const struct value *plugin = value_at(g->list, i);
 
-        if (text_of(plugin, "why").len > 0) {
-            ctl_say(g->ctl, "%.*s is broken: %.*s", STR_ARG(text_of(plugin, "name")),
-                    STR_ARG(text_of(plugin, "why")));
+        if (tree_text_of(plugin, "why").len > 0) {
+            ctl_say(g->ctl, "%.*s is broken: %.*s", STR_ARG(tree_text_of(plugin, "name")),
+                    STR_ARG(tree_text_of(plugin, "why")));
         }
     }
     return rc;
@@ -287,9 +281,9 @@ static int print_all(const struct gathering *g)
 /* "1 to 16MiB", "connect|listen", or "". */
 static void say_range(const struct value *p, char *out, size_t cap)
 {
-    gp_str min = text_of(p, "min");
-    gp_str max = text_of(p, "max");
-    gp_str choices = text_of(p, "choices");
+    gp_str min = tree_text_of(p, "min");
+    gp_str max = tree_text_of(p, "max");
+    gp_str choices = tree_text_of(p, "choices");
 
     out[0] = '\0';
     if (choices.len > 0) {
@@ -322,21 +316,21 @@ static int print_parameters(const struct value *list)
     for (size_t i = 0; i < value_count(list); i++) {
         const struct value *p = value_at(list, i);
 
-        gp_str type = text_of(p, "type");
+        gp_str type = tree_text_of(p, "type");
 
         if (str_starts_with(type, GP_STR("a "))) { /* an article helps in sentences alone */
             type = (gp_str){type.ptr + 2, type.len - 2};
         }
         say_range(p, range, sizeof range);
-        table_cell(&t, "%.*s", STR_ARG(text_of(p, "name")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(p, "name")));
         table_cell(&t, "%.*s", STR_ARG(type));
         if (flag_of(p, "required")) {
             table_cell(&t, "(required)");
         } else {
-            table_cell(&t, "%.*s", STR_ARG(text_of(p, "default")));
+            table_cell(&t, "%.*s", STR_ARG(tree_text_of(p, "default")));
         }
         table_cell(&t, "%s", range);
-        table_cell(&t, "%.*s", STR_ARG(text_of(p, "help")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(p, "help")));
     }
     rc = table_print(&t, stdout, 4);
     table_deinit(&t);
@@ -349,18 +343,19 @@ static int print_whole(const struct value *plugin)
     char text[TABLE_CELL_MAX];
     int rc = 0;
 
-    (void)printf("%.*s %.*s (%s)\nfile: %.*s\nservices: %.*s\n", STR_ARG(text_of(plugin, "name")),
-                 STR_ARG(text_of(plugin, "version")),
+    (void)printf("%.*s %.*s (%s)\nfile: %.*s\nservices: %.*s\n",
+                 STR_ARG(tree_text_of(plugin, "name")), STR_ARG(tree_text_of(plugin, "version")),
                  flag_of(plugin, "app") ? "application" : "plugin",
-                 STR_ARG(text_of(plugin, "file")), STR_ARG(text_of(plugin, "services")));
-    if (text_of(plugin, "why").len > 0) {
-        (void)printf("broken: %.*s\n", STR_ARG(text_of(plugin, "why")));
+                 STR_ARG(tree_text_of(plugin, "file")), STR_ARG(tree_text_of(plugin, "services")));
+    if (tree_text_of(plugin, "why").len > 0) {
+        (void)printf("broken: %.*s\n", STR_ARG(tree_text_of(plugin, "why")));
     }
     for (size_t i = 0; rc == 0 && processors && i < value_count(processors); i++) {
         const struct value *p = value_at(processors, i);
 
         (void)printf("\n  %s %.*s%s%s%s\n", flag_of(p, "source") ? "source" : "processor",
-                     STR_ARG(text_of(p, "type")), flag_of(p, "stateful") ? ", keeps state" : "",
+                     STR_ARG(tree_text_of(p, "type")),
+                     flag_of(p, "stateful") ? ", keeps state" : "",
                      flag_of(p, "snapshot") ? ", has snapshots" : "",
                      flag_of(p, "blocking") ? ", blocks" : "");
         rc = print_parameters(value_get(p, GP_STR("parameters")));

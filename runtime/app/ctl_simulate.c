@@ -115,27 +115,13 @@ static int read_flags(struct simulate *s, const struct options *options)
 
 /* ---- what comes from the child ---- */
 
-static gp_str text_of(const struct value *object, const char *name)
-{
-    const struct value *v = value_get(object, gp_str_of(name));
-
-    return v && value_kind(v) == VALUE_STR ? value_as_str(v) : GP_STR("");
-}
-
-static int64_t number_of(const struct value *object, const char *name)
-{
-    const struct value *v = value_get(object, gp_str_of(name));
-
-    return v && value_kind(v) == VALUE_I64 ? value_as_i64(v) : 0;
-}
-
 static void print_record(const struct value *record)
 {
-    int64_t us = number_of(record, "time_ns") / 1000;
-    gp_str kind = text_of(record, "kind");
+    int64_t us = tree_i64_of(record, "time_ns") / 1000;
+    gp_str kind = tree_text_of(record, "kind");
 
     (void)printf("%4" PRId64 ".%06" PRId64 "  %-8.*s", us / 1000000, us % 1000000, STR_ARG(kind));
-    text_print(stdout, text_of(record, "text"));
+    text_print(stdout, tree_text_of(record, "text"));
     (void)fputc('\n', stdout);
 }
 
@@ -236,9 +222,9 @@ static int print_processors(const struct value *job)
     for (size_t i = 0; i < value_count(list); i++) {
         const struct value *p = value_at(list, i);
 
-        table_cell(&t, "%.*s", STR_ARG(text_of(p, "name")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(p, "name")));
         for (size_t k = 0; k < ARRAY_LEN(numbers); k++) {
-            table_cell(&t, "%" PRId64, number_of(p, numbers[k]));
+            table_cell(&t, "%" PRId64, tree_i64_of(p, numbers[k]));
         }
     }
     (void)fputc('\n', stdout);
@@ -254,10 +240,10 @@ static void print_events(const struct value *result)
 
     for (size_t i = 0; events && i < value_count(events); i++) {
         const struct value *e = value_at(events, i);
-        int64_t took_ms = number_of(e, "took_ms");
+        int64_t took_ms = tree_i64_of(e, "took_ms");
 
         (void)fputs(i == 0 ? "\nrecovered   " : "            ", stdout);
-        text_print(stdout, text_of(e, "text"));
+        text_print(stdout, tree_text_of(e, "text"));
         if (took_ms >= 0) {
             (void)printf(" (%" PRId64 " ms)", took_ms);
         }
@@ -281,9 +267,9 @@ static int print_result(const struct simulate *s)
     const struct value *job = value_get(r, GP_STR("job"));
     const struct value *at_least;
     char time[UNITS_TEXT_MAX];
-    gp_str reason = text_of(r, "reason");
+    gp_str reason = tree_text_of(r, "reason");
 
-    (void)printf("\nverdict     %.*s", STR_ARG(text_of(r, "verdict")));
+    (void)printf("\nverdict     %.*s", STR_ARG(tree_text_of(r, "verdict")));
     if (reason.len > 0) {
         (void)fputs(": ", stdout);
         text_print(stdout, reason);
@@ -292,12 +278,12 @@ static int print_result(const struct simulate *s)
     print_faults(value_get(r, GP_STR("faults")));
     at_least = value_get(r, GP_STR("lost_at_least"));
     (void)printf("lost        %s%" PRId64 " messages\n",
-                 at_least && value_as_bool(at_least) ? "at least " : "", number_of(r, "lost"));
-    (void)printf("restarts    %" PRId64 "\n", number_of(r, "restarts"));
+                 at_least && value_as_bool(at_least) ? "at least " : "", tree_i64_of(r, "lost"));
+    (void)printf("restarts    %" PRId64 "\n", tree_i64_of(r, "restarts"));
     (void)printf("simulated   %s, %" PRId64 " steps\n",
-                 units_duration(number_of(r, "simulated_ns"), time), number_of(r, "steps"));
-    (void)printf("trace       %.*s (seed %" PRId64 ")\n", STR_ARG(text_of(r, "trace")),
-                 number_of(r, "seed"));
+                 units_duration(tree_i64_of(r, "simulated_ns"), time), tree_i64_of(r, "steps"));
+    (void)printf("trace       %.*s (seed %" PRId64 ")\n", STR_ARG(tree_text_of(r, "trace")),
+                 tree_i64_of(r, "seed"));
     print_events(r);
     return print_processors(job);
 }

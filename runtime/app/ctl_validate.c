@@ -29,20 +29,6 @@ struct validating {
     int seconds;
 };
 
-static gp_str text_of(const struct value *object, const char *name)
-{
-    const struct value *v = value_get(object, gp_str_of(name));
-
-    return v && value_kind(v) == VALUE_STR ? value_as_str(v) : GP_STR("");
-}
-
-static int64_t number_of(const struct value *object, const char *name)
-{
-    const struct value *v = value_get(object, gp_str_of(name));
-
-    return v && value_kind(v) == VALUE_I64 ? value_as_i64(v) : 0;
-}
-
 /* ---- finding out ---- */
 
 static void on_word(void *user, gp_str line)
@@ -119,16 +105,16 @@ static int print_processors(const struct value *plan)
     table_init(&t, columns, ARRAY_LEN(columns));
     for (size_t i = 0; list && i < value_count(list); i++) {
         const struct value *p = value_at(list, i);
-        size_t plugin = (size_t)number_of(p, "plugin");
+        size_t plugin = (size_t)tree_i64_of(p, "plugin");
 
-        table_cell(&t, "%.*s", STR_ARG(text_of(p, "name")));
-        table_cell(&t, "%.*s", STR_ARG(text_of(p, "type")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(p, "name")));
+        table_cell(&t, "%.*s", STR_ARG(tree_text_of(p, "type")));
         if (plugins && plugin < value_count(plugins)) {
-            table_cell(&t, "%.*s", STR_ARG(text_of(value_at(plugins, plugin), "name")));
+            table_cell(&t, "%.*s", STR_ARG(tree_text_of(value_at(plugins, plugin), "name")));
         } else {
             table_cell(&t, "%s", "");
         }
-        table_cell(&t, "%lld", (long long)number_of(p, "parallelism"));
+        table_cell(&t, "%lld", (long long)tree_i64_of(p, "parallelism"));
     }
     rc = table_print(&t, stdout, 0);
     table_deinit(&t);
@@ -142,10 +128,10 @@ static void print_findings(const struct validating *v)
     for (size_t i = 0; i < count; i++) {
         const struct value *finding = value_at(v->probe.findings, i);
 
-        (void)printf("%zu. %.*s: ", i + 1, STR_ARG(text_of(finding, "place")));
-        text_print(stdout, text_of(finding, "what"));
+        (void)printf("%zu. %.*s: ", i + 1, STR_ARG(tree_text_of(finding, "place")));
+        text_print(stdout, tree_text_of(finding, "what"));
         (void)fputs("\n   try: ", stdout);
-        text_print(stdout, text_of(finding, "try"));
+        text_print(stdout, tree_text_of(finding, "try"));
         (void)fputc('\n', stdout);
     }
     if (count > 0) {

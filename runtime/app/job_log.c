@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/logs.h"
+#include "app/tree.h"
 #include "base/str.h"
 #include "base/value.h"
 #include "edge/json.h"
@@ -17,13 +18,6 @@
 static bool is_of_user(gp_str event)
 {
     return str_eq(event, GP_STR("task.logged")) || str_eq(event, GP_STR("row.rejected"));
-}
-
-static gp_str text_of(const struct value *object, const char *name)
-{
-    const struct value *v = value_get(object, gp_str_of(name));
-
-    return v && value_kind(v) == VALUE_STR ? value_as_str(v) : (gp_str){0};
 }
 
 static bool is_in_front(gp_str name)
@@ -56,7 +50,7 @@ bool job_log_render(enum log_level level, enum log_level shown, gp_str json, str
     if (edge_json_parse(str_trim(json), &v, NULL) < 0) {
         return buf_append_str(out, json) == 0; /* cut short, perhaps: better than nothing */
     }
-    event = text_of(v, "event");
+    event = tree_text_of(v, "event");
     if (level < shown && !is_of_user(event)) {
         value_free(v);
         return false;
@@ -64,14 +58,14 @@ bool job_log_render(enum log_level level, enum log_level shown, gp_str json, str
     if (level != LOG_LEVEL_INFO) {
         (void)buf_append_fmt(out, "%s: ", log_level_name(level));
     }
-    processor = text_of(v, "processor");
+    processor = tree_text_of(v, "processor");
     task = value_get(v, GP_STR("task"));
     if (processor.len > 0 && task && value_kind(task) == VALUE_I64) {
         (void)buf_append_fmt(out, "%.*s[%lld]: ", STR_ARG(processor),
                              (long long)value_as_i64(task));
     }
     if (str_eq(event, GP_STR("task.logged"))) {
-        (void)buf_append_str(out, text_of(v, "text"));
+        (void)buf_append_str(out, tree_text_of(v, "text"));
     } else {
         append_event(v, event, out);
     }

@@ -110,23 +110,16 @@ static const char *draw(const struct course *c, char out[COURSE_BYTES])
     return out;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t len = strlen(text);
-
-    return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
-}
-
 /* In the unit that its name says. */
 static void put(struct table *t, const char *metric, double value)
 {
     char text[UNITS_TEXT_MAX];
 
-    if (ends_with(metric, "_us")) {
+    if (str_ends_with(gp_str_of(metric), GP_STR("_us"))) {
         table_cell(t, "%s", units_duration((int64_t)(value * NS_PER_US), text));
-    } else if (ends_with(metric, "_ms")) {
+    } else if (str_ends_with(gp_str_of(metric), GP_STR("_ms"))) {
         table_cell(t, "%s", units_duration((int64_t)(value * NS_PER_MS), text));
-    } else if (ends_with(metric, "_bytes")) {
+    } else if (str_ends_with(gp_str_of(metric), GP_STR("_bytes"))) {
         table_cell(t, "%s", units_bytes((uint64_t)value, text));
     } else if (strstr(metric, "rate")) {
         table_cell(t, "%s", units_rate(value, text));

@@ -58,3 +58,17 @@ void tree_push_take(struct value **list, struct value *child)
         *list = NULL;
     }
 }
+
+gp_str tree_text_of(const struct value *object, const char *name)
+{
+    const struct value *v = value_get(object, gp_str_of(name));
+
+    return v && value_kind(v) == VALUE_STR ? value_as_str(v) : GP_STR("");
+}
+
+int64_t tree_i64_of(const struct value *object, const char *name)
+{
+    const struct value *v = value_get(object, gp_str_of(name));
+
+    return v && value_kind(v) == VALUE_I64 ? value_as_i64(v) : 0;
+}

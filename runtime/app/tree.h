@@ -32,4 +32,9 @@ void tree_take(struct tree *t, const char *name, struct value *child);
 /* Appends to a list, which is freed and set to NULL when that fails. NULL list: child is freed. */
 void tree_push_take(struct value **list, struct value *child);
 
+/* ---- reading a member: what is missing or of another kind is empty ---- */
+
+gp_str tree_text_of(const struct value *object, const char *name); /* "" */
+int64_t tree_i64_of(const struct value *object, const char *name); /* 0 */
+
 #endif
