@@ -333,23 +333,6 @@ static int32_t follow_poll(void *self, struct gp_out *out, uint32_t budget)
 
 /* ---- state: an entry for each file ---- */
 
-static void put_u64(unsigned char *to, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint64_t get_u64(const unsigned char *from)
-{
-    uint64_t value = 0;
-
-    for (int i = 7; i >= 0; i--) {
-        value = value << 8 | from[i];
-    }
-    return value;
-}
-
 static int32_t follow_snapshot(void *self, struct gp_snapshot *snapshot)
 {
     const struct follower *s = self;
@@ -359,9 +342,9 @@ static int32_t follow_snapshot(void *self, struct gp_snapshot *snapshot)
     for (uint32_t i = 0; i < s->count; i++) {
         const struct followed *f = s->files[i];
         size_t path_len = strlen(f->path);
-        put_u64(bytes, f->offset);
-        put_u64(bytes + 8, f->fd >= 0 ? f->device : 0);
-        put_u64(bytes + 16, f->fd >= 0 ? f->inode : 0); /* no file has the inode 0 */
+        gp_put_u64(bytes, f->offset);
+        gp_put_u64(bytes + 8, f->fd >= 0 ? f->device : 0);
+        gp_put_u64(bytes + 16, f->fd >= 0 ? f->inode : 0); /* no file has the inode 0 */
         memcpy(bytes + ENTRY_HEAD_BYTES, f->path, path_len);
         (void)snprintf(name, sizeof name, ENTRY_PREFIX "%u", i);
         if (snapshot->put(snapshot, GP_GROUP_NONE, gp_str_of(name),
@@ -441,7 +424,8 @@ static int32_t restore_entry(struct follower *s, const struct gp_entry_view *ent
         return gp_fail(s->task, "the saved state of the source is damaged");
     }
     f = add(s, (const char *)bytes + ENTRY_HEAD_BYTES, entry->bytes.len - ENTRY_HEAD_BYTES);
-    return f ? go_back(s, f, get_u64(bytes), get_u64(bytes + 8), get_u64(bytes + 16)) : GP_FAIL;
+    return f ? go_back(s, f, gp_get_u64(bytes), gp_get_u64(bytes + 8), gp_get_u64(bytes + 16))
+             : GP_FAIL;
 }
 
 /* What is restored replaces what open found, also when it is nothing. */

@@ -273,23 +273,6 @@ static int32_t source_poll(void *self, struct gp_out *out, uint32_t budget)
 
 /* State: an entry for each range not yet done, with where to go on. */
 
-static void put_u64(unsigned char *to, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint64_t get_u64(const unsigned char *from)
-{
-    uint64_t value = 0;
-
-    for (int i = 7; i >= 0; i--) {
-        value = value << 8 | from[i];
-    }
-    return value;
-}
-
 static int32_t source_snapshot(void *self, struct gp_snapshot *snapshot)
 {
     const struct source *s = self;
@@ -300,10 +283,10 @@ static int32_t source_snapshot(void *self, struct gp_snapshot *snapshot)
         const struct range *range = &s->ranges.items[i];
         int begun = i == s->current && s->fd >= 0 && !s->skipping;
         size_t path_len = strlen(range->path);
-        put_u64(bytes, begun ? s->offset : range->begin);
-        put_u64(bytes + 8, range->end);
-        put_u64(bytes + 16, range->size);
-        put_u64(bytes + 24, begun ? 1 : range->at_line);
+        gp_put_u64(bytes, begun ? s->offset : range->begin);
+        gp_put_u64(bytes + 8, range->end);
+        gp_put_u64(bytes + 16, range->size);
+        gp_put_u64(bytes + 24, begun ? 1 : range->at_line);
         memcpy(bytes + ENTRY_HEAD_BYTES, range->path, path_len);
         (void)snprintf(name, sizeof name, ENTRY_PREFIX "%zu", i);
         if (snapshot->put(snapshot, GP_GROUP_NONE, gp_str_of(name),
@@ -323,10 +306,10 @@ static int32_t restore_entry(struct source *s, const struct gp_entry_view *entry
         entry->bytes.len > ENTRY_HEAD_BYTES + FILE_PATH_MAX_BYTES * 2) {
         return GP_FAIL;
     }
-    range.begin = get_u64(bytes);
-    range.end = get_u64(bytes + 8);
-    range.size = get_u64(bytes + 16);
-    range.at_line = get_u64(bytes + 24) != 0;
+    range.begin = gp_get_u64(bytes);
+    range.end = gp_get_u64(bytes + 8);
+    range.size = gp_get_u64(bytes + 16);
+    range.at_line = gp_get_u64(bytes + 24) != 0;
     if (range.begin > range.end || range.end > range.size || (range.begin == 0 && !range.at_line)) {
         return GP_FAIL;
     }

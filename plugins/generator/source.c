@@ -233,23 +233,6 @@ static int32_t source_poll(void *self, struct gp_out *out, uint32_t budget)
 
 /* State: an entry for each stream, its next number and its step. */
 
-static void put_u64(unsigned char *to, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint64_t get_u64(const unsigned char *from)
-{
-    uint64_t value = 0;
-
-    for (int i = 7; i >= 0; i--) {
-        value = value << 8 | from[i];
-    }
-    return value;
-}
-
 static int32_t source_snapshot(void *self, struct gp_snapshot *snapshot)
 {
     const struct source *s = self;
@@ -257,8 +240,8 @@ static int32_t source_snapshot(void *self, struct gp_snapshot *snapshot)
     char name[32];
 
     for (uint32_t i = 0; i < s->stream_count; i++) {
-        put_u64(bytes, s->streams[i].next);
-        put_u64(bytes + 8, s->streams[i].step);
+        gp_put_u64(bytes, s->streams[i].next);
+        gp_put_u64(bytes + 8, s->streams[i].step);
         (void)snprintf(name, sizeof name, ENTRY_PREFIX "%u", i);
         if (snapshot->put(snapshot, GP_GROUP_NONE, gp_str_of(name),
                           gp_bytes_of(bytes, sizeof bytes)) != GP_OK) {
@@ -279,7 +262,7 @@ static int32_t source_restore(void *self, struct gp_restore *restore)
     while ((rc = restore->next(restore, &entry)) > 0) {
         const unsigned char *bytes = entry.bytes.ptr;
         if (entry.bytes.len != ENTRY_BYTES ||
-            add_stream(s, get_u64(bytes), get_u64(bytes + 8)) != GP_OK) {
+            add_stream(s, gp_get_u64(bytes), gp_get_u64(bytes + 8)) != GP_OK) {
             rc = -1;
             break;
         }

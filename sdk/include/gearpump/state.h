@@ -27,6 +27,25 @@ static inline uint32_t gp_key_group_task(uint32_t group, uint32_t parallelism)
     return (uint32_t)(((uint64_t)group * parallelism) / GP_KEY_GROUPS);
 }
 
+/* A number of an entry, in 8 bytes that mean the same on every machine. */
+static inline void gp_put_u64(void *to, uint64_t value)
+{
+    unsigned char *bytes = (unsigned char *)to;
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(value >> (8 * i));
+    }
+}
+
+static inline uint64_t gp_get_u64(const void *from)
+{
+    const unsigned char *bytes = (const unsigned char *)from;
+    uint64_t value = 0;
+    for (int i = 7; i >= 0; i--) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
 struct gp_snapshot {
     uint32_t size;
     uint32_t reserved;
