@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "tcp.h"
@@ -153,4 +154,29 @@ int64_t tcp_next_retry(int64_t last_ns, int64_t max_ns)
     int64_t next_ns = last_ns == 0 ? TCP_RETRY_FIRST_NS : last_ns * 2;
 
     return next_ns < max_ns ? next_ns : max_ns;
+}
+
+int tcp_watch(const struct gp_task *task)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+    if (epoll < 0 || task->io->watch_fd(task, epoll, GP_READABLE) != GP_OK) {
+        (void)gp_failf(task, "cannot watch connections: %m");
+        if (epoll >= 0) {
+            (void)close(epoll);
+        }
+        return -1;
+    }
+    return epoll;
+}
+
+void tcp_unwatch(const struct gp_task *task, int epoll, int listener)
+{
+    if (epoll >= 0) {
+        (void)task->io->watch_fd(task, epoll, 0);
+        (void)close(epoll);
+    }
+    if (listener >= 0) {
+        (void)close(listener);
+    }
 }

@@ -165,13 +165,7 @@ static void source_close(void *self, uint32_t ended)
     while (s->connections) {
         connection_end(s, s->connections);
     }
-    if (s->epoll >= 0) {
-        (void)s->task->io->watch_fd(s->task, s->epoll, 0);
-        (void)close(s->epoll);
-    }
-    if (s->listener >= 0) {
-        (void)close(s->listener);
-    }
+    tcp_unwatch(s->task, s->epoll, s->listener);
     free(s);
 }
 
@@ -179,11 +173,8 @@ static int32_t begin(struct source *s)
 {
     char name[TCP_ADDRESS_MAX_BYTES];
 
-    s->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (s->epoll < 0 || s->task->io->watch_fd(s->task, s->epoll, GP_READABLE) != GP_OK) {
-        return gp_failf(s->task, "cannot watch connections: %m");
-    }
-    if (address_find(s->task, s->text, s->listening, &s->address) != GP_OK) {
+    s->epoll = tcp_watch(s->task);
+    if (s->epoll < 0 || address_find(s->task, s->text, s->listening, &s->address) != GP_OK) {
         return GP_FAIL;
     }
     if (!s->listening) {

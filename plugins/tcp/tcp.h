@@ -29,6 +29,13 @@ const char *address_of(int fd, bool peer, char text[TCP_ADDRESS_MAX_BYTES]);
 /* A listening socket, -1 with the reason given to the task. Several tasks of a host share the port. */
 int tcp_listen(const struct gp_task *task, const char *text, const struct address *address);
 
+/* The epoll descriptor that stands for all sockets of a task and that the host watches; -1 with the
+ * reason given to the task. */
+int tcp_watch(const struct gp_task *task);
+
+/* Closes it and the listening socket; either may be -1. */
+void tcp_unwatch(const struct gp_task *task, int epoll, int listener);
+
 /* A socket that is being connected: EPOLLOUT says that it is decided. -1 and errno when not even
  * that. */
 int tcp_dial(const struct address *address);
