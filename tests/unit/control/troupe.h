@@ -30,6 +30,7 @@ struct fake_executor {
     struct troupe *troupe;
     const struct port *port;
     struct sim_proc *proc;
+    struct proc *child; /* the same, as its worker holds it */
     uint32_t id;
     uint32_t worker;
     uint32_t slots; /* that its worker keeps for it */
