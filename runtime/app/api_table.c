@@ -101,8 +101,8 @@ static const struct fields all_params = FIELDS("parameters", P, all_items);
 
 static const char description[] =
     "{application:@application,"
-    "processors:[{name:text,parallelism:int,plugin:text,type:text,running:int,ended:int,in:int,"
-    "out:int,rejected:int,late:int,counters:{*:int},rate_in:number,rate_out:number}],"
+    "processors:[{name:text,parallelism:int,plugin:text,type:text,place:text,running:int,ended:int,"
+    "in:int,out:int,rejected:int,late:int,counters:{*:int},rate_in:number,rate_out:number}],"
     "edges:[{from:text,from_port:int,to:text,to_port:int,partitioner:text,kinds:[text],"
     "messages:int,bytes:int,rate:number}],"
     "executors:[{id:int,worker:int,host:text,pid:int,lanes:int,tasks:int,state:text}],"

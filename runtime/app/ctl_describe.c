@@ -3,6 +3,7 @@
 
 #include "app/ctl.h"
 #include "app/describe.h"
+#include "app/follow.h"
 #include "app/show.h"
 #include "base/sha256.h"
 
@@ -85,44 +86,64 @@ int ctl_kill(const struct command_spec *spec, const struct options *options, voi
 
 /* ---- restart ---- */
 
+struct restarting {
+    struct ctl *ctl;
+    uint32_t id; /* the new one */
+    int status;
+};
+
 static int on_restarted(void *user, const void *msg)
 {
-    struct describing *g = user;
-    const uint32_t id = ((const struct msg_app_submitted *)msg)->id;
+    struct restarting *r = user;
 
-    if (g->ctl->json) {
-        g->status = ctl_print_take(g->ctl, show_restarted(id));
+    r->id = ((const struct msg_app_submitted *)msg)->id;
+    if (r->ctl->json) {
+        r->status = ctl_print_take(r->ctl, show_restarted(r->id));
     } else {
-        (void)printf("%u\n", id);
+        (void)printf("%u\n", r->id);
     }
+    (void)fflush(stdout); /* whoever reads it need not wait */
     return 0;
+}
+
+static int restart(struct restarting *r, const char *request_id, struct gp_error *err)
+{
+    uint8_t random[16];
+    char own_id[2 * sizeof random + 1];
+    struct msg_app_ref ref = {0};
+    struct msg_app_restart ask = {.request_id = (char *)(uintptr_t)request_id};
+    int rc = ctl_app_ref(r->ctl->options, &ref, err);
+
+    if (rc == 0) {
+        rc = ctl_connect(r->ctl, err);
+    }
+    if (rc == 0) {
+        rc = ctl_watch_interrupts(r->ctl, err);
+    }
+    if (rc == 0 && !request_id) {
+        port_random(edge_port(r->ctl->world), random, sizeof random);
+        hex_encode(random, sizeof random, own_id);
+        ask.request_id = own_id;
+    }
+    ask.app = ref.app;
+    return rc < 0
+               ? rc
+               : ctl_ask_for(r->ctl, MSG_APP_RESTART, &ask, KILL_TIMEOUT_NS, on_restarted, r, err);
 }
 
 int ctl_restart(const struct command_spec *spec, const struct options *options, void *context)
 {
-    struct ctl *ctl = context;
+    struct restarting r = {.ctl = context};
     struct gp_error err = {0};
-    struct msg_app_ref ref = {0};
-    struct describing g = {ctl, &err, EXIT_STATUS_OK};
-    uint8_t random[16];
-    char id[2 * sizeof random + 1];
     const char *request_id = NULL;
-    int rc = ctl_app_ref(options, &ref, &err);
+    int rc = ctl_request_id(options, &request_id, &err);
 
     (void)spec;
-    if (rc == 0) {
-        rc = ctl_request_id(options, &request_id, &err);
+    rc = rc < 0 ? rc : restart(&r, request_id, &err);
+    if (rc < 0) {
+        return ctl_fail(r.ctl, &err, "cannot restart %s", options->operands[0]);
     }
-    if (rc == 0) {
-        rc = ctl_connect(ctl, &err);
-    }
-    if (rc == 0) {
-        struct msg_app_restart ask = {.app = ref.app, .request_id = id};
-
-        port_random(edge_port(ctl->world), random, sizeof random);
-        hex_encode(random, sizeof random, id);
-        ask.request_id = request_id ? (char *)(uintptr_t)request_id : id;
-        rc = ctl_ask_for(ctl, MSG_APP_RESTART, &ask, KILL_TIMEOUT_NS, on_restarted, &g, &err);
-    }
-    return rc < 0 ? ctl_fail(ctl, &err, "cannot restart %s", options->operands[0]) : g.status;
+    return r.status != EXIT_STATUS_OK || options_has(options, "detach")
+               ? r.status
+               : follow_print_start(r.ctl, r.id);
 }

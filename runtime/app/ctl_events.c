@@ -14,6 +14,8 @@
 #define WAIT_MS 10000u
 #define ASK_NS  INT64_C(20000000000)
 
+#define SUBJECT_MAX 24
+
 struct watching {
     struct ctl *ctl;
     uint64_t term;
@@ -21,9 +23,23 @@ struct watching {
     uint32_t count; /* of the latest answer */
 };
 
+/* "app/7": what other commands know it by. */
+static const char *subject_of(const struct msg_cluster_event *event, char out[SUBJECT_MAX])
+{
+    if (event->app != 0) {
+        (void)str_format(out, SUBJECT_MAX, "app/%u", event->app);
+    } else if (event->worker != 0) {
+        (void)str_format(out, SUBJECT_MAX, "worker/%u", event->worker);
+    } else {
+        (void)str_format(out, SUBJECT_MAX, "-");
+    }
+    return out;
+}
+
 static void print_event(const struct watching *w, const struct msg_cluster_event *event)
 {
     char time[SHOW_TIME_MAX];
+    char whose[SUBJECT_MAX];
     struct buf text = {0};
     struct value *tree;
 
@@ -36,7 +52,8 @@ static void print_event(const struct watching *w, const struct msg_cluster_event
         buf_deinit(&text);
         return;
     }
-    (void)printf("%s  %-16s  ", show_time(event->time_ms, time), event->kind);
+    (void)printf("%s  %-17s  %-9s  ", show_time(event->time_ms, time), event->kind,
+                 subject_of(event, whose));
     text_print(stdout, gp_str_of(event->text));
     (void)fputc('\n', stdout);
 }

@@ -2,8 +2,7 @@
  * ctl_submit.c: gpctl submit: upload, start, see that it begins, perhaps wait for the end.
  *
  * What is wrong with a graph or its parameters is known some 20 ms after the id, so we wait for that
- * (not with --detach): the id is on stdout, the mistakes are on stderr and in the exit code. Who cannot
- * tell within START_MAX_NS says so and leaves; that is no failure.
+ * (not with --detach): the id is on stdout, the mistakes are on stderr and in the exit code.
  * Waiting ends early at an interrupt or --timeout: the job runs on, and the error says how to follow
  * it.
  */
@@ -15,8 +14,6 @@
 #include "app/show.h"
 #include "app/upload.h"
 #include "base/str.h"
-
-#define START_MAX_NS INT64_C(10000000000)
 
 struct submitting {
     struct ctl *ctl;
@@ -40,14 +37,13 @@ static int print_id(const struct submitting *s)
 /* The job goes on without us. */
 static void explain_leaving(struct submitting *s, int code)
 {
+    char why[64] = "interrupted";
+
     if (code == GP_ETIMEOUT) {
-        (void)gp_error_set(&s->err, code, "it has not ended within %s and runs on",
-                           options_text(s->ctl->options, "timeout"));
-    } else {
-        (void)gp_error_set(&s->err, code, "interrupted; the job runs on");
+        (void)str_format(why, sizeof why, "it has not ended within %s",
+                         options_text(s->ctl->options, "timeout"));
     }
-    gp_error_hint(&s->err, "gpctl describe %u; gpctl logs -f %u; gpctl kill %u", s->id, s->id,
-                  s->id);
+    follow_explain_leaving(s->id, code, why, &s->err);
 }
 
 static int wait_and_print(struct submitting *s)
@@ -72,31 +68,12 @@ static int wait_and_print(struct submitting *s)
                               s->id);
 }
 
-static int print_id_and_wait_for_start(struct submitting *s)
+static int print_id_and_wait_for_start(const struct submitting *s)
 {
-    const int64_t deadline_ns = loop_fresh_now_ns(edge_port(s->ctl->world)->loop) + START_MAX_NS;
     int status = print_id(s);
-    int rc;
 
     (void)fflush(stdout); /* whoever reads it need not wait */
-    if (status != EXIT_STATUS_OK || s->detach) {
-        return status;
-    }
-    rc = follow_to_start(s->ctl, s->id, deadline_ns, &s->err);
-    if (rc == GP_EJOB) {
-        gp_error_hint(&s->err, "gpctl logs %u", s->id);
-        return ctl_fail(s->ctl, &s->err, "%s (id %u) failed", job_name(&s->job), s->id);
-    }
-    if (rc == GP_ECANCELED) {
-        explain_leaving(s, rc);
-        return ctl_fail(s->ctl, &s->err, "stopped waiting for %s (id %u)", job_name(&s->job),
-                        s->id);
-    }
-    if (rc < 0) {
-        ctl_say(s->ctl, "%s (id %u) was accepted and does not run yet: gpctl describe %u",
-                job_name(&s->job), s->id, s->id);
-    }
-    return EXIT_STATUS_OK;
+    return status != EXIT_STATUS_OK || s->detach ? status : follow_print_start(s->ctl, s->id);
 }
 
 static int read_flags(struct submitting *s, const struct options *options)

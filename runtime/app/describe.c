@@ -103,6 +103,7 @@ static struct value *processor_tree(const struct description *d, uint32_t index)
     tree_u64(&t, "parallelism", p->parallelism);
     tree_text(&t, "plugin", d->plan->plugins[p->plugin].name);
     tree_text(&t, "type", p->type);
+    tree_text(&t, "place", plan_place(p));
     tree_u64(&t, "running", stats ? stats->tasks_running : 0);
     tree_u64(&t, "ended", stats ? stats->tasks_ended : 0);
     add_stats(&t, stats);

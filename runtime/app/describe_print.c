@@ -223,20 +223,31 @@ static void cell_count(struct table *t, uint64_t count)
     table_cell(t, "%llu", (unsigned long long)count);
 }
 
+static bool has_places(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->processor_count; i++) {
+        if (*plan_place(&plan->processors[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int print_processors(const struct description *d, FILE *to)
 {
     static const struct table_column columns[] = {
         {"PROCESSOR", TABLE_LEFT}, {"TASKS", TABLE_RIGHT},    {"PLUGIN", TABLE_LEFT},
         {"TYPE", TABLE_LEFT},      {"IN", TABLE_RIGHT},       {"RATE IN", TABLE_RIGHT},
         {"OUT", TABLE_RIGHT},      {"RATE OUT", TABLE_RIGHT}, {"REJECTED", TABLE_RIGHT},
-        {"LATE", TABLE_RIGHT},
+        {"LATE", TABLE_RIGHT},     {"PLACE", TABLE_LEFT},
     };
     static const struct msg_processor_stats none = {0};
+    const bool is_placed = has_places(d->plan);
     struct table t;
     char rate[UNITS_TEXT_MAX];
     int rc;
 
-    table_init(&t, columns, ARRAY_LEN(columns));
+    table_init(&t, columns, ARRAY_LEN(columns) - (is_placed ? 0 : 1));
     for (uint32_t i = 0; i < d->plan->processor_count; i++) {
         const struct plan_processor *p = &d->plan->processors[i];
         const struct msg_processor_stats *stats = d->processors[i] ? d->processors[i] : &none;
@@ -251,6 +262,9 @@ static int print_processors(const struct description *d, FILE *to)
         table_cell(&t, "%s", units_rate(description_rate(d, i, false), rate));
         cell_count(&t, stats->rejected);
         cell_count(&t, stats->late);
+        if (is_placed) {
+            table_cell(&t, "%s", plan_place(p));
+        }
     }
     (void)fputc('\n', to);
     rc = table_print(&t, to, 0);

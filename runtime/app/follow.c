@@ -17,6 +17,7 @@
 #define POLL_SLACK_NS  INT64_C(10000000000) /* for the answer to a poll */
 #define POLLS_LOST_MAX 2                    /* in a row: a minute without an answer */
 #define NS_PER_MS      INT64_C(1000000)
+#define START_MAX_NS   INT64_C(10000000000)
 #define ID_TEXT_MAX    16
 
 struct following {
@@ -25,6 +26,7 @@ struct following {
     struct gp_error *why; /* gets the error of an application that failed, or NULL */
     uint64_t version;
     uint32_t state;
+    char who[MSG_APP_NAME_MAX + ID_TEXT_MAX + sizeof " (id )"]; /* "words (id 7)" */
 };
 
 /* Nothing will happen by itself that tells more of its graph and parameters. */
@@ -38,9 +40,9 @@ static int on_change(void *user, const void *msg)
     struct following *f = user;
     const struct msg_app_change *change = msg;
 
+    (void)str_format(f->who, sizeof f->who, "%s (id %u)", change->app.name, change->app.id);
     if (change->app.state == APP_WAITING && f->state != APP_WAITING) {
-        ctl_say(f->ctl, "%s (id %u) waits: %s", change->app.name, change->app.id,
-                change->app.error);
+        ctl_say(f->ctl, "%s waits: %s", f->who, change->app.error);
     }
     f->version = change->version;
     f->state = change->app.state;
@@ -85,17 +87,49 @@ int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_e
     return follow(&f, id, deadline_ns, err);
 }
 
-int follow_to_start(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_error *err)
+static int follow_to_start(struct following *f, uint32_t id, int64_t deadline_ns,
+                           struct gp_error *err)
 {
     struct gp_error why = {0};
-    struct following f = {.ctl = ctl, .is_reached = has_begun, .why = &why, .state = APP_SUBMITTED};
-    int rc = follow(&f, id, deadline_ns, err);
+    int rc;
 
+    f->is_reached = has_begun;
+    f->why = &why;
+    rc = follow(f, id, deadline_ns, err);
     if (rc == 0 && why.code != 0) {
         *err = why;
         rc = why.code;
     }
     return rc;
+}
+
+void follow_explain_leaving(uint32_t id, int code, const char *why, struct gp_error *err)
+{
+    (void)gp_error_set(err, code, "%s; the job runs on", why);
+    gp_error_hint(err, "gpctl describe %u; gpctl logs -f %u; gpctl kill %u", id, id, id);
+}
+
+int follow_print_start(struct ctl *ctl, uint32_t id)
+{
+    const int64_t deadline_ns = loop_fresh_now_ns(edge_port(ctl->world)->loop) + START_MAX_NS;
+    struct following f = {.ctl = ctl, .state = APP_SUBMITTED};
+    struct gp_error err = {0};
+    int rc;
+
+    (void)str_format(f.who, sizeof f.who, "application %u", id);
+    rc = follow_to_start(&f, id, deadline_ns, &err);
+    if (rc == GP_EJOB) {
+        gp_error_hint(&err, "gpctl logs %u", id);
+        return ctl_fail(ctl, &err, "%s failed", f.who);
+    }
+    if (rc == GP_ECANCELED) {
+        follow_explain_leaving(id, rc, "interrupted", &err);
+        return ctl_fail(ctl, &err, "stopped waiting for %s", f.who);
+    }
+    if (rc < 0) {
+        ctl_say(ctl, "%s was accepted and does not run yet: gpctl describe %u", f.who, id);
+    }
+    return EXIT_STATUS_OK;
 }
 
 /* ---- how it ended ---- */

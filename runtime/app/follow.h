@@ -15,9 +15,13 @@ int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_e
 
 /*
  * Waits until all its tasks run, or it waits for slots, or it has ended: its graph and parameters are
- * right then. GP_EJOB with its error if it failed or was killed; else as follow_to_end().
+ * right then. What came of it is said on stderr: the mistakes if it failed, that we were interrupted, or
+ * that it does not run yet after 10 s, which is no failure. Answers the exit code.
  */
-int follow_to_start(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_error *err);
+int follow_print_start(struct ctl *ctl, uint32_t id);
+
+/* Who leaves early says that the job runs on, and how to follow it. why: why we leave. */
+void follow_explain_leaving(uint32_t id, int code, const char *why, struct gp_error *err);
 
 /* Prints the summary of an application that has ended; *ret_status is the exit code, 8 unless it
  * finished. hint: what to try when it failed. Negative: as ctl_ask(). */

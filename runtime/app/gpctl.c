@@ -43,7 +43,14 @@ static const struct option_spec common_options[] = {
             OPTION_VALUE                                                                           \
     }
 
+#define DETACH_OPTION                                                                              \
+    {                                                                                              \
+        "detach", 'd', NULL, "do not even wait until it runs; its mistakes show in gpctl list -a", \
+            OPTION_FLAG                                                                            \
+    }
+
 static const struct option_spec restart_options[] = {
+    DETACH_OPTION,
     REQUEST_ID_OPTION,
     {0},
 };
@@ -58,8 +65,7 @@ static const struct option_spec submit_options[] = {
     {"no-wait-for-slots", 0, NULL, "fail if there are too few, instead of waiting for them",
      OPTION_FLAG},
     {"wait", 'w', NULL, "follow it to the end; exit code 8 if it fails", OPTION_FLAG},
-    {"detach", 'd', NULL, "do not even wait until it runs; its mistakes show in gpctl list -a",
-     OPTION_FLAG},
+    DETACH_OPTION,
     REQUEST_ID_OPTION,
     {"timeout", 0, "TIME", "with --wait: give up after this time, as 90s or 5m (never)",
      OPTION_VALUE},
@@ -305,7 +311,7 @@ static const struct command_spec commands[] = {
      .summary = "start an application once more, under a new id",
      .details =
          "The same shared object, parameters and parallelism. If it still runs, it is killed "
-         "first. Prints the\nnew id.",
+         "first. Prints the\nnew id, and ends when its tasks run, as submit does.",
      .examples = "  $ gpctl restart wordcount\n",
      .options = restart_options,
      .operands_min = 1,

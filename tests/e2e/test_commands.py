@@ -330,6 +330,34 @@ class Query(harness.Case):
                 self.assertEqual(len(titles), len(line), (titles, line))
 
 
+class Restart(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.cluster = self.local()
+
+    def test_ends_when_it_runs(self):
+        app = self.cluster.submit(self.plugin("ticker"))
+        self.cluster.wait_for_state(app, "running")
+        self.assertEqual("2\n", self.ok(self.cluster.gpctl("restart", "ticker")).out)
+        self.assertEqual(("killed", "running"), (self.cluster.state(app), self.cluster.state(2)))
+        self.assertEqual({"id": 3}, self.cluster.json("restart", "2"))
+        self.assertEqual("4\n", self.ok(self.cluster.gpctl("restart", "3", "--detach")).out)
+
+    def test_says_the_mistakes_as_submit_does(self):
+        bad = [self.plugin("bad_graph"), "--set", "mistakes=cycle"]
+        self.ok(self.cluster.gpctl("submit", *bad, "--detach"))
+        self.cluster.wait_for_state(1, "failed")
+        result = self.cluster.gpctl("restart", "1")
+        self.assert_ends_with(result, harness.JOB_FAILED, r"bad_graph \(id 2\) failed", "cycle", "gpctl logs 2")
+        self.assertEqual("2\n", result.out)
+        self.assertEqual("3\n", self.ok(self.cluster.gpctl("restart", "1", "--detach")).out)
+
+    def test_a_plugin_that_is_nearly_called_so(self):
+        self.assert_ends_with(self.cluster.gpctl("submit", self.plugin("chain"), "--set", "from=generater/numbers",
+                                                 "--set", "to=console/lines"),
+                              harness.JOB_FAILED, r"no plugin 'generater' on the master \(did you mean 'generator'\?\)")
+
+
 class Drain(harness.Case):
     """What needs no task to move; see test_moves.py for those that do."""
 

@@ -214,6 +214,8 @@ class Rest(harness.Case):
         self.assertEqual("leader.changed", other[0][1]["kind"])
         printed = self.ok(self.cluster.gpctl("-o", "json", "events")).out.splitlines()
         self.assertEqual("app.killed", json.loads(printed[-1])["kind"])
+        self.assertRegex(self.ok(self.cluster.gpctl("events")).out,
+                         r"(?s)leader\.changed +- .*worker\.joined +worker/1 .*app\.killed +app/1 +one was killed")
 
     def test_events_tell_of_executors_and_tasks(self):
         web = self.begin(workers=2)

@@ -116,6 +116,9 @@ class Places(harness.Case):
         app = self.submit("sink=worker:third", "ticks=worker:left")
         self.cluster.wait_for_state(app, "running")
         self.assertEqual({"ticks": {"left": 1}, "sink": {"third": 4}}, self.where(app))
+        self.assertEqual({"ticks": "worker:left", "sink": "worker:third"},
+                         {p["name"]: p["place"] for p in self.cluster.json("describe", str(app))["processors"]})
+        self.assertRegex(self.ok(self.cluster.gpctl("describe", str(app))).out, r"(?s)PLACE\n.* worker:third\n")
         self.cluster.json("kill", str(app))
 
     def test_tasks_with_a_label_find_another_such_worker(self):

@@ -9,6 +9,8 @@
 #include "control/master/internal.h"
 #include "wire/artefact.h"
 
+#define PLUGIN_NAMES_MAX 256u /* that one who names another may have meant */
+
 /* An offer, while what is here under that name is looked at. */
 struct offered {
     struct pending pending;
@@ -197,6 +199,47 @@ static bool plugin_name_is_valid(const char *name)
     return len > 0 && len <= GP_NAME_MAX_BYTES;
 }
 
+/* The plugins of the folders, as far as there is room. */
+struct plugin_names {
+    char *list[PLUGIN_NAMES_MAX];
+    uint32_t count;
+};
+
+static int on_plugin_file(void *user, const char *name, int is_dir)
+{
+    struct plugin_names *names = user;
+    gp_str stem = gp_str_of(name);
+
+    if (is_dir || names->count == PLUGIN_NAMES_MAX || !str_ends_with(stem, GP_STR(".so"))) {
+        return 0;
+    }
+    stem.len -= strlen(".so");
+    names->list[names->count] = str_dup(stem);
+    names->count += names->list[names->count] != NULL; /* without memory one less is meant */
+    return 0;
+}
+
+static int no_such_plugin(const struct master *m, const char *name, struct gp_error *err)
+{
+    struct plugin_names names = {.count = 0};
+    gp_str known[PLUGIN_NAMES_MAX];
+    char meant[STR_MEANT_MAX];
+
+    for (uint32_t i = 0; i < m->plugin_dir_count; i++) { /* one that is not there has none */
+        (void)m->port->fs->list(m->port->world, m->plugin_dirs[i], on_plugin_file, &names, NULL);
+    }
+    for (uint32_t i = 0; i < names.count; i++) {
+        known[i] = gp_str_of(names.list[i]);
+    }
+    (void)gp_error_set(err, GP_ENOENT, "no plugin '%s' on the master%s", name,
+                       str_meant(gp_str_of(name), known, names.count, meant));
+    gp_error_hint(err, "put %s.so into a folder of plugins.path", name);
+    while (names.count > 0) {
+        free(names.list[--names.count]);
+    }
+    return GP_ENOENT;
+}
+
 int uploads_resolve(struct master *m, const char *name, struct msg_plugin_resolved *ret,
                     struct gp_error *err)
 {
@@ -228,7 +271,5 @@ int uploads_resolve(struct master *m, const char *name, struct msg_plugin_resolv
         return ret->name && ret->version && ret->sha256 ? 0
                                                         : gp_error_set(err, GP_ENOMEM, "resolving");
     }
-    (void)gp_error_set(err, GP_ENOENT, "no plugin '%s' on the master", name);
-    gp_error_hint(err, "put %s.so into a folder of plugins.path", name);
-    return GP_ENOENT;
+    return no_such_plugin(m, name, err);
 }
