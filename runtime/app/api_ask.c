@@ -7,6 +7,7 @@
 
 #include "app/api.h"
 #include "app/describe.h"
+#include "app/settings.h"
 #include "app/show.h"
 #include "app/tree.h"
 #include "base/assert.h"
@@ -263,7 +264,7 @@ int api_version(struct api_call *call, struct gp_error *err)
 int api_config_show(struct api_call *call, struct gp_error *err)
 {
     (void)err;
-    api_answer_take(call, show_fields(&config_fields, api_config(call->api)));
+    api_answer_take(call, show_under_take("settings", settings_list(api_config(call->api))));
     return 0;
 }
 

@@ -132,7 +132,6 @@ static struct value *components(const struct port *port)
     tree_take(&schemas, "worker", schema_of(&msg_worker_info_fields, "version"));
     tree_take(&schemas, "drained", schema_of(&msg_worker_drained_fields, NULL));
     tree_take(&schemas, "cluster_event", schema_of(&msg_cluster_event_fields, NULL));
-    tree_take(&schemas, "config", schema_of(&config_fields, NULL));
     tree_take(&schemas, "error", shape_of(&error));
     tree_begin(&t);
     tree_take(&t, "schemas", tree_end(&schemas));

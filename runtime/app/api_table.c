@@ -190,7 +190,9 @@ const struct api_endpoint api_endpoints[] = {
            "Spreads its tasks evenly over the workers.", rebalance_params,
            "{app:text,tasks:int,moving:int,refused:[{processor:text,tasks:int,why:text}]}", 200,
            MSG_APP_REBALANCE),
-    GET("/api/v1/config", "config", "The settings of this daemon.", no_params, "@config",
+    GET("/api/v1/config", "config", "The settings of this daemon.", no_params,
+        "{settings:[{key:text,value:any,origin:text,default:text,kind:text,variable:text,doc:text}"
+        "]}",
         api_config_show, 0),
     GET("/api/v1/plugins", "plugins", "What stands in this master's folders of plugins.", no_params,
         "{plugins:[{name:text,version:text,app:bool,file:text,services:text,state:text,why:text}]}",

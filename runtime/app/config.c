@@ -498,12 +498,6 @@ static int add_places(const struct loader *l, const struct value *tree, const ch
 int config_load(const struct config_sources *from, struct config *ret, struct buf *mistakes,
                 struct gp_error *err)
 {
-    return config_load_origins(from, ret, NULL, mistakes, err);
-}
-
-int config_load_origins(const struct config_sources *from, struct config *ret,
-                        struct value **ret_origins, struct buf *mistakes, struct gp_error *err)
-{
     struct loader l = {
         .path = choose_path(from), .said = value_new_object(), .mistakes = mistakes, .err = err};
     int rc = l.said ? 0 : GP_ENOMEM;
@@ -521,14 +515,14 @@ int config_load_origins(const struct config_sources *from, struct config *ret,
     for (uint32_t i = 0; rc == 0 && i < from->override_count; i++) {
         rc = override(&l, &from->overrides[i]);
     }
-    if (rc == 0 && ret_origins) {
+    if (rc == 0) {
         rc = add_places(&l, l.tree, "", l.said);
     }
     if (rc == 0) {
         rc = decode(&l, ret);
     }
-    if (rc == 0 && ret_origins) {
-        *ret_origins = l.said;
+    if (rc == 0) {
+        ret->origins = l.said;
         l.said = NULL;
     }
     if (rc == GP_ENOMEM) {
@@ -541,6 +535,8 @@ int config_load_origins(const struct config_sources *from, struct config *ret,
 
 void config_deinit(struct config *config)
 {
+    value_free(config->origins);
+    config->origins = NULL;
     fields_deinit(&config_fields, config);
 }
 

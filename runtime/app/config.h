@@ -131,6 +131,9 @@ struct config {
     struct config_balance balance;
     struct config_metrics metrics;
     struct config_http http;
+    /* Who said what: "log.level" is "/etc/gearpump/gearpump.yaml:3", the name of a variable, or the
+     * origin of an override. What nobody said is not in it. */
+    struct value *origins;
 };
 
 extern const struct fields config_fields;
@@ -159,13 +162,6 @@ struct config_sources {
  */
 int config_load(const struct config_sources *from, struct config *ret, struct buf *mistakes,
                 struct gp_error *err);
-
-/*
- * The same, and who said what: an object of "log.level": "/etc/gearpump/gearpump.yaml:3", the name of a
- * variable, or the origin of an override. What nobody said is not in it. The caller frees it.
- */
-int config_load_origins(const struct config_sources *from, struct config *ret,
-                        struct value **ret_origins, struct buf *mistakes, struct gp_error *err);
 void config_deinit(struct config *config);
 
 /* The secret of cluster.secret_file, or the user's own; made if there is none. */

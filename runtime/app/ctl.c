@@ -66,12 +66,6 @@ void ctl_close(struct ctl *ctl)
 int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
                   struct gp_error *err)
 {
-    return ctl_configure_origins(ctl, overrides, count, NULL, err);
-}
-
-int ctl_configure_origins(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
-                          struct value **ret_origins, struct gp_error *err)
-{
     const struct config_sources from = {.path = options_text(ctl->options, "config"),
                                         .environment = (const char *const *)environ,
                                         .overrides = overrides,
@@ -83,7 +77,7 @@ int ctl_configure_origins(struct ctl *ctl, const struct config_override *overrid
         config_deinit(&ctl->config);
         ctl->is_configured = false;
     }
-    rc = config_load_origins(&from, &ctl->config, ret_origins, &mistakes, err);
+    rc = config_load(&from, &ctl->config, &mistakes, err);
     if (rc == GP_EINVAL) {
         rc = gp_error_set(err, rc, "%s", buf_c(&mistakes));
         gp_error_hint(err, "gpd help config");
@@ -201,9 +195,12 @@ int ctl_run_until(struct ctl *ctl, const bool *done)
 }
 
 /* An interrupted ask is still open: nothing may be asked after it, and ctl_close() drops it. The
- * question must live until then. */
-static int wait_for(struct ctl *ctl, struct question *q)
+ * question must live until then. rc: of asking. */
+static int wait_for(struct ctl *ctl, struct question *q, int rc)
 {
+    if (rc < 0) {
+        return gp_error_set(q->err, rc, "%s", error_sentence(rc));
+    }
     if (ctl_run_until(ctl, &q->is_answered) < 0) {
         client_free(ctl->client);
         ctl->client = NULL;
@@ -216,12 +213,17 @@ int ctl_ask_for(struct ctl *ctl, uint16_t type, const void *msg, int64_t timeout
                 ctl_answer_fn fn, void *user, struct gp_error *err)
 {
     struct question q = {.fn = fn, .user = user, .err = err};
-    int rc = client_ask_for(ctl->client, type, msg, timeout_ns, on_answer, &q);
 
-    if (rc < 0) {
-        return gp_error_set(err, rc, "%s", error_sentence(rc));
-    }
-    return wait_for(ctl, &q);
+    return wait_for(ctl, &q, client_ask_for(ctl->client, type, msg, timeout_ns, on_answer, &q));
+}
+
+int ctl_ask_at(struct ctl *ctl, const char *address, uint16_t type, const void *msg,
+               ctl_answer_fn fn, void *user, struct gp_error *err)
+{
+    struct question q = {.fn = fn, .user = user, .err = err};
+
+    return wait_for(
+        ctl, &q, client_ask_at(ctl->client, address, type, msg, CTL_ASK_TIMEOUT_NS, on_answer, &q));
 }
 
 int ctl_ask(struct ctl *ctl, uint16_t type, const void *msg, ctl_answer_fn fn, void *user,

@@ -54,10 +54,6 @@ bool ctl_wants_colours(const struct options *options, int fd);
 int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
                   struct gp_error *err);
 
-/* The same, and who said what, as config_load_origins() tells it. */
-int ctl_configure_origins(struct ctl *ctl, const struct config_override *overrides, uint32_t count,
-                          struct value **ret_origins, struct gp_error *err);
-
 /* A world: for commands that need files or time, and no master. */
 int ctl_open_world(struct ctl *ctl, struct gp_error *err);
 
@@ -87,6 +83,10 @@ int ctl_ask(struct ctl *ctl, uint16_t type, const void *msg, ctl_answer_fn fn, v
 /* The same with a time limit of its own. */
 int ctl_ask_for(struct ctl *ctl, uint16_t type, const void *msg, int64_t timeout_ns,
                 ctl_answer_fn fn, void *user, struct gp_error *err);
+
+/* The same, of the daemon at this address and no other. */
+int ctl_ask_at(struct ctl *ctl, const char *address, uint16_t type, const void *msg,
+               ctl_answer_fn fn, void *user, struct gp_error *err);
 
 /* Runs the loop until *done or an interrupt, which is GP_ECANCELED. */
 int ctl_run_until(struct ctl *ctl, const bool *done);

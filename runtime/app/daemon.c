@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "app/settings.h"
 #include "base/assert.h"
 #include "base/str.h"
 #include "port/net.h"
@@ -96,6 +97,16 @@ static int data_settings(const struct config *config, struct value **ret)
 
 /* ---- the daemons ---- */
 
+static struct value *list_settings(const void *config)
+{
+    return settings_list(config);
+}
+
+static struct settings_source settings_of(const struct daemon_place *place)
+{
+    return (struct settings_source){place->told ? list_settings : NULL, place->told};
+}
+
 /* All masters of the cluster, and which of them this one is. */
 static int list_masters(const struct daemon_place *place, struct master_options *options,
                         struct gp_error *err)
@@ -136,6 +147,7 @@ int daemon_master(const struct daemon_place *place, const char *const *plugin_di
                                      .history_memory = config->metrics.history_memory,
                                      .rebalance =
                                          config->balance.rebalance == CONFIG_REBALANCE_AUTO,
+                                     .settings = settings_of(place),
                                      .limits = daemon_limits(config)};
     int rc = join_address(config->bind, place->tcp_port, bind, err);
 
@@ -176,6 +188,7 @@ int daemon_worker(const struct daemon_place *place, const char *master, struct w
         .sockets_dir = place->sockets_dir,
         .secret = place->secret,
         .artefact_max = config->limits.upload_bytes,
+        .settings = settings_of(place),
         .limits = daemon_limits(config)};
     struct value *data = NULL;
     int rc = join_address(config->bind, place->tcp_port, bind, err);

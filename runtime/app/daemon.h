@@ -15,6 +15,7 @@
 struct daemon_place {
     const struct port *port;     /* outlives the daemon */
     const struct config *config; /* bind and advertise are its hosts */
+    const struct config *told;   /* for who asks what its settings are, outlives it; NULL: nobody */
     gp_bytes secret;
     uint32_t tcp_port;       /* 0: a free one */
     bool is_one_of_many;     /* master: of cluster.masters; else it is alone, whatever they are */

@@ -173,6 +173,12 @@ static const struct option_spec rebalance_options[] = {
     {0},
 };
 
+static const struct option_spec config_options[] = {
+    {"from", 0, "master|HOST:PORT",
+     "those of a daemon that runs: of the master that answers, or there", OPTION_VALUE},
+    {0},
+};
+
 static const struct option_spec new_options[] = {
     {"lang", 0, "c|c++|rust|go", "its language (c)", OPTION_VALUE},
     {"dir", 0, "DIR", "the folder to make; it may be there, if it is empty (NAME)", OPTION_VALUE},
@@ -435,12 +441,14 @@ static const struct command_spec commands[] = {
      .details =
          "Where each comes from: default, file:line, the name of a variable, or a flag; later "
          "ones win. With a\nKEY such as log.level: all about it, with a section such as log: "
-         "those of that section. What a\ndaemon was told by its own flags and environment "
-         "is not in it. -q shows the value of KEY alone.",
+         "those of that section. A\ndaemon has flags and an environment of its own: --from asks "
+         "one, a master or a worker. -q shows the\nvalue of KEY alone.",
      .examples = "  $ gpctl config\n"
                  "  $ gpctl config data.linger\n"
                  "  $ gpctl -c /etc/gearpump/gearpump.yaml config cluster\n"
-                 "  $ gpctl config -q cluster.masters\n",
+                 "  $ gpctl config -q cluster.masters\n"
+                 "  $ gpctl config recovery --from master\n",
+     .options = config_options,
      .operands_max = 1,
      .run = ctl_config},
     {.name = "explain",

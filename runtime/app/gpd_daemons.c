@@ -31,6 +31,7 @@ static int start_master(struct gpd *g, const char *data_dir, uint32_t tcp_port, 
     struct plugin_dirs plugins;
     struct daemon_place place = {.port = edge_port(g->world),
                                  .config = &g->config,
+                                 .told = &g->config,
                                  .secret = gp_bytes_of(g->secret.text, g->secret.len),
                                  .tcp_port = tcp_port,
                                  .is_one_of_many = is_one_of_many,
@@ -47,6 +48,7 @@ static int start_worker(struct gpd *g, const char *data_dir, uint32_t number, co
     char sockets[EDGE_PATH_MAX];
     struct daemon_place place = {.port = edge_port(g->world),
                                  .config = &g->config,
+                                 .told = &g->config,
                                  .secret = gp_bytes_of(g->secret.text, g->secret.len),
                                  .data_dir = data_dir,
                                  .sockets_dir = sockets,

@@ -79,23 +79,9 @@ static int gather(struct overrides *o, const struct options *options, struct gp_
 
 static int export(const char *key, const char *text)
 {
-    char name[2 * KEY_MAX];
-    size_t len = 0;
+    char name[CONFIG_KEY_MAX];
 
-    (void)str_format(name, sizeof name, "GEARPUMP_");
-    len = strlen(name);
-    for (; *key && len + 3 < sizeof name; key++) {
-        if (*key == '.') {
-            name[len++] = '_';
-            name[len++] = '_';
-        } else {
-            bool is_lower = *key >= 'a' && *key <= 'z';
-
-            name[len++] = is_lower ? (char)(*key & ~0x20) : *key;
-        }
-    }
-    name[len] = '\0';
-    return setenv(name, text, 1) == 0 ? 0 : GP_ENOMEM;
+    return setenv(config_variable(key, name), text, 1) == 0 ? 0 : GP_ENOMEM;
 }
 
 static int export_all(const struct overrides *o, const char *path)

@@ -74,6 +74,7 @@ enum message_pattern {
     X(METRICS_READ, 271, "metrics.read", ASK, C, msg_metrics_read, msg_metrics_history)            \
     X(CLUSTER_EVENTS, 272, "cluster.events", ASK, C, msg_cluster_events_read, msg_cluster_events)  \
     X(APP_RESTART, 273, "app.restart", ASK, C, msg_app_restart, msg_app_submitted)                 \
+    X(SETTINGS, 274, "settings", ASK, C, msg_empty, msg_settings)                                  \
     X(WORKER_REGISTER, 512, "worker.register", ASK, W, msg_worker_register, msg_worker_welcome)    \
     X(WORKER_REPORT, 513, "worker.report", TELL, W, msg_worker_report, none)                       \
     X(APPMASTER_LAUNCH, 514, "appmaster.launch", ASK, M, msg_appmaster_launch, msg_launched)       \

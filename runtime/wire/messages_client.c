@@ -456,3 +456,9 @@ static const struct field log_text_items[] = {
     FIELD_BOOL(struct msg_log_text, truncated, MAY, "older text is gone"),
 };
 const struct fields msg_log_text_fields = FIELDS("log_text", struct msg_log_text, log_text_items);
+
+static const struct field settings_items[] = {
+    FIELD_TREE(struct msg_settings, settings, MUST,
+               "list of {key, value, origin, default, kind, variable, doc}"),
+};
+const struct fields msg_settings_fields = FIELDS("settings", struct msg_settings, settings_items);

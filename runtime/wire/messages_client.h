@@ -450,6 +450,12 @@ struct msg_log_text {
     bool truncated;  /* older text is gone */
 };
 
+/* What a daemon was told, and by whom. */
+struct msg_settings {
+    struct value
+        *settings; /* a list of objects: key, value, origin, default, kind, variable, doc */
+};
+
 extern const struct fields msg_empty_fields;
 extern const struct fields msg_cluster_info_fields;
 extern const struct fields msg_master_ref_fields;
@@ -485,5 +491,6 @@ extern const struct fields msg_worker_drain_fields;
 extern const struct fields msg_worker_drained_fields;
 extern const struct fields msg_log_read_fields;
 extern const struct fields msg_log_text_fields;
+extern const struct fields msg_settings_fields;
 
 #endif

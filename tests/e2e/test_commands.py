@@ -630,6 +630,21 @@ class Config(harness.Case):
         self.assertEqual("1ms\n", self.ok(self.gpctl("-q", "config", "data.linger")).out)
         self.assert_refused(self.gpctl("config", "data.lingre"), harness.NOT_FOUND, "did you mean 'data.linger'")
 
+    def test_of_a_daemon_that_runs(self):
+        cluster = self.local("--slots", "7", workers=1, env={"GEARPUMP_RECOVERY__WINDOW": "17s"})
+        (worker,) = cluster.json("workers")["workers"]
+        for address in ("master", cluster.master, worker["address"]):
+            there = {s["key"]: s for s in cluster.json("config", "--from", address)["settings"]}
+            for key, value, origin in (("worker.slots", 7, "--slots"), ("data.linger", "1ms", "default"),
+                                       ("recovery.window", "17s", "GEARPUMP_RECOVERY__WINDOW")):
+                self.assertEqual((value, origin), (there[key]["value"], there[key]["origin"]))
+        self.assertEqual(self.settings().keys(), there.keys())
+        self.assertEqual("17s\n", self.ok(cluster.gpctl("-q", "config", "recovery.window", "--from", "master")).out)
+        self.assert_refused(cluster.gpctl("config", "recovery.widow", "--from", "master"), harness.NOT_FOUND,
+                            "did you mean 'recovery.window'")
+        self.assert_refused(cluster.gpctl("config", "--from", f"127.0.0.1:{system.free_port()}"), harness.UNREACHABLE)
+        self.assert_refused(cluster.gpctl("config", "--from", "nowhere"), harness.USAGE, "nowhere")
+
 
 class Explain(harness.Case):
     def test_what_errors_print(self):

@@ -145,6 +145,7 @@ class Rest(harness.Case):
         self.wait_for(web, app, "running")
         for path in ("version", "masters", "workers", "apps", "config", "plugins", "openapi.json"):
             call("get", f"/api/v1/{path}")
+        self.assertEqual(self.cluster.json("config", "--from", "master"), web.get("/api/v1/config").json)
         for path in ("/metrics", "/healthz", "/readyz"):
             call("get", path)
         one = f"/api/v1/apps/{app}"

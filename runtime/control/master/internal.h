@@ -149,6 +149,7 @@ struct caller {
 struct master {
     const struct port *port;
     struct endpoint *ep;
+    struct settings_source settings;
     char address[NET_ADDR_MAX];
     char listed[NET_ADDR_MAX]; /* the same as the list of masters has it */
     char *masters[MSG_MASTERS_MAX];

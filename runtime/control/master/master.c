@@ -195,6 +195,7 @@ static int settle(struct master *m, const struct master_options *options, struct
     m->restarts = options->restarts;
     m->restarts_window_ms = options->restarts_window_ns / 1000000;
     m->is_balanced = options->rebalance;
+    m->settings = options->settings;
     m->snapshot_entries = options->snapshot_entries;
     m->start_timeout_ns = options->start_timeout_ns ? options->start_timeout_ns : START_TIMEOUT_NS;
     memcpy(m->secret.bytes, options->secret.ptr, options->secret.len);

@@ -24,6 +24,7 @@
 
 #include "actor/endpoint.h"
 #include "control/limits.h"
+#include "control/settings.h"
 
 struct master;
 struct hist;
@@ -47,6 +48,7 @@ struct master_options {
     size_t history_memory;      /* bytes of the past of applications; 0: none is kept */
     bool rebalance;             /* whenever a worker joins */
     uint32_t snapshot_entries;  /* of the log, after which it begins anew; 0: as consensus.h says */
+    struct settings_source settings; /* for who asks; zeroed: nothing is told */
     struct endpoint_limits limits;
 };
 

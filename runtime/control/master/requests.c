@@ -203,6 +203,8 @@ static int from_client(struct master *m, struct peer *peer, struct incoming *in,
     switch (in->type) {
     case MSG_CLUSTER_INFO:
         return queries_cluster_info(m, in->token);
+    case MSG_SETTINGS:
+        return settings_reply(&m->settings, m->ep, in->token);
     case MSG_WORKER_LIST:
         return queries_workers(m, in->msg, in->token);
     case MSG_APP_LIST:
@@ -267,9 +269,9 @@ static int from_master(struct master *m, struct peer *peer, struct incoming *in,
 /* What any master answers; all else is the leader's. */
 static bool is_for_anyone(uint16_t type)
 {
-    return type == MSG_CLUSTER_INFO || type == MSG_ARTEFACT_GET || type == MSG_MASTER_HELLO ||
-           type == MSG_MASTER_FOUND || type == MSG_MASTER_JOIN || type == MSG_MASTER_FETCH ||
-           type == MSG_MASTER_ROOM;
+    return type == MSG_CLUSTER_INFO || type == MSG_SETTINGS || type == MSG_ARTEFACT_GET ||
+           type == MSG_MASTER_HELLO || type == MSG_MASTER_FOUND || type == MSG_MASTER_JOIN ||
+           type == MSG_MASTER_FETCH || type == MSG_MASTER_ROOM;
 }
 
 int requests_take(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)

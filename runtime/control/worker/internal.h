@@ -64,6 +64,7 @@ struct log_waiter {
 struct worker {
     const struct port *port;
     struct endpoint *ep;
+    struct settings_source settings;
     struct peer *master; /* dialled for ever */
     struct timer *register_timer;
     bool registered;

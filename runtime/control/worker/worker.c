@@ -319,6 +319,9 @@ static int on_message(void *user, struct peer *peer, struct incoming *in, struct
     if (address->role == ROLE_CLIENT && in->type == MSG_LOG_READ) {
         return logs_read(w, in->msg, in->token, err);
     }
+    if (address->role == ROLE_CLIENT && in->type == MSG_SETTINGS) {
+        return settings_reply(&w->settings, w->ep, in->token);
+    }
     return GP_EUNSUPPORTED;
 }
 

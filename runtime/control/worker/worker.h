@@ -25,6 +25,7 @@
 #include "actor/endpoint.h"
 #include "base/value.h"
 #include "control/limits.h"
+#include "control/settings.h"
 
 struct worker;
 
@@ -46,6 +47,7 @@ struct worker_options {
     gp_bytes secret;            /* key "cluster"; copied */
     const struct value *data;   /* data plane settings for executors; copied; NULL: defaults */
     uint64_t artefact_max;      /* bytes; 0: ARTEFACT_SIZE_MAX_BYTES */
+    struct settings_source settings; /* for who asks; zeroed: nothing is told */
     struct endpoint_limits limits;
 };
 

@@ -93,6 +93,7 @@ static int copy_options(struct worker *w, const struct worker_options *options,
     }
     memcpy(w->secret.bytes, options->secret.ptr, options->secret.len);
     w->secret.len = options->secret.len;
+    w->settings = options->settings;
     w->lanes = options->lanes;
     w->pin_lanes = options->pin_lanes;
     w->next_core = options->first_core;
