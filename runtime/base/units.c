@@ -46,12 +46,6 @@ const char *units_bytes(uint64_t bytes, char out[UNITS_TEXT_MAX])
     return out;
 }
 
-const char *units_count(uint64_t count, char out[UNITS_TEXT_MAX])
-{
-    put_in_units((double)count, 1000.0, decimal_units, ARRAY_LEN(decimal_units), out);
-    return out;
-}
-
 const char *units_rate(double per_second, char out[UNITS_TEXT_MAX])
 {
     if (!(per_second > 0.0)) {

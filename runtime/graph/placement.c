@@ -202,30 +202,6 @@ int placement_make(const struct plan *plan, const struct placement_host *hosts, 
     return placement_make_where(plan, hosts, host_count, NULL, NULL, ret);
 }
 
-const struct placement_range *placement_find(const struct placement *placement, uint32_t processor,
-                                             uint32_t task)
-{
-    uint32_t low = 0;
-    uint32_t high = placement->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct placement_range *range = &placement->ranges[middle];
-        if (range->processor < processor ||
-            (range->processor == processor && range->first + range->count <= task)) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low < placement->count) {
-        const struct placement_range *range = &placement->ranges[low];
-        if (range->processor == processor && range->first <= task) {
-            return range;
-        }
-    }
-    return NULL;
-}
-
 int placement_check(const struct placement *placement, const struct plan *plan,
                     struct gp_error *err)
 {

@@ -60,10 +60,6 @@ int placement_make(const struct plan *plan, const struct placement_host *hosts, 
 /* Tasks of a plan whose calls may block. */
 uint32_t placement_blocking_tasks(const struct plan *plan);
 
-/* The range that holds a task, or NULL. O(log ranges). */
-const struct placement_range *placement_find(const struct placement *placement, uint32_t processor,
-                                             uint32_t task);
-
 /* 0 when the ranges cover each task of the plan exactly once, and none counts rows from a session that
  * is not begun. */
 int placement_check(const struct placement *placement, const struct plan *plan,

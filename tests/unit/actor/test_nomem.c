@@ -1,64 +1,14 @@
 /*
  * Two actors meet, ask and part, with every allocation, then every call of the port, refused in
- * turn: nothing crashes or leaks
- * (the address sanitizer looks), every ask that was taken is answered once, and when there is memory
- * again they talk as if nothing had been.
- *
- * The linker sends every call of malloc and its kin here (--wrap).
+ * turn: nothing crashes or leaks (the address sanitizer looks), every ask that was taken is answered
+ * once, and when there is memory again they talk as if nothing had been.
  */
 #include "nodes.h"
+#include "nomem.h"
 
-/* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker's names */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *ptr, size_t size);
-void *__real_aligned_alloc(size_t align, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *ptr, size_t size);
-void *__wrap_aligned_alloc(size_t align, size_t size);
-
-/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
-
-static long countdown = -1; /* the allocation to refuse, counted from 0; -1: none */
-static long count;          /* how many in a row */
-
-static bool refuse(void)
+static bool is_of_port(void)
 {
-    if (fake_allocating > 0 || countdown < 0) {
-        return false;
-    }
-    if (countdown > 0) {
-        countdown--;
-        return false;
-    }
-    if (count > 0) {
-        count--;
-        return true;
-    }
-    countdown = -1;
-    return false;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return refuse() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return refuse() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *ptr, size_t size)
-{
-    return refuse() ? NULL : __real_realloc(ptr, size);
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t size)
-{
-    return refuse() ? NULL : __real_aligned_alloc(align, size);
+    return fake_allocating > 0;
 }
 
 static int answer_seven(void *user, struct peer *peer, struct incoming *in, struct gp_error *err)
@@ -116,7 +66,7 @@ static void talk(struct fake *f, struct node *client, const struct net_addr *add
     ask_once(f, peer, false);
     fake_cut(f);
     ask_once(f, peer, false);
-    countdown = -1;
+    (void)nomem_disarm();
     *ret_reached = f->fail_call < 0;
     f->fail_call = -1;
     ask_once(f, peer, true);
@@ -152,13 +102,13 @@ static void refuse_each(long in_a_row)
     long n = 0;
     bool refused = true;
 
+    nomem_spare(is_of_port);
     for (; refused && n < 5000; n++) {
-        countdown = n;
-        count = in_a_row;
+        nomem_arm(n, in_a_row);
         (void)meet(-1);
-        refused = count < in_a_row;
-        countdown = -1;
+        refused = nomem_disarm();
     }
+    nomem_spare(NULL);
     GP_CHECK(n > 200 && n < 5000); /* the whole talk was gone through */
 }
 

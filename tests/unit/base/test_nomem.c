@@ -1,58 +1,14 @@
 /*
  * Every allocation of the room, refused in turn: the call fails with GP_ENOMEM or NULL, what was
  * there before is as it was, nothing leaks (the address sanitizer looks), and the next try works.
- *
- * The linker sends the room's calls of malloc and its kin here (--wrap), and this file lets them
- * through until the countdown reaches zero.
  */
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/map.h"
-#include "base/pool.h"
 #include "base/str.h"
 #include "base/value.h"
 #include "gp_test.h"
-
-/* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker's names */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *ptr, size_t size);
-void *__real_aligned_alloc(size_t align, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *ptr, size_t size);
-void *__wrap_aligned_alloc(size_t align, size_t size);
-
-/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
-
-static long countdown = -1; /* the allocation to refuse, counted from 0; -1: none */
-
-static bool refuse(void)
-{
-    return countdown >= 0 && countdown-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return refuse() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return refuse() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *ptr, size_t size)
-{
-    return refuse() ? NULL : __real_realloc(ptr, size);
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t size)
-{
-    return refuse() ? NULL : __real_aligned_alloc(align, size);
-}
+#include "nomem.h"
 
 /*
  * Runs `act` with its nth allocation refused, for every n until it succeeds; act answers 0 or
@@ -63,10 +19,9 @@ static int refuse_each(int (*act)(void))
     for (int n = 0; n < 1000; n++) {
         int rc;
 
-        countdown = n;
+        nomem_arm(n, 1);
         rc = act();
-        if (countdown >= 0) {
-            countdown = -1;
+        if (!nomem_disarm()) {
             GP_CHECK_EQ(rc, 0);
             return n;
         }
@@ -148,27 +103,4 @@ static int make_values(void)
 GP_TEST(nomem, values_survive)
 {
     GP_CHECK(refuse_each(make_values) >= 30);
-}
-
-static int use_pool_and_arena(void)
-{
-    struct pool p = {0};
-    struct arena a;
-    int rc = pool_init(&p, 64, 4);
-
-    arena_init(&a, 64, 4096);
-    if (rc == 0) {
-        rc = pool_reserve(&p, 4);
-    }
-    for (int i = 0; i < 10 && rc == 0; i++) {
-        rc = arena_alloc(&a, 60) != NULL ? 0 : GP_ENOMEM;
-    }
-    arena_deinit(&a);
-    pool_deinit(&p);
-    return rc;
-}
-
-GP_TEST(nomem, pool_and_arena_survive)
-{
-    GP_CHECK(refuse_each(use_pool_and_arena) >= 15);
 }

@@ -19,12 +19,12 @@ GP_TEST(units, counts_and_rates)
 {
     char out[UNITS_TEXT_MAX];
 
-    GP_CHECK_STR_EQ(units_count(999, out), "999");
-    GP_CHECK_STR_EQ(units_count(1000, out), "1.00 k");
-    GP_CHECK_STR_EQ(units_count(99949, out), "99.9 k");
-    GP_CHECK_STR_EQ(units_count(99950, out), "100 k");
-    GP_CHECK_STR_EQ(units_count(999999, out), "1.00 M");
-    GP_CHECK_STR_EQ(units_count(UINT64_MAX, out), "18.4 E");
+    GP_CHECK_STR_EQ(units_rate(999, out), "999/s");
+    GP_CHECK_STR_EQ(units_rate(1000, out), "1.00 k/s");
+    GP_CHECK_STR_EQ(units_rate(99949, out), "99.9 k/s");
+    GP_CHECK_STR_EQ(units_rate(99950, out), "100 k/s");
+    GP_CHECK_STR_EQ(units_rate(999999, out), "1.00 M/s");
+    GP_CHECK_STR_EQ(units_rate(1.84e19, out), "18.4 E/s");
     GP_CHECK_STR_EQ(units_rate(2040000, out), "2.04 M/s");
     GP_CHECK_STR_EQ(units_rate(0.5, out), "0.50/s");
     GP_CHECK_STR_EQ(units_rate(0, out), "0/s");

@@ -1,47 +1,13 @@
 /*
  * Every allocation of what a master and an appmaster keep, refused in turn: the call says GP_ENOMEM, what
  * it was about is as before, nothing leaks (the address sanitizer looks), and the next try works.
- *
- * The linker sends malloc and its kin here (--wrap).
  */
 #include "base/str.h"
 #include "control/appmaster/record.h"
 #include "control/master/registry_codec.h"
 #include "desk.h"
 #include "gp_test.h"
-
-/* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker's names */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *ptr, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *ptr, size_t size);
-
-/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
-
-static long countdown = -1; /* the allocation to refuse, counted from 0; -1: none */
-
-static bool refuse(void)
-{
-    return countdown >= 0 && countdown-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return refuse() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return refuse() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *ptr, size_t size)
-{
-    return refuse() ? NULL : __real_realloc(ptr, size);
-}
+#include "nomem.h"
 
 /* ---- what a master keeps ---- */
 
@@ -90,19 +56,17 @@ static int try_apply(struct bench *b, const struct command *command)
 {
     struct command_box box;
     struct app *app;
-    long armed = countdown;
     int rc;
 
-    countdown = -1;
+    nomem_pause();
     GP_REQUIRE_EQ(command_decode(b->desk.port, buf_bytes(&b->bytes), &box, NULL), 0);
-    countdown = armed;
+    nomem_resume();
     rc = registry_apply(&b->r, &box.command, &app, NULL);
-    armed = countdown;
-    countdown = -1;
+    nomem_pause();
     GP_CHECK_EQ(app != NULL,
                 rc >= 0 && command->op != COMMAND_WORKER && command->op != COMMAND_DRAIN);
     command_box_deinit(&box);
-    countdown = armed;
+    nomem_resume();
     return rc;
 }
 
@@ -187,10 +151,9 @@ static bool refuse_one(try_fn act, const struct command *command, long n, long *
     set_bytes(&b, command);
     GP_REQUIRE_EQ(registry_save(&b.r, &before), 0);
     GP_REQUIRE_EQ(registry_save(&b.r, &b.out), 0);
-    countdown = n;
+    nomem_arm(n, 1);
     rc = act(&b, command);
-    was_refused = countdown < 0;
-    countdown = -1;
+    was_refused = nomem_disarm();
     GP_CHECK(rc == 0 || (was_refused && rc == GP_ENOMEM));
     *failed += rc < 0;
     if (rc < 0) {
@@ -335,19 +298,17 @@ static int try_record_decode(struct record *r)
 {
     struct record back = {0};
     struct value *out = NULL;
-    long armed = countdown;
     int rc;
 
-    countdown = -1;
+    nomem_pause();
     GP_REQUIRE_EQ(record_encode(r, true, &out), 0);
-    countdown = armed;
+    nomem_resume();
     rc = record_decode(out, &plan, &back, NULL);
-    armed = countdown;
-    countdown = -1;
+    nomem_pause();
     GP_CHECK(rc >= 0 || back.executors == NULL);
     record_deinit(&back);
     value_free(out);
-    countdown = armed;
+    nomem_resume();
     return rc;
 }
 
@@ -391,10 +352,9 @@ static bool refuse_one_of_record(record_fn act, long n, long *failed)
 
     record_begin(&r);
     before = picture(&r);
-    countdown = n;
+    nomem_arm(n, 1);
     rc = act(&r);
-    was_refused = countdown < 0;
-    countdown = -1;
+    was_refused = nomem_disarm();
     GP_CHECK(rc == 0 || (was_refused && rc == GP_ENOMEM));
     *failed += rc < 0;
     if (rc < 0) {

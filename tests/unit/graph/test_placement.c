@@ -115,13 +115,6 @@ GP_TEST(placement, places_each_task_exactly_once_whatever_the_shape)
         make_plan(&plan, processors, parallelism, 5);
         GP_REQUIRE_EQ(placement_make(&plan, hosts, host_count, &placement), 0);
         GP_REQUIRE_EQ(placement_check(&placement, &plan, &err), 0);
-        for (uint32_t p = 0; p < 5; p++) {
-            for (uint32_t t = 0; t < parallelism[p]; t++) {
-                const struct placement_range *range = placement_find(&placement, p, t);
-                GP_REQUIRE(range && range->processor == p && t - range->first < range->count);
-            }
-            GP_CHECK(placement_find(&placement, p, parallelism[p]) == NULL);
-        }
         placement_deinit(&placement);
     }
 }
@@ -213,6 +206,7 @@ GP_TEST(placement, puts_a_processor_only_where_it_is_taken)
     const uint32_t parallelism[] = {4, 5, 1};
     const struct placement_host hosts[] = {{1, 2, 0}, {2, 3, 0}, {3, 1, 0}};
     uint32_t zones[] = {0, 2, 3};
+    uint32_t lanes[3] = {0}; /* that have tasks, by processor */
 
     make_plan(&plan, processors, parallelism, 3);
     GP_REQUIRE_EQ(placement_make_where(&plan, hosts, 3, takes_its_own, zones, &placement), 0);
@@ -221,8 +215,9 @@ GP_TEST(placement, puts_a_processor_only_where_it_is_taken)
         const struct placement_range *range = &placement.ranges[i];
         GP_CHECK(takes_its_own(zones, range->processor, range->executor));
         GP_CHECK(range->lane < hosts[range->executor - 1].lanes);
+        lanes[range->processor]++;
     }
-    GP_CHECK_EQ(placement_find(&placement, 1, 4)->lane, 2); /* all lanes of that one */
+    GP_CHECK_EQ(lanes[1], 3); /* all of that one */
     placement_deinit(&placement);
     zones[2] = 4;
     GP_CHECK_EQ(placement_make_where(&plan, hosts, 3, takes_its_own, zones, &placement), GP_ENOENT);

@@ -1,44 +1,16 @@
 /*
  * Every allocation of a journal, refused in turn: the call says GP_ENOMEM, the journal is as it was and
  * not broken, the next try works, and what is on the disk was not touched by the try.
- *
- * The linker sends malloc and its kin here (--wrap); calls of the disk's own are let through.
  */
 #include "gp_test.h"
 #include "journal_model.h"
+#include "nomem.h"
 
-/* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker's names */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *ptr, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *ptr, size_t size);
-
-/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
-
-static long countdown = -1; /* the allocation to refuse, counted from 0; -1: none */
 static const struct frail *disk;
 
-static bool refuse(void)
+static bool is_of_disk(void)
 {
-    return countdown >= 0 && (disk == NULL || disk->inside == 0) && countdown-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return refuse() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return refuse() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *ptr, size_t size)
-{
-    return refuse() ? NULL : __real_realloc(ptr, size);
+    return disk->inside > 0;
 }
 
 /* ---- what is tried ---- */
@@ -154,11 +126,11 @@ static bool refuse_one(try_fn act, long n, long *failed)
     /* Twice: the second has nothing to copy, so no memory to write from. */
     GP_REQUIRE(act == try_open || (try_open(b) == 0 && try_open(b) == 0));
     disk = &b->f;
-    countdown = n;
+    nomem_spare(is_of_disk);
+    nomem_arm(n, 1);
     rc = act(b);
-    was_refused = countdown < 0;
-    countdown = -1;
-    disk = NULL;
+    was_refused = nomem_disarm();
+    nomem_spare(NULL);
     GP_CHECK(rc == 0 || (was_refused && rc == GP_ENOMEM));
     if (rc < 0) {
         GP_REQUIRE(b->j != NULL || try_open(b) == 0);
