@@ -15,7 +15,6 @@ struct page_asset {
     const char *etag;          /* with its quotes; of the bytes below */
     const unsigned char *gzip; /* always compressed: an answer says Content-Encoding: gzip */
     size_t length;             /* of gzip, in bytes */
-    size_t plain_length;       /* once it is unpacked */
 };
 
 extern const struct page_asset page_assets[];

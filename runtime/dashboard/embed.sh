@@ -42,8 +42,8 @@ for file in "$folder"/*; do
     printf '    .balign 16\n    .global %s\n    .hidden %s\n%s:\n    .incbin "%s"\n' \
         $symbol $symbol $symbol "$packed" >>"$bytes"
     printf 'extern const unsigned char %s[];\n' $symbol >>"$table.externs"
-    printf '    {"%s", "%s", "\\"%.32s\\"", %s, %d, %d},\n' "$(path "$name")" \
-        "$(content_type "$name")" "$sum" $symbol "$(wc -c <"$packed")" "$(wc -c <"$file")" >>"$table.rows"
+    printf '    {"%s", "%s", "\\"%.32s\\"", %s, %d},\n' "$(path "$name")" \
+        "$(content_type "$name")" "$sum" $symbol "$(wc -c <"$packed")" >>"$table.rows"
     count=$((count + 1))
 done
 printf '    .section .note.GNU-stack,"",%%progbits\n' >>"$bytes"

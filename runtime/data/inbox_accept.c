@@ -430,7 +430,6 @@ int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *b
     parcel->body = body;
     parcel->at = body;
     parcel->left = len;
-    counter_add(&lane->stats.batches_in, 1);
     if (UNLIKELY(len > BATCH_BODY_SIZE)) {
         parcel_unref(lane, parcel);
         return GP_EPROTO;

@@ -197,7 +197,6 @@ struct lane_stats {
     struct counter sleeps;
     struct counter batches_out;
     struct counter batches_full;
-    struct counter batches_in;
     struct counter stale_rows;
     struct counter bad_batches;
     struct counter overdrawn; /* links that ended for it */

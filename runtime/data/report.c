@@ -206,22 +206,8 @@ static void report_edge(const struct engine *engine, uint32_t edge, struct msg_e
     }
 }
 
-static void report_lane(const struct engine *engine, uint32_t index,
-                        struct msg_executor_report *ret)
+static void report_lane(const struct lane *lane, struct msg_executor_report *ret)
 {
-    const struct lane *lane = engine_lane(engine, index);
-
-    if (!lane || ret->lanes_count == MSG_LANES_MAX) {
-        return;
-    }
-    ret->lanes[ret->lanes_count++] =
-        (struct msg_lane_stats){.lane = index,
-                                .turns = counter_get(&lane->stats.turns),
-                                .sleeps = counter_get(&lane->stats.sleeps),
-                                .batches_sent = counter_get(&lane->stats.batches_out),
-                                .batches_received = counter_get(&lane->stats.batches_in)};
-    ret->dropped_stale += counter_get(&lane->stats.stale_rows);
-    ret->link_failures += counter_get(&lane->stats.failed_links);
     ret->lost += counter_get(&lane->stats.rows_lost);
     ret->in_doubt += counter_get(&lane->stats.rows_in_doubt);
     ret->restarted += (uint32_t)counter_get(&lane->stats.tasks_restarted);
@@ -237,8 +223,7 @@ int report_make(const struct report_from *from, struct msg_executor_report *ret)
 
     report.processors = calloc(plan->processor_count, sizeof *report.processors);
     report.edges = calloc((size_t)plan->edge_count * EDGE_KINDS + 1, sizeof *report.edges);
-    report.lanes = calloc(engine_lane_count(engine) + 1, sizeof *report.lanes);
-    if (!report.processors || !report.edges || !report.lanes) {
+    if (!report.processors || !report.edges) {
         rc = GP_ENOMEM;
     }
     for (uint32_t i = 0; i < plan->processor_count && rc >= 0; i++) {
@@ -248,7 +233,9 @@ int report_make(const struct report_from *from, struct msg_executor_report *ret)
         report_edge(engine, i, &report);
     }
     for (uint32_t i = 0; i < engine_lane_count(engine) && rc >= 0; i++) {
-        report_lane(engine, i, &report);
+        if (engine_lane(engine, i)) {
+            report_lane(engine_lane(engine, i), &report);
+        }
     }
     if (rc < 0) {
         fields_deinit(&msg_executor_report_fields, &report);

@@ -206,7 +206,6 @@ struct consensus {
     int64_t last_ms; /* libraft's time never goes back */
 
     uint32_t depth; /* of life_enter */
-    bool is_opened; /* the owner knows us */
     bool is_closed;
     bool is_pumping; /* armed */
 

@@ -146,17 +146,6 @@ static const struct field executor_updated_items[] = {
 const struct fields msg_executor_updated_fields =
     FIELDS("executor_updated", struct msg_executor_updated, executor_updated_items);
 
-static const struct field lane_stats_items[] = {
-    COUNT(struct msg_lane_stats, lane, MUST, MSG_LANES_MAX - 1, "which lane"),
-    FIELD_U64(struct msg_lane_stats, turns, MAY, "turns taken"),
-    FIELD_U64(struct msg_lane_stats, idle_turns, MAY, "turns that found nothing to do"),
-    FIELD_U64(struct msg_lane_stats, sleeps, MAY, "times it slept"),
-    FIELD_U64(struct msg_lane_stats, batches_sent, MAY, "batches that left the lane"),
-    FIELD_U64(struct msg_lane_stats, batches_received, MAY, "batches that came to it"),
-};
-static const struct fields lane_stats_fields =
-    FIELDS("lane_stats", struct msg_lane_stats, lane_stats_items);
-
 static const struct field stuck_call_items[] = {
     COUNT(struct msg_stuck_call, processor, MUST, MSG_PROCESSORS_MAX, "index in the plan"),
     COUNT(struct msg_stuck_call, task, MUST, 0, "task of that processor"),
@@ -172,10 +161,6 @@ static const struct field executor_report_items[] = {
                &msg_processor_stats_fields, "sums over its own tasks"),
     FIELD_LIST(struct msg_executor_report, edges, MAY, MSG_EDGES_MAX * 4, &msg_edge_stats_fields,
                "of rows it sent"),
-    FIELD_LIST(struct msg_executor_report, lanes, MAY, MSG_LANES_MAX, &lane_stats_fields,
-               "its lanes"),
-    FIELD_U64(struct msg_executor_report, dropped_stale, MAY, "rows of older sessions"),
-    FIELD_U64(struct msg_executor_report, link_failures, MAY, "gaps, repeats and lost links"),
     FIELD_U64(struct msg_executor_report, lost, MAY,
               "rows that nobody consumed: stale ones, those of broken links and of failures"),
     FIELD_U64(struct msg_executor_report, in_doubt, MAY,

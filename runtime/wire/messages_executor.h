@@ -129,15 +129,6 @@ struct msg_executor_updated {
     bool whole;          /* it took nothing: it has not come to the base, and wants all */
 };
 
-struct msg_lane_stats {
-    uint32_t lane;
-    uint64_t turns;
-    uint64_t idle_turns;
-    uint64_t sleeps;
-    uint64_t batches_sent;
-    uint64_t batches_received;
-};
-
 /* A call into user code that has not returned for longer than task.stuck_timeout. */
 struct msg_stuck_call {
     uint32_t processor;
@@ -152,11 +143,7 @@ struct msg_executor_report {
     uint32_t processors_count;
     struct msg_edge_stats *edges;
     uint32_t edges_count;
-    struct msg_lane_stats *lanes;
-    uint32_t lanes_count;
-    uint64_t dropped_stale; /* rows of older sessions */
-    uint64_t link_failures;
-    uint64_t lost;      /* rows that nobody consumed: dropped_stale, of broken links, of failures */
+    uint64_t lost;      /* rows that nobody consumed: of older sessions, broken links, failures */
     uint64_t in_doubt;  /* rows sent to executors that died, not known to be consumed there */
     uint32_t restarted; /* sessions of its tasks after their first here */
     uint32_t failed;    /* tasks that wait for their next session */

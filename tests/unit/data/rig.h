@@ -108,7 +108,6 @@ struct rig {
     uint32_t opened;
     uint32_t ended;
     uint32_t stopped;
-    uint32_t opened_by[RIG_EXECUTORS_MAX];
     uint32_t failed;
     uint32_t updated;
     struct lane_failure failure;

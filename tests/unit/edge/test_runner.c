@@ -18,7 +18,6 @@ struct lane {
     atomic_int done;
     int turns;
     int slept;
-    int timer_calls;
     int inits;
     int finis;
     int exits;

@@ -29,7 +29,6 @@ struct crew_letter {
     struct crew_letter *next; /* by time */
     int64_t due_ns;
     uint32_t from;
-    bool is_large;
     size_t len;
     unsigned char bytes[];
 };

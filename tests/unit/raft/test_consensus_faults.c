@@ -31,7 +31,6 @@ struct plan {
     bool has_joined[CREW_MAX]; /* was formed or added */
     bool is_changing;
     uint32_t adding; /* CREW_MAX: none */
-    uint32_t removing;
     uint64_t next_id;
 };
 
