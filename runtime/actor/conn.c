@@ -11,9 +11,9 @@
  *
  * Failures: whatever goes wrong ends in conn_fail(), which keeps the first reason. A peer is silent
  * when nothing was heard for the failure timeout although it was asked (PING) since a third of it.
- * But a timer that comes late by half the timeout shows that we ourselves stood still (stopped, a
- * paused machine, a clock that jumped): then the peer, which may have stood still with us, has a
- * fresh period to be heard in, and so has a handshake under way.
+ * But a timer that comes late shows that we ourselves stood still (stopped, a paused machine, a clock
+ * that jumped), and the peer may have stood still with us: such time is no silence of the peer, and when
+ * it is half the timeout, the peer has a fresh period to be heard in, as has a handshake under way.
  *
  * An owner may be patient, where a peer can be well and say nothing (a lane in user code). It learns
  * of the silence all the same, by a flag that each tick sets anew. Then nothing is asked any more: a
@@ -234,6 +234,9 @@ static void forgive_our_own(struct conn *conn, int64_t now_ns)
 {
     const int64_t late_ns = note_late_ns(conn, tick_ns(conn));
 
+    if (late_ns > 0) {
+        conn->heard_ns = late_ns < now_ns - conn->heard_ns ? conn->heard_ns + late_ns : now_ns;
+    }
     if (late_ns > failure_timeout_ns(conn) / 2 || conn->is_starved) {
         conn->awake_ns = now_ns;
     }

@@ -111,6 +111,28 @@ GP_TEST(silence, of_everybody_is_nobodys_fault)
     }
 }
 
+/* However long it stands still: a pause that ends just before the timeout would, on both sides. */
+GP_TEST(silence, of_everybody_may_be_of_any_length)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct hosts h;
+
+        hosts_begin(&h, seed);
+        for (int i = 1; i <= 40; i++) { /* over all of the phases of their ticks */
+            sim_pause(h.procs[0]);
+            sim_pause(h.procs[1]);
+            run_for(&h, i * 100 * MS_NS);
+            sim_resume(h.procs[i & 1]);
+            run_for(&h, 20 * MS_NS);
+            sim_resume(h.procs[!(i & 1)]);
+            run_for(&h, 1370 * MS_NS);
+        }
+        GP_CHECK_EQ(h.server.downs, 0);
+        GP_CHECK_EQ(h.client.downs, 0);
+        hosts_end(&h);
+    }
+}
+
 /* Peers ask each other each third of the timeout, so a pause of two thirds harms nobody. */
 GP_TEST(silence, may_be_short)
 {
