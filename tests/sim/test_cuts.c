@@ -14,6 +14,7 @@
 #define STALL_US 40000000 /* the silence of a link, the failure timeout, a recovery */
 #define SOON_US  9000000  /* the same, as it should be: 3 s and a third, 3 s, a start */
 #define ECHO_US  4000000  /* the silence that answers a silence */
+#define AGAIN_US 13000000 /* a host is missed, an executor is waited for, its end, and a start */
 
 #define CALM_EVENTS 20000 /* of a second, in a cluster with little to do */
 
@@ -206,6 +207,31 @@ GP_TEST(cuts, hold_up_an_executor_that_retires_and_cost_no_turns)
             GP_TEST_FAIL("seed %d: the job stands still", (int)seed);
         }
         GP_CHECK_EQ(c.summary.state, APP_RUNNING);
+        end(&c);
+    }
+}
+
+/* The next appmaster is on one side of the cut: it misses whoever is on the other, and begins nothing
+ * there, where it reaches no worker, however much room there is. */
+GP_TEST(cuts, that_an_appmaster_comes_to_cost_it_one_executor)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct cluster c = {0};
+        struct sim_host *hosts[2];
+
+        begin(&c, seed, 3, 2);
+        find_two(&c, hosts);
+        sim_cut(hosts[0], hosts[1]);
+        cluster_run_us(&c, (int64_t)seed * 200000 + 1);
+        (void)sim_crash(sim_proc_host(cluster_process(&c, "appmaster", 0)));
+        cluster_run_us(&c, AGAIN_US);
+        if (!flows(&c, SOON_US / 2) || !says(&c, "did not come to its new appmaster")) {
+            GP_TEST_FAIL("seed %d: the job stands still", (int)seed);
+        }
+        GP_CHECK_EQ(c.summary.state, APP_RUNNING);
+        sim_heal(hosts[0], hosts[1]);
+        GP_CHECK(flows(&c, STALL_US));
+        GP_CHECK(c.described.live.events_count <= 2);
         end(&c);
     }
 }

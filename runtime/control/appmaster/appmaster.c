@@ -332,7 +332,7 @@ static int dial(struct appmaster *am, char *const *addresses, uint32_t count, co
 }
 
 /* A second connection to the same worker would take the place of the first. */
-struct am_worker *am_worker_of(struct appmaster *am, const char *address)
+struct am_worker *am_worker_of(struct appmaster *am, uint32_t id, const char *address)
 {
     struct am_worker **grown;
     struct am_worker *w;
@@ -341,6 +341,7 @@ struct am_worker *am_worker_of(struct appmaster *am, const char *address)
 
     for (uint32_t i = 0; i < am->worker_count; i++) {
         if (strcmp(am->workers[i]->address, address) == 0) {
+            am->workers[i]->id = id;
             return am->workers[i];
         }
     }
@@ -349,6 +350,7 @@ struct am_worker *am_worker_of(struct appmaster *am, const char *address)
     am->workers = grown ? grown : am->workers;
     if (w) {
         (void)str_format(w->address, sizeof w->address, "%s", address);
+        w->id = id;
         w->peer = am->home;
         if (strcmp(address, am->options.launch->worker) != 0) {
             rc = dial(am, addresses, 1, NULL, &w->peer);

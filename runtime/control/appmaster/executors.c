@@ -14,7 +14,6 @@
 
 #define EXIT_WAIT_NS    1000000000  /* from a lost connection to a new one or the worker's word */
 #define KILL_TIMEOUT_NS 30000000000 /* for a worker that cannot be reached now */
-#define FAILURE_NS      3000000000  /* for executors to find a new appmaster, by default */
 
 struct am_executor *executors_of_peer(const struct appmaster *am, const struct peer *peer)
 {
@@ -52,6 +51,13 @@ static void executor_free(struct am_executor *e)
     free(e);
 }
 
+/* Its worker is reached, so it may take the time that a start may take. */
+static bool may_come(const struct am_executor *e)
+{
+    return e->state == EXECUTOR_LAUNCHING && !e->is_restored && e->come_ns > am_now_ns(e->am) &&
+           peer_is_up(e->host_worker->peer);
+}
+
 /* Whom it waited for did not come. */
 static void on_timer(void *user)
 {
@@ -67,6 +73,10 @@ static void on_timer(void *user)
         recovery_changed(e->am);
         return;
     }
+    if (may_come(e)) {
+        timer_start(e->timer, e->come_ns - am_now_ns(e->am));
+        return;
+    }
     words_executor(e, who, sizeof who);
     (void)str_format(text, sizeof text, "%s %s", who,
                      e->is_restored                   ? "did not come to its new appmaster"
@@ -80,7 +90,6 @@ struct am_executor *executors_add(struct appmaster *am, const struct record_exec
     struct am_executor **grown =
         realloc(am->executors, (am->executor_count + 1) * sizeof(struct am_executor *));
     struct am_executor *e = calloc(1, sizeof *e);
-    int64_t failure_ns = am->options.limits.failure_timeout_ns;
 
     if (grown) {
         am->executors = grown;
@@ -104,8 +113,8 @@ struct am_executor *executors_add(struct appmaster *am, const struct record_exec
     }
     if (am->state == AM_REGISTERING) { /* from an earlier epoch */
         e->is_restored = true;
-        e->host_worker = am_worker_of(am, e->worker_address);
-        timer_start(e->timer, failure_ns > 0 ? failure_ns : FAILURE_NS);
+        e->host_worker = am_worker_of(am, e->worker, e->worker_address);
+        timer_start(e->timer, am_failure_ns(am)); /* to find us */
     }
     am->executors[am->executor_count++] = e;
     return e;

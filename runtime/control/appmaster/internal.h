@@ -36,10 +36,11 @@
 #include "graph/plugin_load.h"
 
 #define WORDS_MAX        1024u
-#define FAILED_TASKS_MAX 256u /* that wait for their restart at once */
-#define STAY_MAX         256u /* tasks of which it is known that they cannot move */
-#define WISHES_MAX       16u  /* that are not answered yet */
-#define GOAL_WORKERS_MAX 8u   /* that an event names */
+#define FAILURE_NS       3000000000 /* silence that counts as death, by default */
+#define FAILED_TASKS_MAX 256u       /* that wait for their restart at once */
+#define STAY_MAX         256u       /* tasks of which it is known that they cannot move */
+#define WISHES_MAX       16u        /* that are not answered yet */
+#define GOAL_WORKERS_MAX 8u         /* that an event names */
 
 enum am_state {
     AM_REGISTERING,
@@ -66,6 +67,7 @@ enum executor_state {
 
 /* A worker that runs executors of ours. */
 struct am_worker {
+    uint32_t id; /* the latest at this address */
     char address[NET_ADDR_MAX];
     struct peer *peer; /* dialled for ever; freed with the endpoint */
 };
@@ -107,6 +109,7 @@ struct am_executor {
     uint64_t session;  /* the highest it was told of */
     uint32_t cut_looks; /* in how many, one after the other, another and it had lost each other */
     uint32_t asks;      /* open ones, whose answers come here */
+    int64_t come_ns;    /* LAUNCHING, whose worker is reached: by then it is to register */
     bool is_asked;      /* to be launched */
     bool is_restored;   /* known from the record only, until it registers again */
     bool is_adopted;    /* its next report tells of what was before this epoch */
@@ -255,6 +258,13 @@ static inline int64_t am_wall_ms(const struct appmaster *am)
     return loop_wall_ns(am->port->loop) / 1000000;
 }
 
+static inline int64_t am_failure_ns(const struct appmaster *am)
+{
+    int64_t ns = am->options.limits.failure_timeout_ns;
+
+    return ns > 0 ? ns : FAILURE_NS;
+}
+
 static inline uint32_t am_epoch(const struct appmaster *am)
 {
     return am->options.launch->epoch;
@@ -270,8 +280,8 @@ void am_fail(struct appmaster *am, int code, const char *fmt, ...)
 void am_fail_err(struct appmaster *am, const struct gp_error *err);
 /* A later appmaster has taken over: ends this one, and touches nothing that is the other's. */
 void am_stale(struct appmaster *am);
-/* A dialled peer, one for each address. NULL without memory. */
-struct am_worker *am_worker_of(struct appmaster *am, const char *address);
+/* A dialled peer, one for each address, which is that of worker `id` now. NULL without memory. */
+struct am_worker *am_worker_of(struct appmaster *am, uint32_t id, const char *address);
 
 /* ---- leader.c ---- */
 
@@ -319,7 +329,8 @@ bool stuck_now(const struct appmaster *am, char *text, size_t cap);
 /* An executor says whom it cannot reach. */
 void unreached_reported(struct appmaster *am, const struct msg_executor_report *report);
 void unreached_look(void *user); /* of look_timer */
-/* Nothing is to begin on that worker now: what runs there may be cut off from others. */
+/* Nothing is to begin on that worker now: what runs there may be cut off from others, or it is itself
+ * from us. */
 bool unreached_avoids(const struct appmaster *am, uint32_t worker);
 /* All of these; ret has room for SHUNNED_MAX. How many. */
 uint32_t unreached_avoid(const struct appmaster *am, struct msg_worker_ref *ret);

@@ -14,7 +14,8 @@
 
 #define AGAIN_MIN_NS       200000000
 #define AGAIN_MAX_NS       2000000000
-#define COME_TIMEOUT_NS    15000000000 /* from the launch of a replacement to its register */
+#define COME_TIMEOUT_NS    15000000000 /* from the launch of a replacement to its register, ... */
+#define REACH_TIMEOUTS     2 /* ... if its worker is reached within so many failure timeouts */
 #define REQUEST_TIMEOUT_NS (2 * ASK_TIMEOUT_NS)
 
 /* Not a fault of what was asked: later, or elsewhere, it may go well. */
@@ -83,8 +84,8 @@ static void refused(struct appmaster *am, const struct gp_error *err)
         (void)str_format(text, sizeof text, "waiting for slots: %s", err->text);
         if (avoided > 0) {
             (void)str_format(text, sizeof text,
-                             "waiting for slots: %s (%u worker%s left out for a while, from which "
-                             "executors could not reach others)",
+                             "waiting for slots: %s (%u worker%s left out for a while, which could "
+                             "not be reached, or from which executors could not reach others)",
                              err->text, avoided, avoided == 1 ? " is" : "s are");
         }
         LOG_WARN(am_log(am), "app.waits_for_slots", KV_U64("app", am->options.launch->app),
@@ -378,7 +379,7 @@ void launching_start(struct am_executor *e)
     e->is_asked = true;
     e->held = e->slots;
     record_find(&am->record, e->id)->launched = e->slots; /* kept with what follows */
-    e->host_worker = am_worker_of(am, e->worker_address);
+    e->host_worker = am_worker_of(am, e->worker, e->worker_address);
     if (e->host_worker) {
         rc = peer_ask(e->host_worker->peer, MSG_EXECUTOR_LAUNCH, &msg, am->options.start_timeout_ns,
                       ASK_RETRY, on_launched, e);
@@ -389,6 +390,7 @@ void launching_start(struct am_executor *e)
     }
     e->asks++;
     if (am->state != AM_STARTING) {
-        timer_start(e->timer, COME_TIMEOUT_NS); /* the first time there is a deadline for all */
+        e->come_ns = am_now_ns(am) + COME_TIMEOUT_NS; /* the first time all have a deadline */
+        timer_start(e->timer, REACH_TIMEOUTS * am_failure_ns(am));
     }
 }

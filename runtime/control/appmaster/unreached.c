@@ -7,6 +7,8 @@
  * two name each other for as long as the failure timeout, as few executors as it takes are given up
  * (cuts.h), at the price of one restart for all, and their workers are shunned for a while: whatever
  * replaces them would be cut off as well, so it goes to the other side, or waits for room there.
+ * Nor does anything begin on a worker that the appmaster itself does not reach now: executors are
+ * launched through it, and only its master may still see it.
  *
  * It is counted in looks, not in time: who was frozen himself gives the others a fresh period.
  */
@@ -17,7 +19,6 @@
 #include "control/appmaster/internal.h"
 
 #define LOOK_NS        250000000
-#define FAILURE_NS     3000000000 /* by default */
 #define LOOKS_PATIENCE 4
 
 /* Executors that could reach each other, in a matrix. */
@@ -209,8 +210,7 @@ void unreached_reported(struct appmaster *am, const struct msg_executor_report *
 void unreached_look(void *user)
 {
     struct appmaster *am = user;
-    int64_t failure_ns = am->options.limits.failure_timeout_ns;
-    uint32_t looks = (uint32_t)((failure_ns > 0 ? failure_ns : FAILURE_NS) / LOOK_NS) + 1;
+    uint32_t looks = (uint32_t)(am_failure_ns(am) / LOOK_NS) + 1;
     struct view v;
 
     am->is_looking = false;
@@ -228,17 +228,32 @@ void unreached_look(void *user)
     }
 }
 
-bool unreached_avoids(const struct appmaster *am, uint32_t worker)
+static bool is_shunned(const struct appmaster *am, uint32_t worker)
 {
     return record_living(&am->record) > 0 && shunned_has(&am->shunned, worker, am_now_ns(am));
+}
+
+bool unreached_avoids(const struct appmaster *am, uint32_t worker)
+{
+    for (uint32_t i = 0; i < am->worker_count; i++) {
+        if (am->workers[i]->id == worker && !peer_is_up(am->workers[i]->peer)) {
+            return true;
+        }
+    }
+    return is_shunned(am, worker);
 }
 
 uint32_t unreached_avoid(const struct appmaster *am, struct msg_worker_ref *ret)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < am->shunned.count; i++) {
-        if (unreached_avoids(am, am->shunned.items[i].worker)) {
+    for (uint32_t i = 0; i < am->worker_count && count < SHUNNED_MAX; i++) {
+        if (!peer_is_up(am->workers[i]->peer)) {
+            ret[count++].worker = am->workers[i]->id;
+        }
+    }
+    for (uint32_t i = 0; i < am->shunned.count && count < SHUNNED_MAX; i++) {
+        if (is_shunned(am, am->shunned.items[i].worker)) {
             ret[count++].worker = am->shunned.items[i].worker;
         }
     }
