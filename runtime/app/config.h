@@ -110,8 +110,11 @@ struct config_timeouts {
     int64_t orphan;
 };
 
+enum config_stuck { CONFIG_STUCK_REPORT, CONFIG_STUCK_RESTART };
+
 struct config_task {
     int64_t stuck_timeout; /* 0: nobody looks */
+    uint32_t stuck_action; /* enum config_stuck */
 };
 
 struct config {

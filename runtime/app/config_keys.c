@@ -174,12 +174,18 @@ static const struct field timeouts_items[] = {
 static const struct fields timeouts_fields =
     FIELDS("timeouts", struct config_timeouts, timeouts_items);
 
+static const char *const stuck_names[] = {"report", "restart", NULL};
+
 static const struct field task_items[] = {
     KEY_DURATION(struct config_task, stuck_timeout, 0, 24 * 3600 * S, "30s",
                  "A call into user code that has not returned for so long is reported: in the log "
                  "of its executor, as the last error of the application while it lasts, and as an "
-                 "event. Nothing is killed. The calls of blocking processors may take ten times as "
-                 "long. 0: nobody looks. A key of the workers."),
+                 "event. The calls of blocking processors may take ten times as long. 0: nobody "
+                 "looks. A key of the workers."),
+    KEY_ENUM(struct config_task, stuck_action, stuck_names, "report",
+             "What else is done about such a call. report: nothing. restart: its executor is "
+             "killed, and its tasks begin anew as after a crash, within recovery.restarts. A key "
+             "of the workers."),
 };
 static const struct fields task_fields = FIELDS("task", struct config_task, task_items);
 

@@ -49,6 +49,7 @@ static int appmaster_start(struct node *node, const struct node_spec *spec, cons
         options.start_timeout_ns = spec->config->timeouts.start;
         options.metrics_interval_ns = spec->config->metrics.interval;
         options.stall_timeout_ns = spec->config->metrics.stall_timeout;
+        options.replaces_stuck = spec->config->task.stuck_action == CONFIG_STUCK_RESTART;
         options.limits = daemon_limits(spec->config);
     }
     return rc < 0 ? rc : appmaster_new(&options, &node->appmaster, err);

@@ -9,9 +9,12 @@ class Stuck(harness.Case):
         super().setUp()
         self.expected_noise = r"task\.stuck"
 
-    def begin(self, *settings, timeout="1s"):
-        self.cluster = self.local(workers=1, env={"GEARPUMP_TASK__STUCK_TIMEOUT": timeout})
-        self.app = self.cluster.submit(self.plugin("faulty"), *[part for s in settings for part in ("--set", s)])
+    def begin(self, *settings, timeout="1s", action="report", restarts=3):
+        self.cluster = self.local(workers=1, env={"GEARPUMP_TASK__STUCK_TIMEOUT": timeout,
+                                                  "GEARPUMP_TASK__STUCK_ACTION": action,
+                                                  "GEARPUMP_RECOVERY__RESTARTS": str(restarts)})
+        self.app = self.cluster.submit(self.plugin("faulty"), "--detach",
+                                       *[part for s in settings for part in ("--set", s)])
 
     def described(self):
         return self.cluster.json("describe", str(self.app))
@@ -53,6 +56,23 @@ class Stuck(harness.Case):
     def test_a_task_that_does_not_open(self):
         self.begin("how=hang", "where=open")
         self.wait_for_event("has been in its open() for")
+
+    def test_its_executor_is_replaced_if_people_want_that(self):
+        until = self.path("until")
+        self.expected_noise = r"task\.stuck|executor_lost|app\.recovering"
+        self.begin("how=wait", "where=open", f"until={until}", action="restart", restarts=100)
+        self.wait_for_event("; the tasks of executor 1 begin anew on executor 2")
+        self.file("until", "now")
+        self.cluster.wait_for_state(self.app, "finished")
+        described = self.described()
+        self.assertLessEqual(1, described["restarts"]["used"])
+        self.assertEqual([1000], [p["in"] for p in described["processors"] if p["name"] == "worker"])
+
+    def test_it_is_replaced_no_oftener_than_a_job_may_restart(self):
+        self.expected_noise = r"task\.stuck|executor_lost|app\.recovering|app\.failed"
+        self.begin("how=hang", "where=open", action="restart", restarts=2)
+        self.cluster.wait_for_state(self.app, "failed")
+        self.assertIn("has been in its open() for", self.described()["application"]["error"])
 
     def test_nobody_looks(self):
         until = self.path("until")

@@ -53,6 +53,7 @@ struct appmaster_options {
     int64_t stop_timeout_ns;               /* 0: half of STOP_TIMEOUT_NS */
     int64_t metrics_interval_ns;           /* 0: METRICS_INTERVAL_NS */
     int64_t stall_timeout_ns;              /* 0: METRICS_STALL_NS */
+    bool replaces_stuck;                   /* executors in which a call does not return */
     struct endpoint_limits limits;
     /* It is over: free it, not before this returns, and exit with this code. From the loop, once.
      */

@@ -537,6 +537,7 @@ void executors_report(struct appmaster *am, struct peer *peer, struct msg_execut
         e->report = *msg;
         *msg = (struct msg_executor_report){0};
         unreached_reported(am, &e->report);
+        stuck_act(e);
     }
 }
 

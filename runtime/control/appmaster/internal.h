@@ -321,6 +321,9 @@ void recovery_resume(struct appmaster *am);
  * before. */
 void stuck_reported(struct am_executor *e, const struct msg_executor_report *report);
 
+/* Does what is to be done about one that lasts: it may lose the executor, and comes last. */
+void stuck_act(struct am_executor *e);
+
 /* The sentence about one that lasts now; false: there is none. */
 bool stuck_now(const struct appmaster *am, char *text, size_t cap);
 

@@ -2,7 +2,9 @@
  * stuck.c: calls into user code that do not return, as executors report them (data/stuck.h).
  *
  * Each is an event when it is first heard of, and another when it has returned; while it lasts it is
- * the last error of the application. Nothing is done about it: what a call waits for only people know.
+ * the last error of the application. What a call waits for only people know, so nothing else is done
+ * about it unless they said so (task.stuck_action): then the executor is killed, and its tasks begin
+ * elsewhere, as after a crash.
  * A report says all calls of its executor, so one is told from the other by the report before. An
  * appmaster of a later epoch has none, and says again what it hears.
  */
@@ -64,6 +66,21 @@ void stuck_reported(struct am_executor *e, const struct msg_executor_report *rep
             (void)record_event(&am->record, am_wall_ms(am), text); /* without memory: none */
             record_event_more(&am->record, NULL, am->state == AM_RUNNING ? 0 : -1);
             recovery_changed(am);
+        }
+    }
+}
+
+void stuck_act(struct am_executor *e)
+{
+    char text[WORDS_MAX];
+
+    if (!e->am->options.replaces_stuck || e->am->state >= AM_STOPPING) {
+        return;
+    }
+    for (uint32_t i = 0; i < e->report.stuck_count; i++) {
+        if (!e->report.stuck[i].is_over && words(e, &e->report.stuck[i], text, sizeof text)) {
+            executors_lost(e, "stuck", text);
+            return;
         }
     }
 }
