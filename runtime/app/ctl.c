@@ -271,7 +271,10 @@ static const char *usual_hint(const struct ctl *ctl, int code, char text[static 
     case GP_ECLOSED:
         return "`gpd local` starts a cluster here; --master HOST:PORT names another";
     case GP_EACCES:
-        return "daemons and gpctl must have the same cluster.secret_file";
+        if (ctl->client) { /* else it is a file */
+            return "daemons and gpctl must have the same cluster.secret_file";
+        }
+        break;
     case GP_ETIMEOUT:
     case GP_ENOTLEADER:
         return "gpctl masters";

@@ -2,8 +2,8 @@
  * ctl_new.c: gpctl new: a small project that builds, passes its test and can be submitted.
  *
  * The files are compiled in (template.h). They are written into a folder beside the one that was
- * asked for, which then takes its name: either the whole project is there or nothing. Only an empty
- * folder may have that name already.
+ * asked for, which then takes its name: either the whole project is there or nothing. A folder that
+ * is there, which must be empty, is filled instead, as somebody may stand in it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -28,7 +28,7 @@ struct project {
     const char *name;
     const char *language;
     char path[PATH_MAX];      /* where it will stand */
-    char temporary[PATH_MAX]; /* where it is made */
+    char temporary[PATH_MAX]; /* where it is made: beside that, or the same */
 };
 
 /* ---- what was asked for ---- */
@@ -85,8 +85,9 @@ static int find_place(struct project *p, const char *folder, struct gp_error *er
         return gp_error_set(err, error_from_errno(errno), "cannot tell which folder this is: %s",
                             strerror(errno));
     }
-    if (str_format(p->path, sizeof p->path, "%s%s%.*s", here, here[0] ? "/" : "", (int)len,
-                   folder) < 0 ||
+    len = len == 1 && folder[0] == '.' ? 0 : len;
+    if (str_format(p->path, sizeof p->path, "%s%s%.*s", here, here[0] && len > 0 ? "/" : "",
+                   (int)len, folder) < 0 ||
         str_format(p->temporary, sizeof p->temporary, "%s.new-%ld", p->path, (long)getpid()) < 0) {
         return gp_error_set(err, GP_EINVAL, "%s: the path is too long", folder);
     }
@@ -101,13 +102,14 @@ static int on_entry(void *user, const char *name, int is_dir)
     return GP_EEXIST;
 }
 
-static int check_place(const struct project *p, struct gp_error *err)
+static int check_place(struct project *p, struct gp_error *err)
 {
     const struct fs_ops *fs = p->port->fs;
     int there = fs->exists(p->port->world, p->path);
     int rc = there == 1 ? GP_EEXIST : 0;
 
     if (there == 2) {
+        (void)str_format(p->temporary, sizeof p->temporary, "%s", p->path);
         rc = fs->list(p->port->world, p->path, on_entry, NULL, err);
     }
     if (rc == GP_EEXIST) {
@@ -174,6 +176,27 @@ static int write_file(const struct project *p, const struct template_file *f, st
     return rc;
 }
 
+/* What was written of it; a folder that was there stays. */
+static void remove_project(const struct project *p)
+{
+    const struct fs_ops *fs = p->port->fs;
+    const bool was_there = strcmp(p->path, p->temporary) == 0;
+    char path[PATH_MAX];
+
+    for (const struct template_file *f = template_files; was_there && f->language; f++) {
+        const bool is_below = strchr(f->path, '/') != NULL;
+        const int len = (int)strcspn(f->path, "/");
+
+        if (strcmp(f->language, p->language) == 0 &&
+            str_format(path, sizeof path, "%s/%.*s", p->path, len, f->path) > 0) {
+            (void)(is_below ? fs->remove_tree : fs->remove)(p->port->world, path, NULL);
+        }
+    }
+    if (!was_there) {
+        (void)fs->remove_tree(p->port->world, p->temporary, NULL);
+    }
+}
+
 static int write_project(const struct project *p, struct gp_error *err)
 {
     int rc = 0;
@@ -183,11 +206,11 @@ static int write_project(const struct project *p, struct gp_error *err)
             rc = write_file(p, f, err);
         }
     }
-    if (rc >= 0) {
+    if (rc >= 0 && strcmp(p->path, p->temporary) != 0) {
         rc = p->port->fs->rename(p->port->world, p->temporary, p->path, err);
     }
     if (rc < 0) {
-        (void)p->port->fs->remove_tree(p->port->world, p->temporary, NULL);
+        remove_project(p);
     }
     return rc < 0 ? rc : 0;
 }

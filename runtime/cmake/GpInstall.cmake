@@ -69,6 +69,13 @@ install(FILES README.md DESTINATION ${doc_dir})
 install(FILES runtime/wire/PROTOCOL.md DESTINATION ${doc_dir}/runtime/wire)
 install(FILES runtime/control/README.md DESTINATION ${doc_dir}/runtime/control)
 install(FILES runtime/observe/README.md DESTINATION ${doc_dir}/runtime/observe)
+# What these pages link to, where they look for it.
+install(FILES tests/bench/README.md tests/bench/RESULTS.md DESTINATION ${doc_dir}/tests/bench)
+install(FILES conf/gearpump.yaml conf/prometheus.yml DESTINATION ${doc_dir}/conf)
+install(FILES conf/grafana/README.md DESTINATION ${doc_dir}/conf/grafana)
+install(DIRECTORY conf/systemd DESTINATION ${doc_dir}/conf)
+install(DIRECTORY plugins DESTINATION ${CMAKE_INSTALL_DATADIR}/gearpump
+  FILES_MATCHING PATTERN README.md)
 
 set(GP_MAINTAINER "Gearpump maintainers <maintainers@gearpump.invalid>")
 

@@ -42,6 +42,14 @@ for page in man1/gpctl.1 man8/gpd.8 man5/gearpump.yaml.5; do
     fi
     ! command -v mandoc >/dev/null || mandoc -Tlint -Wstyle "$root/page"
 done
+# No page links to what is not there.
+find "$prefix/share" -name '*.md' >"$root/pages"
+while read -r page; do
+    grep -oE '\]\([^):#]+' "$page" | cut -c3- | sort -u | while read -r link; do
+        [ -e "${page%/*}/$link" ] || echo "${page#"$prefix/"}: $link is not installed"
+    done
+done <"$root/pages" >"$root/broken"
+[ ! -s "$root/broken" ] || { cat "$root/broken" >&2; exit 1; }
 # Moved elsewhere it still works.
 mv "$prefix" "$root/moved"
 prefix=$root/moved

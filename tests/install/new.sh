@@ -72,6 +72,10 @@ fi
 mkdir slashed
 gpctl new slashed --dir slashed/ >/dev/null || die "a slash behind the folder"
 [ -f slashed/README.md ] || die "not in the folder that was named"
+# So is the one where somebody stands.
+mkdir here
+(cd here && gpctl new here --lang rust --dir . >/dev/null && [ -f README.md ]) || die "not in this folder"
+! (cd here && gpctl new here --dir .) >/dev/null 2>&1 || die "this folder was overwritten"
 
 # What cannot be is refused, and leaves nothing.
 ls >before
