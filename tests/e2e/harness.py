@@ -42,7 +42,9 @@ COMMAND_S = 20.0 * SLOWNESS  # a command without --wait answers in far less
 JOB_S = 40.0 * SLOWNESS  # a job of these tests
 READY_S = 10.0 * SLOWNESS  # a daemon from start to ready
 STOP_S = 10.0 * SLOWNESS  # a daemon from SIGTERM to its end
-GONE_S = 2.0 * SLOWNESS  # children after the death of their parent
+GONE_S = 4.0 * SLOWNESS  # children after the death of their parent
+# Silence that counts as death, where a test waits for it: a machine that stands still for a second kills nobody.
+FAILURE_S = 3.0 if SANITIZED else 2.0
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Exit codes of gpctl and gpd.

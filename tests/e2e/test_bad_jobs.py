@@ -247,8 +247,10 @@ class Hanging(harness.Case):
     """User code that does not return."""
 
     def test_build(self):
-        cluster = self.local(env={"GEARPUMP_TIMEOUTS__START": "2s", "GEARPUMP_CLUSTER__FAILURE_TIMEOUT": "2s"})
-        self.assert_job_failed(cluster, r"its build\(\) did not return, twice: for 2 s", r"pid \d+ on worker \d+",
+        start_s = 2 * harness.FAILURE_S
+        cluster = self.local(env={"GEARPUMP_TIMEOUTS__START": f"{start_s:g}s",
+                                  "GEARPUMP_CLUSTER__FAILURE_TIMEOUT": f"{harness.FAILURE_S:g}s"})
+        self.assert_job_failed(cluster, rf"its build\(\) did not return, twice: for {start_s:g} s", r"pid \d+ on worker \d+",
                                submit=[self.plugin("faulty"), "--set", "how=hang", "--set", "where=build"])
         self.wait_until_free(cluster)
         cluster.is_healthy()

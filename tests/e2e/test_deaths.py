@@ -17,8 +17,8 @@ import harness
 import system
 
 TIMES = int(os.environ.get("GP_E2E_DEATHS", "2"))
-FAILURE_S = 1.0  # silence that counts as death
-FROZEN_S = FAILURE_S + 1.5
+FAILURE_S = harness.FAILURE_S
+FROZEN_S = 1.5 * FAILURE_S + 1  # noticed after a third more, and the last tick
 REPAIR_S = 20.0 * harness.SLOWNESS  # far too long for anything
 EXECUTORS = 3
 RATE = 20000  # rows a second of each of the three source tasks

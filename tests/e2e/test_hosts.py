@@ -14,7 +14,7 @@ class Hosts(harness.Case):
         self.master = f"127.0.0.1:{system.free_port()}"
         self.config = self.file("gearpump.yaml", f'cluster:\n  masters: ["{self.master}"]\n'
                                                  f'  secret_file: {self.secret}\n'
-                                                 '  failure_timeout: 1s\n'
+                                                 f'  failure_timeout: {harness.FAILURE_S:g}s\n'
                                                  f'data_dir: {self.path("data")}\n')
 
     def start_master(self):

@@ -19,7 +19,7 @@ def insist(process, number):
             process.send_signal(number)
         return process.poll() is not None
 
-    system.wait_until(ended, "a second signal ends it", 2 * harness.SLOWNESS, pause_s=0.1)
+    system.wait_until(ended, "a second signal ends it", 4 * harness.SLOWNESS, pause_s=0.1)
 
 
 class Local(harness.Case):

@@ -135,7 +135,7 @@ class Death(harness.Case):
                 cluster.is_healthy()
 
     def test_a_frozen_executor_is_missed(self):
-        cluster = self.local(workers=3, env={"GEARPUMP_CLUSTER__FAILURE_TIMEOUT": "1s"})
+        cluster = self.local(workers=3, env={"GEARPUMP_CLUSTER__FAILURE_TIMEOUT": f"{harness.FAILURE_S:g}s"})
         app = self.flooded(cluster)
         frozen = cluster.children("executor")[0].pid
         os.kill(frozen, signal.SIGSTOP)
