@@ -6,89 +6,121 @@
  * each can be told, only loading it could tell, which gpctl plugins does in a process of its own. The
  * members that are here are as there. A file that is no plugin says why; one behind another of its
  * name is hidden.
+ *
+ * One folder or one file is read in a turn of the loop, as a disk may be slow and files many.
  */
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/api.h"
 #include "app/plugin_dirs.h"
+#include "app/show.h"
 #include "app/tree.h"
 #include "base/str.h"
 #include "control/artefacts.h"
-
-#define PLUGINS_MAX 256u
-#define SUFFIX      ".so"
+#include "control/plugin_files.h"
 
 struct listing {
-    const struct port *port;
-    const char *dir;
+    struct timer *timer; /* for the next turn */
+    struct plugin_dirs shipped;
+    uint32_t dir; /* the next of those of the settings and then the shipped ones */
+    const char *folder;
+    struct plugin_files files; /* of folder, */
+    uint32_t file;             /* the next of them */
     struct value *list;
 };
+
+static void listing_free(struct api_call *call)
+{
+    struct listing *l = call->state;
+
+    timer_free(l->timer);
+    plugin_files_deinit(&l->files);
+    value_free(l->list);
+    free(l);
+}
 
 static bool is_hidden(const struct listing *l, gp_str name)
 {
     for (size_t i = 0; l->list && i < value_count(l->list); i++) {
-        if (str_eq(value_as_str(value_get(value_at(l->list, i), GP_STR("name"))), name)) {
+        if (str_eq(tree_text_of(value_at(l->list, i), "name"), name)) {
             return true;
         }
     }
     return false;
 }
 
-static int on_entry(void *user, const char *name, int is_dir)
+static void add_file(struct listing *l, const struct port *port, const char *name)
 {
-    struct listing *l = user;
-    gp_str stem = gp_str_of(name);
     char path[EDGE_PATH_MAX + NAME_MAX + 2];
     struct gp_error err = {0};
     struct gp_note note = {0};
     struct tree t;
     int rc;
 
-    if (is_dir || !str_ends_with(stem, GP_STR(SUFFIX)) || !l->list ||
-        value_count(l->list) == PLUGINS_MAX ||
-        str_format(path, sizeof path, "%s/%s", l->dir, name) < 0) {
-        return 0;
+    if (!l->list || value_count(l->list) == PLUGIN_FILES_MAX ||
+        str_format(path, sizeof path, "%s/%s" PLUGIN_FILE_SUFFIX, l->folder, name) < 0) {
+        return;
     }
-    stem.len -= strlen(SUFFIX); /* the file is called as the plugin is: that is how it is found */
-    rc = artefact_note_of(l->port, path, &note, &err);
+    rc = artefact_note_of(port, path, &note, &err);
     tree_begin(&t);
-    tree_take(&t, "name", value_new_str(stem));
+    tree_text(&t, "name", name);
     tree_text(&t, "version", note.version);
     tree_bool(&t, "app", (note.flags & GP_NOTE_APP) != 0);
     tree_text(&t, "file", path);
     tree_text(&t, "services", note.services);
-    tree_text(&t, "state", rc < 0 ? "broken" : is_hidden(l, stem) ? "hidden" : "ok");
+    tree_text(&t, "state", rc < 0 ? "broken" : is_hidden(l, gp_str_of(name)) ? "hidden" : "ok");
     tree_text(&t, "why", err.text);
     tree_push_take(&l->list, tree_end(&t));
-    return 0;
 }
 
-/* One that is not there has none. */
-static void read_folder(struct listing *l, const char *dir)
+static const char *next_folder(struct listing *l, const struct config_plugins *plugins)
 {
-    l->dir = dir;
-    (void)l->port->fs->list(l->port->world, dir, on_entry, l, NULL);
+    const uint32_t i = l->dir++;
+
+    if (i < plugins->path_count) {
+        return plugins->path[i];
+    }
+    return i - plugins->path_count < l->shipped.count ? l->shipped.list[i - plugins->path_count]
+                                                      : NULL;
+}
+
+static void on_turn(void *user)
+{
+    struct api_call *call = user;
+    const struct port *port = api_port(call->api);
+    struct listing *l = call->state;
+    struct value *list = l->list;
+
+    if (l->file < l->files.count) {
+        add_file(l, port, l->files.names[l->file++]);
+    } else if ((l->folder = next_folder(l, &api_config(call->api)->plugins)) != NULL) {
+        l->file = 0;
+        (void)plugin_files_read(&l->files, port->fs, port->world, l->folder);
+    } else {
+        l->list = NULL;
+        api_answer_take(call, show_under_take("plugins", list)); /* may be the end of the call */
+        return;
+    }
+    timer_start(l->timer, 0);
 }
 
 int api_plugins(struct api_call *call, struct gp_error *err)
 {
-    const struct config_plugins *plugins = &api_config(call->api)->plugins;
-    struct listing l = {.port = api_port(call->api), .list = value_new_list()};
-    struct plugin_dirs shipped;
-    struct tree t;
+    struct listing *l = calloc(1, sizeof *l);
+    int rc;
 
     (void)err;
-    plugin_dirs_find(&shipped);
-    for (uint32_t i = 0; i < plugins->path_count; i++) {
-        read_folder(&l, plugins->path[i]);
+    if (!l) {
+        return GP_ENOMEM;
     }
-    for (uint32_t i = 0; i < shipped.count; i++) {
-        read_folder(&l, shipped.list[i]);
+    call->state = l;
+    call->state_free = listing_free;
+    plugin_dirs_find(&l->shipped);
+    l->list = value_new_list();
+    rc = l->list ? timer_new(api_port(call->api)->loop, on_turn, call, &l->timer) : GP_ENOMEM;
+    if (rc == 0) {
+        timer_start(l->timer, 0);
     }
-    tree_begin(&t);
-    tree_take(&t, "plugins", l.list);
-    api_answer_take(call, tree_end(&t));
-    return 0;
+    return rc;
 }

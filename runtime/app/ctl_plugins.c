@@ -16,10 +16,8 @@
 #include "app/tree.h"
 #include "base/assert.h"
 #include "base/str.h"
+#include "control/plugin_files.h"
 #include "edge/fs.h"
-
-#define SUFFIX      ".so"
-#define PLUGINS_MAX 256u
 
 /* What there is: a list of {name, version, file, services, state, why, processors, partitioners}. */
 struct gathering {
@@ -50,7 +48,7 @@ static struct value *tree_of(const char *path, const struct plugin_note *note, c
     const char *slash = strrchr(path, '/');
     gp_str file = gp_str_of(slash ? slash + 1 : path);
 
-    file.len -= str_ends_with(file, GP_STR(SUFFIX)) ? strlen(SUFFIX) : 0;
+    file.len -= str_ends_with(file, GP_STR(PLUGIN_FILE_SUFFIX)) ? strlen(PLUGIN_FILE_SUFFIX) : 0;
     tree_begin(&t);
     tree_take(&t, "name", value_new_str(note ? gp_str_of(note->elf.note.name) : file));
     tree_text(&t, "version", note ? note->elf.note.version : "");
@@ -113,84 +111,35 @@ static int add_file(struct gathering *g, const char *path, struct gp_error *err)
 
 /* ---- all of a folder ---- */
 
-/* The names of its plugins, without the suffix. */
-struct folder {
-    char *names[PLUGINS_MAX];
-    uint32_t count;
-};
-
-static int on_entry(void *user, const char *name, int is_dir)
-{
-    struct folder *f = user;
-    gp_str stem = gp_str_of(name);
-
-    if (is_dir || !str_ends_with(stem, GP_STR(SUFFIX)) || f->count == PLUGINS_MAX) {
-        return 0;
-    }
-    stem.len -= strlen(SUFFIX);
-    f->names[f->count] = str_dup(stem);
-    if (!f->names[f->count]) {
-        return GP_ENOMEM;
-    }
-    f->count++;
-    return 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* A folder that is not there has no plugins. */
-static void folder_read(struct folder *f, const char *dir)
-{
-    f->count = 0;
-    (void)edge_fs_ops.list(NULL, dir, on_entry, f, NULL);
-    qsort(f->names, f->count, sizeof f->names[0], by_name);
-}
-
-static void folder_free(struct folder *f)
-{
-    while (f->count > 0) {
-        free(f->names[--f->count]);
-    }
-}
-
-/* The file of a plugin is called as the plugin is: that is how a master finds it. */
 static int add_folder(struct gathering *g, const char *dir, struct gp_error *err)
 {
-    struct folder folder;
+    struct plugin_files files = {.count = 0};
     char path[EDGE_PATH_MAX + NAME_MAX + 2];
-    int rc = 0;
+    int rc = plugin_files_read(&files, &edge_fs_ops, NULL, dir);
 
-    folder_read(&folder, dir);
-    for (uint32_t i = 0; rc == 0 && i < folder.count; i++) {
-        const bool is_wanted = !g->wanted || strcmp(folder.names[i], g->wanted) == 0;
+    rc = rc < 0 ? gp_error_set(err, rc, "%s: %s", dir, error_sentence(rc)) : 0;
+    for (uint32_t i = 0; rc == 0 && i < files.count; i++) {
+        const bool is_wanted = !g->wanted || strcmp(files.names[i], g->wanted) == 0;
 
-        if (is_wanted && value_count(g->list) < PLUGINS_MAX &&
-            str_format(path, sizeof path, "%s/%s" SUFFIX, dir, folder.names[i]) > 0) {
+        if (is_wanted && value_count(g->list) < PLUGIN_FILES_MAX &&
+            str_format(path, sizeof path, "%s/%s" PLUGIN_FILE_SUFFIX, dir, files.names[i]) > 0) {
             rc = add_file(g, path, err);
         }
     }
-    folder_free(&folder);
+    plugin_files_deinit(&files);
     return rc;
 }
 
 static int no_such_plugin(const struct gathering *g, struct gp_error *err)
 {
+    struct plugin_files files = {.count = 0};
     char meant[STR_MEANT_MAX] = "";
-    struct folder folder;
 
     for (uint32_t d = 0; d < g->search.count && !*meant; d++) {
-        gp_str names[PLUGINS_MAX];
-
-        folder_read(&folder, g->search.list[d]);
-        for (uint32_t i = 0; i < folder.count; i++) {
-            names[i] = gp_str_of(folder.names[i]);
-        }
-        (void)str_meant(gp_str_of(g->wanted), names, folder.count, meant);
-        folder_free(&folder);
+        (void)plugin_files_read(&files, &edge_fs_ops, NULL, g->search.list[d]);
+        (void)plugin_files_meant(&files, g->wanted, meant); /* without memory less is meant */
     }
+    plugin_files_deinit(&files);
     (void)gp_error_set(err, GP_ENOENT, "no plugin is called '%s'%s", g->wanted, meant);
     gp_error_hint(err, "gpctl plugins; --dir names another folder");
     return GP_ENOENT;

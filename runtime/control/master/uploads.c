@@ -7,9 +7,8 @@
  */
 #include "base/str.h"
 #include "control/master/internal.h"
+#include "control/plugin_files.h"
 #include "wire/artefact.h"
-
-#define PLUGIN_NAMES_MAX 256u /* that one who names another may have meant */
 
 /* An offer, while what is here under that name is looked at. */
 struct offered {
@@ -199,44 +198,18 @@ static bool plugin_name_is_valid(const char *name)
     return len > 0 && len <= GP_NAME_MAX_BYTES;
 }
 
-/* The plugins of the folders, as far as there is room. */
-struct plugin_names {
-    char *list[PLUGIN_NAMES_MAX];
-    uint32_t count;
-};
-
-static int on_plugin_file(void *user, const char *name, int is_dir)
-{
-    struct plugin_names *names = user;
-    gp_str stem = gp_str_of(name);
-
-    if (is_dir || names->count == PLUGIN_NAMES_MAX || !str_ends_with(stem, GP_STR(".so"))) {
-        return 0;
-    }
-    stem.len -= strlen(".so");
-    names->list[names->count] = str_dup(stem);
-    names->count += names->list[names->count] != NULL; /* without memory one less is meant */
-    return 0;
-}
-
 static int no_such_plugin(const struct master *m, const char *name, struct gp_error *err)
 {
-    struct plugin_names names = {.count = 0};
-    gp_str known[PLUGIN_NAMES_MAX];
-    char meant[STR_MEANT_MAX];
+    struct plugin_files files = {.count = 0};
+    char meant[STR_MEANT_MAX] = "";
 
-    for (uint32_t i = 0; i < m->plugin_dir_count; i++) { /* one that is not there has none */
-        (void)m->port->fs->list(m->port->world, m->plugin_dirs[i], on_plugin_file, &names, NULL);
+    for (uint32_t i = 0; i < m->plugin_dir_count && !*meant; i++) {
+        (void)plugin_files_read(&files, m->port->fs, m->port->world, m->plugin_dirs[i]);
+        (void)plugin_files_meant(&files, name, meant); /* without memory less is meant */
     }
-    for (uint32_t i = 0; i < names.count; i++) {
-        known[i] = gp_str_of(names.list[i]);
-    }
-    (void)gp_error_set(err, GP_ENOENT, "no plugin '%s' on the master%s", name,
-                       str_meant(gp_str_of(name), known, names.count, meant));
+    plugin_files_deinit(&files);
+    (void)gp_error_set(err, GP_ENOENT, "no plugin '%s' on the master%s", name, meant);
     gp_error_hint(err, "put %s.so into a folder of plugins.path", name);
-    while (names.count > 0) {
-        free(names.list[--names.count]);
-    }
     return GP_ENOENT;
 }
 
