@@ -70,6 +70,11 @@ void completion_offer(struct completion *c, const char *candidate, const char *w
     offer(c, gp_str_of(candidate), what);
 }
 
+gp_str completion_typed(const struct completion *c)
+{
+    return c->typed;
+}
+
 static void offer_commands(struct completion *c)
 {
     for (const struct command_spec *s = c->program->commands; s->name; s++) {
@@ -151,6 +156,16 @@ static void offer_named(struct completion *c, gp_str name)
         look_up(c, COMPLETION_WORKER);
     } else if (str_eq(name, GP_STR("HOST:PORT"))) {
         look_up(c, COMPLETION_MASTER);
+    } else if (str_eq(name, GP_STR("EXECUTOR"))) {
+        look_up(c, COMPLETION_EXECUTOR);
+    } else if (str_eq(name, GP_STR("PLUGIN"))) {
+        look_up(c, COMPLETION_PLUGIN);
+    } else if (str_eq(name, GP_STR("KEY=VALUE"))) {
+        look_up(c, COMPLETION_PARAMETER);
+    } else if (str_eq(name, GP_STR("PROCESSOR=N"))) {
+        look_up(c, COMPLETION_PROCESSOR);
+    } else if (str_eq(name, GP_STR("PROCESSOR=WHERE"))) {
+        look_up(c, COMPLETION_PLACE);
     } else if (str_eq(name, GP_STR("COMMAND")) || str_eq(name, GP_STR("ROLE"))) {
         offer_commands(c);
     } else if (str_eq(name, GP_STR("CODE"))) {

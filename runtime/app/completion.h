@@ -12,7 +12,7 @@
  * A candidate that ends in `=` or `,` wants no blank after it.
  *
  * All comes from the tables that parse and help (options.h): the name of a value or an operand there
- * says what it may be. Only what a cluster knows is looked up by the program.
+ * says what it may be. Only what a cluster or a job's file knows is looked up by the program.
  */
 #ifndef APP_COMPLETION_H
 #define APP_COMPLETION_H
@@ -23,9 +23,14 @@
 
 /* What a value may be that the tables do not know. */
 enum completion_kind {
-    COMPLETION_APP,    /* APP, ID */
-    COMPLETION_WORKER, /* WORKER */
-    COMPLETION_MASTER, /* HOST:PORT */
+    COMPLETION_APP,       /* APP, ID */
+    COMPLETION_WORKER,    /* WORKER */
+    COMPLETION_MASTER,    /* HOST:PORT */
+    COMPLETION_EXECUTOR,  /* EXECUTOR: of the application that operand 0 names */
+    COMPLETION_PLUGIN,    /* PLUGIN: those that are installed */
+    COMPLETION_PARAMETER, /* KEY=VALUE: of the job whose file operand 0 is */
+    COMPLETION_PROCESSOR, /* PROCESSOR=...: of that job */
+    COMPLETION_PLACE,     /* PROCESSOR=WHERE: where its tasks may be */
 };
 
 struct completion;
@@ -43,6 +48,9 @@ void completion_answer(const struct program_spec *program, int count, char *cons
 /* One candidate and what it is; printed if it goes on from what was typed. One that a shell would
  * read as anything but a plain word is left out. */
 void completion_offer(struct completion *c, const char *candidate, const char *what);
+
+/* What a candidate must begin with. */
+gp_str completion_typed(const struct completion *c);
 
 /* The lookup of gpctl. */
 void ctl_completion_lookup(struct completion *c, enum completion_kind kind,

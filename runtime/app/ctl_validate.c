@@ -154,6 +154,7 @@ static int say(struct validating *v)
         tree_take(&t, "findings", v->probe.findings);
         tree_take(&t, "plugin", v->probe.plugin ? v->probe.plugin : value_new_null());
         tree_take(&t, "plan", v->probe.plan ? v->probe.plan : value_new_null());
+        tree_take(&t, "parameters", v->probe.parameters ? v->probe.parameters : value_new_list());
         v->probe = (struct probe){0};
         status = ctl_print_take(v->ctl, tree_end(&t));
     } else {

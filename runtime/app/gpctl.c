@@ -130,7 +130,7 @@ static const struct option_spec events_options[] = {
 
 static const struct option_spec logs_options[] = {
     {"follow", 'f', NULL, "go on as more is written, until the job ends", OPTION_FLAG},
-    {"executor", 0, "N", "of this executor alone; 0 is the appmaster (all)", OPTION_VALUE},
+    {"executor", 0, "EXECUTOR", "of this executor alone; 0 is the appmaster (all)", OPTION_VALUE},
     {"level", 0, "debug|info|warn|error", "as bad as this and worse (debug)", OPTION_VALUE},
     {"since", 0, "TIME", "written since then, as 2026-01-31T09:30:00Z, or how long ago, as 5m",
      OPTION_VALUE},
@@ -422,10 +422,11 @@ static const struct command_spec commands[] = {
      .operands_max = 1,
      .run = ctl_validate},
     {.name = "plugins",
-     .operands = "[NAME|FILE]",
+     .operands = "[PLUGIN|FILE]",
      .summary = "the plugins that are installed, and what they can be told",
      .details =
-         "Those that came with this installation and those of plugins.path. With a NAME, or a FILE "
+         "Those that came with this installation and those of plugins.path. With a PLUGIN, or a "
+         "FILE "
          "with a slash:\nits processors with their parameters. A cluster looks in the folders of "
          "its masters.",
      .examples = "  $ gpctl plugins\n"
@@ -464,9 +465,11 @@ static const struct command_spec commands[] = {
      .operands = "bash|zsh|fish",
      .summary = "the script that lets a shell complete gpctl and gpd",
      .details =
-         "Commands, flags and their values, files, and what the cluster has: applications, "
-         "workers, masters. A\npackage has installed it already. Otherwise bash and zsh take it "
-         "from a line in ~/.bashrc or ~/.zshrc,\nfish from a file.",
+         "Commands, flags and their values, files, what the cluster has (applications, executors, "
+         "workers, labels,\nmasters), and what a job can be told by --set: for that its file is "
+         "loaded and its graph built, in a\nthrow-away process, as validate does. A package has "
+         "installed it already. Otherwise bash and zsh take it\nfrom a line in ~/.bashrc or "
+         "~/.zshrc, fish from a file.",
      .examples = "  $ source <(gpctl completion bash)\n"
                  "  $ source <(gpctl completion zsh)        # after compinit\n"
                  "  $ gpctl completion fish > ~/.config/fish/completions/gpctl.fish\n",

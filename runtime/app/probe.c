@@ -53,6 +53,8 @@ static void on_record(void *user, gp_str line)
         keep(&p->probe->plugin, value_steal(record, GP_STR("plugin")));
     } else if (value_get(record, GP_STR("plan"))) {
         keep(&p->probe->plan, value_steal(record, GP_STR("plan")));
+    } else if (value_get(record, GP_STR("parameters"))) {
+        keep(&p->probe->parameters, value_steal(record, GP_STR("parameters")));
     }
     p->is_done = p->is_done || value_get(record, GP_STR("done")) != NULL;
     value_free(record);
@@ -143,5 +145,6 @@ void probe_deinit(struct probe *p)
     value_free(p->findings);
     value_free(p->plugin);
     value_free(p->plan);
+    value_free(p->parameters);
     *p = (struct probe){0};
 }

@@ -33,6 +33,9 @@ struct probe {
     struct value *findings; /* list of {place, what, try}; empty: it can run */
     struct value *plugin;   /* what it brings, or NULL: it could not be loaded */
     struct value *plan;     /* the graph as it would run, or NULL */
+    /* What its job can be told, a list of {name, choices, help}; those of processors, as "count.output",
+     * if there is a plan. NULL: its graph was not built. */
+    struct value *parameters;
 };
 
 /* Runs it and waits. Negative: no process could be made, or no memory. */

@@ -2,7 +2,8 @@
  * probe_child.c: the side of a probe that runs user code; see probe.h.
  *
  * Records, a line of JSON each: {"at": what is about to be called} before user code runs, so that the
- * other side knows where it was lost; {"finding": {...}}; {"plugin": {...}}; {"plan": ...}; {"done": true}.
+ * other side knows where it was lost; {"finding": {...}}; {"plugin": {...}}; {"plan": ...};
+ * {"parameters": [...]}; {"done": true}.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,46 @@ static void load_named(struct child *c, uint32_t index, const char *name)
     c->resolved[index].catalog = c->plugins[index].catalog;
 }
 
+static struct value *told_tree(const char *name, const char *choices, const char *help)
+{
+    struct tree t;
+
+    tree_begin(&t);
+    tree_text(&t, "name", name);
+    tree_text(&t, "choices", choices);
+    tree_text(&t, "help", help);
+    return tree_end(&t);
+}
+
+static void add_parameters_of(const struct child *c, const struct plan_processor *p,
+                              struct value **list)
+{
+    const struct gp_processor *table = plugin_processor(&c->plugins[p->plugin], p->type);
+    char name[2 * GP_NAME_MAX_BYTES];
+
+    for (uint32_t i = 0; table && i < gp_processor_parameter_count(table); i++) {
+        const struct gp_parameter *parameter = gp_processor_parameter(table, i);
+
+        if (str_format(name, sizeof name, "%s.%s", p->name, parameter->name) > 0) {
+            tree_push_take(list, told_tree(name, parameter->choices, parameter->help));
+        }
+    }
+}
+
+/* What build() asked for, and what its processors say; without a plan there are none. */
+static void tell_parameters(const struct child *c, const struct build *b, const struct plan *plan)
+{
+    struct value *list = value_new_list();
+
+    for (uint32_t i = 0; i < build_asked_count(b); i++) {
+        tree_push_take(&list, told_tree(build_asked(b, i), NULL, ""));
+    }
+    for (uint32_t i = 0; plan && i < plan->processor_count; i++) {
+        add_parameters_of(c, &plan->processors[i], &list);
+    }
+    tell_take(c, "parameters", list);
+}
+
 static void finish(struct child *c, struct build *b)
 {
     struct plan *plan = NULL;
@@ -212,6 +253,7 @@ static void finish(struct child *c, struct build *b)
     } else if (plan_encode(plan, &tree) == 0) {
         tell_take(c, "plan", tree);
     }
+    tell_parameters(c, b, plan);
     plan_free(plan);
 }
 

@@ -335,6 +335,17 @@ const char *build_plugin_name(const struct build *b, uint32_t i)
     return b->plugin_names[i + 1];
 }
 
+uint32_t build_asked_count(const struct build *b)
+{
+    return b->asked_count;
+}
+
+const char *build_asked(const struct build *b, uint32_t i)
+{
+    ASSERT(i < b->asked_count);
+    return b->asked[i];
+}
+
 /* ---- finishing ---- */
 
 static const void *catalog_find(const struct gp_catalog *catalog, uint32_t kind, const char *type)

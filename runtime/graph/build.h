@@ -66,6 +66,10 @@ void build_refused(struct build *b);
 uint32_t build_plugin_count(const struct build *b);
 const char *build_plugin_name(const struct build *b, uint32_t i);
 
+/* The parameters that the build function has read, each once: 0 <= i < count. */
+uint32_t build_asked_count(const struct build *b);
+const char *build_asked(const struct build *b, uint32_t i);
+
 /* The mistakes so far, all of them after build_finish(), each begun by "\n  ". Valid until the next
  * call. */
 gp_str build_mistakes(const struct build *b);

@@ -536,7 +536,7 @@ class Validate(harness.Case):
         result = self.gpctl("-o", "json", "validate", *arguments)
         self.assertEqual(code, result.code, str(result))
         answer = result.json
-        self.assertEqual({"file", "valid", "findings", "plugin", "plan"}, answer.keys())
+        self.assertEqual({"file", "valid", "findings", "plugin", "plan", "parameters"}, answer.keys())
         self.assertEqual(code == harness.OK, answer["valid"])
         for finding in answer["findings"]:
             self.assertEqual({"place", "what", "try"}, finding.keys())
@@ -545,6 +545,7 @@ class Validate(harness.Case):
 
     def test_what_is_right(self):
         answer = self.findings(self.example("wordcount"), "--parallelism", "count=3", code=harness.OK)
+        self.assertEqual(["input", "output", "count.output"], [p["name"] for p in answer["parameters"]])
         self.assertEqual([], answer["findings"])
         self.assertEqual({"source": 1, "split": 2, "count": 3},
                          {p["name"]: p["parallelism"] for p in answer["plan"]["processors"]})

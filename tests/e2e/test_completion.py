@@ -14,6 +14,7 @@ import time
 import unittest
 
 import harness
+import system
 
 # Gives the words of the line to the function that bash would call, and prints what it would offer.
 BASH = r"""
@@ -74,6 +75,40 @@ class Bash(Completion):
         self.assertEqual(["1"], self.bash("gpctl", "drain", "1", env={"COMP_WORDBREAKS": " \n"})[-1:])
         self.assertIn(worker["name"].partition(":")[2], self.bash("gpctl", "drain", "127.0.0.1", ":", ""))
         self.assertEqual([port], self.bash("gpctl", "masters", "remove", host, ":", port[:2]))
+
+    def assert_offers(self, expected, *words):
+        """In the end: who is slow offers nothing, so that nobody waits at a prompt."""
+        def offers():
+            self.last = self.bash(*words)
+            return self.last == expected
+
+        system.wait_until(offers, f"{words} offers {expected}", harness.JOB_S, pause_s=0.1)
+
+    def test_what_a_job_can_be_told(self):
+        job = self.example("wordcount")
+        self.assert_offers(["input=", "output=", "count.output="], "gpctl", "submit", job, "--set", "")
+        self.assert_offers(["count.output="], "gpctl", "validate", job, "--set", "input", "=", "x", "--set", "cou")
+        self.assert_offers(["split="], "gpctl", "run", job, "--parallelism", "sp")
+        self.assert_offers(["timer", "busy"], "gpctl", "submit", self.example("sol"), "--set", "source.pace", "=")
+        # What is none, crashes or never ends offers nothing.
+        for path in (self.plugin("faulty_init"), "/nowhere.so"):
+            self.assertEqual([], self.bash("gpctl", "submit", path, "--set", ""))
+        self.assertEqual([], self.bash("gpctl", "submit", self.plugin("faulty"), "--set", "how", "=", "hang", "--set",
+                                       "where", "=", "build", "--set", ""))
+
+    def test_where_tasks_may_be_and_whose_logs(self):
+        cluster = self.local(env={"GEARPUMP_WORKER__LABELS": "disk=ssd", "GEARPUMP_WORKER__NAME": "left"})
+        self.env["GEARPUMP_MASTERS"] = cluster.master
+        job = self.plugin("ticker")
+        self.assert_offers(["ticks=", "sink="], "gpctl", "submit", job, "--place", "")
+        self.assert_offers(["left"], "gpctl", "submit", job, "--place", "sink", "=", "worker", ":", "l")
+        self.assert_offers(["ssd"], "gpctl", "submit", job, "--place", "sink", "=", "label", ":", "disk", "=", "s")
+        cluster.wait_for_state(cluster.submit(job), "running")
+        self.assert_offers(["0", "1"], "gpctl", "logs", "ticker", "--executor", "")
+        self.assertEqual([], self.bash("gpctl", "logs", "--executor", ""))
+
+    def test_plugins(self):
+        self.assertLessEqual({"console", "file", "tcp"}, set(self.bash("gpctl", "plugins", "")))
 
     def test_the_cluster_that_the_line_names(self):
         cluster = self.cluster_with_a_job()

@@ -8,6 +8,8 @@ static const struct option_spec flags[] = {
     {"faults", 0, "kill|pause|disk[,..]", "which", OPTION_VALUE},
     {"set", 0, "SETTING=VALUE", "configure", OPTION_LIST},
     {"file", 0, "FILE", "read it", OPTION_VALUE},
+    {"place", 0, "PROCESSOR=WHERE", "where", OPTION_LIST},
+    {"tell", 0, "KEY=VALUE", "parameter", OPTION_LIST},
     {0},
 };
 static const struct option_spec common[] = {
@@ -63,6 +65,18 @@ static void look_up(struct completion *c, enum completion_kind kind, const struc
     case COMPLETION_MASTER:
         completion_offer(c, "10.0.0.1:3000", "leads");
         break;
+    case COMPLETION_PLACE:
+        completion_offer(c, "count=", "");
+        completion_offer(c, "count=worker:w1", "");
+        GP_CHECK(options->operand_count == 1);
+        break;
+    case COMPLETION_PARAMETER:
+        completion_offer(c, "input=", options->operands[0]);
+        break;
+    case COMPLETION_EXECUTOR:
+    case COMPLETION_PLUGIN:
+    case COMPLETION_PROCESSOR:
+        break;
     }
 }
 
@@ -98,6 +112,7 @@ GP_TEST(completion, offers_flags_once_unless_they_may_be_repeated)
 {
     expect(WORDS("submit", "--wait", "--set", "a=b", "-"),
            "--level\thow much\n--faults\twhich\n--set\tconfigure\n--file\tread it\n"
+           "--place\twhere\n--tell\tparameter\n"
            "--master\twhom to ask\n--help\tshow its flags and examples\n:\n");
     expect(WORDS("submit", "--", "--w"), ":files .so\n");
 }
@@ -117,6 +132,14 @@ GP_TEST(completion, offers_settings_and_their_values)
 {
     expect(WORDS("submit", "--set", "log.l"), "log.level=\ta key of the configuration\n:\n");
     expect(WORDS("submit", "--set", "insecure="), "insecure=true\t\ninsecure=false\t\n:\n");
+}
+
+GP_TEST(completion, offers_what_the_file_of_the_job_says)
+{
+    expect(WORDS("submit", "a.so", "--tell", "in"), "input=\ta.so\n:\n");
+    expect(WORDS("submit", "a.so", "--place", "count=w"), "count=worker:w1\t\n:\n");
+    expect(WORDS("submit", "a.so", "--place=count="),
+           "--place=count=\t\n--place=count=worker:w1\t\n:\n");
 }
 
 GP_TEST(completion, offers_operands_by_their_place)
