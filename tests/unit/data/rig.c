@@ -747,3 +747,10 @@ struct lane *rig_lane(const struct rig *rig, uint32_t executor, uint32_t lane)
 {
     return (struct lane *)(uintptr_t)engine_lane(rig->engines[executor], lane);
 }
+
+uint64_t rig_from_env(const char *name, uint64_t fallback)
+{
+    const char *text = getenv(name);
+
+    return text ? strtoull(text, NULL, 10) : fallback;
+}

@@ -161,4 +161,7 @@ struct engine_job rig_job(const struct rig *rig, uint64_t generation);
 /* A lane of an executor, both from 0. Its insides may be looked at in a simulated world only. */
 struct lane *rig_lane(const struct rig *rig, uint32_t executor, uint32_t lane);
 
+/* A number that who starts the test may say in its environment. */
+uint64_t rig_from_env(const char *name, uint64_t fallback);
+
 #endif

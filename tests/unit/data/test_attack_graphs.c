@@ -5,13 +5,6 @@
 #include "gp_test.h"
 #include "trial.h"
 
-static uint64_t from_env(const char *name, uint64_t fallback)
-{
-    const char *text = getenv(name);
-
-    return text ? strtoull(text, NULL, 10) : fallback;
-}
-
 /* What must have happened over many seeds, or they prove less than they seem to. */
 struct happened {
     uint64_t yields;
@@ -51,8 +44,8 @@ static void run_seeds(const char *claim, uint64_t first, uint64_t seeds,
     struct happened h = {0};
     uint32_t failed = 0;
 
-    first = from_env("GP_TRIAL_FIRST", first);
-    seeds = from_env("GP_TRIAL_SEEDS", seeds);
+    first = rig_from_env("GP_TRIAL_FIRST", first);
+    seeds = rig_from_env("GP_TRIAL_SEEDS", seeds);
     for (uint64_t seed = first; seed < first + seeds && failed < 3; seed++) {
         const char *wrong = trial_run(t, seed, world);
 
