@@ -1,15 +1,14 @@
 /*
  * console/sink: the value of each message as a line of stdout, stderr or the log. See README.md.
  *
- * The lines of one call of process gather in a buffer and go out in one piece, under a lock that all
- * tasks of this process share: otherwise a pipe would take parts of several in turn. A piece is whole
- * lines. Its calls may
- * block, for stdout may be a terminal that somebody stopped, so the processor says so and has a thread
- * of its own. A line longer than the buffer goes out by itself.
+ * The lines of one call of process gather in a buffer and go out in one piece, under the lock of stdout,
+ * which all tasks of this process share: otherwise a pipe would take parts of several in turn. A piece is
+ * whole lines. Its calls may block, for stdout may be a terminal that somebody stopped, so the processor
+ * says so and has a thread of its own. A line longer than the buffer goes out by itself.
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -19,8 +18,6 @@
 
 #define BUFFER_BYTES   (64u << 10)
 #define LOG_LINE_BYTES 512u
-
-static pthread_mutex_t output_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct sink {
     const struct gp_task *task;
@@ -78,9 +75,9 @@ static int32_t flush(struct sink *s)
     if (len == 0) {
         return GP_OK;
     }
-    (void)pthread_mutex_lock(&output_lock);
+    flockfile(stdout);
     rc = write_all(s, s->buffer, len);
-    (void)pthread_mutex_unlock(&output_lock);
+    funlockfile(stdout);
     return rc;
 }
 
@@ -97,11 +94,11 @@ static int32_t put_line(struct sink *s, const struct iovec *parts, int count)
         return GP_FAIL;
     }
     if (len > sizeof s->buffer) {
-        (void)pthread_mutex_lock(&output_lock);
+        flockfile(stdout);
         for (int i = 0; i < count && rc == GP_OK; i++) {
             rc = write_all(s, parts[i].iov_base, parts[i].iov_len);
         }
-        (void)pthread_mutex_unlock(&output_lock);
+        funlockfile(stdout);
         return rc;
     }
     for (int i = 0; i < count; i++) {
