@@ -14,51 +14,17 @@
  * What comes out has the time of the youngest row that went in, or the watermark if that is younger,
  * so it is never late. Watermarks do not wait for the child.
  */
+#include "exec.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <gearpump/gearpump.h>
-#include <gearpump/lines.h>
-
-#include "child.h"
-
-#define SAID_BYTES   1024u /* of the last that it wrote to stderr; a reason has 512 */
-#define LENGTH_BYTES 4u
-#define READS_MAX    16 /* of one call */
-#define LOOK_NS      INT64_C(10000000)
-#define GRACE_NS     INT64_C(5000000000)
-
-struct worker {
-    const struct gp_task *task;
-    const char *command;
-    bool by_length;
-    bool keyed; /* the key and a tab before the value */
-    uint64_t line_max;
-    uint64_t buffer_max;
-    int epoll;
-    struct child child;
-    bool wants_room;   /* epoll tells when stdin may be written */
-    bool ending;       /* on_end was called */
-    bool broken;       /* it closed a pipe, so it will be seen to have ended soon, */
-    int64_t broken_ns; /* ... or is given up GRACE_NS after this */
-    int64_t time_ns;   /* of what comes out */
-    char *to_child;
-    size_t to_size;
-    size_t to_head;
-    size_t to_tail;
-    struct gp_lines from_child; /* also the bytes of records by length */
-    struct gp_lines complaints;
-    char said[SAID_BYTES];
-    size_t said_len;
-};
-
-static size_t waiting(const struct worker *w)
-{
-    return w->to_tail - w->to_head;
-}
+#define READS_MAX 16 /* of one call */
+#define LOOK_NS   INT64_C(10000000)
+#define GRACE_NS  INT64_C(5000000000)
 
 static void worker_close(void *self, uint32_t ended)
 {
@@ -273,141 +239,7 @@ static int32_t write_child(struct worker *w)
     return GP_OK;
 }
 
-static int32_t make_room(struct worker *w, size_t len)
-{
-    if (w->to_head == w->to_tail) {
-        w->to_head = 0;
-        w->to_tail = 0;
-    }
-    if (w->to_tail + len > w->to_size && w->to_head > 0) {
-        memmove(w->to_child, w->to_child + w->to_head, waiting(w));
-        w->to_tail -= w->to_head;
-        w->to_head = 0;
-    }
-    if (w->to_tail + len > w->to_size) {
-        size_t size = 2 * (w->to_tail + len);
-        char *grown = realloc(w->to_child, size);
-        if (!grown) {
-            return gp_fail(w->task, "no memory for a row");
-        }
-        w->to_child = grown;
-        w->to_size = size;
-    }
-    return GP_OK;
-}
-
-static void put(struct worker *w, const void *bytes, size_t len)
-{
-    if (len > 0) {
-        memcpy(w->to_child + w->to_tail, bytes, len);
-        w->to_tail += len;
-    }
-}
-
-static int32_t put_row(struct worker *w, const struct gp_row *row)
-{
-    const bool keyed = w->keyed && (row->flags & GP_ROW_KEYED);
-    const size_t len = (keyed ? (size_t)row->key_len + 1 : 0) + row->value_len;
-    const unsigned char length[LENGTH_BYTES] = {(unsigned char)len, (unsigned char)(len >> 8),
-                                                (unsigned char)(len >> 16),
-                                                (unsigned char)(len >> 24)};
-
-    if (!w->by_length && ((row->value_len > 0 && memchr(row->value, '\n', row->value_len)) ||
-                          (keyed && row->key_len > 0 && memchr(row->key, '\n', row->key_len)))) {
-        return gp_reject(w->task, "a newline within the row: format=length takes those");
-    }
-    if (make_room(w, len + LENGTH_BYTES) != GP_OK) {
-        return GP_FAIL;
-    }
-    if (w->by_length) {
-        put(w, length, LENGTH_BYTES);
-    }
-    if (keyed) {
-        put(w, row->key, row->key_len);
-        put(w, "\t", 1);
-    }
-    put(w, row->value, row->value_len);
-    if (!w->by_length) {
-        put(w, "\n", 1);
-    }
-    w->time_ns = row->time_ns > w->time_ns ? row->time_ns : w->time_ns;
-    return GP_OK;
-}
-
 /* ---- stdout ---- */
-
-static int32_t emit(struct worker *w, struct gp_out *out, gp_str what)
-{
-    const int64_t mark_ns = w->task->service->watermark_ns(w->task);
-    const char *tab = w->keyed ? memchr(what.ptr, '\t', what.len) : NULL;
-    const size_t key_len = tab ? (size_t)(tab - what.ptr) : 0;
-
-    /* At the very end the watermark is GP_TIME_MAX, which no row has. */
-    if (mark_ns > w->time_ns && mark_ns < GP_TIME_MAX) {
-        w->time_ns = mark_ns;
-    }
-    if (!tab || key_len > GP_KEY_MAX_BYTES) {
-        return gp_emit(out, w->time_ns, what.ptr, what.len);
-    }
-    return gp_emit_keyed(out, w->time_ns, what.ptr, key_len, tab + 1, what.len - key_len - 1);
-}
-
-/* The next record of what is there: GP_MORE, GP_IDLE, GP_REJECT as gp_lines_next(). */
-static int32_t next_record(struct worker *w, gp_str *ret)
-{
-    struct gp_lines *l = &w->from_child;
-    const unsigned char *at = (const unsigned char *)l->bytes + l->head;
-    size_t len;
-
-    if (!w->by_length) {
-        return gp_lines_next(l, ret);
-    }
-    if (gp_lines_len(l) < LENGTH_BYTES) {
-        return GP_IDLE;
-    }
-    len = at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
-    if (len > w->line_max) {
-        return GP_REJECT;
-    }
-    if (gp_lines_len(l) < LENGTH_BYTES + len) {
-        return GP_IDLE;
-    }
-    *ret = (gp_str){(const char *)at + LENGTH_BYTES, len};
-    l->head += LENGTH_BYTES + len;
-    return GP_MORE;
-}
-
-static int32_t emit_records(struct worker *w, struct gp_out *out)
-{
-    gp_str record;
-
-    while (!gp_out_full(out)) {
-        switch (next_record(w, &record)) {
-        case GP_IDLE:
-            return GP_OK;
-        case GP_REJECT:
-            return gp_failf(w->task, "'%.100s' wrote more than line.max, %llu bytes, at once",
-                            w->command, (unsigned long long)w->line_max);
-        default:
-            if (emit(w, out, record) != GP_OK) {
-                return GP_FAIL;
-            }
-        }
-    }
-    return GP_OK;
-}
-
-/* What is left when stdout is closed: a last line without newline is one, half a record is a fault. */
-static int32_t emit_rest(struct worker *w, struct gp_out *out)
-{
-    if (gp_lines_len(&w->from_child) == 0) {
-        return GP_OK;
-    }
-    if (w->by_length) {
-        return gp_failf(w->task, "'%.100s' ended within a record", w->command);
-    }
-    return emit(w, out, gp_lines_rest(&w->from_child));
-}
 
 /* Reads and emits as long as there is room. GP_OK: it gives nothing now; GP_YIELD: outputs are full, or
  * its turn is over; GP_END: stdout is closed and all of it emitted. */
@@ -416,7 +248,7 @@ static int32_t read_child(struct worker *w, struct gp_out *out)
     take_complaints(w);
     for (int i = 0; i < READS_MAX; i++) {
         ssize_t count;
-        if (emit_records(w, out) != GP_OK) {
+        if (records_emit(w, out) != GP_OK) {
             return GP_FAIL;
         }
         if (gp_out_full(out)) {
@@ -427,7 +259,7 @@ static int32_t read_child(struct worker *w, struct gp_out *out)
             return GP_OK;
         }
         if (count == 0) {
-            return emit_rest(w, out) == GP_OK ? GP_END : GP_FAIL;
+            return records_emit_rest(w, out) == GP_OK ? GP_END : GP_FAIL;
         }
     }
     return GP_YIELD;
@@ -465,7 +297,7 @@ static int32_t worker_process(void *self, uint32_t port, const struct gp_batch *
         if (waiting(w) >= w->buffer_max || w->broken) {
             return rc == GP_YIELD ? GP_YIELD : GP_AGAIN;
         }
-        rc = put_row(w, row);
+        rc = records_put(w, row);
         if (rc != GP_OK) {
             return rc;
         }
