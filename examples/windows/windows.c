@@ -102,22 +102,8 @@ static int32_t readings_snapshot(void *self, struct gp_snapshot *snapshot)
 static int32_t readings_restore(void *self, struct gp_restore *restore)
 {
     struct readings *r = self;
-    struct gp_entry_view entry = {.size = sizeof entry};
-    int32_t rc;
 
-    while ((rc = restore->next(restore, &entry)) > 0) {
-        if (entry.bytes.len != sizeof r->sent) {
-            return gp_fail(r->task, "the saved position is damaged");
-        }
-        memcpy(&r->sent, entry.bytes.ptr, sizeof r->sent);
-    }
-    return rc < 0 ? GP_FAIL : GP_OK;
-}
-
-static void readings_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
+    return gp_restore_into(r->task, restore, &r->sent, sizeof r->sent);
 }
 
 static const struct gp_parameter readings_parameters[] = {
@@ -148,7 +134,7 @@ static const struct gp_processor readings = {.size = sizeof readings,
                                              .poll = readings_poll,
                                              .snapshot = readings_snapshot,
                                              .restore = readings_restore,
-                                             .close = readings_close,
+                                             .close = gp_close_free,
                                              GP_PARAMETERS(readings_parameters)};
 
 /* ---- window ---- */

@@ -178,12 +178,6 @@ static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in
     return flush(s);
 }
 
-static void sink_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static const struct gp_parameter parameters[] = {
     {.name = "to",
      .type = GP_PARAMETER_CHOICE,
@@ -210,7 +204,7 @@ static const struct gp_processor console_sink = {.size = sizeof console_sink,
                                                  .flags = GP_PROCESSOR_BLOCKING,
                                                  .open = sink_open,
                                                  .process = sink_process,
-                                                 .close = sink_close,
+                                                 .close = gp_close_free,
                                                  GP_PARAMETERS(parameters)};
 
 GP_PLUGIN("console", "1.0.0", &console_sink)

@@ -14,6 +14,8 @@
 #ifndef GEARPUMP_PROCESSOR_H
 #define GEARPUMP_PROCESSOR_H
 
+#include <stdlib.h>
+
 #include <gearpump/host.h>
 #include <gearpump/message.h>
 #include <gearpump/parameter.h>
@@ -144,6 +146,32 @@ static inline const struct gp_row *gp_next(const struct gp_batch *in, const uint
 #define GP_EACH(row, in, consumed, out)                                                            \
     for (const struct gp_row *row; ((row) = gp_next((in), (consumed), (out))) != NULL;             \
          ++*(consumed))
+
+/* `close` of a task whose own data is one piece of malloc(). */
+static inline void gp_close_free(void *self, uint32_t ended)
+{
+    (void)ended;
+    free(self);
+}
+
+/* `restore` of a task whose whole state is one entry of `len` bytes: *to is set, or stays when there is
+ * none. GP_OK, or GP_FAIL with the reason given. */
+static inline int32_t gp_restore_into(const struct gp_task *task, struct gp_restore *restore,
+                                      void *to, size_t len)
+{
+    struct gp_entry_view entry;
+    int32_t rc;
+
+    memset(&entry, 0, sizeof entry);
+    entry.size = sizeof entry;
+    while ((rc = restore->next(restore, &entry)) > 0) {
+        if (entry.bytes.len != len) {
+            return gp_fail(task, "the saved state is damaged");
+        }
+        memcpy(to, entry.bytes.ptr, len);
+    }
+    return rc < 0 ? gp_fail(task, "the saved state is damaged") : GP_OK;
+}
 
 /*
  * A rule on an edge: which task of the next processor gets a message. Made once per (edge, sending

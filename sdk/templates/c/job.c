@@ -62,22 +62,8 @@ static int32_t readings_snapshot(void *self, struct gp_snapshot *snapshot)
 static int32_t readings_restore(void *self, struct gp_restore *restore)
 {
     struct readings *r = self;
-    struct gp_entry_view entry = {.size = sizeof entry};
-    int32_t rc;
 
-    while ((rc = restore->next(restore, &entry)) > 0) {
-        if (entry.bytes.len != sizeof r->sent) {
-            return gp_fail(r->task, "the saved position is damaged");
-        }
-        memcpy(&r->sent, entry.bytes.ptr, sizeof r->sent);
-    }
-    return rc < 0 ? GP_FAIL : GP_OK;
-}
-
-static void readings_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
+    return gp_restore_into(r->task, restore, &r->sent, sizeof r->sent);
 }
 
 static const struct gp_parameter readings_parameters[] = {
@@ -92,7 +78,7 @@ static const struct gp_processor readings = {.size = sizeof readings,
                                              .poll = readings_poll,
                                              .snapshot = readings_snapshot,
                                              .restore = readings_restore,
-                                             .close = readings_close,
+                                             .close = gp_close_free,
                                              GP_PARAMETERS(readings_parameters)};
 
 /* ---- average: behind a hash edge, so that one task sees all readings of a sensor ---- */
@@ -218,12 +204,6 @@ static int32_t average_restore(void *self, struct gp_restore *restore)
     return rc < 0 ? GP_FAIL : GP_OK;
 }
 
-static void average_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static const struct gp_processor average = {.size = sizeof average,
                                             .kind = GP_KIND_PROCESSOR,
                                             .type = "average",
@@ -233,7 +213,7 @@ static const struct gp_processor average = {.size = sizeof average,
                                             .on_end = average_on_end,
                                             .snapshot = average_snapshot,
                                             .restore = average_restore,
-                                            .close = average_close};
+                                            .close = gp_close_free};
 
 /* ---- report: a sink without data of its own; self is the task ---- */
 

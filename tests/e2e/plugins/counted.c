@@ -85,21 +85,8 @@ static int32_t numbers_snapshot(void *self, struct gp_snapshot *snapshot)
 static int32_t numbers_restore(void *self, struct gp_restore *restore)
 {
     struct source *s = self;
-    struct gp_entry_view entry;
 
-    while (restore->next(restore, &entry) == 1) {
-        if (entry.bytes.len != sizeof s->sent) {
-            return gp_fail(s->task, "that is not what was kept");
-        }
-        memcpy(&s->sent, entry.bytes.ptr, sizeof s->sent);
-    }
-    return GP_OK;
-}
-
-static void free_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
+    return gp_restore_into(s->task, restore, &s->sent, sizeof s->sent);
 }
 
 static const struct gp_processor numbers = {.size = sizeof numbers,
@@ -109,7 +96,7 @@ static const struct gp_processor numbers = {.size = sizeof numbers,
                                             .poll = numbers_poll,
                                             .snapshot = numbers_snapshot,
                                             .restore = numbers_restore,
-                                            .close = free_close};
+                                            .close = gp_close_free};
 
 struct check {
     const struct gp_task *task;
@@ -180,20 +167,14 @@ static int32_t check_snapshot(void *self, struct gp_snapshot *snapshot)
 static int32_t check_restore(void *self, struct gp_restore *restore)
 {
     struct check *c = self;
-    struct gp_entry_view entry;
 
-    while (restore->next(restore, &entry) == 1) {
-        if (entry.bytes.len != sizeof c->next) {
-            return gp_fail(c->task, "that is not what was kept");
-        }
-        memcpy(c->next, entry.bytes.ptr, sizeof c->next);
-    }
-    return GP_OK;
+    return gp_restore_into(c->task, restore, c->next, sizeof c->next);
 }
 
 #define CHECK(name_, process_)                                                                     \
     .size = sizeof(struct gp_processor), .kind = GP_KIND_PROCESSOR, .type = (name_),               \
-    .flags = GP_PROCESSOR_STATEFUL, .open = check_open, .process = (process_), .close = free_close
+    .flags = GP_PROCESSOR_STATEFUL, .open = check_open, .process = (process_),                     \
+    .close = gp_close_free
 
 static const struct gp_processor check = {CHECK("check", check_process), .snapshot = check_snapshot,
                                           .restore = check_restore};

@@ -54,12 +54,6 @@ static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in
     return GP_OK;
 }
 
-static void sink_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static const struct gp_processor source = {.size = sizeof source,
                                            .kind = GP_KIND_PROCESSOR,
                                            .type = "source",
@@ -71,7 +65,7 @@ static const struct gp_processor sink = {.size = sizeof sink,
                                          .type = "sink",
                                          .open = sink_open,
                                          .process = sink_process,
-                                         .close = sink_close};
+                                         .close = gp_close_free};
 
 static int32_t build(const struct gp_build *b)
 {

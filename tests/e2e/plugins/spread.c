@@ -64,25 +64,19 @@ static int32_t count_process(void *self, uint32_t port, const struct gp_batch *i
     return GP_OK;
 }
 
-static void task_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static const struct gp_processor source = {.size = sizeof source,
                                            .kind = GP_KIND_PROCESSOR,
                                            .type = "source",
                                            .open = task_open,
                                            .poll = source_poll,
-                                           .close = task_close};
+                                           .close = gp_close_free};
 
 static const struct gp_processor count = {.size = sizeof count,
                                           .kind = GP_KIND_PROCESSOR,
                                           .type = "count",
                                           .open = task_open,
                                           .process = count_process,
-                                          .close = task_close};
+                                          .close = gp_close_free};
 
 /* All to the last task. */
 static int32_t last_open(const struct gp_config *config, uint32_t targets, void **ret_self)

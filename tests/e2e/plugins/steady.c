@@ -113,19 +113,13 @@ static int32_t sink_on_timer(void *self, uint32_t clock, uint64_t id, int64_t at
     return GP_OK;
 }
 
-static void task_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static const struct gp_processor numbers = {.size = sizeof numbers,
                                             .kind = GP_KIND_PROCESSOR,
                                             .type = "numbers",
                                             .open = task_open,
                                             .poll = numbers_poll,
                                             .on_timer = numbers_on_timer,
-                                            .close = task_close};
+                                            .close = gp_close_free};
 
 static const struct gp_processor relay = {.size = sizeof relay,
                                           .kind = GP_KIND_PROCESSOR,
@@ -133,7 +127,7 @@ static const struct gp_processor relay = {.size = sizeof relay,
                                           .open = task_open,
                                           .process = relay_process,
                                           .on_timer = relay_on_timer,
-                                          .close = task_close};
+                                          .close = gp_close_free};
 
 static const struct gp_processor sink = {.size = sizeof sink,
                                          .kind = GP_KIND_PROCESSOR,
@@ -141,7 +135,7 @@ static const struct gp_processor sink = {.size = sizeof sink,
                                          .open = task_open,
                                          .process = sink_process,
                                          .on_timer = sink_on_timer,
-                                         .close = task_close};
+                                         .close = gp_close_free};
 
 static int32_t build(const struct gp_build *b)
 {

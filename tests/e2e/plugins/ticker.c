@@ -46,12 +46,6 @@ static int32_t ticks_on_timer(void *self, uint32_t clock, uint64_t id, int64_t a
     return gp_timer_set(t->task, clock, id, at_ns + TICK_NS);
 }
 
-static void ticks_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in,
                             uint32_t *consumed, struct gp_out *out)
 {
@@ -71,7 +65,7 @@ static const struct gp_processor ticks = {.size = sizeof ticks,
                                           .open = ticks_open,
                                           .poll = ticks_poll,
                                           .on_timer = ticks_on_timer,
-                                          .close = ticks_close};
+                                          .close = gp_close_free};
 
 static const struct gp_processor sink = {.size = sizeof sink,
                                          .kind = GP_KIND_PROCESSOR,

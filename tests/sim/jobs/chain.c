@@ -78,22 +78,8 @@ static int32_t numbers_snapshot(void *self, struct gp_snapshot *snapshot)
 static int32_t numbers_restore(void *self, struct gp_restore *restore)
 {
     struct source *s = self;
-    struct gp_entry_view entry;
-    int32_t rc;
 
-    while ((rc = restore->next(restore, &entry)) == 1) {
-        if (entry.bytes.len != sizeof s->sent) {
-            return gp_fail(s->task, "that is not what was kept");
-        }
-        memcpy(&s->sent, entry.bytes.ptr, sizeof s->sent);
-    }
-    return rc < 0 ? GP_FAIL : GP_OK;
-}
-
-static void free_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
+    return gp_restore_into(s->task, restore, &s->sent, sizeof s->sent);
 }
 
 static const struct gp_processor numbers = {
@@ -104,7 +90,7 @@ static const struct gp_processor numbers = {
     .poll = numbers_poll,
     .snapshot = numbers_snapshot,
     .restore = numbers_restore,
-    .close = free_close,
+    .close = gp_close_free,
 };
 
 struct worker {
@@ -159,7 +145,7 @@ static const struct gp_processor work = {
     .type = "work",
     .open = work_open,
     .process = work_process,
-    .close = free_close,
+    .close = gp_close_free,
 };
 
 static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in,

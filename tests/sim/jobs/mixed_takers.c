@@ -53,12 +53,6 @@ static int32_t taker_open(const struct gp_task *task, void **ret_self)
     return GP_OK;
 }
 
-static void taker_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static int32_t taker_on_end(void *self, struct gp_out *out)
 {
     struct taker *t = self;
@@ -161,7 +155,7 @@ const struct gp_processor keyed = {
     .open = taker_open,
     .process = keyed_process,
     .on_end = keyed_on_end,
-    .close = taker_close,
+    .close = gp_close_free,
 };
 
 /* ---- slow: a sink that stops after every few rows ---- */
@@ -196,7 +190,7 @@ const struct gp_processor slow = {
     .open = taker_open,
     .process = slow_process,
     .on_end = taker_on_end,
-    .close = taker_close,
+    .close = gp_close_free,
 };
 
 /* ---- all: every number, and time that never goes back ---- */
@@ -244,7 +238,7 @@ const struct gp_processor all = {
     .process = all_process,
     .on_watermark = all_on_watermark,
     .on_end = all_on_end,
-    .close = taker_close,
+    .close = gp_close_free,
 };
 
 /* ---- pair: every number of the task of its own index; near: whatever pair passes on ---- */
@@ -277,7 +271,7 @@ const struct gp_processor pair = {
     .open = taker_open,
     .process = pair_process,
     .on_end = taker_on_end,
-    .close = taker_close,
+    .close = gp_close_free,
 };
 
 const struct gp_processor near_by = {
@@ -287,7 +281,7 @@ const struct gp_processor near_by = {
     .open = taker_open,
     .process = slow_process,
     .on_end = taker_on_end,
-    .close = taker_close,
+    .close = gp_close_free,
 };
 
 /* ---- turn: every n-th number; timers of event time; answers the source ---- */
@@ -351,7 +345,7 @@ const struct gp_processor turn = {
     .process = turn_process,
     .on_timer = turn_on_timer,
     .on_end = taker_on_end,
-    .close = taker_close,
+    .close = gp_close_free,
 };
 
 /* ---- picked: odd or even numbers; rejects some; hears what comes outside the stream ---- */
@@ -395,5 +389,5 @@ const struct gp_processor picked = {
     .process = picked_process,
     .on_message = picked_on_message,
     .on_end = taker_on_end,
-    .close = taker_close,
+    .close = gp_close_free,
 };

@@ -23,12 +23,6 @@ struct item {
     uint64_t number; /* of that key, from this feed */
 };
 
-static void free_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 /* ---- feed ---- */
 
 struct feed {
@@ -86,27 +80,11 @@ static int32_t feed_snapshot(void *self, struct gp_snapshot *snapshot)
                          (gp_bytes){&f->sent, sizeof f->sent});
 }
 
-/* The one entry that there is. */
-static int32_t restore_into(const struct gp_task *task, struct gp_restore *restore, void *to,
-                            size_t size)
-{
-    struct gp_entry_view entry;
-    int32_t rc;
-
-    while ((rc = restore->next(restore, &entry)) == 1) {
-        if (entry.bytes.len != size) {
-            return gp_fail(task, "that is not what was kept");
-        }
-        memcpy(to, entry.bytes.ptr, size);
-    }
-    return rc < 0 ? GP_FAIL : GP_OK;
-}
-
 static int32_t feed_restore(void *self, struct gp_restore *restore)
 {
     struct feed *f = self;
 
-    return restore_into(f->task, restore, &f->sent, sizeof f->sent);
+    return gp_restore_into(f->task, restore, &f->sent, sizeof f->sent);
 }
 
 static const struct gp_processor feed = {
@@ -117,7 +95,7 @@ static const struct gp_processor feed = {
     .poll = feed_poll,
     .snapshot = feed_snapshot,
     .restore = feed_restore,
-    .close = free_close,
+    .close = gp_close_free,
 };
 
 /* ---- check ---- */
@@ -172,7 +150,7 @@ static int32_t check_restore(void *self, struct gp_restore *restore)
 {
     struct check *c = self;
 
-    return restore_into(c->task, restore, c->next, sizeof c->next);
+    return gp_restore_into(c->task, restore, c->next, sizeof c->next);
 }
 
 static const struct gp_processor check = {
@@ -184,7 +162,7 @@ static const struct gp_processor check = {
     .process = check_process,
     .snapshot = check_snapshot,
     .restore = check_restore,
-    .close = free_close,
+    .close = gp_close_free,
 };
 
 /* ---- pass ---- */
@@ -258,7 +236,7 @@ static const struct gp_processor tally = {
     .open = tally_open,
     .process = tally_process,
     .on_end = tally_end,
-    .close = free_close,
+    .close = gp_close_free,
 };
 
 static int32_t build(const struct gp_build *b)

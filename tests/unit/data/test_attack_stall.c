@@ -39,12 +39,6 @@ static int32_t member_open(const struct gp_task *task, void **ret_self)
     return GP_OK;
 }
 
-static void member_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 /* Takes a few rows, then waits for a timer that may never be set. */
 static int32_t member_process(void *self, uint32_t port, const struct gp_batch *in,
                               uint32_t *consumed, struct gp_out *out)
@@ -97,7 +91,7 @@ static const struct gp_processor member = {
     .process = member_process,
     .on_timer = member_on_timer,
     .on_watermark = member_on_watermark,
-    .close = member_close,
+    .close = gp_close_free,
 };
 
 static void look(struct rig *rig)

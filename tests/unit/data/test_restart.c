@@ -72,12 +72,6 @@ static int32_t counting_restore(void *user, struct gp_restore *restore)
     return GP_OK;
 }
 
-static void counting_close(void *user, uint32_t ended)
-{
-    (void)ended;
-    free(user);
-}
-
 static const struct gp_processor counting = {.size = sizeof(counting),
                                              .kind = GP_KIND_PROCESSOR,
                                              .type = "counting",
@@ -85,7 +79,7 @@ static const struct gp_processor counting = {.size = sizeof(counting),
                                              .poll = counting_poll,
                                              .snapshot = counting_snapshot,
                                              .restore = counting_restore,
-                                             .close = counting_close};
+                                             .close = gp_close_free};
 
 static void begin(struct rig *rig, uint32_t executors)
 {

@@ -54,19 +54,13 @@ static int32_t ticker_on_timer(void *self, uint32_t clock, uint64_t id, int64_t 
                              : gp_timer_set(t->task, GP_TIMER_PROCESSING, id, at_ns + TICK_NS);
 }
 
-static void ticker_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static const struct gp_processor ticker = {.size = sizeof(ticker),
                                            .kind = GP_KIND_PROCESSOR,
                                            .type = "ticker",
                                            .open = ticker_open,
                                            .poll = ticker_poll,
                                            .on_timer = ticker_on_timer,
-                                           .close = ticker_close};
+                                           .close = gp_close_free};
 
 static void two_sources(struct rig *rig, uint32_t lanes)
 {

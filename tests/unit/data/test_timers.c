@@ -46,19 +46,13 @@ static int32_t dozer_poll(void *self, struct gp_out *out, uint32_t budget)
     return gp_emit(out, 0, &d->sent, sizeof(d->sent)) == GP_OK ? GP_MORE : GP_FAIL;
 }
 
-static void free_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static const struct gp_processor dozer = {
     .size = sizeof(struct gp_processor),
     .kind = GP_KIND_PROCESSOR,
     .type = "dozer",
     .open = dozer_open,
     .poll = dozer_poll,
-    .close = free_close,
+    .close = gp_close_free,
 };
 
 /* A sink that sends the source a message about when its timer is due. */

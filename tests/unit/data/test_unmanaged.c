@@ -64,12 +64,6 @@ static int32_t sender_poll(void *self, struct gp_out *out, uint32_t budget)
     return s->sent == MESSAGES ? GP_IDLE : GP_MORE; /* an end would end the receivers */
 }
 
-static void sender_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
-}
-
 static int32_t receiver_on_message(void *self, const struct gp_row *row, struct gp_out *out)
 {
     uint64_t number;
@@ -89,7 +83,7 @@ static void send_all(uint32_t lanes, uint32_t executors, uint32_t window, uint64
                                                .type = "sender",
                                                .open = sender_open,
                                                .poll = sender_poll,
-                                               .close = sender_close};
+                                               .close = gp_close_free};
     struct gp_processor receiver = rig_sink;
     struct rig rig;
 

@@ -10,6 +10,7 @@
 
 /* Counts keys of one letter. */
 struct counter {
+    const struct gp_task *task;
     uint64_t counts[KEYS];
     uint32_t restored;
     uint64_t prepared;
@@ -19,16 +20,13 @@ static struct counter *newest;
 
 static int32_t counter_open(const struct gp_task *task, void **ret_self)
 {
-    (void)task;
     newest = calloc(1, sizeof *newest);
     *ret_self = newest;
-    return newest ? GP_OK : GP_FAIL;
-}
-
-static void counter_close(void *self, uint32_t ended)
-{
-    (void)ended;
-    free(self);
+    if (!newest) {
+        return GP_FAIL;
+    }
+    newest->task = task;
+    return GP_OK;
 }
 
 static int32_t counter_process(void *self, uint32_t port, const struct gp_batch *in,
@@ -92,7 +90,7 @@ static const struct gp_processor counter_table = {.size = sizeof counter_table,
                                                   .flags = GP_PROCESSOR_STATEFUL,
                                                   .open = counter_open,
                                                   .process = counter_process,
-                                                  .close = counter_close,
+                                                  .close = gp_close_free,
                                                   .snapshot = counter_snapshot,
                                                   .restore = counter_restore,
                                                   .prepare = counter_prepare};
@@ -186,6 +184,36 @@ GP_TEST(state, entries_can_be_read_and_made_by_hand)
     GP_CHECK_EQ(gp_kit_state_entry(state, 2, &entry), GP_FAIL);
     gp_kit_state_free(state);
     gp_kit_state_free(NULL);
+}
+
+/* A task whose whole state is how many keys it has seen, by letter. */
+static int32_t whole_restore(void *self, struct gp_restore *restore)
+{
+    struct counter *c = self;
+
+    return gp_restore_into(c->task, restore, c->counts, sizeof c->counts);
+}
+
+GP_TEST(state, that_is_one_entry_is_restored_whole_or_not_at_all)
+{
+    const uint64_t counts[KEYS] = {1, 2, 3};
+    struct gp_processor table = counter_table;
+    struct gp_kit_state *state = gp_kit_state_new();
+    struct gp_kit *kit;
+
+    table.restore = whole_restore;
+    kit = opened(&table, 0, 1);
+    GP_CHECK_EQ(gp_kit_restore(kit, state, 0, GP_KEY_GROUPS - 1, 1), GP_OK); /* there is none */
+    GP_CHECK_EQ(
+        gp_kit_state_add(state, GP_GROUP_NONE, "counts", gp_bytes_of(counts, sizeof counts)),
+        GP_OK);
+    GP_CHECK_EQ(gp_kit_restore(kit, state, 0, GP_KEY_GROUPS - 1, 1), GP_OK);
+    GP_CHECK_MEM_EQ(newest->counts, counts, sizeof counts);
+    GP_CHECK_EQ(gp_kit_state_add(state, GP_GROUP_NONE, "short", gp_bytes_of(counts, 3)), GP_OK);
+    GP_CHECK_EQ(gp_kit_restore(kit, state, 0, GP_KEY_GROUPS - 1, 1), GP_FAIL);
+    GP_CHECK_STR_EQ(gp_kit_failure(kit), "the saved state is damaged");
+    gp_kit_free(kit);
+    gp_kit_state_free(state);
 }
 
 static int32_t put_twice(void *self, struct gp_snapshot *snapshot)
