@@ -12,7 +12,7 @@
 #define EDGE_STREAM_LINGER_MS    1000   /* of stream_end(), unless the world has its own */
 #define EDGE_UNIX_SEND_BYTES     524288 /* asked of the kernel, which takes it twice */
 #define EDGE_DISCARD_SIZE_BYTES  4096   /* read at once from a stream that is ending */
-#define EDGE_SHARE_PIECES_MAX    4      /* read of one stream in a look: then others have a turn */
+#define EDGE_SHARE_PIECE_BYTES   65536  /* read of one stream in a look: what a turn can use */
 #define EDGE_SHARE_QUIET_LOOKS   64     /* in vain, until it is left to the peer to call */
 #define EDGE_SHARE_WAIT_NS       30000  /* for the reader of much, rather than to be woken by him */
 #define EDGE_SHARE_LOOKS         16     /* meanwhile, between two readings of the clock */

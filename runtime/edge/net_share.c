@@ -221,8 +221,11 @@ static void end(struct edge_stream *s, int code)
     }
 }
 
-/* One piece of what came, into the reader's own memory. What there was: 0, or negative when it
- * cannot be. The stream may be gone then. */
+/*
+ * One piece of what came, into the reader's own memory. What there was: 0, or negative when it
+ * cannot be. The stream may be gone then. More than the next turn can use waits better in the ring:
+ * copied out now, it has left the second cache when it is used.
+ */
 static int64_t read_piece(struct edge_stream *s)
 {
     struct edge_share *sh = s->share;
@@ -242,6 +245,7 @@ static int64_t read_piece(struct edge_stream *s)
         return 0;
     }
     n = n < (int64_t)len ? n : (int64_t)len;
+    n = n < EDGE_SHARE_PIECE_BYTES ? n : EDGE_SHARE_PIECE_BYTES;
     share_reader_get(&sh->memory.in, to, (size_t)n);
     if (sh->over != 0) {
         sh->left -= n;
@@ -262,22 +266,14 @@ static bool is_reading(const struct edge_stream *s)
 /* True: something was read. */
 static bool look_in(struct edge_stream *s)
 {
-    int64_t n = 1;
-    uint32_t pieces = 0;
+    int64_t n = is_reading(s) ? read_piece(s) : 0;
 
-    while (is_reading(s) && n > 0 && pieces < EDGE_SHARE_PIECES_MAX) {
-        n = read_piece(s);
-        pieces += n > 0;
-    }
-    if (!is_reading(s) || n > 0) {
-        return pieces > 0;
-    }
     if (n < 0) {
         end(s, GP_EPROTO);
-    } else if (s->share->over != 0) {
+    } else if (n == 0 && is_reading(s) && s->share->over != 0) {
         end(s, s->share->over);
     }
-    return true;
+    return n != 0;
 }
 
 /* ---- looking ---- */
