@@ -10,7 +10,9 @@
  * loop, so that no callback comes from inside a call of the owner.
  *
  * Failures: whatever goes wrong ends in conn_fail(), which keeps the first reason. A peer is silent
- * when nothing was heard for the failure timeout although it was asked (PING) since a third of it.
+ * when nothing was heard for the failure timeout although it was asked (PING) since two thirds of it
+ * or earlier. Ticks come at thirds of it, on the beat (port/beat.h), so both sides tick together:
+ * who dialled asks, and who was dialled only if that does not come, or both would always ask at once.
  * But a timer that comes late shows that we ourselves stood still (stopped, a paused machine, a clock
  * that jumped), and the peer may have stood still with us: such time is no silence of the peer, and when
  * it is half the timeout, the peer has a fresh period to be heard in, as has a handshake under way.
@@ -31,6 +33,7 @@
 #include "actor/payload.h"
 #include "base/assert.h"
 #include "base/str.h"
+#include "port/beat.h"
 #include "wire/messages.h"
 
 #define HANDSHAKE_TIMEOUT_NS INT64_C(5000000000)
@@ -183,25 +186,26 @@ void conn_free(struct conn *conn)
 
 /* ---- time ---- */
 
-/* Notes that the timer fired, which was set `period_ns` ago. Returns how late it is. */
-static int64_t note_late_ns(struct conn *conn, int64_t period_ns)
+static void set_timer(struct conn *conn, int64_t delay_ns)
 {
-    const int64_t now_ns = loop_now_ns(conn->setup->loop);
-    const int64_t late_ns = now_ns - conn->ticked_ns - period_ns;
-
-    conn->ticked_ns = now_ns;
-    return late_ns;
-}
-
-static void set_timer(struct conn *conn, int64_t period_ns)
-{
-    conn->ticked_ns = loop_now_ns(conn->setup->loop);
-    timer_start(conn->timer, period_ns);
+    conn->due_ns = loop_now_ns(conn->setup->loop) + delay_ns;
+    timer_start(conn->timer, delay_ns);
 }
 
 static int64_t tick_ns(const struct conn *conn)
 {
     return failure_timeout_ns(conn) / TICKS_PER_TIMEOUT;
+}
+
+static void set_tick(struct conn *conn)
+{
+    set_timer(conn, beat_delay_ns(loop_now_ns(conn->setup->loop), tick_ns(conn), 0));
+}
+
+/* After what silence it asks. The answer to the tick before came right after it. */
+static int64_t ask_after_ns(const struct conn *conn)
+{
+    return conn->side == HELLO_CLIENT ? tick_ns(conn) / 2 : tick_ns(conn) / 2 * 3;
 }
 
 static void set_silent(struct conn *conn, bool is_silent)
@@ -224,15 +228,13 @@ void conn_hear(struct conn *conn)
 
 bool conn_is_silent(const struct conn *conn, int64_t now_ns)
 {
-    const int64_t late_ns = now_ns - conn->ticked_ns - tick_ns(conn);
-
-    return conn->is_silent && late_ns <= failure_timeout_ns(conn) / 2;
+    return conn->is_silent && now_ns - conn->due_ns <= failure_timeout_ns(conn) / 2;
 }
 
 /* It may have spoken while we did not listen. */
 static void forgive_our_own(struct conn *conn, int64_t now_ns)
 {
-    const int64_t late_ns = note_late_ns(conn, tick_ns(conn));
+    const int64_t late_ns = now_ns - conn->due_ns;
 
     if (late_ns > 0) {
         conn->heard_ns = late_ns < now_ns - conn->heard_ns ? conn->heard_ns + late_ns : now_ns;
@@ -265,21 +267,21 @@ static void tick(struct conn *conn)
     }
     since_ns = conn->heard_ns > conn->awake_ns ? conn->heard_ns : conn->awake_ns;
     set_silent(conn, now_ns - since_ns >= failure_timeout_ns(conn));
-    if (silence_ns >= tick_ns(conn) && !conn->is_silent) {
+    if (silence_ns >= ask_after_ns(conn) && !conn->is_silent) {
         rc = conn_send_frame(conn, &ping, (gp_bytes){NULL, 0});
     }
     if (rc < 0 && rc != GP_EAGAIN) {
         conn_refuse(conn, rc, "sending failed: %s", error_sentence(rc));
         return;
     }
-    set_timer(conn, tick_ns(conn));
+    set_tick(conn);
 }
 
 static void greeting_over(struct conn *conn)
 {
     const int64_t period_ns = handshake_timeout_ns(conn);
 
-    if (note_late_ns(conn, period_ns) > failure_timeout_ns(conn) / 2) {
+    if (loop_now_ns(conn->setup->loop) - conn->due_ns > failure_timeout_ns(conn) / 2) {
         set_timer(conn, period_ns);
         return;
     }
@@ -313,7 +315,7 @@ void conn_become_ready(struct conn *conn)
     conn_move(conn, CONN_READY);
     conn_greeting_free(conn->greeting);
     conn->greeting = NULL;
-    set_timer(conn, tick_ns(conn));
+    set_tick(conn);
     conn_hold(conn);
     conn->events->on_ready(conn->user, conn);
     conn_share_begin(conn);

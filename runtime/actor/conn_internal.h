@@ -83,8 +83,8 @@ struct conn {
     struct conn_block *spare;
     uint32_t writes;
     int64_t heard_ns;
-    int64_t awake_ns;  /* since when we listen without a break of half the failure timeout */
-    int64_t ticked_ns; /* when the timer was set, or fired */
+    int64_t awake_ns; /* since when we listen without a break of half the failure timeout */
+    int64_t due_ns;   /* when the timer was to fire */
     struct conn_counts counts;
 };
 

@@ -76,9 +76,9 @@ void vitals_tell(struct vitals *v, const struct endpoint *ep, struct msg_vitals 
 
 void vitals_load(const struct port *port, struct msg_load *ret)
 {
-    struct port_usage usage;
+    struct port_host_usage usage;
 
-    port_usage(port, &usage);
+    port_host_usage(port, &usage);
     *ret = (struct msg_load){.load_1m = usage.load_1m,
                              .cpus = port->ops->cpu_count(port->world),
                              .memory_total = usage.memory_total,

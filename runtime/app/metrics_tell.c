@@ -6,6 +6,7 @@
 #include "actor/vitals.h"
 #include "base/str.h"
 #include "observe/graphite_apps.h"
+#include "port/beat.h"
 
 #define PREFIX_MAX 129
 #define NODE_MAX   128
@@ -15,7 +16,7 @@ struct metrics_tell {
     const struct port *port;
     struct metrics_daemon daemon;
     struct vitals own;
-    struct msg_vitals vitals; /* as of the latest tick */
+    struct msg_vitals vitals; /* as of the latest look */
     struct timer *timer;
     struct graphite *graphite; /* NULL: nobody is told */
     int64_t interval_ns;
@@ -45,8 +46,9 @@ static void look(struct metrics_tell *t)
     }
 }
 
-const struct msg_vitals *metrics_tell_vitals(const struct metrics_tell *t)
+const struct msg_vitals *metrics_tell_vitals(struct metrics_tell *t)
 {
+    look(t);
     return &t->vitals;
 }
 
@@ -57,6 +59,7 @@ static void tell_graphite(struct metrics_tell *t)
     const struct master *master = t->daemon.master;
     const struct msg_app_metrics *app = NULL;
 
+    look(t);
     while (master && master_leads(master) &&
            (app = master_app_metrics(master, app ? app->app : 0)) != NULL) {
         graphite_put_app(t->graphite, t->prefix, app);
@@ -70,8 +73,7 @@ static void tell_graphite(struct metrics_tell *t)
 
 static void start_timer(struct metrics_tell *t)
 {
-    timer_start(t->timer, TICK_NS);
-    vitals_await(&t->own, TICK_NS);
+    vitals_await(&t->own, timer_start_beat(t->timer, TICK_NS, 0));
 }
 
 static void on_timer(void *user)
@@ -80,7 +82,6 @@ static void on_timer(void *user)
 
     vitals_came(&t->own);
     start_timer(t);
-    look(t);
     t->left_ns -= TICK_NS;
     if (t->graphite && t->left_ns <= 0) {
         t->left_ns = t->interval_ns;
@@ -150,7 +151,6 @@ int metrics_tell_new(const struct port *port, const struct config *config,
         metrics_tell_free(t);
         return rc;
     }
-    look(t);
     start_timer(t);
     *ret = t;
     return 0;

@@ -1,7 +1,7 @@
 /*
- * metrics_tell.h: looks once a second at how this process is doing, for /metrics, and tells Graphite once
- * an interval what this daemon knows: its own vitals and, a master that leads, its applications. See
- * observe/graphite.h for what happens when nobody listens.
+ * metrics_tell.h: how this process is doing, for /metrics: looks once a second how late its loop is,
+ * and tells Graphite once an interval what this daemon knows: its own vitals and, a master that
+ * leads, its applications. See observe/graphite.h for what happens when nobody listens.
  */
 #ifndef APP_METRICS_TELL_H
 #define APP_METRICS_TELL_H
@@ -19,7 +19,7 @@ int metrics_tell_new(const struct port *port, const struct config *config,
                      struct gp_error *err);
 void metrics_tell_free(struct metrics_tell *t); /* NULL is fine */
 
-/* Borrowed; a second old at most. */
-const struct msg_vitals *metrics_tell_vitals(const struct metrics_tell *t);
+/* Of now. Borrowed until the next call. */
+const struct msg_vitals *metrics_tell_vitals(struct metrics_tell *t);
 
 #endif

@@ -14,9 +14,11 @@
 #include "base/sha256.h"
 #include "data/executor_internal.h"
 #include "data/report.h"
+#include "port/beat.h"
 
-#define REPORT_INTERVAL_NS 250000000
+#define REPORT_INTERVAL_NS 500000000
 #define NEWS_INTERVAL_NS   1000000000
+#define NEWS_PHASE_NS      500000000 /* with a report, so that the next one has them */
 #define FULL_INTERVAL_NS                                                                           \
     INT64_C(1000000000) /* of reports with what lanes measured, and vitals ... */
 #define FULL_IDLE_NS     INT64_C(5000000000) /* ... while no row moves */
@@ -174,12 +176,17 @@ void ex_tell_news(struct executor *ex, uint32_t lane, struct lane_news *news)
     }
 }
 
+static void start_news_timer(struct executor *ex)
+{
+    (void)timer_start_beat(ex->news_timer, NEWS_INTERVAL_NS, NEWS_PHASE_NS);
+}
+
 static void on_news_timer(void *user)
 {
     struct executor *ex = user;
 
     engine_ask_news(ex->engine, LANE_ASK_CHANGES);
-    timer_start(ex->news_timer, NEWS_INTERVAL_NS);
+    start_news_timer(ex);
 }
 
 static void add_unreachable(const struct executor *ex, struct msg_executor_report *report)
@@ -276,8 +283,7 @@ void ex_report(struct executor *ex)
 
 static void start_report_timer(struct executor *ex)
 {
-    timer_start(ex->report_timer, REPORT_INTERVAL_NS);
-    vitals_await(&ex->vitals, REPORT_INTERVAL_NS);
+    vitals_await(&ex->vitals, timer_start_beat(ex->report_timer, REPORT_INTERVAL_NS, 0));
 }
 
 static void on_report_timer(void *user)
@@ -402,7 +408,7 @@ void ex_tell_open(struct executor *ex)
 void ex_tell_start(struct executor *ex)
 {
     start_report_timer(ex);
-    timer_start(ex->news_timer, NEWS_INTERVAL_NS);
+    start_news_timer(ex);
 }
 
 void ex_tell_stop(struct executor *ex)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TEXT_MAX 4096
@@ -45,7 +46,7 @@ static uint64_t rss_bytes(void)
 }
 
 /* Without the one that counts them. */
-static uint32_t count_fds(void)
+static uint32_t list_fds(void)
 {
     DIR *dir = opendir("/proc/self/fd");
     uint32_t count = 0;
@@ -60,6 +61,17 @@ static uint32_t count_fds(void)
     return count > 0 ? count - 1 : 0;
 }
 
+/* A kernel that counts them itself says so in the folder's size. */
+static uint32_t count_fds(void)
+{
+    struct stat info;
+
+    if (stat("/proc/self/fd", &info) == 0 && info.st_size > 0) {
+        return (uint32_t)info.st_size;
+    }
+    return list_fds();
+}
+
 /* "MemTotal:   16384 kB" in bytes. */
 static uint64_t memory_of(const char *text, const char *name)
 {
@@ -70,10 +82,14 @@ static uint64_t memory_of(const char *text, const char *name)
 
 void edge_usage(struct port_usage *ret)
 {
+    *ret = (struct port_usage){.cpu_ns = cpu_ns(), .rss_bytes = rss_bytes(), .fds = count_fds()};
+}
+
+void edge_host_usage(struct port_host_usage *ret)
+{
     char text[TEXT_MAX];
     double load = 0;
 
-    *ret = (struct port_usage){.cpu_ns = cpu_ns(), .rss_bytes = rss_bytes(), .fds = count_fds()};
     read_text("/proc/meminfo", text, sizeof(text));
     ret->memory_total = memory_of(text, "MemTotal:");
     ret->memory_free = memory_of(text, "MemAvailable:");

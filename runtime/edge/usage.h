@@ -6,7 +6,9 @@
 
 #include "port/proc.h"
 
-/* What cannot be read is 0. Some system calls, and one for each few hundred open descriptors. */
+/* What cannot be read is 0. Some system calls; before Linux 6.2 one more for each few hundred open
+ * descriptors. */
 void edge_usage(struct port_usage *ret);
+void edge_host_usage(struct port_host_usage *ret);
 
 #endif

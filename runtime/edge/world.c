@@ -111,6 +111,12 @@ static void usage(void *world, struct port_usage *ret)
     edge_usage(ret);
 }
 
+static void host_usage(void *world, struct port_host_usage *ret)
+{
+    (void)world;
+    edge_host_usage(ret);
+}
+
 static const struct world_ops world_ops = {
     .runner_start = runner_start,
     .runner_free = edge_runner_free,
@@ -126,6 +132,7 @@ static const struct world_ops world_ops = {
     .host_name = host_name,
     .self_pid = self_pid,
     .usage = usage,
+    .host_usage = host_usage,
 };
 
 int edge_world_new(const struct edge_options *options, struct edge_world **ret,

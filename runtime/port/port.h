@@ -43,6 +43,7 @@ struct world_ops {
     void (*host_name)(void *world, char *ptr, size_t cap);
     int64_t (*self_pid)(void *world);
     void (*usage)(void *world, struct port_usage *ret);
+    void (*host_usage)(void *world, struct port_host_usage *ret);
 };
 
 struct port {
@@ -160,6 +161,11 @@ static inline int port_json_parse(const struct port *port, gp_str text, struct v
 static inline void port_usage(const struct port *port, struct port_usage *ret)
 {
     port->ops->usage(port->world, ret);
+}
+
+static inline void port_host_usage(const struct port *port, struct port_host_usage *ret)
+{
+    port->ops->host_usage(port->world, ret);
 }
 
 #endif

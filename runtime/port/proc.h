@@ -31,14 +31,18 @@ struct proc_spec {
     void *user;
 };
 
-/* What this process and its host need. What is not known is 0. */
+/* What this process needs. What is not known is 0. */
 struct port_usage {
     uint64_t cpu_ns; /* user and system, since it began */
     uint64_t rss_bytes;
     uint32_t fds;
-    double load_1m;        /* of the host: runnable threads, over the last minute */
-    uint64_t memory_total; /* of the host, bytes */
-    uint64_t memory_free;  /* that could be had without swapping */
+};
+
+/* The same of its host. */
+struct port_host_usage {
+    double load_1m; /* runnable threads, over the last minute */
+    uint64_t memory_total;
+    uint64_t memory_free; /* that could be had without swapping */
 };
 
 #endif

@@ -64,7 +64,7 @@
 #define MEND_HEALTHY_NS   INT64_C(60000000000) /* then the delay begins anew */
 #define MEMORY_SPARE      ((size_t)256 << 10)
 #define MEMORY_RETRY_NS   INT64_C(20000000)
-#define ALONE_TICK_NS     INT64_C(250000000)
+#define ALONE_TICK_NS     INT64_C(1000000000)
 
 _Static_assert(RAFT_FRAME_MAX == CONSENSUS_FRAME_MAX, "one frame is one send");
 _Static_assert(RAFT_FRAME_DATA_MAX == JOURNAL_SNAPSHOT_MAX, "what is stored can be sent");

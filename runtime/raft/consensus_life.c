@@ -9,6 +9,7 @@
  * Only life_leave of the outermost enter closes an instance, when no call into libraft is open.
  */
 
+#include "port/beat.h"
 #include "raft/consensus_internal.h"
 
 static const char *const role_names[] = {
@@ -335,6 +336,8 @@ static void arm_tick(struct consensus *c)
     c->tick_ns = want;
     if (want == 0) {
         timer_stop(c->tick);
+    } else if (is_alone) {
+        (void)timer_start_beat(c->tick, want, 0);
     } else {
         timer_start(c->tick, want);
     }

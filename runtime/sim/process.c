@@ -386,6 +386,12 @@ static void world_usage(void *world, struct port_usage *ret)
     *ret = (struct port_usage){0};
 }
 
+static void world_host_usage(void *world, struct port_host_usage *ret)
+{
+    (void)world;
+    *ret = (struct port_host_usage){0};
+}
+
 const struct world_ops sim_world_ops = {
     .runner_start = sim_runner_start,
     .runner_free = sim_runner_free,
@@ -401,4 +407,5 @@ const struct world_ops sim_world_ops = {
     .host_name = world_host_name,
     .self_pid = world_self_pid,
     .usage = world_usage,
+    .host_usage = world_host_usage,
 };

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/str.h"
 #include "control/appmaster/internal.h"
+#include "port/beat.h"
 
 #define RATE_INTERVAL_NS 1000000000
 
@@ -38,7 +39,7 @@ static void on_rate_timer(void *user)
     struct appmaster *am = user;
 
     stats_rate(am);
-    timer_start(am->rate_timer, RATE_INTERVAL_NS);
+    (void)timer_start_beat(am->rate_timer, RATE_INTERVAL_NS, FIGURES_PHASE_NS);
 }
 
 /* The plan is there: rates can be measured. Without memory there are none. */
@@ -53,7 +54,7 @@ static void begin_counting(struct appmaster *am)
     am->rated_ns = am_now_ns(am);
     if (am->edge_rates && am->edge_past) {
         stats_resume(am);
-        timer_start(am->rate_timer, RATE_INTERVAL_NS);
+        (void)timer_start_beat(am->rate_timer, RATE_INTERVAL_NS, FIGURES_PHASE_NS);
     }
 }
 

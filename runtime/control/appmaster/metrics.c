@@ -7,6 +7,7 @@
 #include "base/hist.h"
 #include "base/str.h"
 #include "control/appmaster/internal.h"
+#include "port/beat.h"
 
 #define NS_PER_MS 1000000
 #define CUT_TELLS 10u /* messages with something left out, until all of it is tried again */
@@ -453,8 +454,8 @@ void metrics_end(struct appmaster *am)
 
 static void start_timer(struct appmaster *am)
 {
-    timer_start(am->metrics->timer, interval_ns(am));
-    vitals_await(&am->metrics->vitals, interval_ns(am));
+    vitals_await(&am->metrics->vitals,
+                 timer_start_beat(am->metrics->timer, interval_ns(am), FIGURES_PHASE_NS));
 }
 
 static void on_timer(void *user)

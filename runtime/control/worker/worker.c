@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/str.h"
 #include "control/worker/internal.h"
+#include "port/beat.h"
 
 /* ---- news for the master ---- */
 
@@ -45,8 +46,7 @@ void worker_on_report_timer(void *user)
         send_report(w);
     }
     if (!w->report_due) { /* its vitals change all the time */
-        timer_start(w->report_timer, VITALS_INTERVAL_NS);
-        vitals_await(&w->vitals, VITALS_INTERVAL_NS);
+        vitals_await(&w->vitals, timer_start_beat(w->report_timer, VITALS_INTERVAL_NS, 0));
     }
 }
 
