@@ -20,6 +20,8 @@ class Stuck(harness.Case):
         return self.cluster.json("describe", str(self.app))
 
     def busy(self, name):
+        if self.cluster.gpctl("metrics", str(self.app)).returncode != 0:
+            return 0.0  # nothing was told yet
         return [p["busy"] for p in self.cluster.json("metrics", str(self.app))["processors"] if p["name"] == name][0]
 
     def wait_for_event(self, text):

@@ -489,7 +489,7 @@ void metrics_begin(struct appmaster *am)
         return;
     }
     vitals_init(&m->vitals, am->port);
-    start_timer(am);
+    timer_start(m->timer, interval_ns(am)); /* a beat may be later than those who wait expect */
 }
 
 void metrics_free(struct appmaster *am)
