@@ -113,7 +113,9 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME gearpump)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS adduser)
+# libmicrohttpd is loaded at run time (edge/mhd.h), so nothing shows that it is needed.
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS
+  "adduser, libmicrohttpd12 (>= ${GP_MICROHTTPD_MIN}) | libmicrohttpd12t64")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS gearpump-dev)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA
   ${package_dir}/conffiles ${package_dir}/postinst ${package_dir}/prerm ${package_dir}/postrm)

@@ -77,9 +77,9 @@ static void turn(struct edge_http *h)
         http_conns_sweep(h);
     }
     h->is_in_turn = true;
-    (void)MHD_run(h->mhd); /* no way to fail with these flags */
+    (void)h->lib.run(h->mhd); /* no way to fail with these flags */
     h->is_in_turn = false;
-    waits = MHD_get_timeout(h->mhd, &wait_ms) == MHD_YES;
+    waits = h->lib.get_timeout(h->mhd, &wait_ms) == MHD_YES;
     if (waits && wait_ms == 0) {
         http_turn_soon(h);
     }
@@ -144,7 +144,7 @@ static int start_mhd(struct edge_http *h, const struct http_spec *spec, int fd,
 {
     int64_t idle_ns = spec->idle_timeout_ns ? spec->idle_timeout_ns : IDLE_TIMEOUT_NS;
 
-    h->mhd = MHD_start_daemon(
+    h->mhd = h->lib.start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, http_request_access, h,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(h->connections_max + CONNECTIONS_ENDING), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -160,7 +160,7 @@ static int start_mhd(struct edge_http *h, const struct http_spec *spec, int fd,
 
 static int watch(struct edge_http *h, struct gp_error *err)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    const union MHD_DaemonInfo *info = h->lib.get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD);
     int rc = info ? uv_poll_init(&h->loop->uv, &h->poll, info->epoll_fd) : UV_EINVAL;
 
     if (rc < 0) {
@@ -198,12 +198,13 @@ static int http_start(void *world, struct loop *loop, const struct http_spec *sp
     list_init(&h->conns);
     list_node_init(&h->turn.node);
     h->turn.fn = on_turn_due;
-    rc = open_socket(h, spec->addr, &fd, err);
+    rc = mhd_load(&h->lib, err);
+    rc = rc < 0 ? rc : open_socket(h, spec->addr, &fd, err);
     rc = rc < 0 ? rc : start_mhd(h, spec, fd, err);
     rc = rc < 0 ? rc : watch(h, err);
     if (rc < 0) {
         if (h->mhd) {
-            MHD_stop_daemon(h->mhd);
+            h->lib.stop_daemon(h->mhd);
         }
         free(h);
         return rc;
@@ -241,7 +242,7 @@ static void http_end(struct http_server *server)
             http_request_resume(conn->request);
         }
     }
-    MHD_stop_daemon(h->mhd);
+    h->lib.stop_daemon(h->mhd);
     ASSERT(list_is_empty(&h->conns));
 }
 

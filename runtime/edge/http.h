@@ -13,13 +13,13 @@
 #ifndef EDGE_HTTP_H
 #define EDGE_HTTP_H
 
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/list.h"
 #include "edge/loop.h"
+#include "edge/mhd.h"
 #include "port/http.h"
 
 extern const struct http_ops edge_http_ops;
@@ -27,6 +27,7 @@ extern const struct http_ops edge_http_ops;
 struct edge_http {
     struct http_server base; /* first */
     struct edge_loop *loop;
+    struct mhd lib;
     struct MHD_Daemon *mhd;
     struct net_addr addr;
     const struct http_events *events;

@@ -21,7 +21,7 @@
 static void read_address(struct http_conn *conn)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        conn->server->lib.get_connection_info(conn->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *from = info ? info->client_addr : NULL;
 
     if (from && from->sa_family == AF_INET6) {
@@ -80,7 +80,7 @@ static void make_room(struct edge_http *h, struct http_conn *fresh, bool same_ad
 static void started(struct edge_http *h, struct MHD_Connection *mhd, void **context)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        h->lib.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct http_conn *conn = calloc(1, sizeof *conn);
 
     if (!conn) {
@@ -118,11 +118,11 @@ void http_conn_notify(void *user, struct MHD_Connection *mhd, void **context,
 
 void *http_conn_target(void *user, const char *target, struct MHD_Connection *mhd)
 {
+    const struct edge_http *h = user;
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        h->lib.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct http_conn *conn = info ? info->socket_context : NULL;
 
-    (void)user;
     if (conn) {
         free(conn->target);
         conn->target = strdup(target);

@@ -30,30 +30,36 @@ static struct edge_request *request_of(const struct http_request *request)
     return (struct edge_request *)(uintptr_t)request;
 }
 
+static const struct mhd *lib_of(const struct edge_request *r)
+{
+    return &r->conn->server->lib;
+}
+
 static void suspend(struct edge_request *r)
 {
     ASSERT(!r->is_suspended);
     r->is_suspended = true;
-    MHD_suspend_connection(r->conn->mhd);
+    lib_of(r)->suspend_connection(r->conn->mhd);
 }
 
 void http_request_resume(struct edge_request *r)
 {
     if (r->is_suspended) {
         r->is_suspended = false;
-        MHD_resume_connection(r->conn->mhd);
+        lib_of(r)->resume_connection(r->conn->mhd);
         http_turn_soon(r->conn->server);
     }
 }
 
 /* ---- what libmicrohttpd calls ---- */
 
-static uint64_t announced_size(struct MHD_Connection *mhd, bool *ret_has_body)
+static uint64_t announced_size(const struct http_conn *conn, bool *ret_has_body)
 {
+    const struct mhd *lib = &conn->server->lib;
     const char *length =
-        MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+        lib->lookup_connection_value(conn->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     const char *coding =
-        MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+        lib->lookup_connection_value(conn->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
     uint64_t size = 0;
 
     if (coding || (length && str_to_u64(gp_str_of(length), &size) < 0)) {
@@ -76,11 +82,11 @@ static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-static bool is_ambiguous(struct MHD_Connection *mhd)
+static bool is_ambiguous(const struct http_conn *conn)
 {
     uint32_t counts[2] = {0};
 
-    (void)MHD_get_connection_values(mhd, MHD_HEADER_KIND, count_header, counts);
+    (void)conn->server->lib.get_connection_values(conn->mhd, MHD_HEADER_KIND, count_header, counts);
     return counts[0] > 1 || counts[1] > 1;
 }
 
@@ -93,8 +99,8 @@ static struct edge_request *request_new(struct edge_http *h, struct http_conn *c
         r->base.server = &h->base;
         r->base.method = method;
         r->base.target = conn->target;
-        r->base.is_ambiguous = is_ambiguous(conn->mhd);
-        r->base.body_size = announced_size(conn->mhd, &r->base.has_body);
+        r->base.is_ambiguous = is_ambiguous(conn);
+        r->base.body_size = announced_size(conn, &r->base.has_body);
         r->conn = conn;
         buf_init(&r->stream, h->stream_bytes_max);
         http_conn_wait(conn); /* now it is the body's time that runs */
@@ -114,8 +120,8 @@ static enum MHD_Result hand_over(struct edge_request *r)
     }
     r->response = NULL;
     r->is_body_over = true;
-    result = MHD_queue_response(r->conn->mhd, r->status, response);
-    MHD_destroy_response(response);
+    result = lib_of(r)->queue_response(r->conn->mhd, r->status, response);
+    lib_of(r)->destroy_response(response);
     return result;
 }
 
@@ -129,7 +135,7 @@ static enum MHD_Result take_head(struct edge_http *h, struct MHD_Connection *mhd
                                  const char *method, void **context)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        h->lib.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct http_conn *conn = info ? info->socket_context : NULL;
     struct edge_request *r = conn && conn->target ? request_new(h, conn, method) : NULL;
 
@@ -218,7 +224,7 @@ void http_request_over(void *user, struct MHD_Connection *mhd, void **context,
     r->conn->request = NULL;
     http_conn_wait(r->conn);
     if (r->response) {
-        MHD_destroy_response(r->response);
+        h->lib.destroy_response(r->response);
     }
     buf_deinit(&r->stream);
     free(r);
@@ -228,7 +234,9 @@ void http_request_over(void *user, struct MHD_Connection *mhd, void **context,
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
-    return MHD_lookup_connection_value(request_of(request)->conn->mhd, MHD_HEADER_KIND, name);
+    const struct edge_request *r = request_of(request);
+
+    return lib_of(r)->lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, name);
 }
 
 /* Takes the response; NULL: no memory. */
@@ -239,11 +247,11 @@ static int answer_take(struct edge_request *r, const struct http_reply *reply,
 
     ASSERT(!r->is_answered);
     for (uint32_t i = 0; is_whole && i < reply->header_count; i++) {
-        is_whole = MHD_add_response_header(response, reply->headers[i].name,
-                                           reply->headers[i].value) == MHD_YES;
+        is_whole = lib_of(r)->add_response_header(response, reply->headers[i].name,
+                                                  reply->headers[i].value) == MHD_YES;
     }
     if (!is_whole && response) {
-        MHD_destroy_response(response);
+        lib_of(r)->destroy_response(response);
         response = NULL;
     }
     r->is_answered = true;
@@ -255,12 +263,13 @@ static int answer_take(struct edge_request *r, const struct http_reply *reply,
 
 int http_request_answer(struct http_request *request, const struct http_reply *reply)
 {
+    struct edge_request *r = request_of(request);
     enum MHD_ResponseMemoryMode mode =
         reply->is_static || reply->body.len == 0 ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY;
 
-    return answer_take(
-        request_of(request), reply,
-        MHD_create_response_from_buffer(reply->body.len, (void *)(uintptr_t)reply->body.ptr, mode));
+    return answer_take(r, reply,
+                       lib_of(r)->create_response_from_buffer(
+                           reply->body.len, (void *)(uintptr_t)reply->body.ptr, mode));
 }
 
 void http_request_more(struct http_request *request)
@@ -310,14 +319,14 @@ int http_request_stream_begin(struct http_request *request, const struct http_re
     r->is_stream = true;
     if (strcmp(r->base.method, MHD_HTTP_METHOD_HEAD) == 0) { /* else the end of a body is sent */
         return answer_take(r, reply,
-                           MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
+                           lib_of(r)->create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
     }
     if (buf_append(&r->stream, reply->body.ptr, reply->body.len) < 0) {
         return answer_take(r, reply, NULL);
     }
-    return answer_take(
-        r, reply,
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream_read, r, NULL));
+    return answer_take(r, reply,
+                       lib_of(r)->create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
+                                                                on_stream_read, r, NULL));
 }
 
 int http_request_stream_write(struct http_request *request, gp_bytes bytes)
