@@ -240,7 +240,9 @@ static bool fill(struct executor *ex, const struct report_from *from, bool moved
 {
     const int64_t now_ns = loop_now_ns(ex->port->loop);
 
-    if (now_ns - ex->filled_ns < (moved ? FULL_INTERVAL_NS : FULL_IDLE_NS)) {
+    /* A report earlier or later by a little is not to be the difference. */
+    if (now_ns - ex->filled_ns + REPORT_INTERVAL_NS / 2 <
+        (moved ? FULL_INTERVAL_NS : FULL_IDLE_NS)) {
         return false;
     }
     ex->filled_ns = now_ns;

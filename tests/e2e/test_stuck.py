@@ -20,7 +20,7 @@ class Stuck(harness.Case):
         return self.cluster.json("describe", str(self.app))
 
     def busy(self, name):
-        if self.cluster.gpctl("metrics", str(self.app)).returncode != 0:
+        if self.cluster.gpctl("metrics", str(self.app)).code != 0:
             return 0.0  # nothing was told yet
         return [p["busy"] for p in self.cluster.json("metrics", str(self.app))["processors"] if p["name"] == name][0]
 
