@@ -173,7 +173,7 @@ GP_TEST(endpoint, finds_a_silent_peer_out_though_it_is_slow_itself)
     pair_init(&p, NULL);
     fake_advance(&p.f, SECOND);
     fake_stall(&p.f, true);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         p.f.now_ns += 1400 * MS_NS;
         fake_run(&p.f);
     }
