@@ -1,5 +1,7 @@
 /*
- * signals.c: see signals.h. libuv turns signals into events of the main loop.
+ * signals.c: see signals.h. libuv turns signals into events of the main loop: the first of each kind.
+ * From then on the kernel does what it does by default, so that a loop which turns no more (in a write
+ * to a terminal that stands still, say) can be ended all the same.
  */
 #include "edge/signals.h"
 
@@ -75,7 +77,7 @@ int edge_signals_new(struct edge_world *world, void (*on_stop)(void *user, int s
         if (rc == 0) {
             s->uv[i].data = s;
             s->handles_open++;
-            rc = uv_signal_start(&s->uv[i], on_signal, stop_signals[i]);
+            rc = uv_signal_start_oneshot(&s->uv[i], on_signal, stop_signals[i]);
         }
     }
     if (rc < 0) {

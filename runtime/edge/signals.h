@@ -16,8 +16,9 @@ void edge_process_begin(void);
 struct edge_signals;
 
 /*
- * on_stop is called on the main loop at the first SIGTERM or SIGINT and again at each later one:
- * count is 1, 2, ...; the second is a person who will not wait. GP_ENOMEM, GP_EFULL.
+ * on_stop is called on the main loop at the first SIGTERM and at the first SIGINT: count is 1, then
+ * 2, which is a person who will not wait. A second one of a kind ends the process at once, whatever
+ * it is doing. GP_ENOMEM, GP_EFULL.
  */
 int edge_signals_new(struct edge_world *world, void (*on_stop)(void *user, int signal, int count),
                      void *user, struct edge_signals **ret, struct gp_error *err);

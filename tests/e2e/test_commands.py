@@ -691,6 +691,30 @@ class Interrupted(harness.Case):
             self.assertRegex(shown, rf"(?s)error\[interrupted\].*long{app}.*runs on.*gpctl logs -f {app}")
             cluster.wait_for_state(app, "running")
 
+    def test_a_second_one_ends_it_at_once(self):
+        """Though it cannot even say goodbye, for what it writes to stands still. 130 in a shell."""
+        cluster = self.local()
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        try:
+            while True:
+                os.write(writer, bytes(4096))
+        except BlockingIOError:
+            os.set_blocking(writer, True)
+        submit = self.started(cluster, "submit", self.plugin("ticker"), "--wait", stderr=writer)
+        system.wait_until(lambda: cluster.json("list")["applications"], "it is listed", harness.READY_S, pause_s=0.03)
+
+        def insist():  # two of a kind that wait to be delivered are one
+            submit.send_signal(signal.SIGINT)
+            return submit.poll() is not None
+
+        system.wait_until(insist, "it has ended", harness.COMMAND_S, pause_s=0.1)
+        self.assertEqual(-signal.SIGINT, submit.wait())
+        submit.stdout.close()
+        for end in (reader, writer):
+            os.close(end)
+        cluster.wait_for_state("ticker", "running")
+
     def test_goes_though_the_cluster_is_frozen(self):
         cluster = self.local()
         cluster.wait_for_state(cluster.submit(self.plugin("ticker")), "running")

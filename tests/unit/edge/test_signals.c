@@ -17,6 +17,14 @@ static void on_stop(void *user, int signal, int count)
     s->signals[(count - 1) % 4] = signal;
 }
 
+/* The next one of the kind ends the process. */
+static bool is_deadly(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_DFL;
+}
+
 GP_TEST(signals, asking_to_stop_is_told_and_counted)
 {
     struct rig rig;
@@ -33,6 +41,8 @@ GP_TEST(signals, asking_to_stop_is_told_and_counted)
     RIG_PUMP_UNTIL(&rig, s.count == 2);
     GP_CHECK_EQ(s.signals[0], SIGTERM);
     GP_CHECK_EQ(s.signals[1], SIGINT);
+    GP_CHECK(is_deadly(SIGTERM)); /* whatever the loop is held up by */
+    GP_CHECK(is_deadly(SIGINT));
     edge_signals_free(signals);
     edge_signals_free(NULL);
     rig_end(&rig);
