@@ -65,18 +65,32 @@ static int exists(const struct name *name)
     return access(name->text, F_OK) == 0;
 }
 
-/* mkdir -p. Whether it worked, the first file will tell. */
-static void make_directory(const char *directory)
+/* Of what is there already, whatever it is, the first file will tell whether it will do. */
+static int32_t make_one(const struct sink *s, const char *path)
+{
+    int failed = mkdir(path, 0777) != 0 ? errno : 0;
+
+    if (failed == 0 || access(path, F_OK) == 0) {
+        return GP_OK;
+    }
+    errno = failed;
+    return gp_failf(s->task, "cannot make directory '%s': %m", path);
+}
+
+/* mkdir -p */
+static int32_t make_directory(const struct sink *s)
 {
     char path[FILE_PATH_MAX_BYTES + 1];
+    int32_t rc = GP_OK;
 
-    (void)snprintf(path, sizeof path, "%s", directory);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    (void)snprintf(path, sizeof path, "%s", s->directory);
+    for (char *slash = strchr(path + 1, '/'); slash && rc == GP_OK;
+         slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        (void)mkdir(path, 0777);
+        rc = make_one(s, path);
         *slash = '/';
     }
-    (void)mkdir(path, 0777);
+    return rc == GP_OK ? make_one(s, path) : rc;
 }
 
 static int32_t begin_file(struct sink *s)
@@ -169,12 +183,11 @@ static int32_t sink_open(const struct gp_task *task, void **ret_self)
     stale = part_name(s, task->parallelism);
     if (task->index == 0 && exists(&stale)) {
         /* Whoever reads part-* would count it to this run. */
-        (void)gp_failf(task, "'%s' is left from a run with more tasks", stale.text);
+        (void)gp_failf(task, "'%s' is left from a run with more tasks: remove it", stale.text);
         free(s);
         return GP_FAIL;
     }
-    make_directory(directory);
-    if (begin_file(s) != GP_OK) {
+    if (make_directory(s) != GP_OK || begin_file(s) != GP_OK) {
         free(s);
         return GP_FAIL;
     }

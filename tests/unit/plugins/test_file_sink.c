@@ -87,7 +87,7 @@ GP_TEST(file_sink, refuses_parts_left_by_more_tasks)
     char text[256];
 
     folder_write(&f, "part-2", "old\n");
-    (void)snprintf(text, sizeof text, "'%s' is left from a run with more tasks", f.name);
+    (void)snprintf(text, sizeof text, "'%s' is left from a run with more tasks: remove it", f.name);
     kit = sink_new(f.path, 0, 2);
     GP_CHECK_EQ(gp_kit_open(kit), GP_FAIL);
     GP_CHECK_STR_EQ(gp_kit_failure(kit), text);
@@ -147,6 +147,13 @@ GP_TEST(file_sink, says_why_it_cannot_write)
     kit = sink_new(path, 0, 1);
     GP_CHECK_EQ(gp_kit_open(kit), GP_FAIL);
     (void)snprintf(text, sizeof text, "cannot create '%s/.part-0.tmp': Not a directory", path);
+    GP_CHECK_STR_EQ(gp_kit_failure(kit), text);
+    gp_kit_free(kit);
+
+    (void)snprintf(path, sizeof path, "%s/below/deep", f.name);
+    kit = sink_new(path, 0, 1);
+    GP_CHECK_EQ(gp_kit_open(kit), GP_FAIL);
+    (void)snprintf(text, sizeof text, "cannot make directory '%s/below': Not a directory", f.name);
     GP_CHECK_STR_EQ(gp_kit_failure(kit), text);
     gp_kit_free(kit);
     folder_remove(&f);
