@@ -27,6 +27,7 @@ struct following {
     uint64_t version;
     uint32_t state;
     char who[MSG_APP_NAME_MAX + ID_TEXT_MAX + sizeof " (id )"]; /* "words (id 7)" */
+    bool is_held_up;                                            /* and said so */
 };
 
 /* Nothing will happen by itself that tells more of its graph and parameters. */
@@ -41,8 +42,13 @@ static int on_change(void *user, const void *msg)
     const struct msg_app_change *change = msg;
 
     (void)str_format(f->who, sizeof f->who, "%s (id %u)", change->app.name, change->app.id);
-    if (change->app.state == APP_WAITING && f->state != APP_WAITING) {
-        ctl_say(f->ctl, "%s waits: %s", f->who, change->app.error);
+    if (change->app.state == APP_WAITING) {
+        if (f->state != APP_WAITING) {
+            ctl_say(f->ctl, "%s waits: %s", f->who, change->app.error);
+        }
+    } else if (change->app.state < APP_RUNNING && *change->app.error && !f->is_held_up) {
+        ctl_say(f->ctl, "%s does not start yet: %s", f->who, change->app.error);
+        f->is_held_up = true;
     }
     f->version = change->version;
     f->state = change->app.state;

@@ -174,6 +174,14 @@ static void keep_ends(struct child *c, struct edge_launch *la)
     la->lifeline[1] = -1;
 }
 
+static int no_descriptors(const struct proc_spec *spec, struct gp_error *err)
+{
+    return gp_error_set(err, GP_EFULL,
+                        "cannot start %s: too many open files; whoever starts it needs a higher "
+                        "limit (ulimit -n)",
+                        spec->args[0]);
+}
+
 /* Consumes nothing: la is the caller's. */
 static int start(struct edge_loop *l, struct edge_launch *la, const struct proc_spec *spec,
                  struct proc **ret, struct gp_error *err)
@@ -192,8 +200,10 @@ static int start(struct edge_loop *l, struct edge_launch *la, const struct proc_
     if (rc < 0) {
         c->is_freed = true;
         close_all(c);
-        return gp_error_set(err, edge_error_of(rc), "cannot start %s: %s: %s", spec->args[0],
-                            la->program, uv_strerror(rc));
+        return edge_error_of(rc) == GP_EFULL
+                   ? no_descriptors(spec, err)
+                   : gp_error_set(err, edge_error_of(rc), "cannot start %s: %s: %s", spec->args[0],
+                                  la->program, uv_strerror(rc));
     }
     keep_ends(c, la);
     l->objects++;
@@ -207,8 +217,10 @@ static int spawn(struct edge_loop *l, const char *program, const struct proc_spe
     struct edge_launch la;
     int rc = edge_launch_init(&la, program, spec);
 
-    if (rc < 0) {
-        gp_error_set(err, rc, "cannot start %s: %s", spec->args[0], error_sentence(rc));
+    if (rc == GP_EFULL) {
+        (void)no_descriptors(spec, err);
+    } else if (rc < 0) {
+        (void)gp_error_set(err, rc, "cannot start %s: %s", spec->args[0], error_sentence(rc));
     } else {
         rc = start(l, &la, spec, ret, err);
     }

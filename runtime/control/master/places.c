@@ -192,6 +192,32 @@ void place_lost(struct app_place *place, const char *why, bool may_rebuild)
     }
 }
 
+static void on_told(struct master *m, void *user, const struct outcome *outcome)
+{
+    (void)m; /* only for people */
+    (void)user;
+    (void)outcome;
+}
+
+/* It is tried for ever, so whoever waits for it must see why. Once may be a worker that has just gone:
+ * another one does. */
+static void tell_refusal(const struct app_place *place, const struct app *app, const char *why)
+{
+    const struct command command = {.op = COMMAND_STATE,
+                                    .app = app->id,
+                                    .epoch = app->epoch,
+                                    .state = app->state,
+                                    .error = why};
+
+    if (place->refusals > 0) {
+        (void)master_propose(place->master, &command, on_told, NULL, NULL);
+    }
+    if (place->refusals == 1) {
+        events_add(place->master, EVENT_WARN, "appmaster.refused", app->id, place->worker, "%s: %s",
+                   app->spec.name, why);
+    }
+}
+
 void place_refused(struct app_place *place, const char *why)
 {
     struct master *m = place->master;
@@ -203,6 +229,7 @@ void place_refused(struct app_place *place, const char *why)
     }
     LOG_WARN(master_log(m), "appmaster.refused", KV_U64("app", app->id),
              KV_U64("epoch", app->epoch), KV_U64("worker", place->worker), KV_STR("why", why));
+    tell_refusal(place, app, why);
     place->refused_by = place->worker;
     place_give_back(place, app);
     place->phase = PLACE_PAUSED;
