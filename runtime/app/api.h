@@ -60,6 +60,7 @@ struct api_params {
     uint32_t window;
     char *processor;
     char *request_id;
+    char *sha256;
 };
 
 enum api_flags {

@@ -173,8 +173,10 @@ int api_submit(struct api_call *call, struct gp_error *err)
     s->spec.executors = call->params.executors;
     s->spec.name = call->params.name;
     s->spec.request_id = call->params.request_id;
+    s->spec.sha256 = call->params.sha256;
     call->params.name = NULL;
     call->params.request_id = NULL;
+    call->params.sha256 = NULL;
     s->spec.priority = call->params.priority;
     s->spec.no_wait = call->params.no_wait;
     rc = read_lists(&call->params, &s->spec, err);

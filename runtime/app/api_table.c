@@ -46,6 +46,8 @@ static const char *const api_level_names[] = {"debug", "info", "warn", "error", 
 #define P_REQUEST                                                                                  \
     FIELD_TEXT(P, request_id, FIELD_OPTIONAL, MSG_REQUEST_ID_MAX,                                  \
                "the same again makes nothing new")
+#define P_SHA256                                                                                   \
+    FIELD_TEXT(P, sha256, FIELD_OPTIONAL, 64, "of the body, to be sure that it came as it was sent")
 #define P_EXECUTOR                                                                                 \
     {                                                                                              \
         .name = "executor", .kind = FIELD_KIND_I64, .offset = offsetof(P, executor), .min = -1,    \
@@ -71,18 +73,18 @@ static const char *const api_level_names[] = {"debug", "info", "warn", "error", 
 static const struct field no_items[] = {P_ALL}; /* of which none is used */
 static const struct field app_items[] = {P_APP};
 static const struct field apps_items[] = {P_ALL};
-static const struct field submit_items[] = {P_NAME,  P_EXECUTORS, P_SET,     P_PARALLELISM,
-                                            P_PLACE, P_PRIORITY,  P_NO_WAIT, P_REQUEST};
+static const struct field submit_items[] = {
+    P_NAME, P_EXECUTORS, P_SET, P_PARALLELISM, P_PLACE, P_PRIORITY, P_NO_WAIT, P_REQUEST, P_SHA256};
 static const struct field restart_items[] = {P_APP, P_REQUEST};
 static const struct field rebalance_items[] = {P_APP, P_FORCE};
 static const struct field logs_items[] = {P_APP, P_EXECUTOR, P_LEVEL, P_SINCE, P_TAIL};
 static const struct field metrics_items[] = {P_APP, P_WINDOW, P_PROCESSOR};
 static const struct field drain_items[] = {P_WORKER, P_UNDO, P_FORCE};
 static const struct field master_items[] = {P_ADDRESS};
-static const struct field all_items[] = {P_APP,   P_WORKER,   P_ADDRESS,   P_ALL,     P_UNDO,
-                                         P_FORCE, P_NAME,     P_EXECUTORS, P_SET,     P_PARALLELISM,
-                                         P_PLACE, P_PRIORITY, P_NO_WAIT,   P_REQUEST, P_EXECUTOR,
-                                         P_LEVEL, P_SINCE,    P_TAIL,      P_WINDOW,  P_PROCESSOR};
+static const struct field all_items[] = {
+    P_APP,       P_WORKER, P_ADDRESS,     P_ALL,   P_UNDO,     P_FORCE,     P_NAME,
+    P_EXECUTORS, P_SET,    P_PARALLELISM, P_PLACE, P_PRIORITY, P_NO_WAIT,   P_REQUEST,
+    P_EXECUTOR,  P_LEVEL,  P_SINCE,       P_TAIL,  P_WINDOW,   P_PROCESSOR, P_SHA256};
 
 static const struct fields no_params = {
     .name = "parameters", .size = sizeof(P), .items = no_items, .count = 0};

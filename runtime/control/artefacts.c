@@ -212,6 +212,7 @@ int artefact_commit(struct artefact_in *in, struct gp_error *err)
     } else if (strcmp(hex, in->sha256) != 0) {
         rc = gp_error_set(err, GP_ECHECKSUM, "the artefact was announced as %s but is %s",
                           in->sha256, hex);
+        gp_error_hint(err, "it changed while it was sent: send it again");
     } else {
         rc = settle(in, err);
     }

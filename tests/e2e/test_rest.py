@@ -3,6 +3,7 @@
 Requests are made by http.client and by plain sockets, where they are meant to be wrong.
 """
 
+import hashlib
 import http.client
 import json
 import resource
@@ -331,6 +332,38 @@ class Rest(harness.Case):
                 wait_until(lambda: harness.os.path.isdir(folder) and harness.os.listdir(folder), "it has begun", WAIT_S)
         wait_until(lambda: not harness.os.listdir(folder), "nothing is left", WAIT_S)
         self.expect(web.get("/healthz"), 200)
+
+    def test_an_upload_that_is_not_what_was_announced(self):
+        web = self.begin()
+        with open(self.plugin("ticker"), "rb") as file:
+            body = file.read()
+        right, wrong = (hashlib.sha256(text).hexdigest() for text in (body, b"something else"))
+        self.refused(web.post(f"/api/v1/apps?sha256={wrong}", body=body), 400,
+                     f"its sha256 is {right}, not {wrong} as announced", "send it again")
+        self.refused(web.post("/api/v1/apps?sha256=zz", body=body), 400, f"its sha256 is {right}, not zz")
+        self.assertEqual([], web.get("/api/v1/apps?all=true").json["applications"])
+        wait_until(lambda: not harness.os.listdir(harness.os.path.join(self.path("data-0"), "uploads")), "nothing is left",
+                   WAIT_S)
+        self.expect(web.post(f"/api/v1/apps?sha256={right}", body=body), 201)
+
+    def test_the_same_file_from_many_at_once(self):
+        web = self.begin()
+        with open(self.plugin("ticker"), "rb") as file:
+            body = file.read() + bytes(4 << 20)
+        answers = [None] * 4
+
+        def upload(i):
+            answers[i] = web.post(f"/api/v1/apps?name=same{i}&executors=1", body=body)
+
+        threads = [threading.Thread(target=upload, args=(i,)) for i in range(len(answers))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([1, 2, 3, 4], sorted(self.expect(answer, 201).json["id"] for answer in answers))
+        for i in range(len(answers)):
+            self.wait_for(web, f"same{i}", "running")
+            self.expect(web.post(f"/api/v1/apps/same{i}/kill"), 200)
 
     def test_an_upload_is_not_held_in_memory(self):
         web = self.begin("--set", "limits.upload_bytes=128MiB")

@@ -52,8 +52,8 @@ int client_ask_at(struct client *c, const char *address, uint16_t type, const vo
 struct client_submit {
     const char *path; /* of the shared object, absolute */
     struct msg_app_submit
-        spec; /* sha256 is filled in, and request_id unless it is given; borrowed until the
-                 callback */
+        spec; /* request_id is filled in unless it is given; so is sha256, and if it is given, that
+                 is what the file must have. Borrowed until the callback */
     /* Bytes the master has, of all; may be NULL. */
     void (*on_progress)(void *user, uint64_t sent, uint64_t size);
     /* msg: struct msg_app_submitted */

@@ -11,6 +11,7 @@
  * After the client's time limit for one answer the latest reason is told.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/str.h"
@@ -220,6 +221,7 @@ static int offer(struct upload_job *job)
 /* The next slice, or the end: then it is offered. */
 static int hash_more(struct upload_job *job, struct gp_error *err)
 {
+    const char *wanted = job->submit.spec.sha256;
     int rc = file_hash_step(&job->file, err);
 
     if (rc >= 0 && job->file.size > ARTEFACT_SIZE_MAX_BYTES) {
@@ -236,6 +238,12 @@ static int hash_more(struct upload_job *job, struct gp_error *err)
     file_hash_final(&job->file, job->sha256);
     if (job->size == 0) {
         return gp_error_set(err, GP_EABI, "%s is empty", job->submit.path);
+    }
+    if (wanted && *wanted && strcmp(wanted, job->sha256) != 0) {
+        rc = gp_error_set(err, GP_EINVAL, "its sha256 is %s, not %s as announced", job->sha256,
+                          wanted);
+        gp_error_hint(err, "sha256sum FILE says the right one; send it again");
+        return rc;
     }
     rc = offer(job);
     return rc < 0 ? gp_error_set(err, rc, "%s", error_sentence(rc)) : 0;

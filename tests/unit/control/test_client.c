@@ -231,6 +231,24 @@ static void begin_submit(struct scene *s)
     GP_REQUIRE_EQ(client_submit(s->client, &submit, &err), 0);
 }
 
+/* Who said what the file must be gets that one in, or none. */
+GP_TEST(client, submits_no_other_file_than_was_announced)
+{
+    static char file[] = "surely an application";
+    char wrong[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    struct scene s;
+    struct client_submit submit = {.path = "/app.so", .spec = {.sha256 = wrong}, .fn = on_answer};
+    struct gp_error err = {0};
+
+    scene_begin(&s, 1, 1, 0);
+    submit.user = &s.answer;
+    GP_REQUIRE_EQ(sim_disk_put(s.stage.hosts[1], "/app.so", gp_bytes_of(file, sizeof file)), 0);
+    GP_CHECK_EQ(client_submit(s.client, &submit, &err), GP_EINVAL);
+    GP_CHECK(strstr(err.text, "as announced") != NULL);
+    GP_CHECK_EQ(s.bosses[0]->uploaded, 0);
+    scene_end(&s);
+}
+
 /* The upload belongs to a connection, so the next leader gets it from the start. */
 GP_TEST(client, submits_though_the_leader_dies)
 {
