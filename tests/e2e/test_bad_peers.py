@@ -4,6 +4,7 @@ That connection ends, in time; nobody else notices: the job keeps running in the
 WordCount still counts.
 """
 
+import hashlib
 import os
 import socket
 import struct
@@ -278,6 +279,65 @@ class TrustedPeers(Attack):
             with self.trusted() as peer:
                 peer.ask(262, offer)
                 peer.send(frame(263, bytes(5000), kind=protocol.ASK, correlation=2))
+        self.nothing_came_in()
+
+    def nothing_came_in(self):
+        folder = self.path("data-0/master/incoming")
+        system.wait_until(lambda: not os.listdir(folder), f"{folder} is empty", 10 * harness.SLOWNESS, pause_s=0.05)
+
+    def test_uploads_that_are_not_what_was_announced(self):
+        """Told at once, and nothing of them stays: the file cannot be submitted."""
+        body = os.urandom(300000)
+        wrong = hashlib.sha256(b"something else").hexdigest()
+        right = hashlib.sha256(body).hexdigest()
+
+        def upload(peer, size, *pieces):
+            offered = peer.ask(protocol.ARTEFACT_OFFER, {"sha256": wrong, "size": str(size), "request_id": "r1"}).json
+            for at, piece in pieces:
+                answer = peer.ask(protocol.ARTEFACT_CHUNK, struct.pack("<QQ", int(offered["upload"]), at) + piece)
+            return answer
+
+        with self.trusted() as peer:
+            for what, said, size, pieces in (
+                    ("another hash", f"announced as {wrong} but is {right}.*send it again", len(body),
+                     ((0, body[:200000]), (200000, body[200000:]))),
+                    ("a gap", "artefact bytes at offset 7; 5 of 10 are here", 10, ((0, b"12345"), (7, b"890"))),
+                    ("more than announced", "artefact bytes at offset 0; 0 of 10 are here", 10, ((0, b"12345678901"),)),
+                    ("an upload of others", "no upload 99 of yours", 10, ())):
+                with self.subTest(sent=what):
+                    if pieces:
+                        answer = upload(peer, size, *pieces)
+                    else:
+                        answer = peer.ask(protocol.ARTEFACT_CHUNK, struct.pack("<QQ", 99, 0) + b"x")
+                    self.assertEqual(protocol.ERROR, answer.kind)
+                    self.assertRegex(answer.json["text"] + " " + answer.json["hint"], said)
+            for sha256, size, said in (("zz" * 32, "10", "64 lower-case hex digits"), ("ab", "10", "64 lower-case hex digits"),
+                                       ("../" * 21 + "a", "10", "64 lower-case hex digits"),
+                                       (wrong, "0", "an artefact of 0 bytes"), (wrong, str(1 << 60), "268435456 are possible")):
+                with self.subTest(sha256=sha256, size=size):
+                    answer = peer.ask(protocol.ARTEFACT_OFFER, {"sha256": sha256, "size": size, "request_id": "r1"})
+                    self.assertEqual(protocol.ERROR, answer.kind)
+                    self.assertIn(said, answer.json["text"])
+            answer = peer.ask(protocol.APP_SUBMIT, {"request_id": "r2", "sha256": wrong, "name": "never"})
+            self.assertEqual(protocol.ERROR, answer.kind)
+            self.assertIn("is not here: upload it first", answer.json["text"])
+        self.nothing_came_in()
+
+    def test_the_same_file_in_two_uploads_at_once(self):
+        """Piece by piece in turn: both come through, and the file is there once."""
+        body = os.urandom(100000)
+        sha256 = hashlib.sha256(body).hexdigest()
+        with self.trusted() as one, self.trusted() as two:
+            uploads = []
+            for peer in (one, two):
+                offer = {"sha256": sha256, "size": str(len(body)), "request_id": "r1"}
+                uploads.append((peer, int(peer.ask(protocol.ARTEFACT_OFFER, offer).json["upload"])))
+            for at in range(0, len(body), 25000):
+                for peer, upload in uploads:
+                    answer = peer.ask(protocol.ARTEFACT_CHUNK, struct.pack("<QQ", upload, at) + body[at:at + 25000])
+                    self.assertEqual((protocol.REPLY, str(at + 25000)), (answer.kind, answer.json["received"]))
+            self.assertTrue(one.ask(protocol.ARTEFACT_OFFER, offer).json["have"])
+        self.nothing_came_in()
 
 
 class FewDescriptors(harness.Case):

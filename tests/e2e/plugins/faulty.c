@@ -1,10 +1,10 @@
 /*
  * faulty: numbers -> worker, a job that goes wrong in the way and at the place it is told.
  *
- * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, wait, leave, eat), `where` (build, open,
+ * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, wait, leave, eat, hoard), `where` (build, open,
  * poll, process, end, close) and `row`, the number at which poll and process do it (500 of 1000).
  * Without `how` it ends well. `wait` waits until there is a file `until`, and goes on. `eat` takes memory
- * until there is none, and fails. With FAULTY_INIT it crashes in
+ * until there is none, and fails; `hoard` goes on. With FAULTY_INIT it crashes in
  * its init; FAULTY_LOADING is what a constructor of the file calls.
  */
 #define GP_PLUGIN_INIT faulty_init
@@ -100,6 +100,21 @@ static int32_t eat(const struct gp_task *task)
     return gp_fail(task, "no memory left");
 }
 
+/* The same to the last crumb, and on as if nothing were: whoever wants memory next, gets none. */
+static int32_t hoard(void)
+{
+    for (size_t bite = (size_t)16 << 20; bite >= 64;) {
+        char *food = malloc(bite);
+
+        if (food) {
+            memset(food, 1, bite);
+        } else {
+            bite /= 2;
+        }
+    }
+    return GP_OK;
+}
+
 /* What the callback named `here` answers. */
 static int32_t answer(const struct gp_task *task, const char *here)
 {
@@ -112,6 +127,9 @@ static int32_t answer(const struct gp_task *task, const char *here)
     }
     if (is_set(task->config, "how", "eat")) {
         return eat(task);
+    }
+    if (is_set(task->config, "how", "hoard")) {
+        return hoard();
     }
     return is_set(task->config, "how", "fail") ? gp_fail(task, "told to fail") : GP_OK;
 }
