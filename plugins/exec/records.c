@@ -89,7 +89,7 @@ static int32_t emit(struct worker *w, struct gp_out *out, gp_str what)
 static int32_t next_record(struct worker *w, gp_str *ret)
 {
     struct gp_lines *l = &w->from_child;
-    const unsigned char *at = (const unsigned char *)l->bytes + l->head;
+    const unsigned char *at;
     size_t len;
 
     if (!w->by_length) {
@@ -98,6 +98,7 @@ static int32_t next_record(struct worker *w, gp_str *ret)
     if (gp_lines_len(l) < LENGTH_BYTES) {
         return GP_IDLE;
     }
+    at = (const unsigned char *)l->bytes + l->head;
     len = at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
     if (len > w->line_max) {
         return GP_REJECT;
