@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """layers.py ROOT: every #include keeps the direction of the rooms.
 
-layers.txt says which rooms a room may include, headers.txt who may include which header of others.
+layers.txt says which rooms a room may include, headers.txt who may include which header of others; those
+of the C++ library, which have no dot, are for files of C++.
 Our own includes are rooted (never "../" or a bare name), and no chain of them comes back.
 """
 
@@ -9,10 +10,9 @@ import os
 import re
 import sys
 
-from lint import files, report, table
+from lint import C_FILES, CPP_FILES, files, report, table
 
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
-C_FILES = (".c", ".h")
 
 
 def room_of(path):
@@ -72,6 +72,8 @@ def check_include(root, path, room, system, name, layers, headers):
     if name.startswith("gearpump/"):
         target = "sdk"
     elif system:
+        if "." not in name:
+            return None if path.endswith(CPP_FILES) else f"{path} is C: it must not include <{name}>"
         allowed = headers.get(name)
         if allowed is None:
             return f"<{name}> is not listed in headers.txt"

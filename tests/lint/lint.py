@@ -3,6 +3,8 @@
 import os
 import sys
 
+CPP_FILES = (".cpp", ".hpp")
+C_FILES = (".c", ".h", *CPP_FILES)
 SKIPPED = ("build", "install", "_CPack", ".git", "corpus", "__pycache__")
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-from lint import files, report
+from lint import C_FILES, files, report
 
 # Written apart, so that this file passes its own check.
 MARK = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
@@ -26,9 +26,9 @@ def problems_of(path, data):
     for number, line in enumerate(text.split("\n"), 1):
         if line.endswith(("\r", " ", "\t")):
             yield f"{path}:{number}: white space at the end of the line"
-        if "\t" in line and path.endswith((".c", ".h", ".py", ".cmake", ".yaml")):
+        if "\t" in line and path.endswith((*C_FILES, ".py", ".cmake", ".yaml")):
             yield f"{path}:{number}: tab"
-        if len(line) > LINE_LENGTH_MAX and path.endswith((".c", ".h")):
+        if len(line) > LINE_LENGTH_MAX and path.endswith(C_FILES):
             yield f"{path}:{number}: longer than {LINE_LENGTH_MAX} characters"
         if MARK.search(line):
             yield f"{path}:{number}: unfinished work: {line.strip()}"
