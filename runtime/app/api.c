@@ -424,11 +424,6 @@ const struct config *api_config(const struct api *api)
     return api->config;
 }
 
-struct client *api_client(struct api *api)
-{
-    return api->client;
-}
-
 const char *api_folder(const struct api *api)
 {
     return api->folder;

@@ -128,7 +128,6 @@ const char *api_token_path(const struct api *api);
 
 const struct port *api_port(const struct api *api);
 const struct config *api_config(const struct api *api);
-struct client *api_client(struct api *api);
 /* One more, for an upload; the caller frees it. */
 int api_client_new(struct api *api, struct client **ret, struct gp_error *err);
 const char *api_folder(const struct api *api);

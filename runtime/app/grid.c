@@ -44,7 +44,8 @@ static gp_str text_of(const struct value *row, const char *path)
 
 /* ---- order ---- */
 
-bool grid_is_ascending(const struct grid *g)
+/* Numbers are greatest first and text from A, unless reversed. */
+static bool is_ascending(const struct grid *g)
 {
     return (g->columns[g->sorted_by].kind == GRID_TEXT) != g->reverse;
 }
@@ -60,14 +61,14 @@ static bool is_before(const struct grid *g, const struct value *a, const struct 
     if (c->kind == GRID_TEXT) {
         int order = str_cmp(text_of(a, member), text_of(b, member));
 
-        return grid_is_ascending(g) ? order < 0 : order > 0;
+        return is_ascending(g) ? order < 0 : order > 0;
     }
     x = number_of(a, member);
     y = number_of(b, member);
     if (isnan(x) || isnan(y)) {
         return !isnan(x) && isnan(y);
     }
-    return grid_is_ascending(g) ? x < y : x > y;
+    return is_ascending(g) ? x < y : x > y;
 }
 
 /* By insertion: stable, and rows come nearly in order, for they did a second ago. */
@@ -181,9 +182,9 @@ static void choose(struct chosen *c, const struct grid *g, uint32_t rank)
 
         if (column->rank <= rank || is_sorted) {
             (void)str_format(c->titles[i], TITLE_MAX, "%s%s", column->title,
-                             !is_sorted             ? ""
-                             : grid_is_ascending(g) ? " ^"
-                                                    : " v");
+                             !is_sorted        ? ""
+                             : is_ascending(g) ? " ^"
+                                               : " v");
             c->columns[n++] =
                 (struct table_column){c->titles[i], is_left ? TABLE_LEFT : TABLE_RIGHT};
             c->at[c->count++] = i;

@@ -47,10 +47,7 @@ struct grid {
 /* The member of a row, or NULL. path: with dots. */
 const struct value *grid_member(const struct value *row, const char *path);
 
-/* Numbers are greatest first and text from A, unless reversed. */
-bool grid_is_ascending(const struct grid *g);
-
-/* The rows in order; returns how many. */
+/* The rows in order: numbers greatest first and text from A, unless reversed; returns how many. */
 uint32_t grid_order(const struct grid *g, const struct value *ret[GRID_ROWS_MAX]);
 
 /* A line of titles and one for each of `rows`; selected: its index, or -1. 0, GP_ENOMEM. */

@@ -9,8 +9,6 @@
 #include "control/worker/worker.h"
 #include "wire/messages_metrics.h"
 
-#define METRICS_PAGE_MAX  ((size_t)16 << 20)
-#define METRICS_PAGE_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define METRICS_ROLES_MAX 64u /* workers of one process */
 
 /* What is in this process. All borrowed. */

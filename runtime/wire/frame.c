@@ -118,7 +118,8 @@ int frame_header_decode(const void *bytes, struct frame_header *ret, struct gp_e
     return 0;
 }
 
-uint32_t frame_crc(const void *header, const void *payload, size_t payload_len)
+/* Of a frame whose header stands at `header` and whose payload is elsewhere. */
+static uint32_t frame_crc(const void *header, const void *payload, size_t payload_len)
 {
     unsigned char bytes[FRAME_HEADER_SIZE];
 

@@ -68,9 +68,6 @@ int frame_header_decode(const void *bytes, struct frame_header *ret, struct gp_e
 /* The longest payload of this type. */
 uint32_t frame_payload_max(uint16_t type);
 
-/* The checksum of a frame whose header stands at `header` and whose payload is elsewhere. */
-uint32_t frame_crc(const void *header, const void *payload, size_t payload_len);
-
 /* Sets checksum and flag of a whole frame, header and payload in one piece. */
 void frame_seal(void *frame, size_t payload_len);
 

@@ -12,8 +12,6 @@
 
 #include "base/error.h"
 
-#define SCHEDULER_WORKERS_MAX 4096u
-
 /* In: a worker. Out: what it gives. */
 struct scheduler_worker {
     uint32_t id;
