@@ -98,7 +98,7 @@ class Memory(Cluster):
 
     def test_code_that_says_it_has_none_fails_its_job(self):
         self.assert_job_failed(self.cluster, r"processor 'worker', task 0 on executor 1, in its process\(\): no memory left "
-                               r"\(it was restarted 1 times", submit=self.faulty("eat", "process", "--set", "worker.row=3"))
+                               r"\(it was restarted 1 time within", submit=self.faulty("eat", "process", "--set", "worker.row=3"))
         self.as_before()
 
     def test_the_executor_that_has_it_is_replaced(self):

@@ -207,6 +207,21 @@ GP_TEST(queue, is_not_held_up_by_what_can_never_run)
     end(&s);
 }
 
+/* Slots are not all that may be missing. */
+GP_TEST(queue, says_that_workers_are_missing)
+{
+    const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .config = endless, .executors = 4};
+    struct scene s;
+
+    begin(&s, 4, 1);
+    GP_REQUIRE_EQ(cluster_submit(&s.c, &job), 0);
+    await(&s, s.c.app, APP_WAITING);
+    GP_CHECK_STR_EQ(why(&s, s.c.app), "9 slots needed, 12 free on 3 workers, not enough workers: 4 "
+                                      "executors need one each, 3 of 3 have a free slot");
+    kill_app(&s, s.c.app);
+    end(&s);
+}
+
 /* Whoever leads next knows who waits, and in which order. */
 GP_TEST(queue, is_the_same_under_the_next_leader)
 {

@@ -145,8 +145,9 @@ bool recovery_trouble(struct appmaster *am, bool is_free, const char *text)
     }
     if (!is_free && !budget_draw(&am->budget, now_ms)) {
         am_fail(am, GP_EUSER,
-                "%s (it was restarted %u times within %lld s, which is the limit%s%s)",
-                am->first_reason.text, used, (long long)(am->budget.window_ms / 1000),
+                "%s (it was restarted %u time%s within %lld s, which is the limit%s%s)",
+                am->first_reason.text, used, used == 1 ? "" : "s",
+                (long long)(am->budget.window_ms / 1000),
                 strcmp(am->first_reason.text, text) == 0 ? "" : "; the latest: ",
                 strcmp(am->first_reason.text, text) == 0 ? "" : text);
         return false;

@@ -249,8 +249,8 @@ static void say(struct app_place *place, const struct app *app, const char *numb
     }
 }
 
-/* What it needs, and what there is. */
-static void describe(const struct app_place *place, const struct fit_room *room, bool is_possible,
+/* What it needs, what there is, and why that will not do even if nobody else had anything ("": it will). */
+static void describe(const struct app_place *place, const struct fit_room *room, const char *never,
                      char *text, size_t cap)
 {
     uint32_t workers = 0;
@@ -266,9 +266,8 @@ static void describe(const struct app_place *place, const struct fit_room *room,
     if (place->need_slots > 0) {
         (void)str_format(needs, sizeof needs, "%u slots needed", place->need_slots + 1);
     }
-    (void)str_format(text, cap, "%s, %u free on %u worker%s%s%s", needs, fit_free(room), workers,
-                     workers == 1 ? "" : "s", drained,
-                     is_possible ? "" : ", too few even if all were free");
+    (void)str_format(text, cap, "%s, %u free on %u worker%s%s%s%s", needs, fit_free(room), workers,
+                     workers == 1 ? "" : "s", drained, *never ? ", " : "", never);
 }
 
 /* ---- going through it ---- */
@@ -302,14 +301,19 @@ static int take(const struct master *m, struct fit_room *room, const struct app_
     return at;
 }
 
-/* Whether it would fit if nobody else had anything. */
-static bool is_possible(const struct master *m, const struct app_place *place,
-                        const struct app *app)
+/* Why it would not fit even if nobody else had anything; "": it would. */
+static const char *impossible(const struct master *m, const struct app_place *place,
+                              const struct app *app, struct gp_error *err)
 {
     struct fit_room alone;
+    uint32_t all;
 
     fit_alone(&m->workers, 0, &alone);
-    return place->need_slots == 0 || take(m, &alone, place, app, NULL) >= 0;
+    all = fit_free(&alone);
+    if (place->need_slots == 0 || take(m, &alone, place, app, err) >= 0) {
+        return "";
+    }
+    return all > place->need_slots ? err->text : "too few even if all were free";
 }
 
 static void begin(struct app_place *place, const struct app *app, uint32_t worker)
@@ -328,8 +332,9 @@ static void seek_one(struct turn *t, struct app_place *place)
     int64_t until_ns = 0;
     uint32_t other = turn_of(m, app, &until_ns);
     struct gp_error err = {0};
-    char text[192];
-    bool possible;
+    struct gp_error alone = {0};
+    const char *never;
+    char text[sizeof place->why];
     int at = GP_EFULL;
 
     learn(place, app);
@@ -342,18 +347,18 @@ static void seek_one(struct turn *t, struct app_place *place)
         begin(place, app, m->workers.entries[at]->id);
         return;
     }
-    possible = is_possible(m, place, app);
-    describe(place, &t->room, possible, text, sizeof text);
+    never = impossible(m, place, app, &alone);
+    describe(place, &t->room, never, text, sizeof text);
     if (t->recovers != 0) {
         say(place, app, text, "after the recovery of", t->recovers);
     } else if (t->blocked_by != 0) {
-        say(place, app, text, "behind", possible ? t->blocked_by : 0);
+        say(place, app, text, "behind", *never ? 0 : t->blocked_by);
     } else if (other != 0 && place->need_slots > 0) {
         say(place, app, text, "behind", other);
         t->until_ns = t->until_ns == 0 || until_ns < t->until_ns ? until_ns : t->until_ns;
     } else {
         say(place, app, place->need_places_count > 0 && err.code < 0 ? err.text : text, "", 0);
-        place->is_blocking = possible && place->need_slots > 0;
+        place->is_blocking = *never == '\0' && place->need_slots > 0;
         t->blocked_by = place->is_blocking ? app->id : 0;
     }
 }
@@ -379,7 +384,7 @@ static void say_stuck(struct app_place *place)
 
     if (place->phase == PLACE_WAITING && !place->is_proposing) {
         fit_now(&place->master->workers, &room);
-        describe(place, &room, true, text, sizeof text);
+        describe(place, &room, "", text, sizeof text);
         say(place, registry_find(&place->master->registry, place->app), text, "", 0);
     }
 }
