@@ -16,6 +16,7 @@
 #define THIN_MAX         8u   /* batches mostly done that a busy lane leaves as they are */
 #define WAKE_BATCHES     4u   /* full batches that a lane which sends on wakes another for */
 #define WAKE_HOLD_NS     (50 * 1000)  /* ... or for fewer after this time */
+#define SLICES_OF_SINK   4u           /* that others have, in one of a sink */
 #define SLICE_NS         (100 * 1000) /* of slices that are longer fewer rows are made */
 #define TASKS_PER_TURN   256u         /* runnable tasks that get their slice in one turn */
 

@@ -16,6 +16,18 @@
 #include "data/task_call.h"
 #include "data/timers.h"
 
+/*
+ * A sink does more in a slice than who feeds it. With as much for both, what once waits in an inbox
+ * waits for ever, for as much comes as is read, and all that comes lies there until no cache of the
+ * core holds it any more.
+ */
+static uint32_t slice_most(const struct stage *s)
+{
+    const bool is_sink = s->lane->topology->plan->processors[s->processor].outputs == 0;
+
+    return s->lane->options->slice_rows * (is_sink ? SLICES_OF_SINK : 1);
+}
+
 int task_init(struct task *t, struct stage *stage, uint32_t local)
 {
     const struct lane *lane = stage->lane;
@@ -28,7 +40,7 @@ int task_init(struct task *t, struct stage *stage, uint32_t local)
     t->watermark_ns = GP_TIME_MIN;
     t->out_ns = GP_TIME_MIN;
     t->session = lane->topology->processors[stage->processor].session[stage->task_indices[local]];
-    t->slice_rows = lane->options->slice_rows;
+    t->slice_rows = slice_most(stage);
     list_node_init(&t->node);
     t->api = (struct gp_task){.size = (uint32_t)sizeof(t->api),
                               .index = stage->task_indices[local],
@@ -287,7 +299,7 @@ void task_run(struct task *t)
 
 void task_fit_slice(struct task *t, int64_t took_ns)
 {
-    uint32_t most = t->stage->lane->options->slice_rows;
+    const uint32_t most = slice_most(t->stage);
 
     if (took_ns > SLICE_NS) {
         t->slice_rows -= t->slice_rows / 2;

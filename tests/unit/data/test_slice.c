@@ -70,7 +70,7 @@ GP_TEST(slice, a_slow_task_does_less_at_its_turn_and_more_when_it_is_fast_again)
     w.lane->stages[1]->table.process = process;
     t = w.lane->stages[1]->tasks[0];
     clock_ns = w.lane->meter.clock_ns;
-    GP_REQUIRE_EQ(t->slice_rows, w.options.slice_rows);
+    GP_REQUIRE_EQ(t->slice_rows, SLICES_OF_SINK * w.options.slice_rows);
 
     row_ns = SLICE_NS / 10;
     feed(&w, 20);
@@ -85,7 +85,7 @@ GP_TEST(slice, a_slow_task_does_less_at_its_turn_and_more_when_it_is_fast_again)
 
     row_ns = 1; /* what it did not use up says nothing */
     feed(&w, 20);
-    GP_CHECK(t->slice_rows > ROWS && t->slice_rows <= w.options.slice_rows);
+    GP_CHECK(t->slice_rows > ROWS && t->slice_rows <= SLICES_OF_SINK * w.options.slice_rows);
     lone_lane_end(&w);
 }
 
