@@ -56,6 +56,16 @@ static void on_pause_over(uv_timer_t *timer)
     (void)uv_poll_start(&li->poll, UV_READABLE, on_connection); /* it worked before */
 }
 
+/* Of a Unix socket, whatever became of the rights of its file: our user, or root. */
+static bool is_one_of_us(int fd)
+{
+    struct ucred creds;
+    socklen_t len = sizeof creds;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &creds, &len) == 0 &&
+           (creds.uid == geteuid() || creds.uid == 0);
+}
+
 /* 0 to go on, negative when this turn is over. */
 static int accept_one(struct edge_listener *li)
 {
@@ -76,6 +86,10 @@ static int accept_one(struct edge_listener *li)
         default:
             return 0; /* that connection broke before we had it */
         }
+    }
+    if (li->is_unix && !is_one_of_us(fd)) {
+        (void)close(fd);
+        return 0;
     }
     if (edge_stream_adopt_take(edge_loop_of(li->base.loop), fd, li->is_unix, &s) == 0) {
         li->fn(li->user, &s->base); /* may free the listener */

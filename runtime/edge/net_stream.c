@@ -290,24 +290,6 @@ static void peer_addr(struct stream *stream, struct net_addr *ret_addr)
     *ret_addr = (struct net_addr){.text = "unix:"};
 }
 
-static int peer_creds(struct stream *stream, struct net_creds *ret_creds)
-{
-    struct edge_stream *s = edge_stream_of(stream);
-    struct ucred creds;
-    socklen_t len = sizeof(creds);
-    uv_os_fd_t fd;
-
-    if (!s->is_unix) {
-        return GP_EUNSUPPORTED;
-    }
-    if (s->state != STREAM_OPEN || uv_fileno(&s->uv.handle, &fd) < 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &creds, &len) < 0) {
-        return GP_ESTATE;
-    }
-    *ret_creds = (struct net_creds){.pid = creds.pid, .uid = creds.uid, .gid = creds.gid};
-    return 0;
-}
-
 const struct net_ops edge_net_ops = {
     .listen = edge_listen,
     .listener_addr = edge_listener_addr,
@@ -318,7 +300,6 @@ const struct net_ops edge_net_ops = {
     .write = edge_stream_write,
     .write_queue_bytes = write_queue_bytes,
     .peer_addr = peer_addr,
-    .peer_creds = peer_creds,
     .stream_end = end_stream,
     .stream_free = free_stream,
     .share_offer = edge_share_offer,

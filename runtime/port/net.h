@@ -50,13 +50,6 @@ struct stream_reader {
     void (*on_read)(void *user, int64_t n);
 };
 
-/* Who is at the other end of a Unix socket. */
-struct net_creds {
-    int64_t pid;
-    uint32_t uid;
-    uint32_t gid;
-};
-
 struct net_ops {
     int (*listen)(struct loop *loop, const struct net_addr *addr, net_accept_fn fn, void *user,
                   struct listener **ret, struct gp_error *err);
@@ -70,7 +63,6 @@ struct net_ops {
                  net_written_fn fn, void *user);
     size_t (*write_queue_bytes)(const struct stream *stream);
     void (*peer_addr)(struct stream *stream, struct net_addr *ret_addr);
-    int (*peer_creds)(struct stream *stream, struct net_creds *ret_creds);
     void (*stream_end)(struct stream *stream);
     void (*stream_free)(struct stream *stream);
     /* NULL in a world without shared memory, all four. */
@@ -156,12 +148,6 @@ static inline size_t stream_write_queue_bytes(const struct stream *stream)
 static inline void stream_peer_addr(struct stream *stream, struct net_addr *ret_addr)
 {
     stream->loop->net->peer_addr(stream, ret_addr);
-}
-
-/* Unix sockets only; GP_EUNSUPPORTED elsewhere. */
-static inline int stream_peer_creds(struct stream *stream, struct net_creds *ret_creds)
-{
-    return stream->loop->net->peer_creds(stream, ret_creds);
 }
 
 /* Frees the stream after what is queued was written (or 1 s has passed). No read callback comes any

@@ -457,17 +457,6 @@ static void sim_peer_addr(struct stream *stream, struct net_addr *ret_addr)
     *ret_addr = ((struct sim_stream *)stream)->peer;
 }
 
-static int sim_peer_creds(struct stream *stream, struct net_creds *ret_creds)
-{
-    const struct sim_stream *s = (const struct sim_stream *)stream;
-
-    if (!s->conn->is_unix) {
-        return GP_EUNSUPPORTED;
-    }
-    *ret_creds = (struct net_creds){.pid = s->conn->pid[1 - s->side], .uid = 1000, .gid = 1000};
-    return 0;
-}
-
 const struct net_ops sim_net_ops = {
     .listen = sim_listen,
     .listener_addr = sim_listener_addr,
@@ -478,7 +467,6 @@ const struct net_ops sim_net_ops = {
     .write = sim_stream_write,
     .write_queue_bytes = sim_stream_write_queue_bytes,
     .peer_addr = sim_peer_addr,
-    .peer_creds = sim_peer_creds,
     .stream_end = sim_stream_end,
     .stream_free = sim_stream_free,
 };

@@ -63,7 +63,7 @@ const char *conf_path(const struct conf *c, const char *name, char *out, size_t 
     X(listen_says_what_is_wrong)                                                                   \
     X(connect_to_nobody_is_refused)                                                                \
     X(connect_freed_early_is_silent)                                                               \
-    X(unix_socket_is_a_file_with_credentials)                                                      \
+    X(unix_socket_is_a_file)                                                                       \
     X(bytes_arrive_whole_and_in_order)                                                             \
     X(bytes_go_both_ways)                                                                          \
     X(reader_pauses_and_resumes)                                                                   \
