@@ -35,12 +35,13 @@ for file in bash-completion/completions/gpctl:bash zsh/site-functions/_gpctl:zsh
     "$prefix/bin/gpctl" completion "${file#*:}" | cmp - "$prefix/share/${file%:*}"
 done
 for page in man1/gpctl.1 man8/gpd.8 man5/gearpump.yaml.5; do
-    gzip -dc "$prefix/share/man/$page.gz" >"$root/page"
+    text=$root/${page#*/} # its name must end with its section
+    gzip -dc "$prefix/share/man/$page.gz" >"$text"
     if command -v man >/dev/null; then
-        said=$(LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -l "$root/page" 2>&1 >/dev/null)
+        said=$(LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -l "$text" 2>&1 >/dev/null)
         [ -z "$said" ] || { echo "$page: $said" >&2; exit 1; }
     fi
-    ! command -v mandoc >/dev/null || mandoc -Tlint -Wstyle "$root/page"
+    ! command -v mandoc >/dev/null || mandoc -Tlint -Wstyle "$text"
 done
 # Units are without a fault; what is said of others is not ours.
 if command -v systemd-analyze >/dev/null; then
