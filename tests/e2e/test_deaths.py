@@ -33,7 +33,7 @@ class Deaths(groups.Group):
         self.random = random.Random(self.seed)
         self.times = {}  # kind -> how long each repair took
         print(f"GP_E2E_SEED={self.seed} GP_E2E_DEATHS={TIMES}", file=sys.stderr)
-        self.env["GEARPUMP_CLUSTER__FAILURE_TIMEOUT"] = f"{FAILURE_S:g}s"
+        self.env["GEARPUMP_CLUSTER__FAILURE_TIMEOUT"] = f"{1000 * FAILURE_S:.0f}ms"
         # As many as there are here, without the pauses between those that come too often.
         self.env["GEARPUMP_RECOVERY__RESTARTS"] = "200"
         self.env["GEARPUMP_RECOVERY__WINDOW"] = "1s"
