@@ -26,7 +26,9 @@ int mhd_load(struct mhd *ret, struct gp_error *err)
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
     if (library == NULL) {
-        return gp_error_set(err, GP_ENOENT, "the web server needs a library: %s", dlerror());
+        (void)gp_error_set(err, GP_ENOENT, "the web server needs a library: %s", dlerror());
+        gp_error_hint(err, "install it (Debian: libmicrohttpd12), or set http.enabled to false");
+        return GP_ENOENT;
     }
     for (size_t i = 0; i < CALLS; i++) {
         void *symbol = dlsym(library, calls[i].name);
