@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import socket
 import time
@@ -68,7 +69,7 @@ class Descriptors(Cluster):
     def described_with(self, app, said):
         def check():
             self.last = self.cluster.json("describe", str(app))
-            return harness.re.search(said, self.last["last_error"])
+            return re.search(said, self.last["last_error"])
 
         system.wait_until(check, f"its last error is {said}", harness.JOB_S, pause_s=0.05)
         return self.last
