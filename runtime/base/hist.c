@@ -294,18 +294,6 @@ static void add_compact(struct hist *h, struct compact *from)
     }
 }
 
-int hist_decode(gp_bytes bytes, struct hist *ret_hist)
-{
-    struct compact compact;
-    int rc = read_compact(bytes, &compact);
-
-    if (rc == 0) {
-        hist_init(ret_hist);
-        add_compact(ret_hist, &compact);
-    }
-    return rc;
-}
-
 int hist_merge_encoded(struct hist *h, gp_bytes bytes)
 {
     struct compact compact;

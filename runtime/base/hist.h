@@ -95,11 +95,8 @@ double hist_sum(const struct hist *h);
 #define HIST_ENCODED_MAX (64 + HIST_BUCKET_COUNT * 12)
 int hist_encode(const struct hist *h, struct buf *out);
 
-/* Reads exactly that form; the bytes are not trusted. Returns 0 or GP_EPROTO (*ret_hist untouched).
- */
-int hist_decode(gp_bytes bytes, struct hist *ret_hist);
-
-/* Reads it and adds all of it: a few microseconds, for there are few buckets. Same returns. */
+/* Reads exactly that form and adds all of it: a few microseconds, for there are few buckets. The bytes
+ * are not trusted: 0, or GP_EPROTO and h is unchanged. */
 int hist_merge_encoded(struct hist *h, gp_bytes bytes);
 
 /* The compact form in hexadecimal, as messages hold it; "" is an empty histogram. *ret_text is

@@ -51,12 +51,6 @@ void *map_u64_get(const struct map_u64 *m, uint64_t key);
 /* Removes the key and returns its value; NULL if it was not there. Never fails, never allocates. */
 void *map_u64_remove(struct map_u64 *m, uint64_t key);
 
-/*
- * Iterates: size_t cursor = 0; while (map_u64_next(m, &cursor, &key, &value)) { ... }
- * The map must not change meanwhile. key and value may be NULL when not wanted.
- */
-bool map_u64_next(const struct map_u64 *m, size_t *cursor, uint64_t *ret_key, void **ret_value);
-
 /* Removes some entry and returns its value, NULL when empty: the loop that tears a map down. */
 void *map_u64_pop(struct map_u64 *m);
 
@@ -98,7 +92,11 @@ int map_str_set(struct map_str *m, gp_str key, void *value, void **ret_old);
 void *map_str_get(const struct map_str *m, gp_str key);
 void *map_str_remove(struct map_str *m, gp_str key);
 
-/* *ret_key borrows from the map until the entry is removed. */
+/*
+ * Iterates: size_t cursor = 0; while (map_str_next(m, &cursor, &key, &value)) { ... }
+ * The map must not change meanwhile. key and value may be NULL when not wanted; *ret_key borrows from
+ * the map until the entry is removed.
+ */
 bool map_str_next(const struct map_str *m, size_t *cursor, gp_str *ret_key, void **ret_value);
 void *map_str_pop(struct map_str *m);
 

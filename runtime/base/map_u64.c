@@ -143,24 +143,6 @@ void *map_u64_remove(struct map_u64 *m, uint64_t key)
     return value;
 }
 
-bool map_u64_next(const struct map_u64 *m, size_t *cursor, uint64_t *ret_key, void **ret_value)
-{
-    while (*cursor < m->capacity) {
-        const struct map_u64_slot *slot = &m->slots[(*cursor)++];
-
-        if (slot->value != NULL) {
-            if (ret_key != NULL) {
-                *ret_key = slot->key;
-            }
-            if (ret_value != NULL) {
-                *ret_value = slot->value;
-            }
-            return true;
-        }
-    }
-    return false;
-}
-
 void *map_u64_pop(struct map_u64 *m)
 {
     /* Removal fills gaps only from behind, so what lies before pop_from stays empty. */

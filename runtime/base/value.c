@@ -326,11 +326,6 @@ int value_set_take(struct value *object, gp_str name, struct value *child)
     return rc;
 }
 
-int value_set_null(struct value *object, gp_str name)
-{
-    return value_set_take(object, name, value_new_null());
-}
-
 int value_set_bool(struct value *object, gp_str name, bool b)
 {
     return value_set_take(object, name, value_new_bool(b));
@@ -339,11 +334,6 @@ int value_set_bool(struct value *object, gp_str name, bool b)
 int value_set_i64(struct value *object, gp_str name, int64_t i)
 {
     return value_set_take(object, name, value_new_i64(i));
-}
-
-int value_set_double(struct value *object, gp_str name, double d)
-{
-    return value_set_take(object, name, value_new_double(d));
 }
 
 int value_set_str(struct value *object, gp_str name, gp_str s)

@@ -64,10 +64,8 @@ int value_add_take(struct value *object, gp_str name, struct value *child);
 int value_set_take(struct value *object, gp_str name, struct value *child);
 
 /* Shorthands of value_set_take. */
-int value_set_null(struct value *object, gp_str name);
 int value_set_bool(struct value *object, gp_str name, bool b);
 int value_set_i64(struct value *object, gp_str name, int64_t i);
-int value_set_double(struct value *object, gp_str name, double d);
 int value_set_str(struct value *object, gp_str name, gp_str s);
 
 /* Takes a member out of an object; NULL if there is none. The caller owns it. */
@@ -119,8 +117,5 @@ enum value_style {
  * Returns 0, GP_ETOOBIG or GP_ENOMEM; on failure the buffer is as it was.
  */
 int value_print_json(const struct value *v, struct buf *out, enum value_style style);
-
-/* Appends s as a JSON string with its quotes. Same returns. */
-int value_print_json_str(gp_str s, struct buf *out);
 
 #endif

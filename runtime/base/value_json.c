@@ -130,12 +130,3 @@ int value_print_json(const struct value *v, struct buf *out, enum value_style st
     print_value(&p, v, 0);
     return finish(&p, len_before);
 }
-
-int value_print_json_str(gp_str s, struct buf *out)
-{
-    struct printer p = {.out = out, .style = VALUE_COMPACT};
-    size_t len_before = buf_len(out);
-
-    print_str(&p, s);
-    return finish(&p, len_before);
-}

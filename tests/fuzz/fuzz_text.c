@@ -43,10 +43,13 @@ static void check_shown(gp_str text)
 
 static void check_json(gp_str text)
 {
+    struct value *v = value_new_str(text);
     struct buf b = {0};
     gp_str json;
 
-    ASSERT(value_print_json_str(text, &b) == 0);
+    ASSERT(v != NULL);
+    ASSERT(value_print_json(v, &b, VALUE_COMPACT) == 0);
+    value_free(v);
     json = buf_str(&b);
     ASSERT(str_is_utf8(json));
     ASSERT(json.len >= 2 && json.ptr[0] == '"' && json.ptr[json.len - 1] == '"');

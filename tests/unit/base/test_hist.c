@@ -119,8 +119,8 @@ GP_TEST(hist, compact_form_goes_there_and_back)
         buf_clear(&b);
         GP_REQUIRE_EQ(hist_encode(&h, &b), 0);
         GP_CHECK(buf_len(&b) <= HIST_ENCODED_MAX);
-        memset(&other, 0xff, sizeof(other));
-        GP_REQUIRE_EQ(hist_decode(buf_bytes(&b), &other), 0);
+        hist_init(&other);
+        GP_REQUIRE_EQ(hist_merge_encoded(&other, buf_bytes(&b)), 0);
         GP_CHECK_MEM_EQ(&other, &h, sizeof(h));
     }
     buf_deinit(&b);
@@ -162,12 +162,12 @@ GP_TEST(hist, every_truncation_and_tail_is_refused)
     for (size_t len = 0; len < buf_len(&b); len++) {
         gp_bytes part = {.ptr = buf_bytes(&b).ptr, .len = len};
 
-        GP_CHECK_EQ(hist_decode(part, &other), GP_EPROTO);
+        GP_CHECK_EQ(hist_merge_encoded(&other, part), GP_EPROTO);
     }
-    GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), 0);
+    GP_CHECK_EQ(hist_merge_encoded(&other, buf_bytes(&b)), 0);
     GP_CHECK_EQ(buf_append_u8(&b, 0), 0);
     other.count = 12345;
-    GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), GP_EPROTO);
+    GP_CHECK_EQ(hist_merge_encoded(&other, buf_bytes(&b)), GP_EPROTO);
     GP_CHECK_EQ(other.count, 12345);
     buf_deinit(&b);
 }
@@ -186,7 +186,7 @@ static int decode_with(size_t at, unsigned char byte)
     memcpy(copy, buf_bytes(&b).ptr, len);
     buf_deinit(&b);
     copy[at] = byte;
-    rc = hist_decode((gp_bytes){.ptr = copy, .len = len}, &other);
+    rc = hist_merge_encoded(&other, (gp_bytes){.ptr = copy, .len = len});
     GP_CHECK(rc == 0 || other.count == 12345);
     return rc;
 }
@@ -214,14 +214,14 @@ GP_TEST(hist, endless_and_huge_numbers_are_refused)
     for (int i = 0; i < 20; i++) {
         GP_CHECK_EQ(buf_append_u8(&b, 0xff), 0);
     }
-    GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), GP_EPROTO);
+    GP_CHECK_EQ(hist_merge_encoded(&other, buf_bytes(&b)), GP_EPROTO);
     buf_truncate(&b, sizeof(header));
     GP_CHECK_EQ(buf_append_u8(&b, 1), 0); /* bucket 0, counted 2^63 times */
     for (int i = 0; i < 9; i++) {
         GP_CHECK_EQ(buf_append_u8(&b, 0x80), 0);
     }
     GP_CHECK_EQ(buf_append_u8(&b, 1), 0);
-    GP_CHECK_EQ(hist_decode(buf_bytes(&b), &other), GP_EPROTO);
+    GP_CHECK_EQ(hist_merge_encoded(&other, buf_bytes(&b)), GP_EPROTO);
     buf_deinit(&b);
 }
 

@@ -92,26 +92,32 @@ GP_TEST(map, is_bounded_and_full_is_an_answer)
 
 GP_TEST(map, iteration_sees_each_entry_once)
 {
-    struct map_u64 m;
+    struct map_str m;
     int seen[KEYS] = {0};
     size_t cursor = 0;
-    uint64_t key;
+    char text[16];
+    gp_str key;
     void *value;
 
-    map_u64_init(&m, KEYS, 5);
-    GP_CHECK(!map_u64_next(&m, &cursor, &key, &value));
-    for (uint64_t k = 0; k < KEYS; k += 3) {
-        GP_REQUIRE_EQ(map_u64_add(&m, k, &things[k]), 0);
+    map_str_init(&m, KEYS, 5, MAP_KEYS_OWNED);
+    GP_CHECK(!map_str_next(&m, &cursor, &key, &value));
+    for (size_t k = 0; k < KEYS; k += 3) {
+        (void)str_format(text, sizeof(text), "%zu", k);
+        GP_REQUIRE_EQ(map_str_add(&m, gp_str_of(text), &things[k]), 0);
     }
     cursor = 0;
-    while (map_u64_next(&m, &cursor, &key, &value)) {
-        GP_REQUIRE(key < KEYS && value == &things[key]);
-        seen[key]++;
+    while (map_str_next(&m, &cursor, &key, &value)) {
+        const ptrdiff_t k = (int *)value - things;
+
+        GP_REQUIRE(k >= 0 && k < KEYS);
+        (void)str_format(text, sizeof(text), "%td", k);
+        GP_CHECK(str_eq(key, gp_str_of(text)));
+        seen[k]++;
     }
     for (size_t k = 0; k < KEYS; k++) {
         GP_CHECK_EQ(seen[k], k % 3 == 0 ? 1 : 0);
     }
-    map_u64_deinit(&m);
+    map_str_deinit(&m);
 }
 
 GP_TEST(map, pop_takes_everything_even_between_adds)

@@ -34,9 +34,9 @@ GP_TEST(value, objects_keep_order_and_unique_names)
 
     GP_CHECK_EQ(value_set_i64(o, GP_STR("b"), 1), 0);
     GP_CHECK_EQ(value_set_str(o, GP_STR("a"), GP_STR("x")), 0);
-    GP_CHECK_EQ(value_set_null(o, GP_STR("")), 0);
+    GP_CHECK_EQ(value_set_take(o, GP_STR(""), value_new_null()), 0);
     GP_CHECK_EQ(value_set_bool(o, GP_STR("b"), false), 0); /* keeps its place */
-    GP_CHECK_EQ(value_set_double(o, GP_STR("d"), 0.5), 0);
+    GP_CHECK_EQ(value_set_take(o, GP_STR("d"), value_new_double(0.5)), 0);
     GP_CHECK_EQ(value_add_take(o, GP_STR("a"), value_new_null()), GP_EEXIST);
     GP_CHECK_EQ(value_count(o), 4);
     GP_CHECK(str_eq(value_name_at(o, 0), GP_STR("b")));
@@ -106,7 +106,7 @@ GP_TEST(value, depth_is_bounded_when_building_from_the_root)
         GP_REQUIRE_EQ(value_add_take(at, GP_STR("x"), value_new_object()), 0);
         at = value_get(at, GP_STR("x"));
     }
-    GP_CHECK_EQ(value_set_null(at, GP_STR("x")), GP_ETOOBIG);
+    GP_CHECK_EQ(value_set_take(at, GP_STR("x"), value_new_null()), GP_ETOOBIG);
     GP_CHECK_EQ(value_add_take(at, GP_STR("x"), value_new_null()), GP_ETOOBIG);
     value_free(root);
 }

@@ -27,7 +27,7 @@ static struct value *nested(void)
     GP_CHECK_EQ(value_append_take(list, value_new_list()), 0);
     GP_CHECK_EQ(value_set_take(o, GP_STR("a b"), list), 0);
     GP_CHECK_EQ(value_set_bool(o, GP_STR("t"), true), 0);
-    GP_CHECK_EQ(value_set_null(o, GP_STR("n")), 0);
+    GP_CHECK_EQ(value_set_take(o, GP_STR("n"), value_new_null()), 0);
     return o;
 }
 
