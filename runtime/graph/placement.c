@@ -154,9 +154,8 @@ static void choose(struct choice *c, const struct placement_host *hosts, uint32_
     c->blocking = count_blocking_hosts(c->hosts, c->count);
 }
 
-int placement_make_where(const struct plan *plan, const struct placement_host *hosts,
-                         uint32_t host_count, placement_takes_fn takes, void *user,
-                         struct placement *ret)
+int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
+                   placement_takes_fn takes, void *user, struct placement *ret)
 {
     uint32_t lanes = lanes_total(hosts, host_count);
     uint32_t blocking_hosts = count_blocking_hosts(hosts, host_count);
@@ -194,12 +193,6 @@ int placement_make_where(const struct plan *plan, const struct placement_host *h
     ASSERT(placement.count <= ranges);
     *ret = placement;
     return 0;
-}
-
-int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
-                   struct placement *ret)
-{
-    return placement_make_where(plan, hosts, host_count, NULL, NULL, ret);
 }
 
 int placement_check(const struct placement *placement, const struct plan *plan,

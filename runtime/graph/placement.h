@@ -49,13 +49,8 @@ typedef bool (*placement_takes_fn)(void *user, uint32_t processor, uint32_t exec
  * 0, GP_EINVAL (no lanes), GP_ENOMEM. With takes (NULL: any) a processor is placed by the same rule over
  * the hosts that take it, as if there were no others; GP_ENOENT: none does.
  */
-int placement_make_where(const struct plan *plan, const struct placement_host *hosts,
-                         uint32_t host_count, placement_takes_fn takes, void *user,
-                         struct placement *ret);
-
-/* The same, anywhere. */
 int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
-                   struct placement *ret);
+                   placement_takes_fn takes, void *user, struct placement *ret);
 
 /* Tasks of a plan whose calls may block. */
 uint32_t placement_blocking_tasks(const struct plan *plan);

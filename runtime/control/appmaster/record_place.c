@@ -117,7 +117,7 @@ int record_place(struct record *r, const struct plan *plan, uint32_t epoch)
             hosts[count++] = (struct placement_host){e->id, e->lanes, e->blocking};
         }
     }
-    rc = rc < 0 ? rc : placement_make_where(plan, hosts, count, takes, &placing, &placement);
+    rc = rc < 0 ? rc : placement_make(plan, hosts, count, takes, &placing, &placement);
     for (uint32_t i = 0; rc >= 0 && i < placement.count; i++) {
         const struct placement_range *p = &placement.ranges[i];
         ranges_push(&to, (struct record_range){.processor = p->processor,

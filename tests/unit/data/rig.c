@@ -323,7 +323,7 @@ static void make_plan(struct rig *rig)
         rig->hosts[i] = (struct placement_host){
             .executor = i + 1, .lanes = rig->lanes, .blocking = rig->blocking};
     }
-    GP_REQUIRE_EQ(placement_make(plan, rig->hosts, rig->executors, &rig->placement), 0);
+    GP_REQUIRE_EQ(placement_make(plan, rig->hosts, rig->executors, NULL, NULL, &rig->placement), 0);
     for (uint32_t i = 0; i < rig->placement.count; i++) {
         rig->placement.ranges[i].session = UINT64_C(1) << 32;
     }

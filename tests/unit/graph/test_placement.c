@@ -20,7 +20,7 @@ GP_TEST(placement, gives_every_lane_a_share_of_every_processor)
     const struct placement_host hosts[] = {{1, 2, 0}, {2, 2, 0}};
 
     make_plan(&plan, processors, parallelism, 2);
-    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, &placement), 0);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, NULL, NULL, &placement), 0);
     GP_REQUIRE_EQ(placement.count, 8);
     for (uint32_t i = 0; i < 8; i++) {
         GP_CHECK_EQ(placement.ranges[i].executor, i % 4 / 2 + 1);
@@ -40,7 +40,7 @@ GP_TEST(placement, spreads_single_tasks_over_lanes)
     const struct placement_host hosts[] = {{1, 2, 0}};
 
     make_plan(&plan, processors, parallelism, 2);
-    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, NULL, NULL, &placement), 0);
     GP_CHECK(placement.ranges[0].lane != placement.ranges[1].lane);
     placement_deinit(&placement);
 }
@@ -62,7 +62,7 @@ GP_TEST(placement, cuts_a_chain_into_one_piece_for_each_lane)
     make_plan(&plan, processors, parallelism, 8);
     plan.edges = edges;
     plan.edge_count = 7;
-    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, &placement), 0);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, NULL, NULL, &placement), 0);
     GP_REQUIRE_EQ(placement.count, 8);
     for (uint32_t i = 0; i < 8; i++) {
         GP_CHECK_EQ(placement.ranges[i].executor, i / 4 + 1);
@@ -74,7 +74,7 @@ GP_TEST(placement, cuts_a_chain_into_one_piece_for_each_lane)
     make_plan(&plan, processors, parallelism, 3);
     plan.edges = edges;
     plan.edge_count = 2;
-    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, NULL, NULL, &placement), 0);
     GP_CHECK_EQ(placement.ranges[0].lane, 0);
     GP_CHECK_EQ(placement.ranges[1].lane, 1);
     GP_CHECK_EQ(placement.ranges[2].lane, 1);
@@ -85,7 +85,7 @@ GP_TEST(placement, cuts_a_chain_into_one_piece_for_each_lane)
     edges[1] = (struct plan_edge){.from = 2, .to = 3};
     plan.edges = edges;
     plan.edge_count = 2;
-    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, NULL, NULL, &placement), 0);
     for (uint32_t i = 0; i < 4; i++) {
         GP_CHECK_EQ(placement.ranges[i].lane, i % 2);
     }
@@ -113,7 +113,7 @@ GP_TEST(placement, places_each_task_exactly_once_whatever_the_shape)
                                                (uint32_t)rng_below(&rng, 3)};
         }
         make_plan(&plan, processors, parallelism, 5);
-        GP_REQUIRE_EQ(placement_make(&plan, hosts, host_count, &placement), 0);
+        GP_REQUIRE_EQ(placement_make(&plan, hosts, host_count, NULL, NULL, &placement), 0);
         GP_REQUIRE_EQ(placement_check(&placement, &plan, &err), 0);
         placement_deinit(&placement);
     }
@@ -128,7 +128,7 @@ GP_TEST(placement, is_even)
     const struct placement_host hosts[] = {{1, 4, 0}};
 
     make_plan(&plan, processors, parallelism, 1);
-    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, &placement), 0);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 1, NULL, NULL, &placement), 0);
     for (uint32_t i = 0; i < placement.count; i++) {
         GP_CHECK(placement.ranges[i].count == 2 || placement.ranges[i].count == 3);
     }
@@ -161,7 +161,7 @@ GP_TEST(placement, refuses_a_cluster_without_lanes)
 {
     struct plan plan = {0};
     struct placement placement;
-    GP_CHECK_EQ(placement_make(&plan, NULL, 0, &placement), GP_EINVAL);
+    GP_CHECK_EQ(placement_make(&plan, NULL, 0, NULL, NULL, &placement), GP_EINVAL);
 }
 
 /* A call that blocks must hold up nobody else, wherever its task is. */
@@ -177,7 +177,7 @@ GP_TEST(placement, gives_blocking_tasks_lanes_of_their_own)
     processors[0].flags = GP_PROCESSOR_BLOCKING;
     processors[2].flags = GP_PROCESSOR_BLOCKING;
     GP_CHECK_EQ(placement_blocking_tasks(&plan), 5);
-    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, &placement), 0);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 2, NULL, NULL, &placement), 0);
     GP_CHECK_EQ(placement_check(&placement, &plan, NULL), 0);
     for (uint32_t i = 0; i < placement.count; i++) {
         const struct placement_range *r = &placement.ranges[i];
@@ -209,7 +209,7 @@ GP_TEST(placement, puts_a_processor_only_where_it_is_taken)
     uint32_t lanes[3] = {0}; /* that have tasks, by processor */
 
     make_plan(&plan, processors, parallelism, 3);
-    GP_REQUIRE_EQ(placement_make_where(&plan, hosts, 3, takes_its_own, zones, &placement), 0);
+    GP_REQUIRE_EQ(placement_make(&plan, hosts, 3, takes_its_own, zones, &placement), 0);
     GP_CHECK_EQ(placement_check(&placement, &plan, NULL), 0);
     for (uint32_t i = 0; i < placement.count; i++) {
         const struct placement_range *range = &placement.ranges[i];
@@ -220,5 +220,5 @@ GP_TEST(placement, puts_a_processor_only_where_it_is_taken)
     GP_CHECK_EQ(lanes[1], 3); /* all of that one */
     placement_deinit(&placement);
     zones[2] = 4;
-    GP_CHECK_EQ(placement_make_where(&plan, hosts, 3, takes_its_own, zones, &placement), GP_ENOENT);
+    GP_CHECK_EQ(placement_make(&plan, hosts, 3, takes_its_own, zones, &placement), GP_ENOENT);
 }
