@@ -157,9 +157,6 @@ int fields_print_json(const struct fields *table, const void *from, struct buf *
 /* Frees what the struct owns and zeroes it. NULL and zeroed are fine. */
 void fields_deinit(const struct fields *table, void *s);
 
-/* Every default and zero else, as decoding {} would give if nothing were required. GP_ENOMEM. */
-int fields_default(const struct fields *table, void *ret);
-
 /* "a number from 1 to 10", "text of at most 63 bytes", "one of leader, follower": for documents
  * and errors. Always terminated; returns out. */
 const char *field_describe(const struct field *field, char *out, size_t out_size);

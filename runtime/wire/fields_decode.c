@@ -22,7 +22,6 @@
 
 struct decoder {
     bool strict;            /* configuration: names are known, scalars may be text */
-    bool without_required;  /* defaults only */
     const struct value *at; /* the node at fault */
     struct gp_error *err;
     char path[FIELD_PATH_MAX];
@@ -290,7 +289,7 @@ static int decode_missing(struct decoder *d, const struct field *field, const st
     if (field->kind == FIELD_KIND_OBJECT) {
         return decode_struct(d, field->sub, NULL, field_at(field, s));
     }
-    if ((field->flags & FIELD_REQUIRED) != 0 && !d->without_required) {
+    if ((field->flags & FIELD_REQUIRED) != 0) {
         return fail(d, parent, "missing");
     }
     return decode_default(field, s);
@@ -404,11 +403,4 @@ int fields_decode_strict(const struct fields *table, const struct value *tree, v
         *ret_where = d.at;
     }
     return rc;
-}
-
-int fields_default(const struct fields *table, void *ret)
-{
-    struct decoder d = {.without_required = true};
-
-    return decode(&d, table, NULL, ret);
 }

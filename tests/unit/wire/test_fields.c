@@ -142,9 +142,6 @@ GP_TEST(fields, fills_in_defaults)
     GP_CHECK_EQ(t.inner.level, 3); /* of an object that is not there */
     GP_CHECK(t.items == NULL);
     fields_deinit(&thing_fields, &t);
-    GP_REQUIRE_EQ(fields_default(&thing_fields, &t), 0); /* nothing is required */
-    GP_CHECK_EQ(t.inner.level, 3);
-    fields_deinit(&thing_fields, &t);
 }
 
 /* What an error says is what a person sees: pinned. */
