@@ -170,13 +170,6 @@ static int parse_words(const struct command_spec *command, const struct option_s
     return rc < 0 ? rc : check_operands(command, ret, err);
 }
 
-int options_parse(const struct command_spec *command, const struct option_spec *common, int argc,
-                  char *const *argv, struct options *ret, struct gp_error *err)
-{
-    *ret = (struct options){0};
-    return parse_words(command, common, argc, argv, 0, ret, err);
-}
-
 int program_parse(const struct program_spec *program, int argc, char *const *argv,
                   const struct command_spec **ret_command, struct options *ret,
                   struct gp_error *err)

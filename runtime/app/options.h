@@ -69,13 +69,6 @@ struct options {
     bool help;
 };
 
-/*
- * Parses argv after the command's name against the command's table and the program's common one (either may be NULL).
- * GP_EINVAL with "unknown flag --prot (did you mean --port?)" and the like.
- */
-int options_parse(const struct command_spec *command, const struct option_spec *common, int argc,
-                  char *const *argv, struct options *ret, struct gp_error *err);
-
 bool options_has(const struct options *o, const char *name);
 
 /* The last value given, or NULL. */

@@ -7,18 +7,29 @@ static const struct option_spec flags[] = {{"name", 0, "NAME", "", OPTION_VALUE}
                                            {"parallelism", 0, "P=N", "", OPTION_LIST},
                                            {"executors", 0, "N", "", OPTION_VALUE},
                                            {0}};
+static const struct command_spec commands[] = {{.name = "submit",
+                                                .operands = "APP.so",
+                                                .options = flags,
+                                                .operands_min = 1,
+                                                .operands_max = 1},
+                                               {0}};
+static const struct program_spec program = {.name = "prog", .commands = commands};
 
+#define WORDS_MAX 12
+
+/* Reads up to WORDS_MAX words. */
 static int read_job(const char *const *words, struct job *ret, struct gp_error *err)
 {
+    const struct command_spec *command;
     struct options options;
-    int argc = 0;
+    char *argv[WORDS_MAX + 2] = {(char *)"prog", (char *)"submit"};
+    int argc = 2;
 
     gp_error_clear(err);
-    while (words[argc]) {
-        argc++;
+    for (; *words && argc < WORDS_MAX + 2; words++) {
+        argv[argc++] = (char *)*words;
     }
-    GP_REQUIRE_EQ(options_parse(NULL, flags, argc, (char *const *)(uintptr_t)words, &options, err),
-                  0);
+    GP_REQUIRE_EQ(program_parse(&program, argc, argv, &command, &options, err), 0);
     return job_init(ret, &options, err);
 }
 

@@ -150,15 +150,18 @@ GP_TEST(options, help_needs_no_operands)
 GP_TEST(options, numbers_are_bounded)
 {
     static const struct option_spec number[] = {{"n", 0, "N", "a number", OPTION_VALUE}, {0}};
+    static const struct program_spec counted = {
+        .name = "prog", .commands = commands, .common = number};
     static const char *const bad[] = {"", "x", "-1", "11", "1x", "99999999999999999999"};
+    const struct command_spec *command;
     struct options o;
     struct gp_error err = {0};
     uint64_t n = 0;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        char *argv[] = {(char *)"--n", (char *)bad[i]};
+        char *argv[] = {(char *)"prog", (char *)"--n", (char *)bad[i]};
 
-        GP_REQUIRE_EQ(options_parse(NULL, number, 2, argv, &o, &err), 0);
+        GP_REQUIRE_EQ(program_parse(&counted, 3, argv, &command, &o, &err), 0);
         GP_CHECK_EQ(options_u64(&o, "n", 0, 10, 3, &n, &err), GP_EINVAL);
     }
     GP_CHECK(strstr(err.text, "from 0 to 10") != NULL);
