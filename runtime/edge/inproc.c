@@ -79,14 +79,6 @@ static void on_ending(struct edge_task *task)
     child->spec.on_exit(child->spec.user, &how); /* may free it */
 }
 
-void edge_inproc_output(struct edge_inproc *child, const char *ptr, size_t len)
-{
-    ASSERT(child->state == INPROC_RUNNING);
-    if (!child->is_freed) {
-        child->spec.on_output(child->spec.user, ptr, len);
-    }
-}
-
 void edge_inproc_exited(struct edge_inproc *child, const struct proc_exit *how)
 {
     ASSERT(child->state == INPROC_RUNNING);

@@ -3,7 +3,7 @@
  *
  * Whoever makes the world may give it these operations; port_spawn() then asks them instead of
  * starting a process, and the worker above cannot tell the difference. The host runs the role that
- * spec->args names on the same main loop and reports what a process would show: output and its end.
+ * spec->args names on the same main loop and reports its end; what it prints is printed by this process.
  * All on the main loop's thread.
  */
 #ifndef EDGE_INPROC_H
@@ -27,9 +27,6 @@ struct edge_inproc_ops {
      * also when it is asked twice. Never after edge_inproc_exited(). */
     void (*kill)(void *host, void *node, int32_t signal);
 };
-
-/* Output of the child; ptr is borrowed. */
-void edge_inproc_output(struct edge_inproc *child, const char *ptr, size_t len);
 
 /* It ended; once. on_exit is called from the loop, later. child is not to be used any more. */
 void edge_inproc_exited(struct edge_inproc *child, const struct proc_exit *how);
