@@ -8,7 +8,6 @@
 #include "control/master/past.h"
 
 #define PROCESSOR_BYTES 4096u /* of the latest message, about */
-#define EXECUTOR_BYTES  256u
 #define GAP_MAX_S       3600.0
 #define NS_PER_S        1e9
 #define LIMIT_NS        INT64_C(60000000000)

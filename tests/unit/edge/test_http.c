@@ -9,8 +9,6 @@
 #include "base/str.h"
 #include "rig.h"
 
-#define ANSWER_MAX (1u << 20)
-
 struct server {
     struct rig rig;
     struct http_server *http;
