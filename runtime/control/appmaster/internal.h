@@ -367,8 +367,6 @@ struct am_executor *executors_find(const struct appmaster *am, uint32_t id);
 void executors_lost(struct am_executor *e, const char *how, const char *text);
 /* The same by our own decision: is_free when another that was given up with it has paid. */
 void executors_give_up(struct am_executor *e, bool is_free, const char *text);
-/* All its tasks have ended. */
-bool executors_is_done(const struct am_executor *e);
 /* Forgets those that are GONE and settled. */
 void executors_sweep(struct appmaster *am);
 int executors_register(struct appmaster *am, struct peer *peer, struct msg_executor_register *msg,

@@ -277,7 +277,8 @@ static bool all_ended(const struct record *r, uint32_t executor)
     return true;
 }
 
-bool executors_is_done(const struct am_executor *e)
+/* All its tasks have ended. */
+static bool is_done(const struct am_executor *e)
 {
     return e->state == EXECUTOR_DONE ||
            (e->state == EXECUTOR_RUNNING && e->am->record.ended_count > 0 &&
@@ -293,8 +294,7 @@ static bool all_done(const struct appmaster *am)
         const struct am_executor *e = am->executors[i];
         bool has_tasks = record_tasks_on(&am->record, e->id) > 0;
 
-        if (has_tasks ? e->state != EXECUTOR_GONE && !executors_is_done(e)
-                      : e->state == EXECUTOR_RUNNING) {
+        if (has_tasks ? e->state != EXECUTOR_GONE && !is_done(e) : e->state == EXECUTOR_RUNNING) {
             return false; /* one that was left has still to say what it counted */
         }
         done += has_tasks && e->state != EXECUTOR_GONE;
