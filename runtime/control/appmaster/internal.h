@@ -8,7 +8,8 @@
  *   launching.c   slots for executors, and their launch
  *   resizing.c    slots of processes, as tasks come and go
  *   assign.c      what executors are told: assignments and updates
- *   executors.c   what executors say; how they are lost and stopped
+ *   executors.c   executors: how they begin here, and how they are lost
+ *   executors_*.c what they say (news), and how they end on our word (end)
  *   balance.c     what should move, slots for it, the end of it
  *   balance_*.c   who asks for that (app.rebalance), and what is said of it
  *   moving.c      moves: from planned to done, step by step
@@ -360,15 +361,27 @@ void assign_step(struct appmaster *am);
 
 /* ---- executors.c ---- */
 
+struct am_executor *executors_find(const struct appmaster *am, uint32_t id);
+struct am_executor *executors_of_peer(const struct appmaster *am, const struct peer *peer);
 /* One of the record gets its other half. NULL without memory. */
 struct am_executor *executors_add(struct appmaster *am, const struct record_executor *from);
-struct am_executor *executors_find(const struct appmaster *am, uint32_t id);
+/* Forgets those that are GONE and settled. */
+void executors_sweep(struct appmaster *am);
+void executors_deinit(struct appmaster *am);
+/* Has its worker end the process at once. */
+void executors_kill(struct am_executor *e);
 /* It is dead, or held to be: its process is made to end, its tasks wait for others. */
 void executors_lost(struct am_executor *e, const char *how, const char *text);
 /* The same by our own decision: is_free when another that was given up with it has paid. */
 void executors_give_up(struct am_executor *e, bool is_free, const char *text);
-/* Forgets those that are GONE and settled. */
-void executors_sweep(struct appmaster *am);
+void executors_exited(struct appmaster *am, const struct msg_process_exited *msg);
+void executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why);
+/* A worker that is dialled does not come: what it ran is lost, if its host says that nobody is there. */
+void executors_unreachable(struct appmaster *am, const struct peer *peer,
+                           const struct gp_error *why);
+
+/* ---- executors_news.c: takes what it keeps of a message; the rest is the caller's to free ---- */
+
 int executors_register(struct appmaster *am, struct peer *peer, struct msg_executor_register *msg,
                        struct reply_token token, struct gp_error *err);
 void executors_report(struct appmaster *am, struct peer *peer, struct msg_executor_report *msg);
@@ -376,18 +389,17 @@ void executors_states(struct appmaster *am, struct peer *peer, struct msg_execut
 void executors_failed(struct appmaster *am, struct peer *peer,
                       const struct msg_executor_failed *msg);
 void executors_done(struct appmaster *am, struct peer *peer, const struct msg_executor_done *msg);
-struct am_executor *executors_of_peer(const struct appmaster *am, const struct peer *peer);
+
+/* ---- executors_end.c ---- */
+
 /* It has no tasks any more: the others hear of it first, then it ends. */
 void executors_retire(struct am_executor *e);
 void executors_end_retired(struct appmaster *am);
-void executors_exited(struct appmaster *am, const struct msg_process_exited *msg);
-void executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why);
-/* A worker that is dialled does not come: what it ran is lost, if its host says that nobody is there. */
-void executors_unreachable(struct appmaster *am, const struct peer *peer,
-                           const struct gp_error *why);
+/* On entering STOPPING, and when that took too long; moves on to REPORTING when none is left. */
 void executors_stop(struct appmaster *am);
 void executors_stop_hard(struct appmaster *am);
-void executors_deinit(struct appmaster *am);
+/* Its process has ended, or no longer counts. */
+void executors_stopped(struct am_executor *e);
 
 /* ---- balance*.c ---- */
 
