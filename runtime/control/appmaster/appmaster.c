@@ -1,7 +1,7 @@
 /*
  * appmaster.c: the node and its drawing (appmaster.h). Each state is entered by am_move(), which
  * begins what the state waits for; answers, messages and timers come back through the functions of
- * planning.c and executors.c, which move on or fail.
+ * planning.c, recovery.c and executors*.c, which move on or fail.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -440,6 +440,9 @@ void appmaster_free(struct appmaster *am)
     timer_free(am->look_timer);
     timer_free(am->failed_timer);
     executors_deinit(am);
+    free(am->edge_rates);
+    free(am->edge_past);
+    record_deinit(&am->record);
     balance_deinit(am);
     moving_deinit(am);
     for (uint32_t i = 0; i < am->worker_count; i++) {

@@ -145,9 +145,6 @@ void executors_deinit(struct appmaster *am)
         executor_free(am->executors[i]);
     }
     free(am->executors);
-    free(am->edge_rates);
-    free(am->edge_past);
-    record_deinit(&am->record);
 }
 
 /* ---- losses ---- */
@@ -248,11 +245,19 @@ static void disconnected(struct am_executor *e, const struct gp_error *why)
     timer_start(e->timer, EXIT_WAIT_NS);
 }
 
-static void worker_down(struct appmaster *am, const struct peer *peer, const struct gp_error *why)
+static void lost_with_worker(struct am_executor *e, const struct gp_error *why)
 {
     char who[WORDS_MAX];
     char text[2 * WORDS_MAX];
 
+    words_executor(e, who, sizeof who);
+    (void)str_format(text, sizeof text, "%s was lost with its worker: %s", who, why->text);
+    e->is_settled = true; /* nobody is left to tell how it ended */
+    executors_lost(e, "lost", text);
+}
+
+static void worker_down(struct appmaster *am, const struct peer *peer, const struct gp_error *why)
+{
     for (uint32_t i = 0; i < am->executor_count && am->state < AM_STOPPING; i++) {
         struct am_executor *e = am->executors[i];
         if (!e->host_worker || e->host_worker->peer != peer || e->is_restored) {
@@ -262,10 +267,7 @@ static void worker_down(struct appmaster *am, const struct peer *peer, const str
             e->is_settled = true; /* it will not say more */
             recovery_changed(am);
         } else if (!e->peer && e->is_asked) {
-            words_executor(e, who, sizeof who);
-            (void)str_format(text, sizeof text, "%s was lost with its worker: %s", who, why->text);
-            e->is_settled = true;
-            executors_lost(e, "lost", text);
+            lost_with_worker(e, why);
         }
     }
 }
@@ -287,9 +289,6 @@ void executors_peer_down(struct appmaster *am, struct peer *peer, const struct g
 void executors_unreachable(struct appmaster *am, const struct peer *peer,
                            const struct gp_error *why)
 {
-    char who[WORDS_MAX];
-    char text[2 * WORDS_MAX];
-
     for (uint32_t i = 0; i < am->executor_count && am->state < AM_STOPPING; i++) {
         struct am_executor *e = am->executors[i];
         if (!e->host_worker || e->host_worker->peer != peer || why->code != GP_EUNREACH) {
@@ -299,10 +298,7 @@ void executors_unreachable(struct appmaster *am, const struct peer *peer,
             e->is_settled = true;
             recovery_changed(am);
         } else if (e->state != EXECUTOR_GONE && e->is_restored) {
-            words_executor(e, who, sizeof who);
-            (void)str_format(text, sizeof text, "%s was lost with its worker: %s", who, why->text);
-            e->is_settled = true;
-            executors_lost(e, "lost", text);
+            lost_with_worker(e, why);
         }
     }
 }

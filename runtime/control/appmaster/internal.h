@@ -15,6 +15,7 @@
  *   moving.c      moves: from planned to done, step by step
  *   rebalance*.c  what should move (pure)
  *   record.c ...  what should be (pure)
+ *   stuck.c       calls of user code that do not return
  *   unreached.c   those that live and cannot reach each other
  *   cuts.c        which of them to give up (pure)
  *   stats.c       reports added up, for describe
