@@ -146,19 +146,22 @@ static inline int sink_check_order(struct sink *s, uint64_t head, uint32_t sende
     return 0;
 }
 
+static inline uint64_t word_at(const void *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
 /* Eight bytes are enough to know one filler from another; a shorter one is not looked at. */
 static inline int sink_is_corrupt(const struct fillers *f, const struct gp_row *row, uint64_t head)
 {
     const char *filler = fillers_at(f, head & SEQUENCE_MASK);
-    uint64_t sent;
-    uint64_t came;
 
-    if (f->bytes < CHECK_BYTES) {
-        return 0;
-    }
-    memcpy(&sent, filler + f->bytes - CHECK_BYTES, sizeof sent);
-    memcpy(&came, (const char *)row->value + row->value_len - CHECK_BYTES, sizeof came);
-    return sent != came;
+    return f->bytes >= CHECK_BYTES &&
+           word_at(filler + f->bytes - CHECK_BYTES) !=
+               word_at((const char *)row->value + row->value_len - CHECK_BYTES);
 }
 
 /* Keeps the CPU for that long. */
@@ -171,6 +174,38 @@ static void work_for(int64_t ns)
     do {
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
     } while ((now.tv_sec - begin.tv_sec) * SECOND_NS + now.tv_nsec - begin.tv_nsec < ns);
+}
+
+/*
+ * Most rows are the next of the path of the row before, unharmed: of the `max` rows from `from` on
+ * those that are, in a loop that has all it compares with in registers. head is of the row before.
+ */
+static inline uint32_t sink_take_next(struct sink *s, const struct gp_batch *in, uint32_t from,
+                                      uint32_t max, uint64_t head)
+{
+    const uint32_t sender = (uint32_t)s->path_ends;
+    const uint32_t bytes = (uint32_t)s->bytes;
+    const size_t tail = bytes - CHECK_BYTES;
+    const char *fillers = s->fillers.text + s->fillers.bytes - CHECK_BYTES;
+    const size_t stride = s->fillers.stride;
+    const struct gp_row *row = gp_batch_row(in, from);
+    uint32_t n;
+
+    if (*s->path != (uint32_t)head + 1 || s->fillers.bytes < CHECK_BYTES) {
+        return 0;
+    }
+    for (n = 0; n < max; n++) {
+        const char *value = row->value;
+
+        head++;
+        if (row->value_len != bytes || row->source != sender || word_at(value) != head ||
+            word_at(value + tail) != word_at(fillers + head % FILLERS * stride)) {
+            break;
+        }
+        row = (const struct gp_row *)((const char *)row + in->stride);
+    }
+    *s->path += n;
+    return n;
 }
 
 static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in,
@@ -207,6 +242,15 @@ static int32_t sink_process(void *self, uint32_t port, const struct gp_batch *in
         if ((messages++ & mask) == 0) {
             int64_t late_ns = now_ns - (int64_t)head[1];
             histogram_add(&s->latency, late_ns > 0 ? (uint64_t)late_ns : 0);
+        }
+        if (ordered && (messages & mask) != 0) { /* up to the next that is timed */
+            const uint32_t left = in->count - i - 1;
+            const uint32_t untimed = (uint32_t)(0 - messages) & mask;
+            const uint32_t n =
+                sink_take_next(s, in, i + 1, left < untimed ? left : untimed, head[0]);
+
+            messages += n;
+            i += n;
         }
     }
     if (s->work_ns > 0) {

@@ -21,8 +21,7 @@ static struct gp_kit *made(const char *type, uint32_t index, uint32_t parallelis
     return kit;
 }
 
-/* Rows first..last of what the source made go to the sink. */
-static void carry(const struct gp_kit *source, struct gp_kit *sink, uint32_t first, uint32_t last)
+static void push(const struct gp_kit *source, struct gp_kit *sink, uint32_t first, uint32_t last)
 {
     for (uint32_t i = first; i <= last; i++) {
         const struct gp_row *row = gp_kit_row(source, 0, i);
@@ -33,6 +32,12 @@ static void carry(const struct gp_kit *source, struct gp_kit *sink, uint32_t fir
         msg.value_len = row->value_len;
         GP_REQUIRE_EQ(gp_kit_push_msg(sink, 0, &msg), GP_OK);
     }
+}
+
+/* Rows first..last of what the source made go to the sink. */
+static void carry(const struct gp_kit *source, struct gp_kit *sink, uint32_t first, uint32_t last)
+{
+    push(source, sink, first, last);
     GP_CHECK_EQ(gp_kit_run(sink), GP_OK);
 }
 
@@ -115,6 +120,41 @@ GP_TEST(sol, counts_what_is_missing_repeated_and_damaged)
     GP_CHECK_EQ(reported(sink, "out_of_order"), 2);
     GP_CHECK_EQ(reported(sink, "corrupt"), 2);
     gp_kit_free(sink);
+    gp_kit_free(source);
+}
+
+/* Rows that are as expected are taken in one go, up to one that is not. */
+GP_TEST(sol, finds_a_fault_among_rows_that_are_right)
+{
+    struct gp_kit *source = full_source(300);
+    struct gp_kit *other = made("source", 7, 8);
+    struct gp_kit *sink = open_sink();
+    char bad[101] = {0};
+    struct gp_msg msg = {.size = sizeof msg, .value = bad, .value_len = 100};
+
+    GP_REQUIRE_EQ(gp_kit_open(other), GP_OK);
+    GP_REQUIRE_EQ(gp_kit_poll(other, 5), GP_MORE);
+    push(source, sink, 0, 9);
+    push(source, sink, 12, 20); /* 10 and 11 are lost */
+    push(source, sink, 18, 20); /* come again, in order of their own */
+    memcpy(bad, gp_kit_row(source, 0, 21)->value, 100);
+    bad[99] ^= 1;
+    GP_CHECK_EQ(gp_kit_push_msg(sink, 0, &msg), GP_OK); /* 21 is lost, too */
+    push(source, sink, 22, 30);
+    push(other, sink, 0, 4);
+    push(source, sink, 31, 40);
+    memcpy(bad, gp_kit_row(source, 0, 41)->value, 100);
+    msg.value_len++;
+    GP_CHECK_EQ(gp_kit_push_msg(sink, 0, &msg), GP_OK); /* and 41 */
+    push(source, sink, 42, 45);
+    carry(source, sink, 174, 180); /* so many that the filler is that of the next: 128 */
+    end(sink);
+    GP_CHECK_EQ(reported(sink, "messages"), 10 + 9 + 3 + 9 + 5 + 10 + 4 + 7);
+    GP_CHECK_EQ(reported(sink, "missing"), 4 + 128);
+    GP_CHECK_EQ(reported(sink, "out_of_order"), 3);
+    GP_CHECK_EQ(reported(sink, "corrupt"), 2);
+    gp_kit_free(sink);
+    gp_kit_free(other);
     gp_kit_free(source);
 }
 
