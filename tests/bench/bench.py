@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Measures the system against the bare machine; see README.md. `run.sh` builds first."""
+"""Measures the system against the bare machine; see README.md. Builds it first."""
 
 import argparse
 import json
 import os
+import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 
@@ -18,6 +20,8 @@ SPREAD = 1.5        # max / min of a limit over the rounds: a noisy row
 OTHERS_SHARE = 0.05
 STEAL_SHARE = 0.03
 LIMIT_TIMEOUT_S = 60
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 # ---- measuring ----
@@ -59,15 +63,13 @@ class Bench:
                 sample["limit"] = self.limit(row)
                 sample["probes_ns"].append(self.probe())
             if row.system:
-                try:
-                    sample["system"] = row.system(self.system, self.plan)
-                except CommandError as error:
-                    sample["failed"] = str(error)
-                else:
-                    sample["probes_ns"].append(self.probe())
-                    check_same(sample, "distinct")
+                sample["system"] = row.system(self.system, self.plan)
+                sample["probes_ns"].append(self.probe())
+                check_same(sample, "distinct")
         except NotBuilt as missing:
             sample["not_built"] = str(missing)
+        except CommandError as error:
+            sample["failed"] = str(error)
         sample["moved"] = max(sample["probes_ns"]) > MOVED * min(sample["probes_ns"])
         sample.update(watch.read())
         return sample
@@ -217,19 +219,48 @@ def show(about, results, warnings):
 
 # ---- the run ----
 
+def at_least_one(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"not a whole number from 1: '{text}'")
+    return int(text)
+
+
+def check_writable(path):
+    """Raises OSError now rather than when all has been measured. What stands there stays."""
+    is_new = not os.path.exists(path)
+    with open(path, "a", encoding="utf-8"):
+        pass
+    if is_new:
+        os.unlink(path)
+
+
+def make_build():
+    """Builds what is measured; returns where it is."""
+    build = os.environ.get("GP_BENCH_BUILD") or os.path.join(HERE, "../../build-bench")
+    if subprocess.run(["sh", os.path.join(HERE, "build.sh"), build], check=False).returncode != 0:
+        raise CommandError("nothing to measure: the build failed, as shown above")
+    return build
+
+
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(prog="tests/bench/run.sh", description=__doc__)
-    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--build", help=argparse.SUPPRESS)  # this one, as it is
     parser.add_argument("--quick", action="store_true", help="three short rounds: does it work at all?")
     parser.add_argument("--only", action="append", metavar="NAME", default=[],
                         help="this row alone (may be repeated): " + ", ".join(r.name for r in ROWS))
     parser.add_argument("--json", metavar="FILE", help="write every sample and the summary there")
-    parser.add_argument("--rounds", type=int, help="default 5, or 3 with --quick")
-    parser.add_argument("--seconds", type=float, help="of one measurement; default 2, or 1 with --quick")
+    parser.add_argument("--rounds", type=at_least_one, help="default 5, or 3 with --quick")
+    parser.add_argument("--seconds", type=at_least_one,
+                        help="of one measurement; default 2, or 1 with --quick")
     arguments = parser.parse_args(argv)
     unknown = set(arguments.only) - {row.name for row in ROWS}
     if unknown:
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    try:
+        if arguments.json:
+            check_writable(arguments.json)
+    except OSError as error:
+        parser.error(f"--json {arguments.json}: {error.strerror}")
     arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
     arguments.seconds = arguments.seconds or (1 if arguments.quick else 2)
     return arguments
@@ -237,10 +268,9 @@ def parse_arguments(argv):
 
 def version_of(build):
     """The program that is measured, and of which commit of the tree it is."""
-    root = os.path.dirname(os.path.abspath(__file__))
     try:
         version = machine.run([os.path.join(build, "bin", "gpctl"), "version"], 10).output
-        commit = machine.run(["git", "-C", root, "describe", "--always", "--dirty"], 10).output
+        commit = machine.run(["git", "-C", HERE, "describe", "--always", "--dirty"], 10).output
     except (CommandError, OSError):
         return "version unknown"
     return f"{version.splitlines()[0]}, commit {commit.strip()}"
@@ -274,7 +304,7 @@ def measure_all(bench, rows, rounds):
 
 def main(argv):
     arguments = parse_arguments(argv)
-    build = os.path.abspath(arguments.build)  # the jobs run elsewhere
+    build = os.path.abspath(arguments.build or make_build())  # the jobs run elsewhere
     rows = [row for row in ROWS if not arguments.only or row.name in arguments.only]
     about = {**machine.describe(), "program": version_of(build)}
     with tempfile.TemporaryDirectory(prefix="gearpump-bench-") as scratch:
@@ -289,8 +319,19 @@ def main(argv):
     return 1 if any(kind == "failed" for kind, _ in troubles_of(results)) else 0
 
 
+def on_signal(number, _frame):
+    """What is being measured ends here, and its files are removed on the way out."""
+    for each in ENDINGS:
+        signal.signal(each, signal.SIG_IGN)
+    machine.stop_descendants()
+    sys.stderr.write("\nbench: interrupted\n")
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    for ending in ENDINGS:
+        signal.signal(ending, on_signal)
     try:
         sys.exit(main(sys.argv[1:]))
-    except CommandError as error:
-        sys.exit(f"bench: {error}")
+    except (CommandError, OSError) as problem:
+        sys.exit(f"bench: {problem}")

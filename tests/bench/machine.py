@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 CPUS = os.cpu_count()
+STOP_TIMEOUT_S = 10
 
 
 # ---- the machine ----
@@ -142,12 +143,30 @@ def signal_group(process, number):
         pass
 
 
+def stop_descendants():
+    """Ends whatever this process has started; who can tidy up is given time to do so."""
+    for number, patience_s in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, 1)):
+        deadline_s = time.monotonic() + patience_s
+        for pid in tree(os.getpid())[1:]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        while len(tree(os.getpid())) > 1 and time.monotonic() < deadline_s:
+            try:
+                os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            time.sleep(0.01)
+
+
 def run(argv, timeout_s, environment=None):
     """Runs a command to its end; what is left of its group is killed then."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begin_s = time.monotonic()
         process = start(argv, environment, stdout=out, stderr=err)
         timer = threading.Timer(timeout_s, signal_group, (process, signal.SIGKILL))
+        timer.daemon = True
         timer.start()
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begin_s

@@ -27,16 +27,21 @@ CREDIT = re.compile(r"credit|^(inbox_owe|out_edge_(draw|refill|is_ready)|neighbo
 SAMPLE = re.compile(r"^\s*([0-9a-f]+) (\S+?)(?:\+0x([0-9a-f]+))? \((.*)\)\s*$")
 
 
-def _perf(*arguments):
+def _require_perf(event):
+    """It is not everywhere, and where it is not everybody may use it."""
     try:
-        done = subprocess.run(["perf", *arguments], capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise NotBuilt("perf") from error
-    return done.stdout
+        machine.run(["perf", "record", "-q", "-e", event, "-o", "/dev/null", "true"], 10)
+    except CommandError as error:
+        raise NotBuilt(f"no profile: {error}") from error
+
+
+def _perf(*arguments):
+    return subprocess.run(["perf", *arguments], capture_output=True, text=True, check=False).stdout
 
 
 def record(argv, environment, event="cycles"):
     """Runs a command; returns its samples: a counter of (object, symbol, offset)."""
+    _require_perf(event)
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "perf.data")
         machine.run(["perf", "record", "-q", "-F", "4999", "-e", event, "-o", data, *argv], 120, environment)

@@ -1,15 +1,5 @@
 #!/bin/sh
-# run.sh [--quick] [--only ROW]... [--json FILE]: installs what is missing, builds a release and
-# measures it against the bare machine and its peers, interleaved in one run. README.md says how to
-# read the table; --help lists the rows.
-set -eu
-root=$(cd "$(dirname "$0")/../.." && pwd)
-build=${GP_BENCH_BUILD:-$root/build-bench}
-
-{
-    sh "$root/tests/packages.sh" build bench
-    cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-        -DGP_BUILD_TESTS=OFF -DGP_BUILD_BENCH=ON
-    cmake --build "$build"
-} >&2
-exec python3 -B "$root/tests/bench/bench.py" --build "$build" "$@"
+# run.sh [--quick] [--only ROW]... [--json FILE]: builds a release (in build-bench, or in
+# $GP_BENCH_BUILD) and measures it against the bare machine and its peers, interleaved in one run.
+# README.md says how to read the table; --help lists the rows.
+exec python3 -B "$(dirname "$0")/bench.py" "$@"

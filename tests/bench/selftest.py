@@ -5,11 +5,16 @@ import contextlib
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import bench
 import machine
+import profile_cpu
 import system
 from rows import ROWS
 
@@ -20,6 +25,15 @@ SOL = ('{"sol":{"task":%d,"messages":1000,"seconds":1.0,"rate":%d,"bytes":100,'
 def sample(limit, measured, moved=False):
     return {"limit": {"rate_msgs_per_s": limit}, "system": {"rate_msgs_per_s": measured},
             "moved": moved}
+
+
+def is_running(pid):
+    """A process that has ended and that nobody has waited for yet has no command line."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read() != b""
+    except OSError:
+        return False
 
 
 def row_named(name):
@@ -96,6 +110,43 @@ class Processes(unittest.TestCase):
             machine.run(["sh", "-c", "echo no such thing >&2; exit 3"], 10)
 
 
+class Profiles(unittest.TestCase):
+    def test_is_left_out_where_perf_is_not_there_or_not_allowed(self):
+        for path in ("/nowhere", None):
+            with tempfile.TemporaryDirectory() as folder:
+                with open(os.path.join(folder, "perf"), "w", encoding="ascii") as file:
+                    file.write("#!/bin/sh\necho 'no permission' >&2\nexit 255\n")
+                os.chmod(file.name, 0o755)
+                with mock.patch.dict(os.environ, {"PATH": path or f"{folder}:{os.environ['PATH']}"}):
+                    with self.assertRaisesRegex(system.NotBuilt, "no profile: .*perf"):
+                        profile_cpu.shares(["true"], {}, {})
+
+
+class Arguments(unittest.TestCase):
+    def refused(self, *argv):
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as end:
+            bench.parse_arguments(argv)
+        self.assertEqual(end.exception.code, 2)
+        return said.getvalue()
+
+    def test_refuses_at_once_what_cannot_be_done(self):
+        self.assertIn("no such row: sol-rign", self.refused("--only", "sol-rign"))
+        self.assertIn("/nowhere/report.json: No such file", self.refused("--json", "/nowhere/report.json"))
+        self.assertIn("not a whole number from 1", self.refused("--rounds", "0"))
+        self.assertIn("not a whole number from 1", self.refused("--seconds", "-1"))
+
+    def test_leaves_an_old_report_as_it_is_and_makes_no_new_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            old, new = (os.path.join(folder, name) for name in ("old", "new"))
+            with open(old, "w", encoding="ascii") as file:
+                file.write("{}")
+            for path in (old, new):
+                bench.parse_arguments(["--json", path])
+            self.assertEqual(os.listdir(folder), ["old"])
+            self.assertEqual(os.path.getsize(old), 2)
+
+
 class WholeRun(unittest.TestCase):
     """bench.py from arguments to JSON; limits, gpctl and gpd are scripts of a line."""
 
@@ -147,6 +198,34 @@ class WholeRun(unittest.TestCase):
         self.assertAlmostEqual(row["summary"][0]["ratio"]["median"], 0.5)
         self.assertEqual(row["summary"][0]["verdict"], "sound")
         self.assertEqual(machine.tree(os.getpid()), [os.getpid()])
+
+    def test_goes_on_without_a_peer_that_does_not_run(self):
+        self.script("bench/limit_ring", "echo no such runtime >&2; exit 127")
+        status, shown, row = self.bench("sol-ring")
+        self.assertEqual(status, 1)
+        self.assertIn("no such runtime", shown)
+        self.assertEqual(len(row["samples"]), 3)
+
+    def test_leaves_nothing_behind_when_interrupted(self):
+        scratch = os.path.join(self.folder.name, "scratch")
+        started = os.path.join(self.folder.name, "started")
+        os.mkdir(scratch)
+        os.mkfifo(started)
+        self.script("bench/limit_ring", f"sleep 600 & echo $! >{started}; wait")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with subprocess.Popen(
+                    [sys.executable, "-B", bench.__file__, "--build", self.folder.name, "--quick",
+                     "--only", "sol-ring"], env={**os.environ, "TMPDIR": scratch},
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
+                with open(started, encoding="ascii") as file:
+                    sleeper = int(file.read())
+                run.send_signal(number)
+                said = run.communicate(timeout=60)[1]
+            self.assertEqual(run.returncode, 128 + number)
+            self.assertIn("interrupted", said)
+            self.assertNotIn("Traceback", said)
+            self.assertFalse(is_running(sleeper))
+            self.assertEqual(os.listdir(scratch), [])
 
     def test_fails_when_a_job_fails(self):
         self.script("examples/sol.so", "")

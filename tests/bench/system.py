@@ -24,7 +24,6 @@ from machine import CommandError
 
 JOB_TIMEOUT_S = 120
 READY_TIMEOUT_S = 10
-STOP_TIMEOUT_S = 10
 JOB_NAME = "bench"
 LANES = 2  # of a job in one process: the limit programs have two threads
 READY = re.compile(r"^gpd ready master=(\S+) workers=\d+(?: http=\S+)?$", re.MULTILINE)
@@ -194,7 +193,7 @@ class Cluster:
     def _stop(self):
         machine.signal_group(self.process, signal.SIGTERM)
         try:
-            self.process.wait(STOP_TIMEOUT_S)
+            self.process.wait(machine.STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             machine.signal_group(self.process, signal.SIGKILL)
             self.process.wait()
@@ -238,7 +237,7 @@ class Cluster:
 
     def settle(self):
         """Waits until the job's processes are gone, so that their CPU time is counted."""
-        deadline_s = time.monotonic() + STOP_TIMEOUT_S
+        deadline_s = time.monotonic() + machine.STOP_TIMEOUT_S
         while len(machine.tree(self.process.pid)) > 1 and time.monotonic() < deadline_s:
             time.sleep(0.01)
 
