@@ -17,6 +17,7 @@
 struct edge_timer {
     struct timer base;
     uv_timer_t uv;
+    struct edge_task soon; /* with no delay: no timer of uv, whose shortest wait is up to 1 ms */
     loop_fn fn;
     void *user;
 };
@@ -52,6 +53,13 @@ static void on_timer(uv_timer_t *uv)
     t->fn(t->user);
 }
 
+static void on_soon(struct edge_task *task)
+{
+    struct edge_timer *t = LIST_ENTRY(task, struct edge_timer, soon);
+
+    t->fn(t->user);
+}
+
 int edge_timer_new(struct loop *loop, loop_fn fn, void *user, struct timer **ret_timer)
 {
     struct edge_loop *l = edge_loop_of(loop);
@@ -60,7 +68,8 @@ int edge_timer_new(struct loop *loop, loop_fn fn, void *user, struct timer **ret
     if (t == NULL) {
         return GP_ENOMEM;
     }
-    *t = (struct edge_timer){.base.loop = loop, .fn = fn, .user = user};
+    *t = (struct edge_timer){.base.loop = loop, .soon.fn = on_soon, .fn = fn, .user = user};
+    list_node_init(&t->soon.node);
     (void)uv_timer_init(&l->uv, &t->uv); /* cannot fail */
     t->uv.data = t;
     l->objects++;
@@ -71,15 +80,24 @@ int edge_timer_new(struct loop *loop, loop_fn fn, void *user, struct timer **ret
 void edge_timer_start(struct timer *timer, int64_t delay_ns)
 {
     struct edge_timer *t = timer_of(timer);
-    uint64_t timeout_ms = edge_loop_timeout_ms(edge_loop_of(timer->loop), delay_ns);
-    int rc = uv_timer_start(&t->uv, on_timer, timeout_ms, 0);
+    struct edge_loop *l = edge_loop_of(timer->loop);
+    int rc;
 
+    edge_timer_stop(timer);
+    if (delay_ns == 0) {
+        edge_loop_defer(l, &t->soon);
+        return;
+    }
+    rc = uv_timer_start(&t->uv, on_timer, edge_loop_timeout_ms(l, delay_ns), 0);
     ASSERT(rc == 0);
 }
 
 void edge_timer_stop(struct timer *timer)
 {
-    (void)uv_timer_stop(&timer_of(timer)->uv); /* cannot fail */
+    struct edge_timer *t = timer_of(timer);
+
+    list_remove(&t->soon.node);
+    (void)uv_timer_stop(&t->uv); /* cannot fail */
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -89,6 +107,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
 void edge_timer_free(struct timer *timer)
 {
+    edge_timer_stop(timer);
     edge_loop_of(timer->loop)->objects--;
     uv_close((uv_handle_t *)&timer_of(timer)->uv, on_timer_closed);
 }

@@ -51,6 +51,34 @@ GP_TEST(loop, timer_fires_once_and_never_early)
     rig_end(&rig);
 }
 
+static void on_count_on(void *user)
+{
+    struct count *c = user;
+
+    on_count(c);
+    timer_start(c->timer, 0);
+}
+
+/* Without waiting for the clock, and yet the loop has its turn in between. */
+GP_TEST(loop, timer_of_no_delay_fires_once_a_step)
+{
+    struct rig rig;
+    struct count c = {0};
+
+    rig_begin(&rig, NULL);
+    GP_REQUIRE_EQ(timer_new(rig.loop, on_count_on, &c, &c.timer), 0);
+    timer_start(c.timer, 0);
+    for (int i = 1; i <= 3; i++) {
+        edge_step(rig.world, true);
+        GP_CHECK_EQ(c.calls, i);
+    }
+    timer_start(c.timer, INT64_MAX); /* moves it */
+    edge_step(rig.world, false);
+    GP_CHECK_EQ(c.calls, 3);
+    timer_free(c.timer);
+    rig_end(&rig);
+}
+
 GP_TEST(loop, timer_started_again_moves)
 {
     struct rig rig;

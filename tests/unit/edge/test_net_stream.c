@@ -104,7 +104,7 @@ GP_TEST(net_stream, a_write_from_a_timer_completes_at_once)
     p.far.stream = NULL;
     RIG_PUMP_UNTIL(&rig, p.near.over != 0);
     GP_REQUIRE_EQ(timer_new(rig.loop, on_time_to_write, &p.near, &timer), 0);
-    timer_start(timer, 0);
+    timer_start(timer, 1);
     edge_process_begin();
     due_ns = loop_now_ns(rig.loop) + 3000000;
     while (loop_fresh_now_ns(rig.loop) < due_ns) {
