@@ -4,10 +4,9 @@
  *
  *     describe -> who hosts which executor -> the end of each log, one after the other -> answer
  *
- * The answer is bounded: the last `tail` lines of each executor that are wanted, of the last LOOK_BYTES
- * of its log, and ANSWER_BYTES in all. A log that cannot be read, or has no room any more, is named in
- * `missing`, with the
- * reason; the others are there.
+ * The answer is bounded: the last `tail` lines of each executor that are wanted, of the last
+ * LOOK_BYTES of its log, and ANSWER_BYTES in all. A log that cannot be read, or has no room any
+ * more, is named in `missing`, with the reason; the others are there.
  */
 #include <stdlib.h>
 #include <string.h>

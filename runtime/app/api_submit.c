@@ -4,10 +4,9 @@
  *     body -> a file of this daemon, piece by piece -> the client offers and uploads it -> id
  *
  * What an artefact is called is the hash of all of it, so it is on disk before the leader hears of
- * it. The client then reads it slice by slice: what else is on this loop goes on. The file goes with
- * the call, and what an earlier life left goes at the start (api_new()). Ends with GP_ETOOBIG at a body that
- * grows too large, with what is wrong with the file, or with
- * what the leader says.
+ * it. The client then reads it slice by slice: what else is on this loop goes on. The file goes
+ * with the call, and what an earlier life left goes at the start (api_new()). Ends with GP_ETOOBIG
+ * at a body that grows too large, with what is wrong with the file, or with what the leader says.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -99,7 +99,7 @@ static const struct fields drain_params = FIELDS("parameters", P, drain_items);
 static const struct fields master_params = FIELDS("parameters", P, master_items);
 static const struct fields all_params = FIELDS("parameters", P, all_items);
 
-/* ---- answers: see api_shape() ---- */
+/* ---- answers: shapes as in api_openapi.c ---- */
 
 static const char description[] =
     "{application:@application,"

@@ -2,9 +2,9 @@
  * ctl_completion.c: gpctl completion, and what only a cluster can complete: its applications,
  * workers and masters; and what only a job's file can: its parameters and processors.
  *
- * A person waits at a prompt: there is one ask, of LOOKUP_TIMEOUT_NS at most, or one file is loaded in a
- * process of its own, for PROBE_TAB_SECONDS at most, and whatever fails
- * fails silently and offers less. Nothing is made on the way, as a first secret would be.
+ * A person waits at a prompt: there is one ask, of LOOKUP_TIMEOUT_NS at most, or one file is loaded
+ * in a process of its own, for PROBE_TAB_SECONDS at most, and whatever fails fails silently and
+ * offers less. Nothing is made on the way, as a first secret would be.
  */
 #include <string.h>
 #include <unistd.h>

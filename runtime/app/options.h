@@ -1,12 +1,11 @@
 /*
- * options.h: command lines as tables: one table a command gives parsing, --help and, later, man
- * pages and completion.
+ * options.h: command lines as tables: one table a command gives parsing, --help, the manual
+ * page and completion.
  *
- * Flags are `--name VALUE`, `--name=VALUE` or `--name` (those whose value may be left out take it behind
- * `=` alone); they may stand before, between and after the
- * operands; `--` ends them. Every value is text until its owner reads it with the getters below,
- * which name the flag in their errors.
- * All strings are borrowed from argv and from the tables.
+ * Flags are `--name VALUE`, `--name=VALUE` or `--name` (those whose value may be left out take it
+ * behind `=` alone); they may stand before, between and after the operands; `--` ends them. Every
+ * value is text until its owner reads it with the getters below, which name the flag in their
+ * errors. All strings are borrowed from argv and from the tables.
  */
 #ifndef APP_OPTIONS_H
 #define APP_OPTIONS_H

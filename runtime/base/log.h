@@ -8,8 +8,7 @@
  *
  * Event names are literals: stable, dotted, past tense. Keys are snake_case literals with units
  * last. A line is made on the stack, at most LOG_LINE_MAX bytes; what does not fit is cut and
- * marked
- * ("..." or "cut":true), never split. There is no global log: whoever logs was given one.
+ * marked ("..." or "cut":true), never split. There is no global log: whoever logs was given one.
  * Thread: as the sink and clock allow; this file keeps no state.
  */
 #ifndef BASE_LOG_H

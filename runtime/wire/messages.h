@@ -3,8 +3,7 @@
  *
  * The structs stand by topic in messages_client.h, messages_worker.h, messages_appmaster.h,
  * messages_executor.h, messages_master.h and messages_metrics.h, each beside the field tables
- * (wire/fields.h) that are their only codec. A
- * number, once used, means the same for ever.
+ * (wire/fields.h) that are their only codec. A number, once used, means the same for ever.
  *
  *     below 16     the connection itself: hello, proof, ping, pong, close, share, shared
  *     16 .. 255    binary frames of the data plane and of consensus

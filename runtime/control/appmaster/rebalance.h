@@ -9,8 +9,7 @@
  *     most one too many of each), and then all together.
  *   - With `spread` also what need not go is moved, if that makes the most loaded less loaded; a
  *     plan is a fixed point of such moves, so a second one moves nothing (but into room that became
- *     free). Classes alone need no
- *     more moves than any other plan that spreads them as evenly.
+ *     free). Classes alone need no more moves than any other plan that spreads them as evenly.
  *   - Tasks whose state cannot come along stay, and are counted as refused, unless forced.
  *   - Tasks that have a place (graph/place.h) come to hosts that take them, and to no others.
  *   - Tasks under way to another host (record.moves) count there and are left alone.

@@ -1,9 +1,8 @@
 /*
  * record_place.c: tasks of the placement record: where they are first, and how they move on.
  *
- * Every change writes the ranges anew, in order, joining neighbours that are alike; the old ones stay
- * until the new ones are complete. A task
- * keeps its number for ever.
+ * Every change writes the ranges anew, in order, joining neighbours that are alike; the old ones
+ * stay until the new ones are complete. A task keeps its number for ever.
  */
 #include <stdlib.h>
 #include <string.h>

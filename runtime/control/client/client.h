@@ -1,11 +1,10 @@
 /*
  * client.h: what gpctl says to a cluster.
  *
- * A client keeps one connection, to the master that leads; those of its list are tried in turn until
- * one says which that is. Everything is
- * asynchronous: an act is begun, and its callback comes once from the loop, with 0 or with a
- * negative code and an error for people. One act at a time is all that a command line needs, but
- * nothing here forbids more.
+ * A client keeps one connection, to the master that leads; those of its list are tried in turn
+ * until one says which that is. Everything is asynchronous: an act is begun, and its callback comes
+ * once from the loop, with 0 or with a negative code and an error for people. One act at a time is
+ * all that a command line needs, but nothing here forbids more.
  *
  * One thread, everything through port.
  */

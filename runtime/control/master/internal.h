@@ -23,7 +23,7 @@
  *   events.c     what happened lately
  *   news.c       what an appmaster's record says of that
  *   restarts.c   applications once more
- *   history.c    what appmasters tell of their applications, and its past (pure)
+ *   history.c    what appmasters tell of their applications, and its past
  *
  * The registry is changed by proposals alone: a handler checks, proposes and goes on when its
  * command was applied, or not. In between everything may have changed: a continuation looks up anew

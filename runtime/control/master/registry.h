@@ -7,8 +7,9 @@
  * is soft and rebuilt.
  *
  *     SUBMITTED -> STARTING -> RUNNING <-> RECOVERING     the latter two -> FINISHED
- *         |           |                                   any but the three ends -> FAILED, KILLED
- *         +-> WAITING <->
+ *         |           ^                                   any but the three ends -> FAILED, KILLED
+ *         |           v
+ *         +------> WAITING
  *
  * A new life of the appmaster of a RUNNING application makes it RECOVERING.
  */

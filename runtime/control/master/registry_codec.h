@@ -3,10 +3,10 @@
  * on their disks.
  *
  * A command is one JSON object. A registry is a sequence of records: kind (u8), length (u32,
- * little-endian), JSON; first a header, then the marks of workers, then each application followed by its
- * trees. Both come from
- * field tables, so what is missing takes its default and what is unknown is passed over: a newer
- * master reads what an older one wrote. The same registry always gives the same bytes.
+ * little-endian), JSON; first a header, then the marks of workers, then each application followed
+ * by its trees. Both come from field tables, so what is missing takes its default and what is
+ * unknown is passed over: a newer master reads what an older one wrote. The same registry always
+ * gives the same bytes.
  *
  * Whoever stores them sees to checksums; here every length and every reference is checked. Pure but
  * for the port's JSON reader.

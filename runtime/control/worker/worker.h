@@ -2,12 +2,12 @@
  * worker.h: the daemon of a host, as one actor: offers slots, starts and ends processes.
  *
  * It looks for the leader among its masters for ever, and may be there before it; its processes go
- * on when there is none. The master offers grants, room for
- * one application (grant.offer), which the worker books or refuses: the worker is the ledger of its
- * slots, and only granted applications have a key here. A grant lets the master start an appmaster
- * and that appmaster start executors, as child processes; the plugins they need are fetched from
- * the master into the worker's own store first. What children write is kept and served (log.read);
- * how they end is told to master and appmaster (process.exited).
+ * on when there is none. The master offers grants, room for one application (grant.offer), which
+ * the worker books or refuses: the worker is the ledger of its slots, and only granted applications
+ * have a key here. A grant lets the master start an appmaster and that appmaster start executors,
+ * as child processes; the plugins they need are fetched from the master into the worker's own store
+ * first. What children write is kept and served (log.read); how they end is told to master and
+ * appmaster (process.exited).
  *
  * Fails when: the port is taken, the data directory cannot be used. Later nothing ends a worker: no
  * master, a full disk, a child that cannot be started are refused, logged and survived. When an

@@ -77,12 +77,12 @@ static inline gp_bytes gp_bytes_of(const void *ptr, size_t len)
 /* What a callback answers. All are int32_t. */
 #define GP_OK    0 /* done as far as *consumed (process), or done at all */
 #define GP_YIELD 1 /* enough for now; call me again soon with the rest */
-#define GP_AGAIN 2 /* I wait for a token: call me again after gp_wake() or a timer */
+#define GP_AGAIN 2 /* I wait for a token: call me again after a wake or a timer */
 #define GP_REJECT                                                                                  \
     3 /* row *consumed is bad: to the dead letters, counted and logged; go on after it */
 #define GP_FAIL 4 /* this task cannot go on; say why with gp_fail() */
 #define GP_MORE 5 /* poll: there is more to read */
-#define GP_IDLE 6 /* poll: nothing now; wake me by fd, timer or gp_wake() */
+#define GP_IDLE 6 /* poll: nothing now; wake me by a waker, fd or timer */
 #define GP_END  7 /* poll: nothing will ever come again */
 
 /* Levels for gp_log(). */
