@@ -1,9 +1,7 @@
 /*
- * build.c: see build.h. The plan under construction is a struct plan with room for the maximum;
- * names are copied at once, so that the application may use temporary strings.
+ * build.c: what the build function calls; see build.h. The plan under construction is a struct plan with
+ * room for the maximum; names are copied at once, so that the application may use temporary strings.
  */
-#include "graph/build.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,32 +9,15 @@
 
 #include "base/assert.h"
 #include "base/str.h"
-#include "graph/parameters.h"
+#include "graph/build_internal.h"
 #include "graph/partitioner.h"
-#include "graph/plan_check.h"
-
-#define TYPES_MAX 256u /* that "did you mean" looks at */
-#define ASKED_MAX 256u /* parameters that build asked for, kept for the same */
-
-struct build {
-    struct build_options options;
-    struct gp_build service;
-    struct gp_config config;
-    struct plan *plan;
-    char *plugin_names[PLAN_PLUGINS_MAX]; /* from index 1 */
-    uint32_t plugin_count;                /* with the application's own */
-    char *asked[ASKED_MAX];               /* which parameters build has read */
-    uint32_t asked_count;
-    struct mistakes mistakes;
-    int out_of_memory;
-};
 
 static struct build *from_graph(struct gp_graph *graph)
 {
     return (struct build *)(void *)graph;
 }
 
-static char *keep(struct build *b, const char *text)
+char *build_keep(struct build *b, const char *text)
 {
     char *copy = str_dup(gp_str_of(text ? text : ""));
     if (!copy) {
@@ -45,7 +26,7 @@ static char *keep(struct build *b, const char *text)
     return copy;
 }
 
-static bool was_asked(const struct build *b, const char *key)
+bool build_was_asked(const struct build *b, const char *key)
 {
     for (uint32_t i = 0; i < b->asked_count; i++) {
         if (strcmp(b->asked[i], key) == 0) {
@@ -59,8 +40,8 @@ static gp_str config_get(const struct gp_config *config, const char *key)
 {
     struct build *b = (struct build *)(uintptr_t)config->host;
 
-    if (b->asked_count < ASKED_MAX && !was_asked(b, key)) {
-        b->asked[b->asked_count] = keep(b, key);
+    if (b->asked_count < ASKED_MAX && !build_was_asked(b, key)) {
+        b->asked[b->asked_count] = build_keep(b, key);
         b->asked_count += b->asked[b->asked_count] != NULL;
     }
     for (uint32_t i = 0; i < b->options.config_count; i++) {
@@ -83,7 +64,7 @@ static uint32_t plugin_index(struct build *b, const char *name)
         mistakes_add(&b->mistakes, "more than %u plugins", PLAN_PLUGINS_MAX - 1);
         return 0;
     }
-    b->plugin_names[b->plugin_count] = keep(b, name);
+    b->plugin_names[b->plugin_count] = build_keep(b, name);
     return b->plugin_names[b->plugin_count] ? b->plugin_count++ : 0;
 }
 
@@ -124,18 +105,18 @@ static gp_node on_add(struct gp_graph *graph, const struct gp_processor_spec *sp
     }
     p = &plan->processors[plan->processor_count++];
     *p = (struct plan_processor){.plugin = plugin, .parallelism = spec->parallelism};
-    p->name = keep(b, spec->name);
-    p->type = keep(b, type);
+    p->name = build_keep(b, spec->name);
+    p->type = build_keep(b, type);
     return plan->processor_count;
 }
 
-static void config_put(struct build *b, struct plan_config **config, uint32_t *count,
-                       const char *key, const char *value)
+void build_config_put(struct build *b, struct plan_config **config, uint32_t *count,
+                      const char *key, const char *value)
 {
     struct plan_config *grown;
     for (uint32_t i = 0; i < *count; i++) {
         if (strcmp((*config)[i].key, key) == 0) {
-            char *copy = keep(b, value);
+            char *copy = build_keep(b, value);
             free((*config)[i].value);
             (*config)[i].value = copy;
             return;
@@ -151,7 +132,7 @@ static void config_put(struct build *b, struct plan_config **config, uint32_t *c
         return;
     }
     *config = grown;
-    grown[*count] = (struct plan_config){.key = keep(b, key), .value = keep(b, value)};
+    grown[*count] = (struct plan_config){.key = build_keep(b, key), .value = build_keep(b, value)};
     ++*count;
 }
 
@@ -166,8 +147,8 @@ static void on_set(struct gp_graph *graph, gp_node node, const char *key, const 
                      b->plan->processors[node - 1].name);
         return;
     }
-    config_put(b, &b->plan->processors[node - 1].config,
-               &b->plan->processors[node - 1].config_count, key, value);
+    build_config_put(b, &b->plan->processors[node - 1].config,
+                     &b->plan->processors[node - 1].config_count, key, value);
 }
 
 static void on_connect(struct gp_graph *graph, const struct gp_edge_spec *spec)
@@ -198,7 +179,7 @@ static void on_connect(struct gp_graph *graph, const struct gp_edge_spec *spec)
                                .to_port = spec->to_port,
                                .partitioner = (uint32_t)partitioner_parse(gp_str_of(name))};
     if (edge->partitioner == PLAN_CUSTOM) {
-        edge->custom = keep(b, name);
+        edge->custom = build_keep(b, name);
     }
 }
 
@@ -208,7 +189,7 @@ static void on_place(struct gp_graph *graph, gp_node node, const char *place)
     if (node > 0 && node <= b->plan->processor_count) { /* else the mistake was noted before */
         struct plan_processor *p = &b->plan->processors[node - 1];
         free(p->place);
-        p->place = keep(b, place);
+        p->place = build_keep(b, place);
     }
 }
 
@@ -248,7 +229,7 @@ int build_new(const struct build_options *options, struct build **ret)
     b->plugin_count = 1;
     plan->version = PLAN_VERSION;
     plan->hash_seed = options->hash_seed;
-    plan->app_name = keep(b, options->app_name);
+    plan->app_name = build_keep(b, options->app_name);
     b->config = (struct gp_config){.size = sizeof b->config, .get = config_get, .host = b};
     b->service = (struct gp_build){.size = sizeof b->service,
                                    .graph = (struct gp_graph *)(void *)b,
@@ -344,267 +325,4 @@ const char *build_asked(const struct build *b, uint32_t i)
 {
     ASSERT(i < b->asked_count);
     return b->asked[i];
-}
-
-/* ---- finishing ---- */
-
-static const void *catalog_find(const struct gp_catalog *catalog, uint32_t kind, const char *type)
-{
-    for (uint32_t i = 0; catalog && i < catalog->count; i++) {
-        const struct gp_processor *table =
-            catalog->tables[i]; /* size, kind and type stand first in every table */
-        if (table->kind == kind && table->type && strcmp(table->type, type) == 0) {
-            return table;
-        }
-    }
-    return NULL;
-}
-
-/* The types of one kind in a catalog, after those that are there already. */
-static size_t catalog_types(const struct gp_catalog *catalog, uint32_t kind, gp_str *types,
-                            size_t count)
-{
-    for (uint32_t i = 0; catalog && i < catalog->count && count < TYPES_MAX; i++) {
-        const struct gp_processor *table = catalog->tables[i]; /* all begin alike */
-        if (table->kind == kind && table->type) {
-            types[count++] = gp_str_of(table->type);
-        }
-    }
-    return count;
-}
-
-static void no_processor(struct build *b, const struct plan_processor *p,
-                         const struct build_plugin *plugin)
-{
-    gp_str types[TYPES_MAX];
-    char meant[STR_MEANT_MAX];
-    const size_t count = catalog_types(plugin->catalog, GP_KIND_PROCESSOR, types, 0);
-
-    mistakes_add(&b->mistakes, "processor '%s': plugin '%s' has no processor '%s'%s", p->name,
-                 plugin->name, p->type, str_meant(gp_str_of(p->type), types, count, meant));
-}
-
-static void no_partitioner(struct build *b, const struct plan_edge *edge,
-                           const struct build_plugin *plugins)
-{
-    gp_str types[TYPES_MAX] = {GP_STR(GP_HASH),      GP_STR(GP_SHUFFLE), GP_STR(GP_ROUND_ROBIN),
-                               GP_STR(GP_BROADCAST), GP_STR(GP_FORWARD), GP_STR(GP_LOCAL)};
-    char meant[STR_MEANT_MAX];
-    size_t count = 6;
-
-    for (uint32_t i = 0; i < b->plugin_count; i++) {
-        count = catalog_types(plugins[i].catalog, GP_KIND_PARTITIONER, types, count);
-    }
-    mistakes_add(&b->mistakes, "edge '%s' -> '%s': no partitioner '%s'%s",
-                 b->plan->processors[edge->from].name, b->plan->processors[edge->to].name,
-                 edge->custom, str_meant(gp_str_of(edge->custom), types, count, meant));
-}
-
-/* " (did you mean 'count'?)" of the processors; answers out. */
-static const char *processor_meant(const struct build *b, gp_str name, char out[STR_MEANT_MAX])
-{
-    gp_str names[PLAN_PROCESSORS_MAX];
-
-    for (uint32_t i = 0; i < b->plan->processor_count; i++) {
-        names[i] = gp_str_of(b->plan->processors[i].name);
-    }
-    return str_meant(name, names, b->plan->processor_count, out);
-}
-
-/* The processor that an option names; NULL: there is none, which is a mistake. */
-static struct plan_processor *find_named(struct build *b, const char *option, const char *name)
-{
-    int index = plan_find(b->plan, gp_str_of(name));
-    char meant[STR_MEANT_MAX];
-
-    if (index >= 0) {
-        return &b->plan->processors[index];
-    }
-    mistakes_add(&b->mistakes, "%s: there is no processor '%s'%s", option, name,
-                 processor_meant(b, gp_str_of(name), meant));
-    return NULL;
-}
-
-static void apply_parallelism(struct build *b)
-{
-    for (uint32_t i = 0; i < b->options.parallelism_count; i++) {
-        const struct build_parallelism *want = &b->options.parallelism[i];
-        struct plan_processor *p = find_named(b, "--parallelism", want->processor);
-        if (p) {
-            p->parallelism = want->count;
-        }
-    }
-}
-
-static void apply_places(struct build *b)
-{
-    for (uint32_t i = 0; i < b->options.place_count; i++) {
-        const struct build_place *want = &b->options.places[i];
-        struct plan_processor *p = find_named(b, "--place", want->processor);
-        if (p) {
-            free(p->place);
-            p->place = keep(b, want->place);
-        }
-    }
-}
-
-/* Parameters that the runtime takes itself. */
-static bool is_ours(gp_str group)
-{
-    return str_eq(group, GP_STR("data")) || str_eq(group, GP_STR("recovery"));
-}
-
-/* A parameter that nobody has asked for is a slip of the pen, and would be missed for long. */
-static void unknown_parameter(struct build *b, const char *key)
-{
-    char meant[STR_MEANT_MAX];
-    gp_str names[ASKED_MAX];
-    gp_str head;
-    gp_str tail;
-
-    if (str_cut(gp_str_of(key), '.', &head, &tail)) {
-        if (!is_ours(head)) {
-            mistakes_add(&b->mistakes, "--set %s: there is no processor '%.*s'%s", key,
-                         STR_ARG(head), processor_meant(b, head, meant));
-        }
-        return;
-    }
-    for (uint32_t i = 0; i < b->asked_count; i++) {
-        names[i] = gp_str_of(b->asked[i]);
-    }
-    mistakes_add(&b->mistakes, "--set %s: the job has no such parameter%s", key,
-                 str_meant(gp_str_of(key), names, b->asked_count, meant));
-}
-
-/* `--set key=value` is the application's; `--set NAME.key=value` is the processor's too, if there
- * is one of that name. */
-static void apply_config(struct build *b)
-{
-    struct plan *plan = b->plan;
-    for (uint32_t i = 0; i < b->options.config_count; i++) {
-        const struct plan_config *entry = &b->options.config[i];
-        gp_str head;
-        gp_str tail;
-        int index = -1;
-        config_put(b, &plan->config, &plan->config_count, entry->key, entry->value);
-        if (str_cut(gp_str_of(entry->key), '.', &head, &tail) && tail.len > 0) {
-            index = plan_find(plan, head);
-        }
-        if (index >= 0) {
-            struct plan_processor *p = &plan->processors[index];
-            config_put(b, &p->config, &p->config_count, tail.ptr, entry->value);
-        } else if (b->asked_count < ASKED_MAX && !was_asked(b, entry->key)) {
-            unknown_parameter(b, entry->key);
-        }
-    }
-}
-
-static bool has_input(const struct plan *plan, uint32_t processor)
-{
-    for (uint32_t i = 0; i < plan->edge_count; i++) {
-        if (plan->edges[i].to == processor) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The plan says what runs, defaults included: a task finds them all, from one place. */
-static void put_defaults(struct build *b, struct plan_processor *p,
-                         const struct gp_processor *table)
-{
-    for (uint32_t i = 0; i < gp_processor_parameter_count(table); i++) {
-        const struct gp_parameter *parameter = gp_processor_parameter(table, i);
-        if (parameter->fallback && !parameters_value(p, parameter->name)) {
-            config_put(b, &p->config, &p->config_count, parameter->name, parameter->fallback);
-        }
-    }
-}
-
-/* Of a plugin that could not be had the best is assumed, so that what is reported is no more than
- * what is wrong. */
-static void resolve_processors(struct build *b, const struct build_plugin *plugins)
-{
-    for (uint32_t i = 0; i < b->plan->processor_count; i++) {
-        struct plan_processor *p = &b->plan->processors[i];
-        const struct gp_catalog *catalog = plugins[p->plugin].catalog;
-        const struct gp_processor *table = catalog_find(catalog, GP_KIND_PROCESSOR, p->type);
-        if (table) {
-            p->is_source = table->poll != NULL;
-            p->flags = table->flags;
-            p->has_snapshot = table->snapshot != NULL;
-            parameters_check(p, table, plugins[p->plugin].name, &b->mistakes);
-            put_defaults(b, p, table);
-        } else if (catalog) {
-            no_processor(b, p, &plugins[p->plugin]);
-        } else {
-            p->is_source = !has_input(b->plan, i);
-        }
-    }
-}
-
-static void resolve_edges(struct build *b, const struct build_plugin *plugins)
-{
-    struct plan *plan = b->plan;
-    for (uint32_t i = 0; i < plan->edge_count; i++) {
-        struct plan_edge *edge = &plan->edges[i];
-        struct plan_processor *from = &plan->processors[edge->from];
-        struct plan_processor *to = &plan->processors[edge->to];
-        from->outputs = from->outputs > edge->from_port ? from->outputs : edge->from_port + 1;
-        to->inputs = to->inputs > edge->to_port ? to->inputs : edge->to_port + 1;
-        if (edge->partitioner != PLAN_CUSTOM) {
-            continue;
-        }
-        edge->custom_plugin = b->plugin_count;
-        for (uint32_t k = 0; k < b->plugin_count && edge->custom_plugin == b->plugin_count; k++) {
-            if (catalog_find(plugins[k].catalog, GP_KIND_PARTITIONER, edge->custom)) {
-                edge->custom_plugin = k;
-            }
-        }
-        if (edge->custom_plugin == b->plugin_count) {
-            edge->custom_plugin = 0;
-            no_partitioner(b, edge, plugins);
-        }
-    }
-}
-
-static int keep_plugins(struct build *b, const struct build_plugin *plugins)
-{
-    struct plan *plan = b->plan;
-    plan->plugins = calloc(b->plugin_count, sizeof *plan->plugins);
-    if (!plan->plugins) {
-        return GP_ENOMEM;
-    }
-    plan->plugin_count = b->plugin_count;
-    for (uint32_t i = 0; i < b->plugin_count; i++) {
-        plan->plugins[i].name = keep(b, plugins[i].name);
-        plan->plugins[i].version = keep(b, plugins[i].version);
-        plan->plugins[i].sha256 = keep(b, plugins[i].sha256);
-    }
-    return b->out_of_memory ? GP_ENOMEM : 0;
-}
-
-int build_finish(struct build *b, const struct build_plugin *plugins, struct plan **ret,
-                 struct gp_error *err)
-{
-    int rc;
-
-    ASSERT(b->plan && !b->plan->plugins);
-    apply_parallelism(b);
-    apply_places(b);
-    apply_config(b);
-    resolve_processors(b, plugins);
-    resolve_edges(b, plugins);
-    rc = keep_plugins(b, plugins);
-    if (rc < 0) {
-        return gp_error_set(err, rc, "building the graph");
-    }
-    plan_check_into(b->plan, &b->mistakes);
-    rc = mistakes_report(&b->mistakes, PLAN_CHECK_TITLE, err);
-    if (rc < 0) {
-        return rc;
-    }
-    *ret = b->plan;
-    b->plan = NULL;
-    return 0;
 }
