@@ -71,10 +71,10 @@ GP_TEST(crc32c, agrees_with_the_definition_at_every_alignment_and_length)
 
 GP_TEST(crc32c, long_stripes_join_without_a_seam)
 {
-    static unsigned char bytes[125000];
+    static unsigned char bytes[132000];
     static const size_t lengths[] = {767,   768,   769,   1535,  1536,   12287,  12288,
-                                     12289, 13055, 13056, 24576, 61951,  61952,  61953,
-                                     62207, 62208, 65408, 69990, 123903, 123904, 124500};
+                                     12289, 13055, 13056, 24576, 65279,  65280,  65281,
+                                     65408, 65535, 65536, 69990, 130559, 130560, 131500};
     struct rng rng;
 
     rng_init(&rng, 2);
