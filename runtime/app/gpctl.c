@@ -203,14 +203,11 @@ static const struct command_spec commands[] = {
     {.name = "submit",
      .operands = "APP.so",
      .summary = "start an application on the cluster",
-     .details =
-         "Uploads the shared object, unless the cluster has it already, and starts it. Prints "
-         "the id of the\napplication, and ends when its tasks run, with exit code 8 if its graph "
-         "or a "
-         "parameter is wrong.\nPaths among its parameters are those of the hosts it runs on: write "
-         "them in full.\nWhile slots are too few for all of its tasks it waits: by priority, then "
-         "by "
-         "age; gpctl list says why.",
+     .details = "Uploads the shared object, unless the cluster has it already, and starts it. "
+                "Prints the id of the\napplication, and ends when its tasks run, with exit code 8 "
+                "if its graph or a parameter is wrong.\nPaths among its parameters are those of "
+                "the hosts it runs on: write them in full.\nWhile slots are too few for all of its "
+                "tasks it waits: by priority, then by age; gpctl list says why.",
      .examples = "  $ gpctl submit build/examples/wordcount.so\n"
                  "  $ gpctl submit wordcount.so --set input=/usr/share/common-licenses --set "
                  "output=/tmp/counts --wait\n"
@@ -224,9 +221,8 @@ static const struct command_spec commands[] = {
     {.name = "run",
      .operands = "APP.so",
      .summary = "run an application in this process, with no cluster",
-     .details =
-         "Every role is inside this one process, so a debugger sees all of it. What tasks log "
-         "goes to\nstderr. Exit code 8 if the job fails.",
+     .details = "Every role is inside this one process, so a debugger sees all of it. What tasks "
+                "log goes to\nstderr. Exit code 8 if the job fails.",
      .examples = "  $ gpctl run build/examples/wordcount.so --set input=/etc/services --set "
                  "output=counts\n"
                  "  $ gpctl run sol.so --set seconds=5 --lanes 1\n"
@@ -238,17 +234,15 @@ static const struct command_spec commands[] = {
     {.name = "simulate",
      .operands = "APP.so",
      .summary = "run an application on a simulated cluster with faults",
-     .details =
-         "Masters, workers and executors are the real ones; hosts, disks, network and clocks are "
-         "simulated, and\ngo wrong as --seed has it: processes are killed, links cut, disks full, "
-         "torn or slow. Printed are a\ntimeline in simulated time and what became of the job once "
-         "all was healed. The same seed, file and\nflags do the same again; the trace at the end "
-         "proves it.\n\n"
-         "The application is real code in a process of its own: its crash, or a call that does not "
-         "return, is a\nfinding (exit code 8, as for a job that fails or stalls). What it reads "
-         "and writes through libc is\nreal as well, and so is the time it asks libc for; threads "
-         "of "
-         "its own are not simulated.",
+     .details = "Masters, workers and executors are the real ones; hosts, disks, network and "
+                "clocks are simulated, and\ngo wrong as --seed has it: processes are killed, links "
+                "cut, disks full, torn or slow. Printed are a\ntimeline in simulated time and what "
+                "became of the job once all was healed. The same seed, file and\nflags do the same "
+                "again; the trace at the end proves it.\n\n"
+                "The application is real code in a process of its own: its crash, or a call that "
+                "does not return, is a\nfinding (exit code 8, as for a job that fails or stalls). "
+                "What it reads and writes through libc is\nreal as well, and so is the time it "
+                "asks libc for; threads of its own are not simulated.",
      .examples = "  $ gpctl simulate app.so --seed 7\n"
                  "  $ gpctl simulate build/examples/sol.so --set seconds=5 --faults kill,pause "
                  "--duration 20s\n"
@@ -292,12 +286,11 @@ static const struct command_spec commands[] = {
     {.name = "top",
      .operands = "[APP]",
      .summary = "watch applications, their processors, their slowest tasks",
-     .details =
-         "On a terminal it fills the screen: arrows select, enter opens, escape goes back, < and > "
-         "choose what\nis sorted by, ? explains the rest. Where stdout is no terminal, or with "
-         "--count or -o json, it prints one\ntable or object an interval: of the applications, or "
-         "of the processors of APP, until it is interrupted\nor APP ends. P50 and P99 are sampled "
-         "when metrics.enabled is set. NO_COLOR is obeyed.",
+     .details = "On a terminal it fills the screen: arrows select, enter opens, escape goes back, "
+                "< and > choose what\nis sorted by, ? explains the rest. Where stdout is no "
+                "terminal, or with --count or -o json, it prints one\ntable or object an interval: "
+                "of the applications, or of the processors of APP, until it is interrupted\nor APP "
+                "ends. P50 and P99 are sampled when metrics.enabled is set. NO_COLOR is obeyed.",
      .examples = "  $ gpctl top\n"
                  "  $ gpctl top wordcount\n"
                  "  $ gpctl top wordcount --count 10 --interval 5s | tee rates\n"
@@ -315,9 +308,8 @@ static const struct command_spec commands[] = {
     {.name = "restart",
      .operands = "ID|NAME",
      .summary = "start an application once more, under a new id",
-     .details =
-         "The same shared object, parameters and parallelism. If it still runs, it is killed "
-         "first. Prints the\nnew id, and ends when its tasks run, as submit does.",
+     .details = "The same shared object, parameters and parallelism. If it still runs, it is "
+                "killed first. Prints the\nnew id, and ends when its tasks run, as submit does.",
      .examples = "  $ gpctl restart wordcount\n",
      .options = restart_options,
      .operands_min = 1,
@@ -334,9 +326,9 @@ static const struct command_spec commands[] = {
      .operands = "ID|NAME",
      .summary = "what an application wrote",
      .details = "Of all its executors, each line with whose it is. With -f those that take the "
-                "place of others are\nread, too, until the application ends. What user code "
-                "prints has no level and no time of its own: it\nis as info, and as old as the "
-                "line before. --tail looks at the last MiB of each log.",
+                "place of others are\nread, too, until the application ends. What user code prints "
+                "has no level and no time of its own: it\nis as info, and as old as the line "
+                "before. --tail looks at the last MiB of each log.",
      .examples = "  $ gpctl logs wordcount\n"
                  "  $ gpctl logs -f 7 --executor 2\n"
                  "  $ gpctl logs wordcount --level warn --since 5m\n"
@@ -348,10 +340,9 @@ static const struct command_spec commands[] = {
     {.name = "masters",
      .operands = "[add|remove HOST:PORT]",
      .summary = "the masters of the cluster: which leads, how they are",
-     .details =
-         "Each is asked by itself. LAG is how many entries of the log it is behind the leader. A "
-         "master that is\nto be added must be running; one at a time, and none whose loss would "
-         "leave no majority, can be\nremoved.",
+     .details = "Each is asked by itself. LAG is how many entries of the log it is behind the "
+                "leader. A master that is\nto be added must be running; one at a time, and none "
+                "whose loss would leave no majority, can be\nremoved.",
      .examples = "  $ gpctl masters\n  $ gpctl masters -o json\n"
                  "  $ gpctl masters remove 10.0.0.3:3000\n"
                  "  $ gpctl masters add 10.0.0.4:3000\n",
@@ -367,15 +358,14 @@ static const struct command_spec commands[] = {
     {.name = "drain",
      .operands = "WORKER",
      .summary = "move all tasks off a worker, so that it may stop",
-     .details =
-         "WORKER is an id, a name or host:port, as `gpctl workers` shows them. Its tasks move to "
-         "other workers\nwhile rows flow: nothing is lost, nothing restarts. It gets no new ones "
-         "until --undo, also when it\nis started again under its name. What cannot go is said, "
-         "with the reason, and goes as soon as it can:\nwhen a worker joins, for want of room. "
-         "Once it is drained, the worker may stop.\n\n"
-         "With --wait: exit code 0 once it is drained, 4 when what is left cannot go, 5 when it is "
-         "lost on the\nway, 7 after --timeout, which also waits for what cannot go now. Draining "
-         "goes on in any case.",
+     .details = "WORKER is an id, a name or host:port, as `gpctl workers` shows them. Its tasks "
+                "move to other workers\nwhile rows flow: nothing is lost, nothing restarts. It "
+                "gets no new ones until --undo, also when it\nis started again under its name. "
+                "What cannot go is said, with the reason, and goes as soon as it can:\nwhen a "
+                "worker joins, for want of room. Once it is drained, the worker may stop.\n\n"
+                "With --wait: exit code 0 once it is drained, 4 when what is left cannot go, 5 "
+                "when it is lost on the\nway, 7 after --timeout, which also waits for what cannot "
+                "go now. Draining goes on in any case.",
      .examples = "  $ gpctl drain 3 --wait\n"
                  "  $ gpctl drain 3 --wait --timeout 5m && ssh host3 systemctl stop gpd-worker\n"
                  "  $ gpctl drain worker-b -o json\n"
@@ -387,11 +377,10 @@ static const struct command_spec commands[] = {
     {.name = "rebalance",
      .operands = "ID|NAME",
      .summary = "spread the tasks of an application evenly over the workers",
-     .details =
-         "After workers were added, say. Tasks move while rows flow: nothing is lost, nothing "
-         "restarts. Those of\na processor that keeps state and has no snapshot stay where they "
-         "are, unless --force. With\n`balance.rebalance: auto` in the masters' configuration this "
-         "happens whenever a worker joins.",
+     .details = "After workers were added, say. Tasks move while rows flow: nothing is lost, "
+                "nothing restarts. Those of\na processor that keeps state and has no snapshot stay "
+                "where they are, unless --force. With\n`balance.rebalance: auto` in the masters' "
+                "configuration this happens whenever a worker joins.",
      .examples = "  $ gpctl rebalance wordcount\n"
                  "  $ gpctl rebalance 7 --wait --timeout 1m\n"
                  "  $ gpctl rebalance wordcount -o json\n",
@@ -409,11 +398,10 @@ static const struct command_spec commands[] = {
     {.name = "validate",
      .operands = "APP.so",
      .summary = "all that is wrong with an application or a plugin",
-     .details =
-         "Loads it in a throw-away process, builds its graph with the parameters given, and checks "
-         "every rule of\nthe ABI, as a cluster would. Each finding has a place and what to try; a "
-         "crash, an exit or a loop for\never is one, too. Exit code 0: nothing was found; 1: "
-         "something was.",
+     .details = "Loads it in a throw-away process, builds its graph with the parameters given, and "
+                "checks every rule of\nthe ABI, as a cluster would. Each finding has a place and "
+                "what to try; a crash, an exit or a loop for\never is one, too. Exit code 0: "
+                "nothing was found; 1: something was.",
      .examples = "  $ gpctl validate build/examples/wordcount.so\n"
                  "  $ gpctl validate app.so --set input=/etc/services --parallelism count=8\n"
                  "  $ gpctl validate app.so -o json | jq .findings\n",
@@ -424,11 +412,9 @@ static const struct command_spec commands[] = {
     {.name = "plugins",
      .operands = "[PLUGIN|FILE]",
      .summary = "the plugins that are installed, and what they can be told",
-     .details =
-         "Those that came with this installation and those of plugins.path. With a PLUGIN, or a "
-         "FILE "
-         "with a slash:\nits processors with their parameters. A cluster looks in the folders of "
-         "its masters.",
+     .details = "Those that came with this installation and those of plugins.path. With a PLUGIN, "
+                "or a FILE with a slash:\nits processors with their parameters. A cluster looks in "
+                "the folders of its masters.",
      .examples = "  $ gpctl plugins\n"
                  "  $ gpctl plugins file\n"
                  "  $ gpctl plugins ./myplugin.so\n"
@@ -439,11 +425,10 @@ static const struct command_spec commands[] = {
     {.name = "config",
      .operands = "[KEY]",
      .summary = "the settings that hold here, and who said so",
-     .details =
-         "Where each comes from: default, file:line, the name of a variable, or a flag; later "
-         "ones win. With a\nKEY such as log.level: all about it, with a section such as log: "
-         "those of that section. A\ndaemon has flags and an environment of its own: --from asks "
-         "one, a master or a worker. -q shows the\nvalue of KEY alone.",
+     .details = "Where each comes from: default, file:line, the name of a variable, or a flag; "
+                "later ones win. With a\nKEY such as log.level: all about it, with a section such "
+                "as log: those of that section. A\ndaemon has flags and an environment of its own: "
+                "--from asks one, a master or a worker. -q shows the\nvalue of KEY alone.",
      .examples = "  $ gpctl config\n"
                  "  $ gpctl config data.linger\n"
                  "  $ gpctl -c /etc/gearpump/gearpump.yaml config cluster\n"
@@ -455,21 +440,19 @@ static const struct command_spec commands[] = {
     {.name = "explain",
      .operands = "[CODE]",
      .summary = "what an error or exit code means, its usual causes, what to do",
-     .details =
-         "CODE is the word that errors show in brackets, a name such as GP_ENOENT as -o json "
-         "shows it, or an\nexit code. Without one: all of them. Needs no cluster.",
+     .details = "CODE is the word that errors show in brackets, a name such as GP_ENOENT as -o "
+                "json shows it, or an\nexit code. Without one: all of them. Needs no cluster.",
      .examples = "  $ gpctl explain not_found\n  $ gpctl explain 5\n  $ gpctl explain\n",
      .operands_max = 1,
      .run = ctl_explain},
     {.name = "completion",
      .operands = "bash|zsh|fish",
      .summary = "the script that lets a shell complete gpctl and gpd",
-     .details =
-         "Commands, flags and their values, files, what the cluster has (applications, executors, "
-         "workers, labels,\nmasters), and what a job can be told by --set: for that its file is "
-         "loaded and its graph built, in a\nthrow-away process, as validate does. A package has "
-         "installed it already. Otherwise bash and zsh take it\nfrom a line in ~/.bashrc or "
-         "~/.zshrc, fish from a file.",
+     .details = "Commands, flags and their values, files, what the cluster has (applications, "
+                "executors, workers, labels,\nmasters), and what a job can be told by --set: for "
+                "that its file is loaded and its graph built, in a\nthrow-away process, as "
+                "validate does. A package has installed it already. Otherwise bash and zsh take "
+                "it\nfrom a line in ~/.bashrc or ~/.zshrc, fish from a file.",
      .examples = "  $ source <(gpctl completion bash)\n"
                  "  $ source <(gpctl completion zsh)        # after compinit\n"
                  "  $ gpctl completion fish > ~/.config/fish/completions/gpctl.fish\n",

@@ -65,10 +65,9 @@ static const struct command_spec commands[] = {
     {.name = "local",
      .operands = "",
      .summary = "a whole cluster on this machine: a master and its workers in one process",
-     .details =
-         "When it is ready it prints one line: gpd ready master=HOST:PORT workers=N http=URL. "
-         "The page is at URL.\nLogs go to stderr. TERM and INT end it and all jobs on it; a second "
-         "INT at once.",
+     .details = "When it is ready it prints one line: gpd ready master=HOST:PORT workers=N "
+                "http=URL. The page is at URL.\nLogs go to stderr. TERM and INT end it and all "
+                "jobs on it; a second INT at once.",
      .examples = "  $ gpd local\n"
                  "  $ gpd local --port 0 --workers 2 --data /tmp/cluster --ready-file /tmp/ready\n"
                  "  $ gpd local --set cluster.failure_timeout=10s --log-level warn\n",
@@ -77,9 +76,9 @@ static const struct command_spec commands[] = {
     {.name = "master",
      .operands = "",
      .summary = "the registry and scheduler of a cluster",
-     .details = "Of 3 or 5 that cluster.masters lists on each host, one leads; what they were told "
-                "is kept while\nmost of them live. Each finds itself in the list by its host and "
-                "port.",
+     .details =
+         "Of 3 or 5 that cluster.masters lists on each host, one leads; what they were told is "
+         "kept while\nmost of them live. Each finds itself in the list by its host and port.",
      .examples = "  $ gpd master --config /etc/gearpump/gearpump.yaml\n"
                  "  $ gpd master --host 127.0.0.2 --port 3000\n",
      .options = master_options,
