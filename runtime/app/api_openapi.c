@@ -369,10 +369,9 @@ static struct value *paths(const struct port *port)
 static const char about[] =
     "What gpctl can do, over HTTP, by any master; answers are as those of gpctl -o json. Whatever "
     "changes something needs the token: Authorization: Bearer TOKEN. Integers are JSON numbers of "
-    "up "
-    "to 63 bits: a reader that knows doubles alone rounds those above 2^53. Durations and sizes in "
-    "settings are text, as in the file: 30s, 4MiB. An order with a request_id that came before is "
-    "answered as it was then. Errors have a code, what went wrong, why, and what to try; a "
+    "up to 63 bits: a reader that knows doubles alone rounds those above 2^53. Durations and sizes "
+    "in settings are text, as in the file: 30s, 4MiB. An order with a request_id that came before "
+    "is answered as it was then. Errors have a code, what went wrong, why, and what to try; a "
     "request that is no proper HTTP is answered by a status alone.";
 
 struct value *api_openapi(const struct port *port)

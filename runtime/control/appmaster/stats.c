@@ -15,11 +15,8 @@ static const char guarantee[] =
     "While all processes live, nothing is lost, doubled or reordered per key. When one dies, its "
     "tasks begin anew and all others go on: messages in flight to or from them are lost, and so is "
     "what stateful processors had kept; a source that can be restored goes on where it last said "
-    "it "
-    "was, at most a second back (two, if its appmaster died with it), so what it emitted since "
-    "comes "
-    "twice. What sinks have completed "
-    "stays.";
+    "it was, at most a second back (two, if its appmaster died with it), so what it emitted since "
+    "comes twice. What sinks have completed stays.";
 
 static const char *const state_names[] = {"launching", "registered", "ready",
                                           "running",   "done",       "gone"};
