@@ -25,15 +25,11 @@ static int on_latest(void *user, const void *msg)
     const struct msg_app_metrics *m = &((const struct msg_metrics_history *)msg)->latest;
     struct figures *f = user;
     uint64_t messages = 0;
-    uint64_t cpu_ns = 0;
 
     for (uint32_t i = 0; i < m->processors_count; i++) {
         messages += sends_on(m, m->processors[i].processor) ? 0 : m->processors[i].in;
     }
-    for (uint32_t i = 0; i < m->executors_count; i++) {
-        cpu_ns += m->executors[i].id == 0 ? 0 : m->executors[i].vitals.cpu_ns;
-    }
-    f->cpu_ns = messages > 0 ? (double)cpu_ns / (double)messages : 0;
+    f->cpu_ns = messages > 0 ? (double)m->cpu_ns / (double)messages : 0;
     return m->latency ? hist_merge_text(&f->latency, m->latency) : 0;
 }
 
@@ -106,9 +102,11 @@ void figures_say(const struct ctl *ctl, const struct figures *f)
         (void)str_format(cpu, sizeof cpu, ", each %.3g ns of CPU", f->cpu_ns);
     }
     if (hist_count(&f->latency) > 0) {
-        (void)str_format(latency, sizeof latency,
-                         "; from source to sink %.3g us, 99 %% below %.3g, 99.9 %% below %.3g",
-                         latency_us(f, 50), latency_us(f, 99), latency_us(f, 99.9));
+        (void)str_format(
+            latency, sizeof latency,
+            "; from source to sink %.3g us, 99 %% below %.3g, 99.9 %% below %.3g, 99.99 %% "
+            "below %.3g",
+            latency_us(f, 50), latency_us(f, 99), latency_us(f, 99.9), latency_us(f, 99.99));
     }
     ctl_say(ctl, "%s into its last processors%s%s", units_rate(f->per_s, text), cpu, latency);
 }

@@ -418,6 +418,12 @@ const struct lane *engine_lane(const struct engine *e, uint32_t lane)
     return e->lanes ? e->lanes[lane] : NULL;
 }
 
+struct lane_measures *engine_measures(const struct engine *e, uint32_t lane)
+{
+    ASSERT(e->told_stopped);
+    return e->lanes && e->lanes[lane] ? measure_copy(e->lanes[lane]) : NULL;
+}
+
 uint32_t engine_lane_count(const struct engine *e)
 {
     return e->lane_count;

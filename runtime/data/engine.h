@@ -134,6 +134,8 @@ void engine_ask_news(struct engine *e, enum lane_ask ask);
 
 /* For reports: lane i, or NULL before assign. Read only its counters. */
 const struct lane *engine_lane(const struct engine *e, uint32_t lane);
+/* All it measured, once the engine has stopped. measures_free(); NULL: without tasks, or memory. */
+struct lane_measures *engine_measures(const struct engine *e, uint32_t lane);
 uint32_t engine_lane_count(const struct engine *e);
 
 #endif

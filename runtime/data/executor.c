@@ -157,7 +157,7 @@ static void on_stopped(void *user)
 
     move(ex, EX_STOPPED);
     LOG_INFO(ex_log(ex), "executor.stopped", KV_U64("executor", ex->options.executor));
-    ex_report(ex);
+    ex_report_last(ex);
     if (ex->stop_token.correlation != 0) {
         (void)endpoint_reply(ex->ep, ex->stop_token, NULL);
     }

@@ -131,8 +131,8 @@ void ex_tell_open(struct executor *ex);  /* looks at calls from now on */
 void ex_tell_start(struct executor *ex); /* reports from now on */
 void ex_tell_stop(struct executor *ex);
 
-/* Tells how things stand now. */
-void ex_report(struct executor *ex);
+/* Lanes have stopped: tells how things stood in the end, and all that was measured. */
+void ex_report_last(struct executor *ex);
 void ex_tell_failure(struct executor *ex, const struct lane_failure *failure);
 void ex_tell_ended(struct executor *ex);
 

@@ -89,6 +89,8 @@ static const struct field app_metrics_items[] = {
     FIELD_I64(struct msg_app_metrics, interval_ms, MAY, "how often this is told"),
     FIELD_I64(struct msg_app_metrics, clock_ms, MAY,
               "smallest watermark of all processors, since 1970"),
+    FIELD_U64(struct msg_app_metrics, cpu_ns, MAY,
+              "time of processors that its executors used, those that are gone too"),
     TEXT(struct msg_app_metrics, latency, MAY, MSG_HIST_MAX,
          "histogram: ns from sources to sinks, hexadecimal"),
     FIELD_LIST(struct msg_app_metrics, critical_path, MAY | FIELD_ROWS, MSG_CRITICAL_MAX,
@@ -134,8 +136,10 @@ const struct fields msg_series_fields = FIELDS("series", struct msg_series, seri
 
 static const struct field metrics_history_items[] = {
     FIELD_ENUM(struct msg_metrics_history, state, MAY, app_state_names, "of the application"),
-    FIELD_OBJECT(struct msg_metrics_history, latest, &msg_app_metrics_fields,
-                 "the last told, without histograms; its time_ms is 0: nothing was told yet"),
+    FIELD_OBJECT(
+        struct msg_metrics_history, latest, &msg_app_metrics_fields,
+        "the last told, without histograms, but for the latency of an application that has "
+        "ended; its time_ms is 0: nothing was told yet"),
     FIELD_I64(struct msg_metrics_history, step_ms, MAY, "from one value to the next"),
     FIELD_I64(struct msg_metrics_history, end_ms, MAY, "of the last value, since 1970"),
     FIELD_LIST(struct msg_metrics_history, series, MAY, MSG_SERIES_MAX, &msg_series_fields,

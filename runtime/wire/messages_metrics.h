@@ -90,6 +90,7 @@ struct msg_app_metrics {
     int64_t time_ms; /* since 1970 */
     int64_t interval_ms;
     int64_t clock_ms;                        /* since 1970 */
+    uint64_t cpu_ns;                         /* of all its executors, dead or alive */
     char *latency;                           /* sources to sinks */
     struct msg_processor_ref *critical_path; /* from a source to a sink */
     uint32_t critical_path_count;

@@ -94,6 +94,23 @@ class Shown(Metered):
         self.assertGreater(sum(p["out"] for p in ended["processors"]), 0)
         self.assertIn("is killed", self.ok(cluster.gpctl("metrics", str(app))).err)
 
+    def test_what_a_job_did_in_all(self):
+        """Who waits for the end is told what a benchmark would print, and none of it is the share of one report."""
+        cluster = self.local(workers=2, env={"GEARPUMP_METRICS__ENABLED": "true",
+                                             "GEARPUMP_METRICS__SAMPLE_RATE": "1"})
+        flags = ("--executors", "2", "--wait", "--set", "seconds=1", "--set", "rate=10000")
+        end = cluster.json("submit", self.example("sol"), *flags)
+        figures = end["figures"]
+        latency = [figures[f"latency_{q}_us"] for q in ("p50", "p99", "p999", "p9999")]
+        self.assertNotIn(None, latency)
+        self.assertEqual(sorted(latency), latency)
+        self.assertGreater(latency[0], 0)
+        self.assertGreater(figures["rate"], 0)
+        self.assertGreater(figures["cpu_ns"], 0)
+        told = self.ok(cluster.gpctl("submit", self.example("sol"), *flags)).err
+        self.assertRegex(told, r"\d+(\.\d+)? k?/s into its last processors, each \S+ ns of CPU; "
+                               r"from source to sink \S+ us, 99 % below .*, 99\.99 % below ")
+
     def test_survives_the_death_of_an_executor(self):
         """Counts never go back, whoever dies."""
         self.expected_noise = r"gearpump: crash |process\.crashed|app\.recovering|executor_lost|SIGSEGV"

@@ -30,11 +30,12 @@ struct past {
 
 struct am_metrics {
     struct timer *timer;
-    struct hist hist;    /* scratch */
-    struct hist to_sink; /* scratch, of all sinks */
-    struct watch *watch; /* [processor] */
-    struct past *past;   /* [processor]: of executors that are gone */
-    double *cost_ns;     /* [processor]: from the source to here, scratch */
+    struct hist hist;     /* scratch */
+    struct hist to_sink;  /* scratch, of all sinks */
+    struct watch *watch;  /* [processor] */
+    struct past *past;    /* [processor]: of executors that are gone */
+    double *cost_ns;      /* [processor]: from the source to here, scratch */
+    uint64_t past_cpu_ns; /* of executors that are gone */
     enum cut cut;
     uint32_t cut_tells;   /* since then */
     struct vitals vitals; /* of this process */
@@ -91,6 +92,9 @@ static void keep_text(struct am_metrics *m, char **past, const char *text)
 
 void metrics_keep(struct appmaster *am, const struct msg_executor_report *report)
 {
+    if (am->metrics) {
+        am->metrics->past_cpu_ns += report->vitals.cpu_ns;
+    }
     for (uint32_t i = 0; i < report->processors_count && am->metrics; i++) {
         const struct msg_processor_stats *p = &report->processors[i];
 
@@ -130,6 +134,16 @@ static int add_histograms(struct appmaster *am, struct msg_app_metrics *msg)
         }
     }
     return rc < 0 ? rc : hist_to_text(&m->to_sink, &msg->latency);
+}
+
+static uint64_t cpu_ns(const struct appmaster *am)
+{
+    uint64_t sum = am->metrics->past_cpu_ns;
+
+    for (uint32_t i = 0; i < am->executor_count; i++) {
+        sum += am->executors[i]->report.vitals.cpu_ns;
+    }
+    return sum;
 }
 
 /* ---- the slowest tasks ---- */
@@ -362,6 +376,7 @@ static int fill(struct appmaster *am, enum cut cut, struct msg_app_metrics *msg)
     rc = rc < 0 ? rc : add_stalled(am, msg);
     rc = rc < 0 ? rc : add_critical_path(am, msg);
     msg->clock_ms = clock_ms(msg);
+    msg->cpu_ns = cpu_ns(am);
     for (uint32_t p = 0; p < msg->processors_count; p++) {
         if (cut >= CUT_HISTOGRAMS) {
             cut_histograms(&msg->processors[p]);

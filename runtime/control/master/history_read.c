@@ -90,13 +90,14 @@ static void push_all_now(struct reading *r, const struct past *p)
     }
 }
 
-/* Histograms stay here: what they say of lately is among the figures. */
+/* Histograms stay here: what they say of lately is among the figures. Of what has ended nothing is, but
+ * how late its messages were in all. */
 static void read_now(struct reading *r, const struct past *p)
 {
     struct msg_app_metrics *latest = &r->reply->latest;
 
     *latest = p->latest;
-    latest->latency = NULL;
+    latest->latency = p->has_ended ? p->latest.latency : NULL;
     latest->processors = calloc(p->processor_count + 1, sizeof *latest->processors);
     if (!latest->processors) {
         *latest = (struct msg_app_metrics){0};
