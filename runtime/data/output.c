@@ -136,7 +136,9 @@ static inline int32_t put_row(uint8_t **cursor, uint32_t *rows, uint32_t dst,
     if (value_len > 32) {
         return copy_long(at, value, value_len);
     }
-    row_copy(at, value, value_len);
+    if (value_len > 0) {
+        row_copy(at, value, value_len);
+    }
     return GP_OK;
 }
 
