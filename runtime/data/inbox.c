@@ -335,6 +335,7 @@ static uint32_t view_range(struct entry *e, struct gp_row *views, uint32_t max)
             n = view_alike(e, views, max);
             at += (size_t)n * size;
         } else {
+            __builtin_prefetch(at + VIEW_AHEAD);
             row_view(at, e->source, &views[n++]);
             at += size;
         }
