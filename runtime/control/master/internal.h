@@ -87,6 +87,7 @@ struct app_place {
     bool is_held_known;    /* the appmaster said what it holds: ... */
     struct app_hold *held; /* ... that, and what was granted since */
     uint32_t held_count;
+    bool lives_on; /* slots were taken back of processes that may not have heard of it */
 };
 
 /* A client that waits for a change, or for the end of a kill. */

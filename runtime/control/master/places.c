@@ -88,6 +88,21 @@ void place_end(struct app_place *place, uint32_t state, const char *error)
     }
 }
 
+/* Whoever has processes of it ends them. A worker that its appmaster could not reach may have some still,
+ * though its slots are long taken back: that is told to all. */
+static void revoke_all(struct master *m, const struct app *app, const struct app_place *place)
+{
+    for (uint32_t i = 0; i < m->workers.count && place->lives_on; i++) {
+        slots_revoke(m, m->workers.entries[i], app->id, app->epoch, 0);
+    }
+    for (uint32_t i = 0; i < m->workers.grant_count && !place->lives_on; i++) {
+        if (m->workers.grants[i].app == app->id) {
+            slots_revoke(m, workers_find(&m->workers, m->workers.grants[i].worker), app->id,
+                         app->epoch, 0);
+        }
+    }
+}
+
 void places_ended(struct master *m, struct app *app)
 {
     struct app_place *place = apps_place(m, app->id);
@@ -95,12 +110,7 @@ void places_ended(struct master *m, struct app *app)
     if (!place) {
         return;
     }
-    for (uint32_t i = 0; i < m->workers.grant_count; i++) {
-        if (m->workers.grants[i].app == app->id) {
-            slots_revoke(m, workers_find(&m->workers, m->workers.grants[i].worker), app->id,
-                         app->epoch, 0);
-        }
-    }
+    revoke_all(m, app, place);
     workers_release_app(&m->workers, app->id);
     history_ended(m->history, app->id);
     place_free(place);

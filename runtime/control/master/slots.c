@@ -102,7 +102,7 @@ static uint32_t rightful(struct master *m, const struct app_place *place,
     return slots;
 }
 
-static void take_the_rest(struct master *m, const struct app *app, const struct app_place *place,
+static void take_the_rest(struct master *m, const struct app *app, struct app_place *place,
                           const struct worker_entry *entry, uint32_t booked)
 {
     uint32_t keep = rightful(m, place, entry);
@@ -116,6 +116,7 @@ static void take_the_rest(struct master *m, const struct app *app, const struct 
                                           .epoch = app->epoch,
                                           .slots = booked - keep,
                                           .is_all_due = true});
+        place->lives_on = true;
         workers_release(&m->workers, app->id, entry->id, booked - keep);
     }
 }
