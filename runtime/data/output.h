@@ -43,7 +43,7 @@ struct stage;
 struct task;
 struct neighbour;
 
-#define RUN_BYTES 16384
+#define RUN_BYTES 32768
 
 /* An account of a task that moves is so much lower, so that nobody draws on it. */
 #define OUT_EDGE_HOLD (1 << 29)
