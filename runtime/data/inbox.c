@@ -290,15 +290,15 @@ static void fail_entry(struct entry *e, const uint8_t *at)
  * Views of a row that was checked and of those behind it that have the same first word: what that
  * says is taken apart once. Returns how many.
  */
-static uint32_t view_alike(const struct entry *e, struct gp_row *views, uint32_t max)
+static uint32_t view_alike(const struct entry *e, uint64_t word0, struct gp_row *views,
+                           uint32_t max)
 {
     const uint8_t *at = e->at;
-    const uint64_t word0 = get_u64_le(at);
     const size_t size = row_word_size(word0);
     struct gp_row *view = views;
     struct gp_row like;
 
-    row_view(at, e->source, &like);
+    row_view(at, word0, e->source, &like);
     do {
         __builtin_prefetch(at + VIEW_AHEAD);
         __builtin_prefetch(at + VIEW_AHEAD + CACHE_LINE);
@@ -311,7 +311,7 @@ static uint32_t view_alike(const struct entry *e, struct gp_row *views, uint32_t
                                   .flags = like.flags,
                                   .source = like.source};
         at += size;
-    } while (view < views + max && size <= (size_t)(e->u.end - at) && get_u64_le(at) == word0);
+    } while (view < views + max && size <= (size_t)(e->u.end - at) && row_word(at) == word0);
     return (uint32_t)(view - views);
 }
 
@@ -325,18 +325,19 @@ static uint32_t view_range(struct entry *e, struct gp_row *views, uint32_t max)
     uint32_t n = 0;
 
     while (n < max && at < e->u.end) {
-        uint32_t size = row_check(at, (size_t)(e->u.end - at));
+        uint64_t word0 = row_word(at);
+        uint32_t size = row_check(word0, (size_t)(e->u.end - at));
 
         if (UNLIKELY(size == 0)) {
             fail_entry(e, at);
             break;
         }
         if (n == 0) {
-            n = view_alike(e, views, max);
+            n = view_alike(e, word0, views, max);
             at += (size_t)n * size;
         } else {
             __builtin_prefetch(at + VIEW_AHEAD);
-            row_view(at, e->source, &views[n++]);
+            row_view(at, word0, e->source, &views[n++]);
             at += size;
         }
     }
@@ -348,7 +349,9 @@ static uint32_t view_index(const struct entry *e, struct gp_row *views, uint32_t
     uint32_t n = e->rows < max ? e->rows : max;
 
     for (uint32_t i = 0; i < n; i++) {
-        row_view(e->at + (size_t)e->u.index[i] * 8, e->source, &views[i]);
+        const uint8_t *at = e->at + (size_t)e->u.index[i] * 8;
+
+        row_view(at, row_word(at), e->source, &views[i]);
     }
     return n;
 }
@@ -392,7 +395,7 @@ static uint32_t sum_rows(const struct gp_row *views, uint32_t n)
     uint32_t bytes = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        bytes += row_word_size(get_u64_le(row_of_view(&views[i])));
+        bytes += row_size(views[i].key_len, views[i].value_len);
     }
     return bytes;
 }
@@ -417,8 +420,7 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
         parcel_used(t->stage->lane, e->parcel, bytes);
         return e->rows == 0;
     }
-    const uint8_t *last = row_of_view(&views[n - 1]);
-    const uint8_t *next = last + row_word_size(get_u64_le(last));
+    const uint8_t *next = row_end_of_view(&views[n - 1]);
 
     bytes = (uint32_t)(next - e->at);
     counter_add(&t->stage->in_bytes, bytes);

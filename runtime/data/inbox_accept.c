@@ -98,8 +98,9 @@ static int count_rows(struct lane *lane, const struct stage *s, const struct bat
     uint32_t n = 0;
 
     for (; at < end; n++) {
-        uint32_t size = row_check(at, (size_t)(end - at));
-        int64_t local = size > 0 ? local_of(lane, s, row_word_dst(get_u64_le(at))) : -1;
+        uint64_t word0 = row_word(at);
+        uint32_t size = row_check(word0, (size_t)(end - at));
+        int64_t local = size > 0 ? local_of(lane, s, row_word_dst(word0)) : -1;
 
         if (UNLIKELY(local < 0)) {
             return GP_EPROTO;
@@ -250,7 +251,7 @@ static int accept_messages(struct lane *lane, struct parcel *parcel, const struc
         return GP_EFULL;
     }
     while (at < end) {
-        uint32_t size = row_check(at, (size_t)(end - at));
+        uint32_t size = row_check(row_word(at), (size_t)(end - at));
         struct task *t = s->tasks[local];
 
         if (size == 0) {
@@ -298,11 +299,10 @@ static int drop_stale(struct lane *lane, struct inlink *link, const struct batch
         return GP_EFULL;
     }
     while (at < end) {
-        uint32_t size = row_check(at, (size_t)(end - at));
-        int64_t local =
-            size == 0 ? -1
-                      : local_of(lane, s,
-                                 e->dst == BATCH_DST_ROWS ? row_word_dst(get_u64_le(at)) : e->dst);
+        uint64_t word0 = row_word(at);
+        uint32_t size = row_check(word0, (size_t)(end - at));
+        uint32_t dst = e->dst == BATCH_DST_ROWS ? row_word_dst(word0) : e->dst;
+        int64_t local = size > 0 ? local_of(lane, s, dst) : -1;
 
         if (local < 0) {
             return GP_EPROTO;

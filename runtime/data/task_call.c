@@ -319,10 +319,11 @@ static enum step step_message(struct task *t, int64_t *budget)
     struct stage *s = t->stage;
     struct entry *e = t->in_head;
     struct gp_row *row = s->lane->views;
-    uint32_t size = row_word_size(get_u64_le(e->at));
+    const uint64_t word0 = row_word(e->at);
+    const uint32_t size = row_word_size(word0);
     int32_t rc = GP_OK;
 
-    row_view(e->at, e->source, row);
+    row_view(e->at, word0, e->source, row);
     if (s->table.on_message) {
         note_enter(t, "on_message");
         rc = s->table.on_message(t->self, row, &t->out);

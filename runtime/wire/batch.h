@@ -51,7 +51,8 @@
  * stand. Batches of a connection are numbered from 0.
  *
  * Pure functions on bytes. batch_next() believes nothing: it answers GP_EPROTO for anything that is
- * not as above. Rows are checked one by one, where they are read (row_check()).
+ * not as above, and reads each header once (row.h says why). Rows are checked one by one, where they
+ * are read (row_check()).
  */
 #ifndef WIRE_BATCH_H
 #define WIRE_BATCH_H
@@ -178,17 +179,17 @@ static inline int batch_next(struct batch_cursor *cursor, struct batch_element *
     if (UNLIKELY(cursor->left < BATCH_ELEMENT_SIZE)) {
         return GP_EPROTO;
     }
-    word = get_u64_le(cursor->at);
+    word = get_u64_le_once(cursor->at);
     ret->kind = (uint32_t)word & 0xffffu;
     ret->flags = (uint32_t)(word >> 16) & 0xffffu;
     ret->bytes = (uint32_t)(word >> 32);
-    word = get_u64_le(cursor->at + 8);
+    word = get_u64_le_once(cursor->at + 8);
     ret->edge = (uint32_t)word;
     ret->source = (uint32_t)(word >> 32);
-    word = get_u64_le(cursor->at + 16);
+    word = get_u64_le_once(cursor->at + 16);
     ret->dst = (uint32_t)word;
     ret->rows = (uint32_t)(word >> 32);
-    ret->session = get_u64_le(cursor->at + 24);
+    ret->session = get_u64_le_once(cursor->at + 24);
     ret->body = cursor->at + BATCH_ELEMENT_SIZE;
     if (UNLIKELY(ret->bytes > cursor->left - BATCH_ELEMENT_SIZE || (ret->bytes & 7u) != 0 ||
                  !batch_element_is_sane(ret))) {

@@ -17,7 +17,8 @@
  * store buffer: measured at twice the cost of the row.
  *
  * Pure functions on bytes. Writers state sizes they have checked; row_check() is for bytes from
- * anywhere.
+ * anywhere, memory included that its writer may still change: word 0 says all that bounds depend
+ * on, is read once (row_word()), and the view of a row says later where the row ends.
  */
 #ifndef WIRE_ROW_H
 #define WIRE_ROW_H
@@ -153,11 +154,16 @@ static inline uint32_t row_word_value_len(uint64_t word0)
     return row_word_size(word0) - ROW_HEADER_SIZE - row_word_key_len(word0) - row_word_pad(word0);
 }
 
-/* Bytes of the row at `at`, or 0 when no whole and consistent row stands in the next `left` bytes.
- * left is a multiple of 8, and not 0. */
-static inline uint32_t row_check(const uint8_t *at, size_t left)
+/* Word 0 of a row, which stands at a multiple of 8. */
+static inline uint64_t row_word(const uint8_t *at)
 {
-    uint64_t word0 = get_u64_le(at);
+    return get_u64_le_once(at);
+}
+
+/* Bytes of a row, or 0 when no whole and consistent row with that word 0 stands in the next `left`
+ * bytes. left is a multiple of 8, and not 0. */
+static inline uint32_t row_check(uint64_t word0, size_t left)
+{
     uint32_t size = row_word_size(word0);
 
     /* A value that is not negative means at least a whole header, too. */
@@ -167,10 +173,10 @@ static inline uint32_t row_check(const uint8_t *at, size_t left)
     return size;
 }
 
-/* A view of a row that row_check() has passed. */
-static inline void row_view(const uint8_t *at, uint32_t source, struct gp_row *ret_row)
+/* A view of the row at `at`, whose word 0 row_check() has passed. */
+static inline void row_view(const uint8_t *at, uint64_t word0, uint32_t source,
+                            struct gp_row *ret_row)
 {
-    uint64_t word0 = get_u64_le(at);
     uint32_t key_len = row_word_key_len(word0);
 
     ret_row->time_ns = (int64_t)get_u64_le(at + 16);
@@ -183,10 +189,15 @@ static inline void row_view(const uint8_t *at, uint32_t source, struct gp_row *r
     ret_row->source = source;
 }
 
-/* Where the row of a view begins. */
+/* Where the row of a view begins, and where it ends. */
 static inline const uint8_t *row_of_view(const struct gp_row *row)
 {
     return (const uint8_t *)row->key - ROW_HEADER_SIZE;
+}
+
+static inline const uint8_t *row_end_of_view(const struct gp_row *row)
+{
+    return row_of_view(row) + row_size(row->key_len, row->value_len);
 }
 
 #endif

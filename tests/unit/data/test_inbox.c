@@ -64,7 +64,7 @@ static void compare(struct task *t, const struct run *r, uint32_t max)
         for (uint32_t i = 0; i < n; i++) {
             struct gp_row alone;
 
-            row_view(at, r->head.source, &alone);
+            row_view(at, row_word(at), r->head.source, &alone);
             GP_CHECK(is_same(&views[i], &alone));
             at += row_word_size(get_u64_le(at));
         }

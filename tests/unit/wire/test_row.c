@@ -21,7 +21,7 @@ static uint32_t put(uint8_t *at, const char *key, uint32_t value_len, uint32_t d
 
 GP_TEST(row, reads_what_was_written)
 {
-    uint8_t bytes[512];
+    _Alignas(8) uint8_t bytes[512];
 
     for (uint32_t len = 0; len < 300; len++) {
         const char *key = len % 3 == 0 ? NULL : len % 3 == 1 ? "" : "the key";
@@ -30,9 +30,9 @@ GP_TEST(row, reads_what_was_written)
 
         memset(bytes, 0xee, sizeof bytes);
         size = put(bytes, key, len, GP_PARALLELISM_MAX - 1);
-        GP_CHECK_EQ(row_check(bytes, size), size);
+        GP_CHECK_EQ(row_check(row_word(bytes), size), size);
         GP_CHECK_EQ(row_word_dst(get_u64_le(bytes)), GP_PARALLELISM_MAX - 1);
-        row_view(bytes, 5, &row);
+        row_view(bytes, row_word(bytes), 5, &row);
         GP_CHECK_EQ(row.value_len, len);
         GP_CHECK_EQ(row.key_len, key ? strlen(key) : 0);
         GP_CHECK_EQ(row.flags, key ? GP_ROW_KEYED : 0);
@@ -40,6 +40,7 @@ GP_TEST(row, reads_what_was_written)
         GP_CHECK_EQ(row.key_hash, 99);
         GP_CHECK_EQ(row.source, 5);
         GP_CHECK(row_of_view(&row) == bytes);
+        GP_CHECK(row_end_of_view(&row) == bytes + size);
         for (uint32_t i = 0; i < len; i++) {
             GP_REQUIRE_EQ(((const uint8_t *)row.value)[i], (uint8_t)(i + 1));
         }
@@ -80,20 +81,20 @@ GP_TEST(row, copies_exactly_what_it_is_told)
 
 GP_TEST(row, refuses_what_is_none)
 {
-    uint8_t bytes[64] = {0};
+    _Alignas(8) uint8_t bytes[64] = {0};
     uint32_t size = put(bytes, "key", 5, 0);
 
-    GP_CHECK_EQ(row_check(bytes, size - 8), 0); /* longer than what is there */
-    put_u64_le(bytes, get_u64_le(bytes) + 1);   /* no multiple of 8 */
-    GP_CHECK_EQ(row_check(bytes, sizeof bytes), 0);
+    GP_CHECK_EQ(row_check(row_word(bytes), size - 8), 0); /* longer than what is there */
+    put_u64_le(bytes, get_u64_le(bytes) + 1);             /* no multiple of 8 */
+    GP_CHECK_EQ(row_check(row_word(bytes), sizeof bytes), 0);
     put_u64_le(bytes, 0);
-    GP_CHECK_EQ(row_check(bytes, sizeof bytes), 0);
+    GP_CHECK_EQ(row_check(row_word(bytes), sizeof bytes), 0);
     put_u64_le(bytes, 16); /* shorter than its header */
-    GP_CHECK_EQ(row_check(bytes, sizeof bytes), 0);
+    GP_CHECK_EQ(row_check(row_word(bytes), sizeof bytes), 0);
     put_u64_le(bytes, 32 | UINT64_C(9) << ROW_KEY_SHIFT); /* a key longer than the row */
-    GP_CHECK_EQ(row_check(bytes, sizeof bytes), 0);
+    GP_CHECK_EQ(row_check(row_word(bytes), sizeof bytes), 0);
     put_u64_le(bytes, 32 | UINT64_C(8) << ROW_KEY_SHIFT);
-    GP_CHECK_EQ(row_check(bytes, sizeof bytes), 32);
+    GP_CHECK_EQ(row_check(row_word(bytes), sizeof bytes), 32);
     put_u64_le(bytes, get_u64_le(bytes) | UINT64_C(1) << (ROW_FLAGS_SHIFT + ROW_PAD_SHIFT));
-    GP_CHECK_EQ(row_check(bytes, sizeof bytes), 0); /* and padding besides */
+    GP_CHECK_EQ(row_check(row_word(bytes), sizeof bytes), 0); /* and padding besides */
 }
