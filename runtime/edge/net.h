@@ -6,7 +6,7 @@
  *     net_dial.c    resolving and connecting
  *     net_stream.c  reading, ending, closing
  *     net_write.c   writing
- *     net_share.c   both through memory shared with the peer
+ *     net_share.c   both through memory shared with the peer; net_share_life.c: how it gets there
  */
 #ifndef EDGE_NET_H
 #define EDGE_NET_H
