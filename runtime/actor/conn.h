@@ -84,7 +84,8 @@ struct conn_events {
     void (*on_ready)(void *user, struct conn *conn);
     /*
      * A frame of an actor or of the data plane (not of the connection itself). payload is borrowed
-     * until return, or kept with rbuf_keep(buf, ...). Its checksum was right.
+     * until return, or kept with rbuf_keep(buf, ...). Its checksum was right. A batch may lie in memory
+     * that the peer can still write to: rbuf_is_lent(buf).
      */
     void (*on_frame)(void *user, struct conn *conn, const struct frame_header *header,
                      const void *payload, struct rbuf *buf);
@@ -145,6 +146,8 @@ bool conn_wants_crc(const struct conn *conn);
 bool conn_is_silent(const struct conn *conn, int64_t now_ns);
 /* Whether bytes go through shared memory, both ways. */
 bool conn_is_shared(const struct conn *conn);
+/* stream_is_cramped(): what is kept of lent buffers leaves the peer little room. */
+bool conn_is_cramped(const struct conn *conn);
 size_t conn_unsent_bytes(const struct conn *conn);
 /* From the peer's HELLO, valid from on_ready to conn_free(). */
 const struct hello *conn_peer(const struct conn *conn);

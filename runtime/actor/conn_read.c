@@ -9,6 +9,9 @@
  * somebody keeps a payload in it; into one of its own size when the frame is longer than a buffer
  * of the pool; and when a data frame does not begin at a multiple of 8 (a peer that pads otherwise).
  *
+ * Through shared memory the stream shows what came: whole batches are handed out where they lie, of
+ * everything else just the bytes of the frame are copied, as if they had been read.
+ *
  * Failures: a bad header or checksum means that the next frame cannot be found, so the connection
  * ends, and the peer is told. No memory: reading pauses until the next tick.
  */
@@ -302,4 +305,98 @@ static void on_read(void *user, int64_t n)
     conn_release(conn);
 }
 
-const struct stream_reader conn_reader = {.alloc = on_alloc, .on_read = on_read};
+/* ---- where they lie, in shared memory ---- */
+
+/* Of a few rows not even the copy is worth a loan. */
+#define LENT_MIN 4096u
+
+/* Whether a whole frame begins at `at`. What is wrong is found by reading it as usual. */
+static bool is_whole(const struct conn *conn, const uint8_t *at, size_t len,
+                     struct frame_header *ret)
+{
+    uint64_t head[FRAME_HEADER_SIZE / 8];
+    struct gp_error err = {0};
+
+    if (conn->tail > conn->head || len < FRAME_HEADER_SIZE || (uintptr_t)at % DATA_ALIGN != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < FRAME_HEADER_SIZE / 8; i++) {
+        put_u64_le(&head[i], get_u64_le_once(at + 8 * i));
+    }
+    return frame_header_decode(head, ret, &err) == 0 && ret->length <= len - FRAME_HEADER_SIZE;
+}
+
+/* Whether it may stay where it is. */
+static bool is_lendable(struct conn *conn, const struct frame_header *header)
+{
+    struct gp_error err = {0};
+
+    return conn->state == CONN_READY && header->type == MSG_BATCH && !header->has_crc &&
+           header->length >= LENT_MIN && check_header(conn, header, &err) == 0;
+}
+
+/* Hands out the frame at offset `from` of what is shown. False: it could not be lent. */
+static bool take_lent(struct conn *conn, const uint8_t *shown, size_t from,
+                      const struct frame_header *header)
+{
+    const size_t total = FRAME_HEADER_SIZE + header->length;
+    struct stream_loan *loan = stream_lend(conn->stream, from + total);
+    struct rbuf *buf = loan != NULL ? rbuf_new_lent_take(shown + from, total, loan) : NULL;
+
+    if (buf == NULL) {
+        return false;
+    }
+    conn->counts.bytes_in += total;
+    conn->counts.frames_in++;
+    conn_hear(conn);
+    conn->events->on_frame(conn->user, conn, header, buf->ptr + FRAME_HEADER_SIZE, buf);
+    rbuf_unref(buf);
+    return true;
+}
+
+/* Copies what is missing of the frame under way, no more: the next may stay. 0: no memory. */
+static size_t take_copy(struct conn *conn, const uint8_t *at, size_t len)
+{
+    const size_t need = frame_need(conn) - (conn->tail - conn->head);
+    size_t room;
+    void *to = on_alloc(conn, &room);
+
+    if (to == NULL) {
+        return 0;
+    }
+    len = len < need ? len : need;
+    len = len < room ? len : room;
+    memcpy(to, at, len);
+    on_read(conn, (int64_t)len);
+    return len;
+}
+
+/* A frame that is not all there at the end is left for the next time, when it may stay, too. */
+static size_t on_lent(void *user, const void *ptr, size_t len)
+{
+    const uint8_t *shown = ptr;
+    struct conn *conn = user;
+    struct frame_header header;
+    size_t used = 0;
+    size_t n = 1;
+
+    conn_hold(conn);
+    while (n > 0 && used < len && conn->state != CONN_CLOSED) {
+        const bool whole = is_whole(conn, shown + used, len - used, &header);
+
+        if (!whole && used > 0 && conn->tail == conn->head) {
+            break;
+        }
+        if (whole && is_lendable(conn, &header) && take_lent(conn, shown, used, &header)) {
+            n = FRAME_HEADER_SIZE + header.length;
+        } else {
+            n = take_copy(conn, shown + used, len - used);
+        }
+        used += n;
+    }
+    conn_release(conn);
+    return used;
+}
+
+const struct stream_reader conn_reader = {
+    .alloc = on_alloc, .on_read = on_read, .on_lent = on_lent};

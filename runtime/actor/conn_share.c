@@ -41,6 +41,11 @@ bool conn_is_shared(const struct conn *conn)
     return conn->share_state == CONN_SHARE_DONE;
 }
 
+bool conn_is_cramped(const struct conn *conn)
+{
+    return conn->stream != NULL && stream_is_cramped(conn->stream);
+}
+
 static size_t left_bytes(const struct conn_share *share)
 {
     return share->max_bytes > share->used_bytes ? share->max_bytes - share->used_bytes : 0;

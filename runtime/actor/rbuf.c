@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "port/net.h"
 
 /* Less than this part of a buffer is copied rather than kept with all the rest of it. */
 #define KEEP_PART_MIN 16
@@ -45,6 +46,29 @@ struct rbuf *rbuf_new(size_t capacity)
     }
     *buf = (struct rbuf){.capacity = bytes, .refs = 1};
     buf->ptr = (unsigned char *)ALIGN_UP((uintptr_t)(buf + 1), (uintptr_t)RBUF_ALIGN);
+    return buf;
+}
+
+struct rbuf *rbuf_new_lent_take(const void *ptr, size_t len, struct stream_loan *loan)
+{
+    struct rbuf *buf = malloc(sizeof(*buf));
+
+    if (buf == NULL) {
+        loan->end(loan);
+        return NULL;
+    }
+    *buf = (struct rbuf){
+        .ptr = (unsigned char *)(uintptr_t)ptr, .capacity = len, .refs = 1, .loan = loan};
+    return buf;
+}
+
+struct rbuf *rbuf_new_copy(const void *ptr, size_t len)
+{
+    struct rbuf *buf = rbuf_new(len > 0 ? len : 1);
+
+    if (buf != NULL && len > 0) {
+        memcpy(buf->ptr, ptr, len);
+    }
     return buf;
 }
 
@@ -87,6 +111,9 @@ void rbuf_unref(struct rbuf *buf)
     }
     pool = buf->pool;
     if (pool == NULL) {
+        if (buf->loan != NULL) {
+            buf->loan->end(buf->loan);
+        }
         free(buf);
         return;
     }
@@ -108,10 +135,7 @@ struct rbuf *rbuf_keep(struct rbuf *buf, const void **ptr, size_t len)
         (buf->pool == NULL || buf->pool->count < buf->pool->count_max)) {
         return rbuf_ref(buf);
     }
-    copy = rbuf_new(len > 0 ? len : 1);
-    if (copy != NULL && len > 0) {
-        memcpy(copy->ptr, *ptr, len);
-    }
+    copy = rbuf_new_copy(*ptr, len);
     if (copy != NULL) {
         *ptr = copy->ptr;
     }

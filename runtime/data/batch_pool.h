@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "wire/batch.h"
 
 #define BATCH_BLOCK_SIZE 65536u
@@ -27,6 +28,7 @@
 
 _Static_assert(BATCH_HEAD_SIZE + BATCH_FRAME_SIZE == BATCH_BLOCK_SIZE, "one block, no more");
 
+struct entry;
 struct lane;
 struct neighbour;
 
@@ -37,15 +39,24 @@ struct parcel {
     uint32_t live_bytes;         /* of rows not consumed yet */
     uint32_t held_bytes;         /* of memory that is kept for them */
     bool thin;                   /* little of it is live: counted in lane.thin_parcels */
+    bool is_lent;                /* lies where its sender may still write: one run of one entry */
     struct neighbour *neighbour; /* where they came from */
     struct batch *batch;         /* to be given back; NULL for streams and copies */
     void *rbuf;                  /* the read buffer they lie in, for streams */
     void *copy;                  /* the bytes themselves, when copied out; to be freed */
     struct index_block *index;
     struct parcel *next; /* in a free list, or in neighbour.held_head */
-    const uint8_t *body; /* all of it */
-    const uint8_t *at;   /* what is not looked at yet */
-    size_t left;
+    union {
+        struct {
+            const uint8_t *body; /* all of it */
+            const uint8_t *at;   /* what is not looked at yet */
+            size_t left;
+        };
+        struct {                   /* is_lent */
+            struct list_node node; /* in neighbour.lent */
+            struct entry *entry;
+        };
+    };
 };
 
 struct batch {

@@ -13,6 +13,10 @@
  * Consuming gives credit back, in bytes of rows, once half a window is owed: not before, for a
  * message per row would cost more than the row.
  *
+ * A run for one task that came through shared memory is viewed where it lies there, though its sender
+ * may still write to it: every length is read once, checked and then used (wire/row.h). Room goes
+ * back to the sender in order, so where a task is slow the oldest of these runs is copied out.
+ *
  * Rows of tasks that do not run hold up the batches they came in. What is left of a batch that is
  * mostly done is therefore copied out (inbox_compact.c), so that a task that stopped holds about as
  * much memory as it has rows, and not 64 KiB for each of them.
@@ -38,6 +42,7 @@
 
 struct lane;
 struct large_in;
+struct rbuf;
 struct stage;
 struct task;
 struct neighbour;
@@ -117,6 +122,11 @@ struct index_block {
  * they are more than it has credit for. */
 int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len);
 
+/* The same for a body that stands in buf, lent by the sender, who may still write there. A single run for one
+ * task stays where it is, and the parcel keeps buf; of anything else it gets a copy. GP_ENOMEM too. */
+int inbox_accept_lent_take(struct lane *lane, struct parcel *parcel, struct rbuf *buf,
+                           const uint8_t *body, size_t len);
+
 /* Reads on where a parcel had to wait. As inbox_accept_take(). */
 int inbox_read_on(struct lane *lane, struct parcel *parcel);
 
@@ -149,6 +159,10 @@ void parcel_used(struct lane *lane, struct parcel *parcel, uint32_t bytes);
 
 /* Copies what tasks that do not run hold in batches that are mostly done. Not while views are out. */
 void inbox_compact(struct lane *lane);
+
+/* Copies what is left of the oldest batch that lies in memory of a neighbour. False: there is none, or no
+ * memory for it. Not while views are out. */
+bool inbox_return_lent(struct neighbour *p);
 
 /* One reader less. */
 void parcel_unref(struct lane *lane, struct parcel *parcel);

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "actor/rbuf.h"
 #include "data/inbox.h"
 #include "data/lane.h"
 #include "data/large.h"
@@ -76,6 +77,9 @@ static void deliver_range(struct lane *lane, struct parcel *parcel, struct inlin
     entry->at = e->body;
     entry->u.end = e->body + e->bytes;
     parcel->live_bytes += e->bytes;
+    if (parcel->is_lent) {
+        parcel->entry = entry;
+    }
     inbox_push(t, entry);
     task_ready(t);
 }
@@ -418,6 +422,50 @@ int inbox_read_on(struct lane *lane, struct parcel *parcel)
         rc = accept_element(lane, parcel, &e, parcel->body);
     }
     p->reading = false;
+    parcel_used(lane, parcel, 0);
+    parcel_unref(lane, parcel);
+    return rc;
+}
+
+/* Whether all that a body holds is one run for one task, which reads no more than its header here. */
+static bool is_one_run(const uint8_t *body, size_t len, struct batch_element *ret)
+{
+    struct batch_cursor cursor = {body, len};
+
+    return batch_next(&cursor, ret) == 1 && cursor.left == 0 && ret->kind == BATCH_ROWS &&
+           ret->dst < BATCH_DST_ALL && !(ret->edge & BATCH_UNMANAGED);
+}
+
+static int accept_copy_take(struct lane *lane, struct parcel *parcel, const uint8_t *body,
+                            size_t len)
+{
+    struct rbuf *copy = rbuf_new_copy(body, len);
+
+    if (!copy) {
+        parcel_free(lane, parcel);
+        return GP_ENOMEM;
+    }
+    parcel->rbuf = copy;
+    return inbox_accept_take(lane, parcel, copy->ptr, len);
+}
+
+int inbox_accept_lent_take(struct lane *lane, struct parcel *parcel, struct rbuf *buf,
+                           const uint8_t *body, size_t len)
+{
+    struct neighbour *p = parcel->neighbour;
+    struct batch_element e;
+    int rc;
+
+    if (p->held_head || len > BATCH_BODY_SIZE || !is_one_run(body, len, &e)) {
+        return accept_copy_take(lane, parcel, body, len);
+    }
+    parcel->refs = 1;
+    parcel->held_bytes = (uint32_t)len;
+    parcel->rbuf = rbuf_ref(buf);
+    parcel->is_lent = true;
+    list_node_init(&parcel->node);
+    list_push_back(&p->lent, &parcel->node);
+    rc = accept_element(lane, parcel, &e, NULL);
     parcel_used(lane, parcel, 0);
     parcel_unref(lane, parcel);
     return rc;

@@ -4,10 +4,12 @@
  * A batch carries rows of many tasks, and all but those of a task that waits (for credit, or for a
  * token) are soon done. Each such rest holds a batch of the sender, whose pool is bounded, or a read
  * buffer; a window of short rows could hold a thousand times its size, and the sender's other tasks
- * would wait for batches because of it. So the rest is copied into memory of its own size.
+ * would wait for batches because of it. So the rest is copied into memory of its own size. The same is
+ * done with runs in memory of a neighbour who has little room left because of them, or is gone.
  *
- * Invariants: an entry is copied at most once, and only from a parcel less than half live, so what inboxes
- * hold is at most about twice what credit allows. Entries of tasks that are about to run are left alone.
+ * Invariants: an entry is copied at most once, and only from a parcel less than half live or lent, so what
+ * inboxes hold is at most about twice what credit allows. Of thin ones, entries of tasks that are about to run
+ * are left alone.
  * Thread: the lane's, between callbacks. Failures: without memory the batch stays where it is.
  */
 #include <stdlib.h>
@@ -32,7 +34,7 @@ static void copy_rows(uint8_t *to, const struct entry *e, uint32_t bytes)
     }
 }
 
-static void copy_out(struct lane *lane, struct entry *e)
+static bool copy_out(struct lane *lane, struct entry *e)
 {
     struct parcel *from = e->parcel;
     uint32_t bytes = inbox_unread_bytes(e);
@@ -40,7 +42,7 @@ static void copy_out(struct lane *lane, struct entry *e)
     struct parcel *to;
 
     if (!copy) {
-        return;
+        return false;
     }
     copy_rows(copy, e, bytes);
     to = parcel_new(lane);
@@ -57,6 +59,18 @@ static void copy_out(struct lane *lane, struct entry *e)
     counter_add(&lane->stats.copied_out, e->rows);
     parcel_used(lane, from, bytes);
     parcel_unref(lane, from);
+    return true;
+}
+
+bool inbox_return_lent(struct neighbour *p)
+{
+    struct parcel *oldest;
+
+    if (list_is_empty(&p->lent)) {
+        return false;
+    }
+    oldest = LIST_ENTRY(list_first(&p->lent), struct parcel, node);
+    return copy_out(p->lane, oldest->entry);
 }
 
 static void compact_task(struct task *t)
@@ -66,7 +80,7 @@ static void compact_task(struct task *t)
     }
     for (struct entry *e = t->in_head; e; e = e->next) {
         if (e->parcel && e->parcel->thin) {
-            copy_out(t->stage->lane, e);
+            (void)copy_out(t->stage->lane, e);
         }
     }
 }

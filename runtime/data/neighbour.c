@@ -42,6 +42,7 @@ struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbou
     p->window_out =
         kind == NEIGHBOUR_STREAM ? 0 : window_of(lane, index, kind); /* else it is told */
     list_node_init(&p->dirty);
+    list_init(&p->lent);
     p->inlinks = (struct inlink **)calloc(edges, sizeof(*p->inlinks));
     if (kind == NEIGHBOUR_STREAM) {
         p->sent = (uint64_t *)calloc(3 * edges, sizeof(*p->sent));

@@ -96,6 +96,7 @@ struct neighbour {
     uint32_t unseen;            /* RING: batches published for which it was not woken yet */
     int64_t held_ns;            /* RING: since when that is held back; 0: it is not */
     struct stream_link *stream; /* STREAM */
+    struct list lent;           /* STREAM: parcels that lie in its memory, oldest first */
 
     /* STREAM: rows since ever, by edge; the last place is for those outside the stream. To each
      * receiving task counts as one. */

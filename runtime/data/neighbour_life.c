@@ -94,8 +94,18 @@ static void drop_batches(struct neighbour *p)
     }
 }
 
+/* Its memory goes with the connection. What there is no memory to copy to keeps it until it is done. */
+static void return_lent(struct neighbour *p)
+{
+    while (inbox_return_lent(p)) {
+    }
+    while (list_pop_front(&p->lent) != NULL) {
+    }
+}
+
 void neighbour_lose(struct neighbour *p)
 {
+    return_lent(p);
     drop_batches(p);
     move_drop_held(p);
     large_drop(p);

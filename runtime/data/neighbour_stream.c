@@ -365,12 +365,25 @@ void neighbour_stream_pump(struct neighbour *p)
     note_failure(p, rc);
 }
 
+/* Takes the parcel and keeps what it needs of buf. */
+static int accept_batch_take(struct neighbour *p, struct parcel *parcel, const void *payload,
+                             size_t len, struct rbuf *buf)
+{
+    if (rbuf_is_lent(buf)) {
+        return inbox_accept_lent_take(p->lane, parcel, buf, (const uint8_t *)payload, len);
+    }
+    parcel->rbuf = rbuf_keep(buf, &payload, len);
+    if (!parcel->rbuf) {
+        parcel_free(p->lane, parcel);
+        return GP_ENOMEM;
+    }
+    return inbox_accept_take(p->lane, parcel, (const uint8_t *)payload, len);
+}
+
 static void take_batch(struct neighbour *p, const struct frame_header *header, const void *payload,
                        struct rbuf *buf)
 {
-    struct lane *lane = p->lane;
     struct parcel *parcel;
-    struct rbuf *kept;
     int rc;
 
     if (header->sequence != p->seen_seq || p->stream->state != LINK_UP) {
@@ -378,16 +391,14 @@ static void take_batch(struct neighbour *p, const struct frame_header *header, c
         return;
     }
     p->seen_seq++;
-    kept = rbuf_keep(buf, &payload, header->length);
-    if (!kept) {
-        neighbour_fail(p, GP_ENOMEM, "no memory for a batch");
-        return;
+    while (conn_is_cramped(p->stream->sc->conn) && inbox_return_lent(p)) {
     }
-    parcel = parcel_new(lane);
+    parcel = parcel_new(p->lane);
     parcel->neighbour = p;
-    parcel->rbuf = kept;
-    rc = inbox_accept_take(lane, parcel, (const uint8_t *)payload, header->length);
-    if (rc < 0) {
+    rc = accept_batch_take(p, parcel, payload, header->length, buf);
+    if (rc == GP_ENOMEM) {
+        neighbour_fail(p, rc, "no memory for a batch");
+    } else if (rc < 0) {
         neighbour_fail_batch(p, rc);
     }
 }
@@ -462,6 +473,9 @@ void neighbour_stream_frame(struct neighbour *p, const struct frame_header *head
 
 void neighbour_stream_release(struct lane *lane, struct parcel *parcel)
 {
+    if (parcel->is_lent) {
+        list_remove(&parcel->node);
+    }
     rbuf_unref((struct rbuf *)parcel->rbuf);
     parcel_free(lane, parcel);
 }

@@ -180,5 +180,7 @@ int edge_share_offer(struct stream *stream, size_t ring_bytes, gp_bytes word);
 int edge_share_take(struct stream *stream, size_t bytes_max, size_t *ret_bytes);
 void edge_share_begin_writes(struct stream *stream);
 void edge_share_begin_reads(struct stream *stream);
+struct stream_loan *edge_share_lend(struct stream *stream, size_t end);
+bool edge_share_is_cramped(const struct stream *stream);
 
 #endif

@@ -13,6 +13,9 @@
  * A call cannot get lost: it is not made only when the socket is full of calls, or of bytes from
  * before the memory, and reading either is as good.
  *
+ * A reader may be shown what came where it lies and keep some of it (share_loan.h): the writer has that
+ * room again when it is given back, and the memory outlives the stream until then.
+ *
  * Failures: a position that cannot be ends the stream with GP_EPROTO, as if reading had failed. When
  * the peer dies the socket ends; what he had told in memory is read first, no more than stood there
  * then.
@@ -24,6 +27,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "edge/limits.h"
 
 bool edge_share_writes(const struct edge_stream *s)
@@ -200,17 +204,81 @@ static void end(struct edge_stream *s, int code)
     }
 }
 
+/* Gives room back as far as nothing before it is kept. */
+static void give_back(struct edge_share *sh)
+{
+    struct share_side *in = &sh->memory.in;
+    const uint64_t given = share_loans_settle(&sh->loans, in->given, in->position);
+
+    if (given != in->given) {
+        share_reader_give(in, given);
+        if (share_writer_called(in)) {
+            call(sh->stream);
+        }
+    }
+}
+
+static void end_loan(struct stream_loan *base)
+{
+    struct share_loan *loan = (struct share_loan *)base;
+    struct edge_share *sh = loan->share;
+
+    ASSERT(!loan->is_over);
+    loan->is_over = true;
+    if (sh->stream != NULL) {
+        give_back(sh);
+        return;
+    }
+    (void)share_loans_settle(&sh->loans, 0, 0);
+    if (sh->loans.count == 0) {
+        edge_share_free(sh);
+    }
+}
+
+struct stream_loan *edge_share_lend(struct stream *stream, size_t end)
+{
+    struct edge_share *sh = edge_stream_of(stream)->share;
+    struct share_loan *loan = share_loans_add(&sh->loans, sh->memory.in.position + end);
+
+    if (loan == NULL) {
+        return NULL;
+    }
+    loan->base.end = end_loan;
+    loan->share = sh;
+    return &loan->base;
+}
+
+bool edge_share_is_cramped(const struct stream *stream)
+{
+    const struct edge_share *sh = ((const struct edge_stream *)stream)->share;
+
+    return sh != NULL && sh->memory.in.position - sh->memory.in.given > sh->memory.in.size / 2;
+}
+
+/* Bytes used of the n that lie there, 0: the reader has no place. The stream may be gone then. */
+static size_t show(struct edge_stream *s, size_t n)
+{
+    struct edge_share *sh = s->share;
+    const size_t used = s->reader->on_lent(s->reader_user, share_reader_at(&sh->memory.in), n);
+
+    ASSERT(used <= n);
+    if (s->share != NULL) {
+        sh->memory.in.position += used;
+        give_back(sh);
+    }
+    return used;
+}
+
 /*
- * One piece of what came, into the reader's own memory. What there was: 0, or negative when it
- * cannot be. The stream may be gone then. More than the next turn can use waits better in the ring:
- * copied out now, it has left the second cache when it is used.
+ * One piece of what came. What there was: 0, or negative when it cannot be. The stream may be gone
+ * then. More than the next turn can use waits better in the ring: what is copied out now has left the
+ * second cache when it is used.
  */
 static int64_t read_piece(struct edge_stream *s)
 {
     struct edge_share *sh = s->share;
     int64_t n = share_reader_news(&sh->memory.in);
-    size_t len = 0;
-    void *to;
+    size_t used;
 
     if (sh->over != 0 && n > sh->left) {
         n = sh->left;
@@ -218,23 +286,15 @@ static int64_t read_piece(struct edge_stream *s)
     if (n <= 0) {
         return n;
     }
-    to = s->reader->alloc(s->reader_user, &len);
-    if (to == NULL) {
-        sh->paused = true;
-        return 0;
-    }
-    n = n < (int64_t)len ? n : (int64_t)len;
     n = n < EDGE_SHARE_PIECE_BYTES ? n : EDGE_SHARE_PIECE_BYTES;
-    share_reader_get(&sh->memory.in, to, (size_t)n);
-    if (sh->over != 0) {
-        sh->left -= n;
-    }
-    if (share_writer_called(&sh->memory.in)) {
-        call(s);
-    }
     edge_loop_of(s->base.loop)->reads++;
-    s->reader->on_read(s->reader_user, n);
-    return n;
+    used = show(s, (size_t)n);
+    if (s->share != NULL && used == 0) {
+        sh->paused = true;
+    } else if (s->share != NULL && sh->over != 0) {
+        sh->left -= (int64_t)used;
+    }
+    return (int64_t)used;
 }
 
 static bool is_reading(const struct edge_stream *s)

@@ -7,10 +7,11 @@
 
 #include "edge/net.h"
 #include "edge/share.h"
+#include "edge/share_loan.h"
 
 struct edge_share {
-    struct list_node node; /* in loop.shares, or not linked: it rests */
-    struct edge_stream *stream;
+    struct list_node node;      /* in loop.shares, or not linked: it rests */
+    struct edge_stream *stream; /* NULL: it is closed, and loans are left */
     struct share_memory memory;
     bool writes;
     bool reads;
@@ -22,9 +23,13 @@ struct edge_share {
     uint64_t slept_at; /* bytes written when the loop was to sleep */
     struct list queue; /* writes that wait for room */
     size_t queued_bytes;
+    struct share_loans loans;
 };
 
 /* It has something to do: it stands in loop.shares from now on. */
 void edge_share_heat(struct edge_share *sh);
+
+/* Without stream and loans. */
+void edge_share_free(struct edge_share *sh);
 
 #endif

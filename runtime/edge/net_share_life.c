@@ -32,6 +32,12 @@ static int begin_take(struct edge_stream *s, struct share_memory *memory)
     return 0;
 }
 
+void edge_share_free(struct edge_share *sh)
+{
+    share_unmap(&sh->memory);
+    free(sh);
+}
+
 void edge_share_close(struct edge_stream *s)
 {
     struct edge_share *sh = s->share;
@@ -45,12 +51,14 @@ void edge_share_close(struct edge_stream *s)
         return;
     }
     s->share = NULL; /* callbacks come later */
+    sh->stream = NULL;
     while ((node = list_pop_front(&sh->queue)) != NULL) {
         edge_write_done(LIST_ENTRY(node, struct edge_write, done.node), GP_ECANCELED);
     }
     list_remove(&sh->node);
-    share_unmap(&sh->memory);
-    free(sh);
+    if (sh->loans.count == 0) {
+        edge_share_free(sh);
+    }
 }
 
 static int send_fd(int to, int fd, gp_bytes word)
@@ -134,7 +142,7 @@ int edge_share_take(struct stream *stream, size_t bytes_max, size_t *ret_bytes)
         rc = begin_take(s, &memory);
     }
     if (rc == 0) {
-        *ret_bytes = memory.len;
+        *ret_bytes = share_len((size_t)memory.in.size);
     }
     return rc;
 }

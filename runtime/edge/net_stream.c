@@ -306,4 +306,6 @@ const struct net_ops edge_net_ops = {
     .share_take = edge_share_take,
     .share_writes = edge_share_begin_writes,
     .share_reads = edge_share_begin_reads,
+    .lend = edge_share_lend,
+    .is_cramped = edge_share_is_cramped,
 };

@@ -23,20 +23,36 @@ static bool ring_is_sane(size_t ring)
     return ring >= SHARE_RING_MIN && ring <= SHARE_RING_MAX && (ring & (ring - 1)) == 0;
 }
 
+/* Maps len bytes of the memory, from `offset` on, at `to`. */
+static bool map_at(uint8_t *to, size_t len, int fd, size_t offset)
+{
+    return mmap(to, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) == to;
+}
+
 static int map(int fd, size_t ring, bool is_giver, struct share_memory *ret)
 {
-    const size_t len = share_len(ring);
-    uint8_t *ptr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    struct share_lines *lines;
+    const size_t len = SHARE_PAGE + 4 * ring;
+    uint8_t *ptr = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *given_data = ptr + SHARE_PAGE;
+    uint8_t *taken_data = given_data + 2 * ring;
+    struct share_lines *lines = (struct share_lines *)ptr;
     struct share_side given;
     struct share_side taken;
 
     if (ptr == MAP_FAILED) {
         return error_from_errno(errno);
     }
-    lines = (struct share_lines *)ptr;
-    given = (struct share_side){.lines = lines, .data = ptr + SHARE_PAGE, .size = ring};
-    taken = (struct share_side){.lines = lines + 1, .data = ptr + SHARE_PAGE + ring, .size = ring};
+    if (!map_at(ptr, SHARE_PAGE, fd, 0) || !map_at(given_data, ring, fd, SHARE_PAGE) ||
+        !map_at(given_data + ring, ring, fd, SHARE_PAGE) ||
+        !map_at(taken_data, ring, fd, SHARE_PAGE + ring) ||
+        !map_at(taken_data + ring, ring, fd, SHARE_PAGE + ring)) {
+        const int rc = error_from_errno(errno);
+
+        (void)munmap(ptr, len);
+        return rc;
+    }
+    given = (struct share_side){.lines = lines, .data = given_data, .size = ring};
+    taken = (struct share_side){.lines = lines + 1, .data = taken_data, .size = ring};
     *ret = (struct share_memory){
         .ptr = ptr, .len = len, .out = is_giver ? given : taken, .in = is_giver ? taken : given};
     return 0;

@@ -6,6 +6,9 @@
  *
  * It is a memfd, sealed before it is given away: nobody can shrink it, so no access can fault. The
  * taker checks size, seals and kind before he maps it, and nothing about its content ever.
+ *
+ * Each ring is mapped twice, the second time right behind the first: what lies around its end lies
+ * in one piece then.
  */
 #ifndef EDGE_SHARE_H
 #define EDGE_SHARE_H
@@ -20,12 +23,12 @@
 
 struct share_memory {
     void *ptr;
-    size_t len;
+    size_t len; /* of addresses at ptr */
     struct share_side out;
     struct share_side in;
 };
 
-/* Bytes of two rings of `ring` bytes. */
+/* Bytes of memory that two rings of `ring` bytes take. */
 static inline size_t share_len(size_t ring)
 {
     return SHARE_PAGE + 2 * ring;

@@ -4,15 +4,16 @@
  * It carries a stream: no lengths, no frames, nothing but bytes. What stands in shared memory is the
  * other side's to write at any moment and so is believed no more than a frame: each side keeps its
  * own position to itself and only tells it; of the other's it takes what lies within the ring and
- * refuses the rest. The bytes are copied out before anybody looks at them. A wrong flag costs
- * whoever set it a wake-up, or all of them.
+ * refuses the rest. The bytes are looked at where they lie by who knows what that means (on_lent in
+ * port/net.h). A wrong flag costs whoever set it a wake-up, or all of them.
  *
  * Waking: who finds nothing to do sets his flag and looks once more (share_reader_rest(),
  * share_writer_rest()); who has written or read looks at the other's flag after
  * (share_reader_called(), share_writer_called()). Flag and position are sequentially consistent, so
  * one of them sees the other.
  *
- * Positions only grow; the place is position modulo size. Threads: one for each side.
+ * Positions only grow; the place is position modulo size, and as the ring is mapped twice, what is
+ * there is in one piece. Threads: one for each side.
  */
 #ifndef EDGE_SHARE_RING_H
 #define EDGE_SHARE_RING_H
@@ -40,9 +41,10 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "betwee
 /* One side of a ring. Private memory. */
 struct share_side {
     struct share_lines *lines;
-    uint8_t *data;
+    uint8_t *data;     /* 2 * size, twice the same */
     uint64_t size;     /* a power of two */
     uint64_t position; /* bytes written, or read */
+    uint64_t given;    /* reader: bytes whose room was given back */
 };
 
 /* Bytes that may be written, or GP_EPROTO: the reader says what cannot be. */
@@ -58,17 +60,19 @@ static inline int64_t share_reader_news(const struct share_side *r)
 {
     const uint64_t news = atomic_load(&r->lines->tail) - r->position;
 
-    return news <= r->size ? (int64_t)news : GP_EPROTO;
+    return news <= r->size - (r->position - r->given) ? (int64_t)news : GP_EPROTO;
+}
+
+/* Where they begin. */
+static inline const uint8_t *share_reader_at(const struct share_side *r)
+{
+    return r->data + (r->position & (r->size - 1));
 }
 
 /* Copies len bytes in, of which there is room. They are seen after share_writer_tell(). */
 static inline void share_writer_put(struct share_side *w, const void *ptr, size_t len)
 {
-    const size_t at = (size_t)(w->position & (w->size - 1));
-    const size_t first = len < w->size - at ? len : (size_t)w->size - at;
-
-    memcpy(w->data + at, ptr, first);
-    memcpy(w->data, (const uint8_t *)ptr + first, len - first);
+    memcpy(w->data + (w->position & (w->size - 1)), ptr, len);
     w->position += len;
 }
 
@@ -77,16 +81,11 @@ static inline void share_writer_tell(struct share_side *w)
     atomic_store(&w->lines->tail, w->position);
 }
 
-/* Copies len bytes out, of those there are, and gives their room back. */
-static inline void share_reader_get(struct share_side *r, void *ptr, size_t len)
+/* Gives back the room of all bytes before `position`. */
+static inline void share_reader_give(struct share_side *r, uint64_t position)
 {
-    const size_t at = (size_t)(r->position & (r->size - 1));
-    const size_t first = len < r->size - at ? len : (size_t)r->size - at;
-
-    memcpy(ptr, r->data + at, first);
-    memcpy((uint8_t *)ptr + first, r->data, len - first);
-    r->position += len;
-    atomic_store(&r->lines->head, r->position);
+    r->given = position;
+    atomic_store(&r->lines->head, position);
 }
 
 /* Whether the reader rests and is to be called; he is called once. */
@@ -100,13 +99,13 @@ static inline bool share_reader_called(struct share_side *w)
 /*
  * Whether the writer rests and is to be called; he is called once. Not before half of the ring is
  * free: for a little room he would wake again and again. He rests with less than that only, so the
- * reading that gets there is still to come.
+ * giving back that gets there is still to come.
  */
 static inline bool share_writer_called(struct share_side *r)
 {
     _Atomic uint32_t *flag = &r->lines->writer_rests;
 
-    return atomic_load(flag) != 0 && share_reader_news(r) <= (int64_t)(r->size / 2) &&
+    return atomic_load(flag) != 0 && atomic_load(&r->lines->tail) - r->given <= r->size / 2 &&
            atomic_exchange(flag, 0) != 0;
 }
 

@@ -40,6 +40,12 @@ typedef void (*net_accept_fn)(void *user, struct stream *stream);
 typedef void (*net_connect_fn)(void *user, int status);
 typedef void (*net_written_fn)(void *user, int status);
 
+/* Bytes that a reader keeps where they lie, in shared memory. */
+struct stream_loan {
+    /* Gives them back; once, on the loop of the stream, which may be gone by then. */
+    void (*end)(struct stream_loan *loan);
+};
+
 struct stream_reader {
     /* Where to put the next bytes: sets *ret_len > 0 and returns the place, valid until on_read.
      * NULL pauses reading until stream_read_resume(). May be asked and then asked again with no
@@ -48,6 +54,11 @@ struct stream_reader {
     /* n > 0: bytes placed; n < 0: GP_ECLOSED at the regular end, else what broke. After n < 0
      * nothing comes. The stream may be freed inside. */
     void (*on_read)(void *user, int64_t n);
+    /* Of who shares memory, else NULL. Bytes where they lie there, instead of alloc and on_read (but for
+     * the end): who writes them may change them at any time, also while they are looked at. Answers
+     * how many were used, from the first on; the rest comes again. They are over at return, unless
+     * stream_lend() keeps them. 0 pauses reading. The stream may be freed inside. */
+    size_t (*on_lent)(void *user, const void *ptr, size_t len);
 };
 
 struct net_ops {
@@ -65,11 +76,13 @@ struct net_ops {
     void (*peer_addr)(struct stream *stream, struct net_addr *ret_addr);
     void (*stream_end)(struct stream *stream);
     void (*stream_free)(struct stream *stream);
-    /* NULL in a world without shared memory, all four. */
+    /* NULL in a world without shared memory, all six. */
     int (*share_offer)(struct stream *stream, size_t ring_bytes, gp_bytes word);
     int (*share_take)(struct stream *stream, size_t bytes_max, size_t *ret_bytes);
     void (*share_writes)(struct stream *stream);
     void (*share_reads)(struct stream *stream);
+    struct stream_loan *(*lend)(struct stream *stream, size_t end);
+    bool (*is_cramped)(const struct stream *stream);
 };
 
 struct listener {
@@ -169,7 +182,7 @@ static inline void stream_end(struct stream *stream)
  *     stream_share_writes(); and on reading that of the other stream_share_reads(), after which
  *     bytes that were read behind it are of no meaning.
  *
- * The memory is the stream's until its end.
+ * The memory is the stream's until its end, and that of the last loan.
  */
 static inline bool stream_can_share(const struct stream *stream)
 {
@@ -198,10 +211,24 @@ static inline void stream_share_writes(struct stream *stream)
     stream->loop->net->share_writes(stream);
 }
 
-/* What is read from now on comes through the memory. */
+/* What is read from now on comes through the memory, to on_lent. */
 static inline void stream_share_reads(struct stream *stream)
 {
     stream->loop->net->share_reads(stream);
+}
+
+/* Inside on_lent: keeps the bytes that it is shown before offset `end`, and behind what was kept of them
+ * before. NULL: as much is kept as may be. */
+static inline struct stream_loan *stream_lend(struct stream *stream, size_t end)
+{
+    return stream->loop->net->lend(stream, end);
+}
+
+/* Whether what is kept holds back more than half of the memory that the peer writes to: room comes
+ * back in order, so the oldest loan counts. */
+static inline bool stream_is_cramped(const struct stream *stream)
+{
+    return stream->loop->net->is_cramped != NULL && stream->loop->net->is_cramped(stream);
 }
 
 /* Closes now; NULL is fine. */

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/endian.h"
 #include "edge/share.h"
+#include "edge/share_loan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,12 +46,12 @@ static uint64_t next_u64(struct bytes *in)
 static struct share_side side_new(uint64_t ring)
 {
     struct share_side side = {.lines = aligned_alloc(SHARE_LINE, sizeof(struct share_lines)),
-                              .data = malloc(ring),
+                              .data = malloc(2 * ring), /* as mapped twice */
                               .size = ring};
 
     ASSERT(side.lines != NULL && side.data != NULL);
     memset(side.lines, 0, sizeof(*side.lines));
-    memset(side.data, 0, ring);
+    memset(side.data, 0, 2 * ring);
     return side;
 }
 
@@ -60,7 +61,18 @@ static void side_free(struct share_side *side)
     free(side->data);
 }
 
-static void read_some(struct share_side *in, uint8_t *scratch, size_t want)
+static void give_back(struct share_side *in, struct share_loans *loans)
+{
+    const uint64_t given = share_loans_settle(loans, in->given, in->position);
+
+    ASSERT(given - in->given <= in->position - in->given);
+    ASSERT(loans->count > 0 || given == in->position);
+    share_reader_give(in, given);
+}
+
+/* Reads, and keeps what it reads if `keeps`. */
+static void read_some(struct share_side *in, struct share_loans *loans, uint8_t *scratch,
+                      size_t want, bool keeps)
 {
     const int64_t news = share_reader_news(in);
     size_t n;
@@ -70,8 +82,12 @@ static void read_some(struct share_side *in, uint8_t *scratch, size_t want)
         return;
     }
     n = want < (size_t)news ? want : (size_t)news;
-    share_reader_get(in, scratch, n);
-    ASSERT(atomic_load(&in->lines->head) == in->position);
+    memcpy(scratch, share_reader_at(in), n);
+    if (keeps) {
+        (void)share_loans_add(loans, in->position + n);
+    }
+    in->position += n;
+    give_back(in, loans);
 }
 
 static void write_some(struct share_side *out, const uint8_t *scratch, size_t want)
@@ -95,11 +111,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint64_t ring = SHARE_RING_MIN << (next_u8(&bytes) % 3);
     struct share_side in = side_new(ring);
     struct share_side out = side_new(ring);
+    struct share_loans loans = {0};
     uint8_t *scratch = calloc(1, ring);
 
     ASSERT(scratch != NULL);
     while (bytes.left > 0) {
-        const uint8_t step = next_u8(&bytes) % 10;
+        const uint8_t step = next_u8(&bytes) % 12;
 
         switch (step) {
         case 0: /* the peer */
@@ -123,7 +140,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             atomic_store(&out.lines->reader_rests, next_u8(&bytes));
             break;
         case 6: /* we */
-            read_some(&in, scratch, (size_t)next_u8(&bytes) * ring / 255);
+        case 10:
+            read_some(&in, &loans, scratch, (size_t)next_u8(&bytes) * ring / 255, step == 10);
+            break;
+        case 11:
+            loans.loans[next_u8(&bytes) % SHARE_LOANS_MAX].is_over = true;
+            give_back(&in, &loans);
             break;
         case 7:
             write_some(&out, scratch, (size_t)next_u8(&bytes) * ring / 255);

@@ -10,6 +10,14 @@
 
 #define KiB ((size_t)1024)
 
+#define KEPT_MAX 16u
+
+struct kept {
+    struct rbuf *buf;
+    const unsigned char *ptr;
+    size_t len;
+};
+
 struct side {
     struct conn_share share;
     struct conn_setup setup;
@@ -21,6 +29,10 @@ struct side {
     uint64_t written;
     uint64_t got;
     bool is_kept_wrong;
+    uint32_t keep_max; /* batches, the oldest of which goes then */
+    uint32_t kept_count;
+    struct kept kept[KEPT_MAX];
+    uint32_t lent; /* that came where they lay */
     struct gp_error why;
 };
 
@@ -40,13 +52,46 @@ static void on_ready(void *user, struct conn *conn)
     ((struct side *)user)->ready = true;
 }
 
+static bool is_right(const unsigned char *ptr, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (ptr[i] != 0x5a) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void drop_oldest(struct side *s)
+{
+    s->is_kept_wrong |= !is_right(s->kept[0].ptr, s->kept[0].len);
+    rbuf_unref(s->kept[0].buf);
+    memmove(&s->kept[0], &s->kept[1], --s->kept_count * sizeof(s->kept[0]));
+}
+
+static void keep(struct side *s, const void *payload, size_t len, struct rbuf *buf)
+{
+    struct rbuf *kept;
+
+    if (s->kept_count == s->keep_max) {
+        drop_oldest(s);
+    }
+    kept = rbuf_keep(buf, &payload, len);
+    GP_REQUIRE(kept != NULL);
+    s->kept[s->kept_count++] = (struct kept){kept, payload, len};
+}
+
 static void on_frame(void *user, struct conn *conn, const struct frame_header *header,
                      const void *payload, struct rbuf *buf)
 {
     struct side *s = user;
 
-    (void)conn, (void)buf;
+    (void)conn;
     GP_CHECK_EQ(header->sequence, s->got);
+    s->lent += rbuf_is_lent(buf);
+    if (s->keep_max > 0 && header->type == MSG_BATCH) {
+        keep(s, payload, header->length, buf);
+    }
     s->is_kept_wrong |= ((const unsigned char *)payload)[header->length - 1] != 0x5a;
     s->got++;
 }
@@ -198,6 +243,26 @@ GP_TEST(share, no_frame_is_lost_or_moved_on_the_way_over)
     GP_CHECK_EQ(l.server.shared, 1);
     GP_CHECK_EQ(l.server.share.used_bytes, 36 * KiB);
     GP_CHECK_EQ(conn_counts(l.server.conn)->frames_in, conn_counts(l.client.conn)->frames_out);
+    end(&l);
+}
+
+/* In a ring with room for half a dozen of them. */
+GP_TEST(share, batches_may_be_kept_where_they_lie)
+{
+    struct lanes l;
+
+    begin(&l);
+    l.client.share.ring_bytes = 128 * KiB;
+    l.server.keep_max = 2;
+    connect_lanes(&l);
+    talk(&l, 600);
+    GP_CHECK(l.server.lent > 50);
+    conn_free(l.server.conn);
+    l.server.conn = NULL;
+    while (l.server.kept_count > 0) {
+        drop_oldest(&l.server);
+    }
+    GP_CHECK(!l.server.is_kept_wrong);
     end(&l);
 }
 

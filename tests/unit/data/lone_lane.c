@@ -229,6 +229,39 @@ void lone_lane_take_batch(struct lone_lane *w, const uint8_t *bytes, size_t len)
     }
 }
 
+struct lone_loan {
+    struct stream_loan base;
+    struct lone_lane *w;
+};
+
+static void end_loan(struct stream_loan *base)
+{
+    struct lone_loan *loan = (struct lone_loan *)base;
+
+    loan->w->loans--;
+    free(loan);
+}
+
+void lone_lane_take_lent(struct lone_lane *w, uint8_t *bytes, size_t len)
+{
+    struct lone_loan *loan = (struct lone_loan *)malloc(sizeof(*loan));
+    struct parcel *parcel = parcel_new(w->lane);
+    struct rbuf *buf;
+    int rc;
+
+    ASSERT(loan);
+    *loan = (struct lone_loan){.base = {.end = end_loan}, .w = w};
+    w->loans++;
+    buf = rbuf_new_lent_take(bytes, len, &loan->base);
+    ASSERT(buf);
+    parcel->neighbour = w->from;
+    rc = inbox_accept_lent_take(w->lane, parcel, buf, bytes, len);
+    rbuf_unref(buf);
+    if (rc < 0) {
+        neighbour_fail_batch(w->from, rc);
+    }
+}
+
 void lone_lane_take_mark(struct lone_lane *w, uint64_t generation)
 {
     uint8_t *mark = w->marks[w->mark_count++ % LONE_PLACES_MAX];

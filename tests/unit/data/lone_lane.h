@@ -39,6 +39,7 @@ struct lone_lane {
     struct crash_note note;
     struct lane *lane;
     struct neighbour *from;
+    uint32_t loans; /* not ended */
     uint8_t marks[LONE_PLACES_MAX][BATCH_ELEMENT_SIZE + 8];
     uint32_t mark_count;
 };
@@ -50,6 +51,8 @@ void lone_lane_end(struct lone_lane *w);
 
 /* The neighbour sends this body of a BATCH or a CREDIT frame. It lives as long as w. */
 void lone_lane_take_batch(struct lone_lane *w, const uint8_t *bytes, size_t len);
+/* ... through memory that it can still write to; w->loans counts what is not given back. */
+void lone_lane_take_lent(struct lone_lane *w, uint8_t *bytes, size_t len);
 void lone_lane_take_credit(struct lone_lane *w, const uint8_t *bytes, size_t len);
 
 /*

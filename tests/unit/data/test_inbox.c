@@ -13,7 +13,7 @@
 #define KEY_MAX  12u
 
 struct run {
-    uint8_t bytes[BATCH_ELEMENT_SIZE + ROWS_MAX * (ROW_HEADER_SIZE + 64)];
+    _Alignas(8) uint8_t bytes[BATCH_ELEMENT_SIZE + ROWS_MAX * (ROW_HEADER_SIZE + 64)];
     struct batch_element head;
 };
 
@@ -177,5 +177,168 @@ GP_TEST(inbox, takes_rows_of_older_sessions_from_since_on)
     lone_lane_place(&w, (gp_bytes){0});
     GP_CHECK_EQ(come_of(&w, LONE_SESSION + 3), 0);
     GP_CHECK_EQ(come_of(&w, LONE_SESSION + 4), ROWS_MAX);
+    lone_lane_end(&w);
+}
+
+/* ---- runs in memory that their sender can still write to ---- */
+
+static struct task *lend_run(struct lone_lane *w, struct run *r)
+{
+    batch_element_put(r->bytes, &r->head);
+    lone_lane_take_lent(w, r->bytes, BATCH_ELEMENT_SIZE + r->head.bytes);
+    return w->lane->stages[1]->tasks[0];
+}
+
+static void fill_run(struct run *r, uint32_t rows, uint32_t value_len)
+{
+    begin_run(r);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint8_t *at = add_row(r, 0, value_len);
+
+        memset(at + ROW_HEADER_SIZE, (int)i + 1, value_len);
+    }
+}
+
+/* What is left of the run that fill_run() made, row `first` next; wherever it lies now. */
+static void take_rows(struct task *t, uint32_t first, uint32_t rows, uint32_t value_len)
+{
+    struct gp_row views[ROWS_MAX];
+    uint32_t port;
+
+    GP_REQUIRE_EQ(inbox_views(t, views, rows, &port), rows);
+    for (uint32_t i = 0; i < rows; i++) {
+        const uint8_t *value = views[i].value;
+
+        GP_CHECK_EQ(views[i].time_ns, first + i);
+        GP_CHECK_EQ(views[i].value_len, value_len);
+        GP_CHECK(value[0] == first + i + 1 && value[value_len - 1] == first + i + 1);
+    }
+    inbox_consume(t, views, rows);
+}
+
+GP_TEST(inbox, views_lent_rows_where_they_lie)
+{
+    struct lone_lane w;
+    struct run run;
+    struct task *t;
+
+    lone_lane_begin(&w);
+    fill_run(&run, 20, 10);
+    t = lend_run(&w, &run);
+    GP_CHECK_EQ(w.loans, 1);
+    compare(t, &run, 7);
+    GP_CHECK_EQ(w.loans, 0);
+    GP_CHECK(!w.from->failed);
+    lone_lane_end(&w);
+}
+
+/* At any moment, to anything: rows are what their words said when they were looked at, or nothing. */
+GP_TEST(inbox, lent_rows_may_change_at_any_time)
+{
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct gp_row views[ROWS_MAX];
+        struct lone_lane w;
+        struct run run;
+        struct task *t;
+        struct rng rng;
+        uint32_t port;
+
+        rng_init(&rng, seed);
+        lone_lane_begin(&w);
+        fill_run(&run, 20, 16);
+        t = lend_run(&w, &run);
+        while (t->in_head) {
+            uint32_t n = inbox_views(t, views, 1 + (uint32_t)rng_below(&rng, 6), &port);
+            const uint8_t *end = run.bytes + BATCH_ELEMENT_SIZE + run.head.bytes;
+
+            for (uint32_t i = 0; i < n; i++) {
+                GP_CHECK((const uint8_t *)views[i].key > run.bytes);
+                GP_CHECK((const uint8_t *)views[i].value + views[i].value_len <= end);
+            }
+            for (uint64_t k = rng_below(&rng, 3); k > 0; k--) {
+                put_u64_le(run.bytes + 8 * rng_below(&rng, sizeof(run.bytes) / 8),
+                           rng_below(&rng, 2) ? rng_u64(&rng) : row_word0(48, 0, 24, 0, 0));
+            }
+            if (n > 0) {
+                inbox_consume(t, views, n);
+            }
+        }
+        GP_CHECK_EQ(w.loans, 0);
+        lone_lane_end(&w);
+    }
+}
+
+GP_TEST(inbox, copies_what_is_lent_but_for_one_run_of_one_task)
+{
+    struct lone_lane w;
+    struct run run;
+    struct task *t;
+
+    lone_lane_begin(&w);
+    fill_run(&run, 20, 16);
+    run.head.dst = BATCH_DST_ROWS;
+    t = lend_run(&w, &run);
+    GP_CHECK_EQ(w.loans, 0);
+    memset(run.bytes, 0xee, sizeof(run.bytes));
+    take_rows(t, 0, 20, 16);
+
+    fill_run(&run, 5, 16);
+    run.head.rows = 4; /* and a second run */
+    run.head.bytes -= row_size(0, 16);
+    batch_element_put(run.bytes, &run.head);
+    memmove(run.bytes + BATCH_ELEMENT_SIZE + run.head.bytes + BATCH_ELEMENT_SIZE,
+            run.bytes + BATCH_ELEMENT_SIZE + run.head.bytes, row_size(0, 16));
+    batch_element_put(
+        run.bytes + BATCH_ELEMENT_SIZE + run.head.bytes,
+        &(struct batch_element){
+            .kind = BATCH_ROWS, .session = LONE_SESSION, .rows = 1, .bytes = row_size(0, 16)});
+    lone_lane_take_lent(&w, run.bytes, 2 * BATCH_ELEMENT_SIZE + run.head.bytes + row_size(0, 16));
+    GP_CHECK_EQ(w.loans, 0);
+    memset(run.bytes, 0xee, sizeof(run.bytes));
+    take_rows(t, 0, 5, 16);
+    GP_CHECK(!w.from->failed);
+    lone_lane_end(&w);
+}
+
+GP_TEST(inbox, returns_the_oldest_of_what_is_lent)
+{
+    struct lone_lane w;
+    struct run runs[3];
+    struct task *t = NULL;
+
+    lone_lane_begin(&w);
+    for (uint32_t i = 0; i < 3; i++) {
+        fill_run(&runs[i], 4, 16);
+        t = lend_run(&w, &runs[i]);
+    }
+    take_rows(t, 0, 2, 16);
+    GP_CHECK(inbox_return_lent(w.from));
+    GP_CHECK_EQ(w.loans, 2);
+    memset(runs[0].bytes, 0xee, sizeof(runs[0].bytes));
+    take_rows(t, 2, 2, 16);
+    take_rows(t, 0, 4, 16); /* the second is done before it is returned */
+    GP_CHECK_EQ(w.loans, 1);
+    GP_CHECK(inbox_return_lent(w.from));
+    GP_CHECK(!inbox_return_lent(w.from));
+    GP_CHECK_EQ(w.loans, 0);
+    memset(runs[2].bytes, 0xee, sizeof(runs[2].bytes));
+    take_rows(t, 0, 4, 16);
+    GP_CHECK(t->in_head == NULL);
+    lone_lane_end(&w);
+}
+
+GP_TEST(inbox, a_neighbour_that_is_lost_gets_all_back)
+{
+    struct lone_lane w;
+    struct run run;
+    struct task *t;
+
+    lone_lane_begin(&w);
+    fill_run(&run, 4, 16);
+    t = lend_run(&w, &run);
+    neighbour_lose(w.from);
+    GP_CHECK_EQ(w.loans, 0);
+    memset(run.bytes, 0xee, sizeof(run.bytes));
+    take_rows(t, 0, 4, 16);
     lone_lane_end(&w);
 }

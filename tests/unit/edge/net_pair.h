@@ -8,6 +8,15 @@
 
 #define INBOX_SIZE (1u << 20)
 
+#define KEPT_MAX 100
+
+/* Bytes of shared memory that are kept where they lie. */
+struct kept {
+    struct stream_loan *loan;
+    const char *ptr;
+    size_t len;
+};
+
 /* One end of a connection, reading into its inbox. */
 struct end {
     struct stream *stream;
@@ -19,6 +28,10 @@ struct end {
     size_t got;
     size_t limit; /* reading pauses when so much has come */
     int64_t over; /* the code that ended reading */
+    bool keeps;   /* what comes through shared memory, in pieces */
+    struct kept kept[KEPT_MAX];
+    uint32_t kept_count;
+    uint32_t refused; /* pieces that could not be kept */
 };
 
 struct pair {
@@ -52,7 +65,44 @@ static inline void end_on_read(void *user, int64_t n)
     }
 }
 
-static const struct stream_reader end_reader = {.alloc = end_alloc, .on_read = end_on_read};
+static inline void end_keep(struct end *e, const char *ptr, size_t len)
+{
+    struct stream_loan *loan = stream_lend(e->stream, len);
+
+    e->refused += loan == NULL;
+    if (loan != NULL) {
+        GP_REQUIRE(e->kept_count < KEPT_MAX);
+        e->kept[e->kept_count++] = (struct kept){loan, ptr, len};
+    }
+}
+
+static inline size_t end_on_lent(void *user, const void *ptr, size_t len)
+{
+    struct end *e = user;
+    size_t room = 0;
+    void *to = end_alloc(e, &room);
+
+    len = len < room ? len : room;
+    if (to != NULL) {
+        memcpy(to, ptr, len);
+        e->got += len;
+    }
+    if (e->keeps && len > 0) {
+        end_keep(e, ptr, len);
+    }
+    return len;
+}
+
+static inline void end_give_back(struct end *e, uint32_t index)
+{
+    struct stream_loan *loan = e->kept[index].loan;
+
+    e->kept[index].loan = NULL;
+    loan->end(loan);
+}
+
+static const struct stream_reader end_reader = {
+    .alloc = end_alloc, .on_read = end_on_read, .on_lent = end_on_lent};
 
 static inline void end_init(struct end *e)
 {

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "edge/share.h"
+#include "edge/share_loan.h"
 #include "net_pair.h"
 
 #define RING     ((size_t)16 << 10)
@@ -534,6 +535,124 @@ GP_TEST(net_share, garbage_while_it_runs_ends_one_stream_at_most)
     free(bytes);
 }
 
+/* ---- keeping what came where it lies ---- */
+
+/* The peer writes pieces, each of which comes by itself. */
+static void write_pieces(struct attacker *a, const char *bytes, size_t len, uint32_t count)
+{
+    const size_t got = a->p.far.got;
+
+    for (uint32_t i = 0; i < count; i++) {
+        share_writer_put(&a->memory.out, bytes + i * len, len);
+        share_writer_tell(&a->memory.out);
+        call_other(a);
+        RIG_PUMP_UNTIL(&a->rig, a->p.far.got == got + (i + 1) * len);
+    }
+}
+
+static size_t used_of(const struct attacker *a)
+{
+    return RING - (size_t)share_writer_room(&a->memory.out);
+}
+
+GP_TEST(net_share, room_of_what_is_kept_comes_back_from_the_oldest_on)
+{
+    char *bytes = pattern(2 * RING);
+    struct attacker a;
+    struct end *e = &a.p.far;
+
+    attacker_share(&a, RING);
+    write_pieces(&a, bytes, 1000, 12); /* so that what is kept goes round the end of the ring */
+    GP_CHECK_EQ(used_of(&a), 0);
+    e->keeps = true;
+    write_pieces(&a, bytes, 1000, 8);
+    e->keeps = false;
+    write_pieces(&a, bytes, 500, 1); /* has room with the last of them */
+    GP_CHECK_EQ(used_of(&a), 8500);
+    GP_CHECK(stream_is_cramped(e->stream));
+    for (uint32_t i = 0; i < 8; i++) {
+        GP_CHECK_MEM_EQ(e->kept[i].ptr, bytes + i * 1000, 1000);
+    }
+    end_give_back(e, 1);
+    end_give_back(e, 7);
+    GP_CHECK_EQ(used_of(&a), 8500);
+    end_give_back(e, 0);
+    GP_CHECK_EQ(used_of(&a), 6500);
+    GP_CHECK(!stream_is_cramped(e->stream));
+    for (uint32_t i = 2; i < 7; i++) {
+        end_give_back(e, i);
+    }
+    GP_CHECK_EQ(used_of(&a), 0);
+    write_pieces(&a, bytes, 1000, 2);
+    GP_CHECK_EQ(used_of(&a), 0);
+    attacker_end(&a);
+    free(bytes);
+}
+
+GP_TEST(net_share, no_more_is_kept_than_there_are_places)
+{
+    char *bytes = pattern(RING);
+    struct attacker a;
+    struct end *e = &a.p.far;
+
+    attacker_share(&a, RING);
+    e->keeps = true;
+    write_pieces(&a, bytes, 100, SHARE_LOANS_MAX + 6);
+    GP_CHECK_EQ(e->kept_count, SHARE_LOANS_MAX);
+    GP_CHECK_EQ(e->refused, 6);
+    for (uint32_t i = 0; i < e->kept_count; i++) {
+        end_give_back(e, i);
+    }
+    GP_CHECK_EQ(used_of(&a), 0);
+    attacker_end(&a);
+    free(bytes);
+}
+
+/* A writer without room is called when the reader gives some back, whenever that is. */
+GP_TEST(net_share, giving_back_calls_who_waits_for_room)
+{
+    char *bytes = pattern(2 * RING);
+    struct rig rig;
+    struct pair p;
+
+    share_begin(&p, &rig, RING);
+    p.far.keeps = true;
+    write_bytes(&p.near, bytes, 2 * RING);
+    RIG_PUMP_UNTIL(&rig, p.far.got == RING);
+    for (int i = 0; i < 100; i++) { /* both rest */
+        edge_step(rig.world, false);
+    }
+    GP_CHECK_EQ(p.far.got, RING);
+    p.far.keeps = false;
+    for (uint32_t i = 0; i < p.far.kept_count; i++) {
+        end_give_back(&p.far, i);
+    }
+    RIG_PUMP_UNTIL(&rig, p.far.got == 2 * RING);
+    GP_CHECK_MEM_EQ(p.far.inbox, bytes, 2 * RING);
+    share_end(&p, &rig);
+    free(bytes);
+}
+
+GP_TEST(net_share, what_is_kept_outlives_the_stream)
+{
+    char *bytes = pattern(RING);
+    struct attacker a;
+    struct end *e = &a.p.far;
+
+    attacker_share(&a, RING);
+    e->keeps = true;
+    write_pieces(&a, bytes, 1000, 5);
+    stream_free(e->stream);
+    e->stream = NULL;
+    edge_step(a.rig.world, false);
+    for (uint32_t i = 5; i-- > 0;) {
+        GP_CHECK_MEM_EQ(e->kept[i].ptr, bytes + i * 1000, 1000);
+        end_give_back(e, i);
+    }
+    attacker_end(&a);
+    free(bytes);
+}
+
 /* ---- waking ---- */
 
 GP_TEST(net_share, calls_a_writer_when_half_of_the_ring_is_free)
@@ -548,11 +667,11 @@ GP_TEST(net_share, calls_a_writer_when_half_of_the_ring_is_free)
     share_writer_put(&giver.out, bytes, RING);
     share_writer_tell(&giver.out);
     GP_CHECK(share_writer_rest(&giver.out, 1));
-    share_reader_get(&taker.in, bytes, RING / 2 - 1);
+    share_reader_give(&taker.in, RING / 2 - 1);
     GP_CHECK(!share_writer_called(&taker.in));
     GP_CHECK(!share_writer_rest(&giver.out, 1)); /* there is room all the same */
     GP_CHECK(share_writer_rest(&giver.out, RING / 2));
-    share_reader_get(&taker.in, bytes, 1);
+    share_reader_give(&taker.in, RING / 2);
     GP_CHECK(share_writer_called(&taker.in));
     GP_CHECK(!share_writer_called(&taker.in)); /* once */
     GP_CHECK(!share_writer_rest(&giver.out, RING / 2));

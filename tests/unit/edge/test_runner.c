@@ -331,7 +331,7 @@ static void reader_on_read(void *user, int64_t n)
 
 static void reader_on_connected(void *user, int status)
 {
-    static const struct stream_reader reader = {reader_alloc, reader_on_read};
+    static const struct stream_reader reader = {.alloc = reader_alloc, .on_read = reader_on_read};
     struct reader *r = user;
 
     GP_CHECK_EQ(status, 0);
@@ -543,7 +543,8 @@ static void listening_on_accepted(void *user, struct stream *stream)
 
 GP_TEST(runner, last_words_leave_after_fini)
 {
-    static const struct stream_reader reader = {listening_alloc, listening_on_read};
+    static const struct stream_reader reader = {.alloc = listening_alloc,
+                                                .on_read = listening_on_read};
     static struct listening l;
     struct rig rig;
     struct speaker s = {.rig = &rig};

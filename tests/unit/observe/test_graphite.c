@@ -43,7 +43,7 @@ static void on_read(void *user, int64_t n)
     }
 }
 
-static const struct stream_reader reader = {on_alloc, on_read};
+static const struct stream_reader reader = {.alloc = on_alloc, .on_read = on_read};
 
 static void on_accept(void *user, struct stream *stream)
 {

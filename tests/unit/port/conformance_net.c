@@ -64,7 +64,7 @@ static void end_on_read(void *user, int64_t n)
     end->len += (size_t)n;
 }
 
-static const struct stream_reader end_reader = {end_alloc, end_on_read};
+static const struct stream_reader end_reader = {.alloc = end_alloc, .on_read = end_on_read};
 
 /* size: what it will read at most, and one byte more, for the place that the end is told at. */
 static void end_read(struct end *end, size_t size)

@@ -95,7 +95,7 @@ static void link_on_read(void *user, int64_t n)
     }
 }
 
-static const struct stream_reader link_reader = {link_alloc, link_on_read};
+static const struct stream_reader link_reader = {.alloc = link_alloc, .on_read = link_on_read};
 
 static void server_on_accepted(void *user, struct stream *stream)
 {
@@ -296,7 +296,8 @@ static void client_on_read(void *user, int64_t n)
     }
 }
 
-static const struct stream_reader client_reader = {client_alloc, client_on_read};
+static const struct stream_reader client_reader = {.alloc = client_alloc,
+                                                   .on_read = client_on_read};
 
 static void client_on_connected(void *user, int status)
 {
