@@ -14,6 +14,8 @@
 #include "data/task.h"
 
 #define FRAGMENTS_PER_TURN 4u
+#define YIELD_MIN          (256u << 10)        /* shorter ones are through before others notice */
+#define SHARED_NS          INT64_C(1000000000) /* since the last row: others use the link, too */
 #define IN_FLIGHT_MAX      8u   /* batches a neighbour may hold before fragments wait */
 #define PIECE_MIN          512u /* a smaller rest of a batch is not worth a fragment */
 
@@ -29,6 +31,7 @@ struct large_out {
     uint32_t dst;
     uint32_t source;
     uint64_t session;
+    uint64_t number; /* of this lane's, in order */
     enum large_state state;
     bool is_adrift; /* its task has moved, and the link to its lane is not there yet */
     struct batch_fragment head;
@@ -166,6 +169,12 @@ bool large_is_pending(const struct out_edge *e, uint32_t dst)
     return e->large_count > 0 && find(e->stage->lane, e, dst) != NULL;
 }
 
+/* Whether rows go there, too, which a long message would hold up. */
+static bool is_shared(const struct neighbour *p)
+{
+    return p->kind != NEIGHBOUR_LOCAL && p->lane->now_ns - p->rows_ns < SHARED_NS;
+}
+
 static int32_t put_later(struct task *t, struct out_edge *e, uint32_t dst,
                          const struct batch_fragment *head, const struct gp_msg *m)
 {
@@ -181,6 +190,7 @@ static int32_t put_later(struct task *t, struct out_edge *e, uint32_t dst,
                               .dst = dst,
                               .source = t->api.index,
                               .session = t->session,
+                              .number = ++lane->large_last,
                               .state = LARGE_QUEUED,
                               .sent_ns = lane->now_ns,
                               .head = *head,
@@ -222,15 +232,15 @@ int32_t large_put(struct task *t, struct output *o, uint32_t dst, const struct g
                                   .hash = hash,
                                   .time_ns = m->time_ns};
     struct neighbour *p = neighbour_of(e, dst);
-    uint32_t window = p->window_out;
+    uint32_t total = key_len + m->value_len;
+    bool later =
+        total > p->window_out || large_is_pending(e, dst) || (total >= YIELD_MIN && is_shared(p));
     int32_t rc;
 
     if (p->token == o->own) {
         neighbour_end_run(p); /* later rows of this run must not go on before it */
     }
-    rc = key_len + m->value_len > window || large_is_pending(e, dst)
-             ? put_later(t, e, dst, &head, m)
-             : put_now(t, e, dst, &head, m);
+    rc = later ? put_later(t, e, dst, &head, m) : put_now(t, e, dst, &head, m);
     if (rc == GP_OK) {
         out_edge_draw(e, p->index, dst, row_size(key_len, m->value_len));
         count(e, p, dst, row_size(key_len, m->value_len));
@@ -252,6 +262,14 @@ int large_on_grant(struct lane *lane, const struct neighbour *from, uint32_t edg
     return 0;
 }
 
+/* A watermark or the end may have waited for what is gone now. */
+static void tell_stage(const struct out_edge *e)
+{
+    if (e->large_count == 0 || e->stage->time_behind > 0) {
+        stage_task_changed(e->stage);
+    }
+}
+
 static void finish(struct lane *lane, struct large_out *out)
 {
     struct out_edge *e = out->edge;
@@ -266,9 +284,7 @@ static void finish(struct lane *lane, struct large_out *out)
         /* Without memory for one batch there is no way to go on in order. */
         ASSERT(advance(next) == 0);
     }
-    if (e->large_count == 0) {
-        stage_task_changed(e->stage); /* a watermark or the end may have waited for it */
-    }
+    tell_stage(e);
 }
 
 /* All that is left of it, at once. */
@@ -284,12 +300,12 @@ static void put_rest(struct lane *lane, struct large_out *out)
 }
 
 /* True if it could go on at once. */
-static bool send_some(struct lane *lane, struct large_out *out)
+static bool send_some(struct lane *lane, struct large_out *out, uint32_t most)
 {
     struct neighbour *p = neighbour_of(out->edge, out->dst);
     struct batch_element what = element_for(out->edge, out->source, out->dst, out->session);
 
-    for (uint32_t i = 0; i < FRAGMENTS_PER_TURN; i++) {
+    for (uint32_t i = 0; i < most; i++) {
         /* Not for ever: what the neighbour holds may wait for this very message. */
         if (p->in_flight >= IN_FLIGHT_MAX &&
             lane->now_ns - out->sent_ns < lane->options->linger_ns) {
@@ -305,6 +321,39 @@ static bool send_some(struct lane *lane, struct large_out *out)
     return true;
 }
 
+/*
+ * On a link that rows use, too, they take turns: in each turn of the lane what there is of them goes
+ * first, and then one batch of fragments.
+ */
+static bool send_between(struct lane *lane, struct large_out *out)
+{
+    struct neighbour *p = neighbour_of(out->edge, out->dst);
+    uint64_t turn = counter_get(&lane->stats.turns);
+    bool could;
+
+    if (p->fed_turn == turn && !p->open) {
+        return p->in_flight < IN_FLIGHT_MAX; /* another one has had it */
+    }
+    if (p->fed_turn != turn) {
+        p->fed_turn = turn;
+        neighbour_flush(p);
+    }
+    could = send_some(lane, out, 1);
+    if (p->open && p->batch_end - p->cursor < PIECE_MIN) {
+        neighbour_flush(p);
+    }
+    return could;
+}
+
+static void flush_fed(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->other_count; i++) {
+        if (lane->others[i]->fed_turn == counter_get(&lane->stats.turns)) {
+            neighbour_flush(lane->others[i]);
+        }
+    }
+}
+
 bool large_pump(struct lane *lane)
 {
     bool more = false;
@@ -314,16 +363,18 @@ bool large_pump(struct lane *lane)
     LIST_FOREACH_SAFE(node, &lane->large_out)
     {
         struct large_out *out = LIST_ENTRY(node, struct large_out, node);
+        bool could;
 
         if (out->state != LARGE_SENDING || out->edge->to->is_leaving[out->dst]) {
             continue;
         }
-        if (send_some(lane, out)) {
-            more = true;
-        } else {
-            lane->large_waits = true;
-        }
+        could = is_shared(neighbour_of(out->edge, out->dst))
+                    ? send_between(lane, out)
+                    : send_some(lane, out, FRAGMENTS_PER_TURN);
+        more = more || could;
+        lane->large_waits = lane->large_waits || !could;
     }
+    flush_fed(lane);
     return more && !list_is_empty(&lane->large_out);
 }
 
@@ -385,6 +436,18 @@ void large_begin_adrift(struct lane *lane)
     }
 }
 
+uint64_t large_oldest(const struct stage *s)
+{
+    LIST_FOREACH (node, &s->lane->large_out) {
+        const struct large_out *out = LIST_ENTRY(node, struct large_out, node);
+
+        if (out->edge->stage == s) {
+            return out->number;
+        }
+    }
+    return 0;
+}
+
 bool large_is_sending(const struct task *t)
 {
     LIST_FOREACH (node, &t->stage->lane->large_out) {
@@ -411,9 +474,8 @@ void large_drop(struct neighbour *p)
         }
         list_remove(&out->node);
         lane->large_bytes -= out->total;
-        if (--e->large_count == 0) {
-            stage_task_changed(e->stage);
-        }
+        e->large_count--;
+        tell_stage(e);
         large_dealloc(lane, out);
     }
 }

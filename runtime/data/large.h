@@ -74,6 +74,9 @@ void large_follow(struct out_edge *e, uint32_t dst, struct neighbour *from);
 /* ... as soon as the link to its lane is ready: called when one is, and behind the mark of a move. */
 void large_begin_adrift(struct lane *lane);
 
+/* The number of the oldest one of a stage that is still to be sent; 0: none is. */
+uint64_t large_oldest(const struct stage *s);
+
 /* Whether something that this task emitted is still to be sent. */
 bool large_is_sending(const struct task *t);
 

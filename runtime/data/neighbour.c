@@ -38,6 +38,7 @@ struct neighbour *neighbour_new(struct lane *lane, uint32_t index, enum neighbou
     p->lane = lane;
     p->index = index;
     p->moved = lane->moves;
+    p->rows_ns = INT64_MIN / 2;
     p->window_in = window_of(lane, lane->index, kind);
     p->window_out =
         kind == NEIGHBOUR_STREAM ? 0 : window_of(lane, index, kind); /* else it is told */
@@ -236,6 +237,7 @@ int neighbour_begin_run(struct neighbour *p, uint64_t token, const struct batch_
     p->cursor += BATCH_ELEMENT_SIZE;
     p->settled = p->cursor;
     p->token = token;
+    p->rows_ns = p->lane->now_ns;
     p->head = *head;
     p->run_edge = edge;
     return 0;

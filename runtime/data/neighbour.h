@@ -75,6 +75,8 @@ struct neighbour {
     struct batch *open;
     uint64_t edges_seen[PLAN_EDGES_MAX / 64]; /* with rows in the open batch: bits, by index */
     int64_t opened_ns;                        /* when the open batch got its first element */
+    int64_t rows_ns;                          /* when the latest run began */
+    uint64_t fed_turn;                        /* the latest with a fragment of large.c */
 
     struct list_node dirty; /* in lane.dirty: has something for neighbour_pump() */
     struct batch *queue_head;

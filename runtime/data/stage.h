@@ -81,6 +81,8 @@ struct stage {
     struct list_node out_changed; /* in lane.out_changed: watermark, idle or end to be sent */
     int64_t in_ns;
     int64_t out_ns;
+    uint64_t time_behind;   /* the large message behind which time waits; 0: it does not */
+    int64_t time_behind_ns; /* ... and which */
     int64_t in_advanced_ns; /* when it was last done: many tasks make it dear */
     int64_t out_advanced_ns;
     bool in_idle;

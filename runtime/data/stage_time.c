@@ -6,6 +6,7 @@
  * look at each task.
  */
 #include "data/lane.h"
+#include "data/large.h"
 #include "data/output.h"
 #include "data/stage.h"
 #include "data/task.h"
@@ -265,15 +266,43 @@ void stage_say_afresh(struct stage *s)
     }
 }
 
-/* A large message that is on its way must not be overtaken by the time that follows it. */
-static bool has_large(const struct stage *s)
+static void say_idle(struct stage *s, bool idle)
 {
-    for (uint32_t i = 0; i < s->out_count; i++) {
-        if (s->out_edges[i].large_count > 0) {
-            return true;
-        }
+    if (s->out_idle != idle) {
+        s->out_idle = idle;
+        send_time(s, idle ? BATCH_IDLE : BATCH_ACTIVE, 0);
     }
-    return false;
+}
+
+static void say_watermark(struct stage *s, int64_t time_ns)
+{
+    if (time_ns > s->out_ns) {
+        s->out_ns = time_ns;
+        counter_set(&s->watermark, (uint64_t)time_ns);
+        send_time(s, BATCH_WATERMARK, time_ns);
+    }
+}
+
+/*
+ * A large message that is on its way must not be overtaken by the time that follows it. Nor may time
+ * wait for those that follow it in turn, or it would stand still while they do not end: it is
+ * noted, and said as soon as those before it are gone.
+ */
+static bool waits_for_large(struct stage *s, bool active, int64_t promised_ns)
+{
+    uint64_t oldest = large_oldest(s);
+
+    if (s->time_behind > 0 && (oldest == 0 || oldest > s->time_behind)) {
+        s->time_behind = 0;
+        /* A task that began anew or has come meanwhile may promise less. */
+        say_watermark(s,
+                      active && promised_ns < s->time_behind_ns ? promised_ns : s->time_behind_ns);
+    }
+    if (oldest > 0 && s->time_behind == 0 && active && promised_ns > s->out_ns) {
+        s->time_behind = s->lane->large_last;
+        s->time_behind_ns = promised_ns;
+    }
+    return oldest > 0;
 }
 
 void stage_advance_out(struct stage *s)
@@ -282,7 +311,14 @@ void stage_advance_out(struct stage *s)
     bool active;
 
     s->out_advanced_ns = s->lane->now_ns;
-    if (s->out_ended || has_large(s) || s->task_count == 0) {
+    if (s->out_ended || s->task_count == 0) {
+        return;
+    }
+    active = smallest_out(s, &smallest);
+    if (active) {
+        say_idle(s, false); /* which is never too early */
+    }
+    if (waits_for_large(s, active, smallest)) {
         return; /* large.c comes back to it */
     }
     if (s->ended == s->task_count) {
@@ -290,14 +326,8 @@ void stage_advance_out(struct stage *s)
         send_time(s, BATCH_END, 0);
         return;
     }
-    active = smallest_out(s, &smallest);
-    if (!active != s->out_idle) {
-        s->out_idle = !active;
-        send_time(s, active ? BATCH_ACTIVE : BATCH_IDLE, 0);
-    }
-    if (active && smallest > s->out_ns) {
-        s->out_ns = smallest;
-        counter_set(&s->watermark, (uint64_t)smallest);
-        send_time(s, BATCH_WATERMARK, smallest);
+    say_idle(s, !active);
+    if (active) {
+        say_watermark(s, smallest);
     }
 }
