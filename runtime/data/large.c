@@ -14,8 +14,8 @@
 #include "data/task.h"
 
 #define FRAGMENTS_PER_TURN 4u
-#define YIELD_MIN          (256u << 10)        /* shorter ones are through before others notice */
-#define SHARED_NS          INT64_C(1000000000) /* since the last row: others use the link, too */
+#define YIELD_BATCHES      4u /* that a message fills: shorter ones hold nobody up for long */
+#define SHARED_NS          INT64_C(1000000000) /* since rows went there: they may again */
 #define IN_FLIGHT_MAX      8u   /* batches a neighbour may hold before fragments wait */
 #define PIECE_MIN          512u /* a smaller rest of a batch is not worth a fragment */
 
@@ -233,8 +233,8 @@ int32_t large_put(struct task *t, struct output *o, uint32_t dst, const struct g
                                   .time_ns = m->time_ns};
     struct neighbour *p = neighbour_of(e, dst);
     uint32_t total = key_len + m->value_len;
-    bool later =
-        total > p->window_out || large_is_pending(e, dst) || (total >= YIELD_MIN && is_shared(p));
+    bool later = total > p->window_out || large_is_pending(e, dst) ||
+                 (total >= YIELD_BATCHES * p->lane->options->batch_bytes && is_shared(p));
     int32_t rc;
 
     if (p->token == o->own) {
