@@ -274,7 +274,7 @@ struct lane {
     struct timer *linger_timer;
     struct list large_out; /* large messages to be sent, see large.h */
     uint64_t large_bytes;
-    uint64_t large_last; /* number of the latest */
+    uint64_t large_last;            /* number of the latest */
     struct large_block *large_kept; /* memory for the next ones */
     size_t large_kept_bytes;
     bool large_waits;    /* for a neighbour to return batches */
