@@ -333,7 +333,8 @@ static void answerer_on_read(void *user, int64_t n)
     answerer->end = n < 0 ? n : 0;
 }
 
-static const struct stream_reader answerer_reader = {.alloc = answerer_alloc, .on_read = answerer_on_read};
+static const struct stream_reader answerer_reader = {.alloc = answerer_alloc,
+                                                     .on_read = answerer_on_read};
 
 static void on_caller_accepted(void *user, struct stream *stream)
 {
