@@ -374,8 +374,9 @@ enum runner_state lane_turn(struct lane *lane)
     pump(lane);
     if (lane->resting) {
         arm_linger(lane);
+        return RUNNER_IDLE;
     }
-    return lane->resting ? RUNNER_IDLE : RUNNER_MORE;
+    return lane->worked || more_large ? RUNNER_MORE : RUNNER_POLL;
 }
 
 /* What stopped a batch from going is no longer so. */

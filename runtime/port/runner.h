@@ -2,7 +2,7 @@
  * runner.h: a thread with a loop of its own that runs a step function. A lane is one.
  *
  * The world calls, in the runner's thread: init once; then for ever: turn, then the loop's events
- * (without waiting while turn answers RUNNER_MORE, and then only every few turns; else waiting, if
+ * (without waiting while turn answers RUNNER_MORE or POLL, and then only every few turns; else waiting, if
  * may_sleep agrees, until an event or a wake); at last fini. In the simulator there is no thread
  * and the same functions are called one at a time, in an order drawn from the seed; when a simulated
  * process is killed, fini and on_exit come at once, so that memory is given back.
@@ -19,7 +19,8 @@ struct runner;
 enum runner_state {
     RUNNER_MORE, /* there is work: call turn again soon */
     RUNNER_IDLE, /* nothing to do before an event or a wake */
-    RUNNER_DONE  /* stop: fini is called, then on_exit */
+    RUNNER_DONE, /* stop: fini is called, then on_exit */
+    RUNNER_POLL  /* as MORE, but this turn found nothing: others may have the CPU first */
 };
 
 /*

@@ -134,6 +134,7 @@ static bool step_turn(struct runner *r)
     sim_trace_note(r->loop.sim, &r->loop, SIM_KIND_runner_turned, state, 0);
     switch (state) {
     case RUNNER_MORE:
+    case RUNNER_POLL:
         r->is_idle = false;
         if (r->turns_left-- > 0) {
             return true;

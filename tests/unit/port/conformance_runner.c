@@ -20,7 +20,7 @@ struct worker {
     atomic_int turns;
     atomic_int asked;    /* may_sleep calls */
     atomic_int refusals; /* how often may_sleep still says no */
-    atomic_int more;     /* turns that answer RUNNER_MORE */
+    atomic_int more;     /* turns that answer RUNNER_MORE or POLL */
     atomic_bool stop;
     atomic_bool exited;
     struct doorbell *bell; /* rung by every turn; NULL: none */
@@ -59,8 +59,7 @@ static enum runner_state on_turn(void *user)
         return RUNNER_DONE;
     }
     if (atomic_load(&w->more) > 0) {
-        atomic_fetch_sub(&w->more, 1);
-        return RUNNER_MORE;
+        return atomic_fetch_sub(&w->more, 1) % 2 == 0 ? RUNNER_MORE : RUNNER_POLL;
     }
     return RUNNER_IDLE;
 }
