@@ -2,7 +2,7 @@
  * large.c: the sending side of messages that do not fit a batch. See large.h.
  *
  * Invariants: of one account at most one message is past QUEUED; lane.large_out is in order of
- * emission; an out_edge with pending messages has large_count > 0 and those accounts below zero.
+ * emission; an out_edge with pending messages has large_count > 0.
  */
 #include "data/large.h"
 
@@ -237,9 +237,7 @@ int32_t large_put(struct task *t, struct output *o, uint32_t dst, const struct g
                  (total >= YIELD_BATCHES * p->lane->options->batch_bytes && is_shared(p));
     int32_t rc;
 
-    if (p->token == o->own) {
-        neighbour_end_run(p); /* later rows of this run must not go on before it */
-    }
+    o->token = OUTPUT_STALE; /* rows that follow ask whether they must wait, even with a run open */
     rc = later ? put_later(t, e, dst, &head, m) : put_now(t, e, dst, &head, m);
     if (rc == GP_OK) {
         out_edge_draw(e, p->index, dst, row_size(key_len, m->value_len));

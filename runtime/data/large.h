@@ -5,16 +5,17 @@
  * place in it, and are put together before the task sees them.
  *
  * Up to the window of its account a message is written at once, fragment by fragment, as any row
- * would be: it is in order by itself, and credit bounds it. Beyond, it is copied, its account goes
- * into debt for all of it, and the receiver is asked for room:
+ * would be: it is in order by itself, and credit bounds it. Where rows use the link, too, one of some
+ * batches is copied and takes turns with them. Beyond the window it is copied, its account goes into debt
+ * for all of it, and the receiver is asked for room:
  *
  *   emit ─▶ REQUESTED ──LARGE_REQUEST──▶ receiver reserves ──CREDIT (large)──▶ SENDING ─▶ done
  *              ▲ QUEUED: behind another one of its account
  *
  * While it waits and while its fragments trickle out, a few per turn and only while the neighbour
- * keeps up, all other accounts go on. Its own is exhausted, so no task that needs it runs; what
- * the same call of user code still emits to that task queues up behind it. So order between a
- * source task and a receiving task is kept.
+ * keeps up, all other accounts go on. What is emitted to the same task meanwhile queues up behind it, so
+ * order between a source task and a receiving task is kept; beyond the window that is little, for its
+ * account is exhausted.
  *
  * Bounds. Receiver: large_budget per stage and lane, reserved before the first fragment; per stage,
  * so that messages of one stage never wait for those of a stage behind it. Sender: sources wait
