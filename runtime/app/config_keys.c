@@ -108,8 +108,9 @@ static const struct field worker_items[] = {
              "cores in turn. Lanes for calls that block are not. Worth it on hosts that have "
              "nothing else to do."),
     KEY_COUNT(struct config_worker, first_core, 0, 1023, "0",
-              "The core that worker.pin_lanes begins with, for several workers on one host. The "
-              "workers of `gpd local` begin at different ones by themselves."),
+              "The core that worker.pin_lanes begins with, for several workers on one host; behind "
+              "the last core the first one follows. The workers of `gpd local` begin at different "
+              "ones by themselves."),
 };
 static const struct fields worker_fields = FIELDS("worker", struct config_worker, worker_items);
 
