@@ -244,6 +244,7 @@ int edge_loop_init(struct edge_loop *l)
 
 void edge_loop_drain(struct edge_loop *l)
 {
+    edge_loop_run_ready(l);  /* an end that is owed gives its object back */
     ASSERT(l->objects == 0); /* somebody did not free what it made on this loop */
     uv_close((uv_handle_t *)&l->before_sleep, NULL);
     /* Alive are now only things that end by themselves: a stream that sends its last bytes, a
