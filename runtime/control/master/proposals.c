@@ -57,7 +57,7 @@ static void on_ended(void *user, int code)
     if (code < 0 || !p->is_applied) {
         explain(p, code < 0 ? code : GP_ECANCELED, &err);
     } else {
-        hist_record(&m->apply, (uint64_t)(loop_now_ns(m->port->loop) - p->begun_ns));
+        hist_record(&m->apply, (uint64_t)(loop_fresh_now_ns(m->port->loop) - p->begun_ns));
     }
     outcome.code = err.code;
     outcome.app = err.code == 0 ? registry_find(&m->registry, p->app) : NULL;
@@ -98,7 +98,7 @@ int master_propose(struct master *m, const struct command *command, proposed_fn 
     list_node_init(&p->node);
     p->master = m;
     p->serial = ++m->next_serial;
-    p->begun_ns = loop_now_ns(m->port->loop);
+    p->begun_ns = loop_fresh_now_ns(m->port->loop);
     p->fn = fn;
     p->user = user;
     rc = encode(m, command, p, &bytes);
