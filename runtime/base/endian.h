@@ -40,13 +40,14 @@ static inline uint64_t get_u64_le(const void *from)
     return ENDIAN_LE64(v);
 }
 
-/* Read exactly once, in memory that others may write to: what was checked is what is used. `from` is a
- * multiple of 8. */
+/* Read exactly once, in memory that others may write to: what was checked is what is used. */
 static inline uint64_t get_u64_le_once(const void *from)
 {
-    typedef uint64_t __attribute__((may_alias)) word;
+    struct __attribute__((packed, may_alias)) word {
+        uint64_t v;
+    };
 
-    return ENDIAN_LE64(*(const volatile word *)from);
+    return ENDIAN_LE64(((const volatile struct word *)from)->v);
 }
 
 static inline void put_u16_le(void *to, uint16_t v)

@@ -154,7 +154,7 @@ static inline uint32_t row_word_value_len(uint64_t word0)
     return row_word_size(word0) - ROW_HEADER_SIZE - row_word_key_len(word0) - row_word_pad(word0);
 }
 
-/* Word 0 of a row, which stands at a multiple of 8. */
+/* Word 0 of a row. */
 static inline uint64_t row_word(const uint8_t *at)
 {
     return get_u64_le_once(at);
