@@ -1,7 +1,7 @@
 /*
  * inbox.h: from arrived batches to the views a task is given.
  *
- * inbox_accept() walks the elements of a batch once. A run for one task becomes one entry of that
+ * inbox_accept_take() walks the elements of a batch once. A run for one task becomes one entry of that
  * task's inbox, its rows untouched and unchecked; a run whose rows name their own tasks is sorted
  * by task in two passes over the row headers into a list of offsets, and becomes one entry per
  * task. An entry borrows the bytes; the parcel counts how many do. Watermarks and ends travel
@@ -25,9 +25,9 @@
  * run of rows and for all accounts of the link together: what one of them has in excess another
  * lacks, so what bounds this lane's memory is their sum. Besides its windows an honest sender draws
  * what the rules of output.h let it overdraw: of each account one message more, no larger than a
- * batch or a window, and for a row that goes on emitting once more message_max, where rows are spread over accounts as
- * they please (shuffle, local, forward, broadcast) to each of them. Large messages that were asked for
- * are held against their own budget (large.h).
+ * batch or a window, and for a row that goes on emitting once more message_max, where rows are spread
+ * over accounts as they please (shuffle, local, forward, broadcast) to each of them. Large messages
+ * that were asked for are held against their own budget (large.h).
  *
  * Thread: the lane's.
  */
@@ -122,8 +122,9 @@ struct index_block {
  * they are more than it has credit for. */
 int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len);
 
-/* The same for a body that stands in buf, lent by the sender, who may still write there. A single run for one
- * task stays where it is, and the parcel keeps buf; of anything else it gets a copy. GP_ENOMEM too. */
+/* The same for a body that stands in buf, lent by the sender, who may still write there. A single run
+ * for one task stays where it is, and the parcel keeps buf; of anything else it gets a copy.
+ * GP_ENOMEM too. */
 int inbox_accept_lent_take(struct lane *lane, struct parcel *parcel, struct rbuf *buf,
                            const uint8_t *body, size_t len);
 
@@ -160,8 +161,8 @@ void parcel_used(struct lane *lane, struct parcel *parcel, uint32_t bytes);
 /* Copies what tasks that do not run hold in batches that are mostly done. Not while views are out. */
 void inbox_compact(struct lane *lane);
 
-/* Copies what is left of the oldest batch that lies in memory of a neighbour. False: there is none, or no
- * memory for it. Not while views are out. */
+/* Copies what is left of the oldest batch that lies in memory of a neighbour. False: there is none,
+ * or no memory for it. Not while views are out. */
 bool inbox_return_lent(struct neighbour *p);
 
 /* One reader less. */

@@ -21,17 +21,19 @@
 #define EDGE_LOOKS_AFTER_READ    16     /* of a runner with nothing to do: some 5 us */
 #define EDGE_LOOKS_VAIN_MAX      4      /* times in a row that nothing came: then it does not */
 #define EDGE_LOOKS_RETRY         16     /* ... but every so many times */
-#define EDGE_YIELD_NS            30000  /* between two yields of one that finds nothing */
-#define EDGE_YIELD_LONG_NS       500000 /* one that lasted longer was for no reader ... */
-#define EDGE_YIELD_REST_NS       20000000 /* ... and there is none for so long */
-#define EDGE_OUTPUT_PIECE_BYTES  8192     /* of a child's output */
-#define EDGE_EXIT_LINGER_MS      1000     /* wait for the last output of a dead child */
-#define EDGE_CHILD_ENV_MAX       16       /* entries of proc_spec.env */
-#define EDGE_TEXT_VALUES_MAX     262144   /* in one JSON or YAML text */
+#define EDGE_OUTPUT_PIECE_BYTES  8192   /* of a child's output */
+#define EDGE_EXIT_LINGER_MS      1000   /* wait for the last output of a dead child */
+#define EDGE_CHILD_ENV_MAX       16     /* entries of proc_spec.env */
+#define EDGE_TEXT_VALUES_MAX     262144 /* in one JSON or YAML text */
 #define EDGE_YAML_SIZE_MAX_BYTES (1 << 20)
 #define EDGE_SECRET_SIZE_MIN     32  /* bytes in the secret file */
 #define EDGE_SECRET_SIZE_MAX     256 /* what a connection keeps */
 #define EDGE_TREE_DEPTH_MAX      64  /* folders below the one that is removed */
+
+/* Of a busy runner that finds nothing. */
+#define EDGE_YIELD_NS      30000    /* between two yields */
+#define EDGE_YIELD_LONG_NS 500000   /* one that lasted longer was for no reader ... */
+#define EDGE_YIELD_REST_NS 20000000 /* ... and there is none for so long */
 
 /* Of spread.h. */
 #define EDGE_SPREAD_LOOK_NS     INT64_C(250000)     /* from look to look */

@@ -248,11 +248,17 @@ struct stream_loan *edge_share_lend(struct stream *stream, size_t end)
     return &loan->base;
 }
 
+/* What is given back while it is shown lies beyond the position still. */
 bool edge_share_is_cramped(const struct stream *stream)
 {
     const struct edge_share *sh = ((const struct edge_stream *)stream)->share;
+    const struct share_side *in;
 
-    return sh != NULL && sh->memory.in.position - sh->memory.in.given > sh->memory.in.size / 2;
+    if (sh == NULL) {
+        return false;
+    }
+    in = &sh->memory.in;
+    return in->position > in->given && in->position - in->given > in->size / 2;
 }
 
 /* Bytes used of the n that lie there, 0: the reader has no place. The stream may be gone then. */

@@ -29,6 +29,8 @@ struct end {
     size_t limit; /* reading pauses when so much has come */
     int64_t over; /* the code that ended reading */
     bool keeps;   /* what comes through shared memory, in pieces */
+    bool halves;  /* the same in two halves, and gives the first back while it is shown */
+    bool was_cramped;
     struct kept kept[KEPT_MAX];
     uint32_t kept_count;
     uint32_t refused; /* pieces that could not be kept */
@@ -76,6 +78,14 @@ static inline void end_keep(struct end *e, const char *ptr, size_t len)
     }
 }
 
+static inline void end_give_back(struct end *e, uint32_t index)
+{
+    struct stream_loan *loan = e->kept[index].loan;
+
+    e->kept[index].loan = NULL;
+    loan->end(loan);
+}
+
 static inline size_t end_on_lent(void *user, const void *ptr, size_t len)
 {
     struct end *e = user;
@@ -87,18 +97,15 @@ static inline size_t end_on_lent(void *user, const void *ptr, size_t len)
         memcpy(to, ptr, len);
         e->got += len;
     }
-    if (e->keeps && len > 0) {
+    if (e->halves && len > 0) {
+        end_keep(e, ptr, len / 2);
+        end_keep(e, ptr, len);
+        end_give_back(e, e->kept_count - 2);
+        e->was_cramped = e->was_cramped || stream_is_cramped(e->stream);
+    } else if (e->keeps && len > 0) {
         end_keep(e, ptr, len);
     }
     return len;
-}
-
-static inline void end_give_back(struct end *e, uint32_t index)
-{
-    struct stream_loan *loan = e->kept[index].loan;
-
-    e->kept[index].loan = NULL;
-    loan->end(loan);
 }
 
 static const struct stream_reader end_reader = {

@@ -589,6 +589,24 @@ GP_TEST(net_share, room_of_what_is_kept_comes_back_from_the_oldest_on)
     free(bytes);
 }
 
+/* It counts as read only afterwards. */
+GP_TEST(net_share, giving_back_while_it_is_shown_cramps_nobody)
+{
+    char *bytes = pattern(RING);
+    struct attacker a;
+    struct end *e = &a.p.far;
+
+    attacker_share(&a, RING);
+    e->halves = true;
+    write_pieces(&a, bytes, 1000, 1);
+    GP_CHECK(!e->was_cramped);
+    GP_CHECK_EQ(used_of(&a), 500);
+    end_give_back(e, 1);
+    GP_CHECK_EQ(used_of(&a), 0);
+    attacker_end(&a);
+    free(bytes);
+}
+
 GP_TEST(net_share, no_more_is_kept_than_there_are_places)
 {
     char *bytes = pattern(RING);
