@@ -13,6 +13,8 @@
 #include "data/task.h"
 #include "data/task_call.h"
 
+_Static_assert(VIEWS_MAX <= FUSE_ROWS, "what was passed on fits a list");
+
 /* ---- whether ---- */
 
 /* The one task that all rows of t go to, if it lives on this lane. */
@@ -95,6 +97,16 @@ void fuse_prepare(struct task *t)
     }
 }
 
+static int32_t emit_fused(struct gp_out *out, uint32_t port, const struct gp_msg *m);
+static int32_t emit_row_fused(struct gp_out *out, uint32_t port, const struct gp_row *row);
+
+/* Who kept the functions of an open way can call them all the same. */
+static void bind_ordinary(struct task *t)
+{
+    t->out.emit = t->fuse.emit;
+    t->out.emit_row = t->fuse.emit_row;
+}
+
 void fuse_open(struct task *t)
 {
     struct fuse *f = &t->fuse;
@@ -118,19 +130,75 @@ void fuse_open(struct task *t)
     f->granted = credit;
     f->room_more = credit / 3; /* for who has more to emit when gp_out_full() says so */
     f->room = credit - f->room_more;
+    t->out.emit = emit_fused;
+    t->out.emit_row = emit_row_fused;
 }
 
-void fuse_keep(struct task *t, const void *bytes, size_t len)
+/* Rows that are late here are not passed on as they are: who gets them may be behind. While they can be,
+ * the list has no room, and emit asks what to do. */
+static void open_pass(struct fuse *f, const struct task_rows *rows)
 {
-    if (t->fuse.list) {
-        t->fuse.kept = bytes;
-        t->fuse.kept_bytes = len;
+    uint32_t bytes = rows->bytes > 0 ? rows->bytes : row_size_of_views(rows->views, rows->count);
+
+    if (bytes <= f->room) {
+        f->passed = rows->views;
+        f->pass = rows->views;
+        f->pass_end = rows->views + rows->count;
+        f->pass_bytes = bytes;
+        f->end = f->at;
     }
 }
 
-/* Its rows, and what it was. */
-static uint32_t close_list(struct fuse *f, struct fuse *ret)
+void fuse_offer(struct task *t, const struct task_rows *rows)
 {
+    struct fuse *f = &t->fuse;
+
+    if (f->list) {
+        f->kept = rows->kept;
+        f->kept_bytes = rows->kept_bytes;
+        if (f->passes && !t->offers_late) {
+            open_pass(f, rows);
+        }
+    }
+}
+
+/* The rows that were passed on have left what room there is. Their number. */
+static uint32_t close_pass(struct fuse *f)
+{
+    uint32_t n = (uint32_t)(f->pass - f->passed);
+    uint32_t bytes = f->pass == f->pass_end ? f->pass_bytes : row_size_of_views(f->passed, n);
+
+    ASSERT(bytes <= f->room);
+    f->room -= bytes;
+    f->pass = NULL;
+    f->pass_end = NULL;
+    return n;
+}
+
+/* Something else is emitted: what was passed on becomes the beginning of a list. */
+static void list_passed(struct fuse *f)
+{
+    uint32_t n = close_pass(f);
+
+    memcpy(f->at, f->passed, n * sizeof(*f->at));
+    f->at += n;
+    f->end = f->list->views + FUSE_ROWS;
+    f->passes = n > 0;
+}
+
+/* What it was, and its rows: those in the list or those that were passed on. */
+static struct task_rows close_list(struct task *t, struct fuse *ret)
+{
+    struct fuse *f = &t->fuse;
+    struct task_rows rows = {.views = f->list->views};
+
+    if (f->pass) {
+        rows.views = f->passed;
+        rows.count = close_pass(f);
+    } else {
+        rows.count = (uint32_t)(f->at - f->list->views);
+    }
+    rows.bytes = f->granted - f->room - f->room_more;
     *ret = *f;
     f->list = NULL;
     f->at = NULL;
@@ -138,7 +206,8 @@ static uint32_t close_list(struct fuse *f, struct fuse *ret)
     f->room = 0;
     f->kept = NULL;
     f->kept_bytes = 0;
-    return (uint32_t)(ret->at - ret->list->views);
+    bind_ordinary(t);
+    return rows;
 }
 
 /* ---- the ordinary way ---- */
@@ -147,7 +216,8 @@ static void send(struct task *t, const struct gp_row *views, uint32_t n)
 {
     counter_add(&t->stage->lane->stats.spilled, n);
     for (uint32_t i = 0; i < n; i++) {
-        int32_t rc = gp_emit_row(&t->out, 0, &views[i]);
+        struct gp_msg m = gp_msg_of_row(&views[i]);
+        int32_t rc = t->fuse.emit(&t->out, 0, &m);
 
         if (rc != GP_OK) {
             t->refused = true; /* it has been said why */
@@ -160,11 +230,11 @@ static void send(struct task *t, const struct gp_row *views, uint32_t n)
 void fuse_spill(struct task *t)
 {
     struct fuse was;
-    uint32_t rows;
 
     if (t->fuse.list) {
-        rows = close_list(&t->fuse, &was);
-        send(t, was.list->views, rows);
+        struct task_rows rows = close_list(t, &was);
+
+        send(t, rows.views, rows.count);
     }
 }
 
@@ -262,13 +332,17 @@ static __attribute__((noinline)) int32_t emit_else(struct gp_out *out, uint32_t 
     uint32_t key_len = m->flags & GP_MSG_KEYED ? m->key_len : 0;
     uint32_t size;
 
+    if (f->pass) {
+        list_passed(f);
+        return emit_fused(out, port, m);
+    }
     if (!f->list || port != 0 || m->size < sizeof(*m)) {
-        return f->ordinary(out, port, m);
+        return f->emit(out, port, m);
     }
     size = row_size(key_len, m->value_len);
     if ((uint64_t)key_len + m->value_len > t->small_max || !has_room(t, size)) {
         fuse_spill(t);
-        return t->refused ? GP_FAIL : f->ordinary(out, port, m);
+        return t->refused ? GP_FAIL : f->emit(out, port, m);
     }
     return m->flags & GP_MSG_KEYED ? append_keyed(t, m, size) : append_copy(t, m, size);
 }
@@ -292,17 +366,30 @@ static int32_t emit_fused(struct gp_out *out, uint32_t port, const struct gp_msg
     return append(t, m, value, 0, value, 0, 0, (uint32_t)size);
 }
 
-/* ---- the call ---- */
-
-static uint32_t sum_bytes(const struct gp_row *views, uint32_t n)
+/* A row that is not the next one, or the way for those is not open. */
+static __attribute__((noinline)) int32_t emit_row_else(struct gp_out *out, uint32_t port,
+                                                       const struct gp_row *row)
 {
-    uint32_t bytes = 0;
+    struct task *t = task_of_out(out);
+    struct gp_msg m = gp_msg_of_row(row);
 
-    for (uint32_t i = 0; i < n; i++) {
-        bytes += row_size(views[i].key_len, views[i].value_len);
-    }
-    return bytes;
+    t->fuse.passes = row->source == t->api.index;
+    return t->fuse.list ? emit_fused(out, port, &m) : t->fuse.emit_row(out, port, row);
 }
+
+static int32_t emit_row_fused(struct gp_out *out, uint32_t port, const struct gp_row *row)
+{
+    struct task *t = task_of_out(out);
+    struct fuse *f = &t->fuse;
+
+    if (UNLIKELY(row != f->pass || row == f->pass_end || (port | (row->source ^ t->api.index)))) {
+        return emit_row_else(out, port, row);
+    }
+    f->pass++;
+    return GP_OK;
+}
+
+/* ---- the call ---- */
 
 static void count(struct task *t, struct out_edge *e, uint32_t n, uint32_t bytes)
 {
@@ -318,16 +405,15 @@ void fuse_deliver(struct task *t)
 {
     struct lane *lane = t->stage->lane;
     struct out_edge *e = t->outputs->edge;
-    struct task_rows rows = {.port = lane->topology->plan->edges[e->edge].to_port};
     struct fuse was;
+    struct task_rows rows = close_list(t, &was);
+    uint32_t bytes = rows.bytes;
     uint32_t done;
-    uint32_t bytes;
 
-    rows.count = close_list(&t->fuse, &was);
     if (rows.count == 0) {
         return;
     }
-    rows.views = was.list->views;
+    rows.port = lane->topology->plan->edges[e->edge].to_port;
     rows.kept = was.copy == was.list->bytes ? was.kept : was.list->bytes;
     rows.kept_bytes =
         was.copy == was.list->bytes ? was.kept_bytes : (size_t)(was.copy - was.list->bytes);
@@ -336,10 +422,9 @@ void fuse_deliver(struct task *t)
     lane->fuse_depth++;
     done = task_take(was.to, &rows);
     lane->fuse_depth--;
-    bytes = was.granted - was.room - was.room_more;
     counter_add(&lane->stats.fused, done);
     if (UNLIKELY(done < rows.count)) {
-        bytes -= sum_bytes(rows.views + done, rows.count - done);
+        bytes -= row_size_of_views(rows.views + done, rows.count - done);
         send(t, rows.views + done, rows.count - done);
     }
     count(t, e, done, bytes);
@@ -347,14 +432,15 @@ void fuse_deliver(struct task *t)
     t->fuse.taken = done;
 }
 
-emit_fn fuse_bind(struct task *t, emit_fn ordinary)
+void fuse_bind(struct task *t, emit_fn emit, emit_row_fn emit_row)
 {
     const struct stage *s = t->stage;
     const struct out_edge *e = s->out_edges;
 
-    t->fuse.ordinary = ordinary;
+    t->fuse.emit = emit;
+    t->fuse.emit_row = emit_row;
+    bind_ordinary(t);
     t->fuse.can = s->port_count == 1 && s->out_count == 1 && e->kind != PLAN_CUSTOM &&
                   e->kind != PLAN_BROADCAST &&
                   (e->targets == 1 || e->kind == PLAN_FORWARD || e->kind == PLAN_LOCAL);
-    return t->fuse.can ? emit_fused : ordinary;
 }

@@ -22,6 +22,10 @@
  * Time may pass rows by: B can see a row before a watermark that was emitted before it. That is no
  * less true.
  *
+ * A task that only passes rows on (gp_out.emit_row) needs no list: as long as each is the next of
+ * those that it was called with, they are counted, and the receiver is called with the views that the task
+ * itself has. What else it emits turns what was counted into a list.
+ *
  * Tasks fail, restart and move one by one. A row at which B fails is given up by B; those behind it wait
  * for its next session. One that moves is no longer on this lane, and its rows go there.
  *
@@ -40,8 +44,10 @@
 
 struct lane;
 struct task;
+struct task_rows;
 
 typedef int32_t (*emit_fn)(struct gp_out *out, uint32_t port, const struct gp_msg *m);
+typedef int32_t (*emit_row_fn)(struct gp_out *out, uint32_t port, const struct gp_row *row);
 
 #define FUSE_DEPTH_MAX 32u  /* calls that lead to calls; beyond, batches */
 #define FUSE_ROWS      192u /* then gp_out_full() says so ... */
@@ -63,16 +69,23 @@ struct fuse {
     uint32_t room_more; /* after gp_out_full() */
     const void *kept;   /* what lies here need not be copied */
     size_t kept_bytes;
+    struct gp_row *passed; /* rows from here ... */
+    struct gp_row *pass; /* ... to here were passed on as they are, and this may be the next; NULL:
+                              none may */
+    struct gp_row *pass_end;
+    uint32_t pass_bytes; /* of all of them up to the end */
+    bool passes;         /* there may be rows to pass on: there were before */
     struct fuse_list *list;
     struct task *to;
-    emit_fn ordinary;     /* how to emit in any other case */
+    emit_fn emit; /* how to emit in any other case */
+    emit_row_fn emit_row;
     struct task *reached; /* in this slice: its runs end with it */
     uint32_t taken;       /* rows of the latest callback that the receiver consumed at once */
     bool can;             /* its edge may be open at all */
 };
 
-/* What emit is to be for a task whose ordinary one is given. */
-emit_fn fuse_bind(struct task *t, emit_fn ordinary);
+/* How t emits; when its way is open, otherwise. */
+void fuse_bind(struct task *t, emit_fn emit, emit_row_fn emit_row);
 
 /* At the beginning of a slice: lets those behind t do what they have to do before rows come. */
 void fuse_prepare(struct task *t);
@@ -83,8 +96,8 @@ struct task *fuse_way(const struct task *t);
 /* Before a callback, which fuse_settle() must follow: opens the way if it can be opened. */
 void fuse_open(struct task *t);
 
-/* The rows of this callback lie in these bytes until it is settled. */
-void fuse_keep(struct task *t, const void *bytes, size_t len);
+/* What the callback is called with; it lies where it is until that is settled. */
+void fuse_offer(struct task *t, const struct task_rows *rows);
 
 /* Use fuse_settle(). */
 void fuse_deliver(struct task *t);

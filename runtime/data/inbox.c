@@ -390,16 +390,6 @@ uint32_t inbox_views(struct task *t, struct gp_row *views, uint32_t max, uint32_
     return count;
 }
 
-static uint32_t sum_rows(const struct gp_row *views, uint32_t n)
-{
-    uint32_t bytes = 0;
-
-    for (uint32_t i = 0; i < n; i++) {
-        bytes += row_size(views[i].key_len, views[i].value_len);
-    }
-    return bytes;
-}
-
 /* n of the rows in view of the head entry are done. True when the entry is. */
 static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *views, uint32_t n)
 {
@@ -412,7 +402,7 @@ static bool consume_entry(struct task *t, struct entry *e, const struct gp_row *
         return true;
     }
     if (e->kind == ENTRY_INDEX) {
-        bytes = sum_rows(views, n);
+        bytes = row_size_of_views(views, n);
         counter_add(&t->stage->in_bytes, bytes);
         e->u.index += n;
         e->rows -= n;

@@ -567,6 +567,20 @@ static int32_t emit_hash(struct gp_out *out, uint32_t port, const struct gp_msg 
     return put_row(&p->cursor, &p->rows, dst, m, m->key_len, hash, size);
 }
 
+static int32_t emit_row_to_target(struct gp_out *out, uint32_t port, const struct gp_row *row)
+{
+    struct gp_msg m = gp_msg_of_row(row);
+
+    return emit_to_target(out, port, &m);
+}
+
+static int32_t emit_row_any(struct gp_out *out, uint32_t port, const struct gp_row *row)
+{
+    struct gp_msg m = gp_msg_of_row(row);
+
+    return out->emit(out, port, &m);
+}
+
 static emit_fn choose_emit(const struct stage *s)
 {
     if (s->port_count != 1 || s->out_count != 1) {
@@ -599,7 +613,7 @@ void output_bind(struct task *t)
     bool here = emit == emit_to_target; /* where reserved messages without key are built */
 
     t->out.size = (uint32_t)sizeof(t->out);
-    t->out.emit = fuse_bind(t, emit);
+    fuse_bind(t, emit, here ? emit_row_to_target : emit_row_any);
     t->small_max = t->stage->lane->small_max;
     t->out.reserve = here ? output_reserve : output_reserve_aside;
     t->out.commit = here ? output_commit : output_commit_aside;

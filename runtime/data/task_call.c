@@ -217,12 +217,12 @@ static enum step after_process(struct task *t, int32_t rc, const struct gp_row *
     }
 }
 
-static enum step offer(struct task *t, uint32_t port, struct gp_row *views, uint32_t count,
-                       int64_t *budget)
+static enum step offer(struct task *t, const struct task_rows *rows, int64_t *budget)
 {
     struct stage *s = t->stage;
+    struct gp_row *views = rows->views;
     struct gp_batch batch = {.size = (uint32_t)sizeof(batch),
-                             .count = count,
+                             .count = rows->count,
                              .stride = (uint32_t)sizeof(*views),
                              .rows = views};
     struct lane *lane = s->lane;
@@ -233,11 +233,12 @@ static enum step offer(struct task *t, uint32_t port, struct gp_row *views, uint
     if (t->watermark_ns > GP_TIME_MIN) {
         mark_late(t, views, batch.count);
     }
+    fuse_offer(t, rows);
     note_enter(t, "process");
     if (UNLIKELY(--lane->meter.sample_left == 0)) {
         began_ns = measure_call(lane);
     }
-    rc = s->table.process(t->self, port, &batch, &consumed, &t->out);
+    rc = s->table.process(t->self, rows->port, &batch, &consumed, &t->out);
     if (UNLIKELY(began_ns != 0)) {
         measure_call_done(t, began_ns, consumed <= batch.count ? consumed : 0);
     }
@@ -258,26 +259,26 @@ static enum step offer(struct task *t, uint32_t port, struct gp_row *views, uint
 }
 
 /* From here to the last of the views that lie in one batch. */
-static void keep(struct task *t, const struct gp_row *views)
+static void keep(const struct task *t, struct task_rows *rows)
 {
-    const struct gp_row *last = &views[t->in_head->viewed - 1];
+    const struct gp_row *last = &rows->views[t->in_head->viewed - 1];
     const uint8_t *end = (const uint8_t *)last->value + last->value_len;
 
-    fuse_keep(t, views[0].key, (size_t)(end - (const uint8_t *)views[0].key));
+    rows->kept = rows->views[0].key;
+    rows->kept_bytes = (size_t)(end - (const uint8_t *)rows->kept);
 }
 
 static enum step step_rows(struct task *t, int64_t *budget)
 {
-    struct gp_row *views = t->stage->lane->views;
-    uint32_t port = 0;
+    struct task_rows rows = {.views = t->stage->lane->views};
     uint32_t most = *budget < VIEWS_MAX ? (uint32_t)*budget : VIEWS_MAX;
-    uint32_t count = inbox_views(t, views, most, &port);
 
-    if (UNLIKELY(count == 0)) {
+    rows.count = inbox_views(t, rows.views, most, &rows.port);
+    if (UNLIKELY(rows.count == 0)) {
         return STEP_MORE; /* what was there was no row */
     }
-    keep(t, views);
-    return offer(t, port, views, count, budget);
+    keep(t, &rows);
+    return offer(t, &rows, budget);
 }
 
 /* Something that comes before further rows. */
@@ -296,15 +297,17 @@ uint32_t task_take(struct task *t, const struct task_rows *rows)
     t->place = TASK_AT_WORK;
     t->direct_done = 0;
     do {
-        uint32_t left = rows->count - t->direct_done;
+        struct task_rows part = *rows;
 
+        part.views += t->direct_done;
+        part.count -= t->direct_done;
+        part.count = part.count < VIEWS_MAX ? part.count : VIEWS_MAX;
+        part.bytes = part.count == rows->count ? rows->bytes : 0;
         t->out.full = 0;
         t->overdraft = 0;
         fuse_open(t);
-        fuse_keep(t, rows->kept, rows->kept_bytes);
         t->direct = true;
-        step = offer(t, rows->port, rows->views + t->direct_done,
-                     left < VIEWS_MAX ? left : VIEWS_MAX, &budget);
+        step = offer(t, &part, &budget);
         t->direct = false;
     } while (step == STEP_MORE && t->direct_done < rows->count && t->state == TASK_RUNNING &&
              task_may_emit(t) && !is_due(t));

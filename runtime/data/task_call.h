@@ -13,13 +13,14 @@ struct buf;
 struct gp_row;
 struct task;
 
-/* Rows for a task that come straight from the one before. */
+/* Rows that a task is called with. */
 struct task_rows {
     struct gp_row *views;
     uint32_t count;
     uint32_t port;
-    const void *kept; /* their keys and values, if they lie in one piece of memory */
+    const void *kept; /* a piece of memory in which keys and values of theirs lie */
     size_t kept_bytes;
+    uint32_t bytes; /* of rows, in all; 0: not summed up */
 };
 
 enum step {
@@ -33,7 +34,7 @@ int32_t call_restore(struct task *t, gp_bytes state);
 int32_t call_snapshot(struct task *t, struct buf *out);
 void call_close(struct task *t, bool ended);
 
-/* Calls process() with rows that are in no inbox, as often as it takes or until it has to wait. The
+/* Calls process() with rows of another task that are in no inbox, as often as it takes or until it has to wait. The
  * task could be called: fuse.c sees to that. The number of those that are done. */
 uint32_t task_take(struct task *t, const struct task_rows *rows);
 

@@ -200,4 +200,15 @@ static inline const uint8_t *row_end_of_view(const struct gp_row *row)
     return row_of_view(row) + row_size(row->key_len, row->value_len);
 }
 
+/* Bytes of the rows of n views. */
+static inline uint32_t row_size_of_views(const struct gp_row *views, uint32_t n)
+{
+    uint32_t bytes = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        bytes += row_size(views[i].key_len, views[i].value_len);
+    }
+    return bytes;
+}
+
 #endif

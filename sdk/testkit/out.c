@@ -64,6 +64,13 @@ static int32_t on_emit(struct gp_out *out, uint32_t port, const struct gp_msg *m
     return row ? kit_out_keep_take(kit, port, row) : GP_FAIL;
 }
 
+static int32_t on_emit_row(struct gp_out *out, uint32_t port, const struct gp_row *row)
+{
+    struct gp_msg msg = gp_msg_of_row(row);
+
+    return on_emit(out, port, &msg);
+}
+
 static void *on_reserve(struct gp_out *out, uint32_t port, const struct gp_msg *msg,
                         uint32_t value_len)
 {
@@ -119,7 +126,8 @@ void kit_out_init(struct gp_out *out, struct gp_kit *kit)
                            .reserve = on_reserve,
                            .commit = on_commit,
                            .watermark = on_watermark,
-                           .host = kit};
+                           .host = kit,
+                           .emit_row = on_emit_row};
     kit_cursors_init(kit);
 }
 

@@ -54,7 +54,7 @@ AT(struct gp_msg, value, 32);
 AT(struct gp_msg, key_len, 40);
 AT(struct gp_msg, value_len, 44);
 
-SIZE(struct gp_out, 48);
+SIZE(struct gp_out, 56);
 AT(struct gp_out, size, 0);
 AT(struct gp_out, full, 4);
 AT(struct gp_out, emit, 8);
@@ -62,6 +62,7 @@ AT(struct gp_out, reserve, 16);
 AT(struct gp_out, commit, 24);
 AT(struct gp_out, watermark, 32);
 AT(struct gp_out, host, 40);
+AT(struct gp_out, emit_row, 48);
 
 /* host.h */
 
