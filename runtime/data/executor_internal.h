@@ -69,6 +69,7 @@ struct executor {
     struct msg_executor_report last; /* owned */
     struct vitals vitals;
     int64_t filled_ns;             /* when the last full report was made */
+    uint64_t filled_busy_ns;       /* what all tasks had worked by then */
     struct lane_failure *failures; /* of tasks that wait for their next session, oldest first */
 
     /* executor_moves.c */

@@ -21,10 +21,11 @@
 #define NEWS_PHASE_NS      500000000 /* with a report, so that the next one has them */
 #define FULL_INTERVAL_NS                                                                           \
     INT64_C(1000000000) /* of reports with what lanes measured, and vitals ... */
-#define FULL_IDLE_NS     INT64_C(5000000000) /* ... while no row moves */
-#define ENDS_INTERVAL_NS 100000000           /* the same when tasks have ended */
-#define NEWS_FRESH_NS    1500000000          /* a lane that has said nothing for longer is busy */
-#define STATES_BYTES_MAX (256u << 10)        /* of states in one message, as they are */
+#define FULL_IDLE_NS     INT64_C(5000000000) /* ... while no row moves and nobody works */
+#define BUSY_NS          10000000     /* of work, since the last full one: more is not idle */
+#define ENDS_INTERVAL_NS 100000000    /* the same when tasks have ended */
+#define NEWS_FRESH_NS    1500000000   /* a lane that has said nothing for longer is busy */
+#define STATES_BYTES_MAX (256u << 10) /* of states in one message, as they are */
 
 /* Of one lane. */
 struct ex_lane_news {
@@ -234,6 +235,26 @@ static bool same_progress(const struct msg_executor_report *a, const struct msg_
     return true;
 }
 
+/* Of all tasks, as far as lanes have said. */
+static uint64_t busy_ns(const struct report_from *from)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < engine_lane_count(from->engine); i++) {
+        const struct lane_measures *m = from->measures[i];
+        for (uint32_t k = 0; m && k < m->count; k++) {
+            sum += m->stages[k].busy_ns;
+        }
+    }
+    return sum;
+}
+
+/* User code may work for long, and neither take nor emit a row: in timers, or call after call. */
+static bool works(const struct executor *ex, const struct report_from *from)
+{
+    return busy_ns(from) > ex->filled_busy_ns + BUSY_NS;
+}
+
 /* What comes once a second, or when nothing moves less often. */
 static bool fill(struct executor *ex, const struct report_from *from, bool moved,
                  struct msg_executor_report *report)
@@ -246,6 +267,7 @@ static bool fill(struct executor *ex, const struct report_from *from, bool moved
         return false;
     }
     ex->filled_ns = now_ns;
+    ex->filled_busy_ns = busy_ns(from);
     vitals_tell(&ex->vitals, ex->ep, &report->vitals);
     (void)report_fill(from, report); /* without memory some is left out */
     return true;
@@ -270,7 +292,7 @@ static void report(struct executor *ex, bool always)
     add_unreachable(ex, &now);
     ex_stuck_report(ex, &now);
     moved = always || !same_progress(&now, &ex->last);
-    if (fill(ex, &from, moved || ex_stuck_is_long(ex), &now) || moved) {
+    if (fill(ex, &from, moved || works(ex, &from) || ex_stuck_is_long(ex), &now) || moved) {
         tell(ex, MSG_EXECUTOR_REPORT, &now);
     }
     fields_deinit(&msg_executor_report_fields, &ex->last);

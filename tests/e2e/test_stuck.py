@@ -44,6 +44,21 @@ class Stuck(harness.Case):
         self.ok(self.cluster.gpctl("kill", str(self.app)))
         self.wait_until_free(self.cluster)
 
+    def test_calls_that_return_and_move_nothing(self):
+        """No row comes or goes, and still each second says how busy it was; of a share, none is above 1."""
+        self.begin("how=yield", "where=process")
+        told = {}
+
+        def said():
+            metrics = self.cluster.json("metrics", str(self.app))
+            told.update({metrics["time_ms"]: p["busy"] for p in metrics["processors"] if p["name"] == "worker"})
+            last = [told[at] for at in sorted(told)][-3:]
+            return len(last) == 3 and min(last) > 0.5
+
+        self.cluster.wait_for_state(self.app, "running")
+        system.wait_until(said, "three in a row say that it is busy", harness.JOB_S, pause_s=0.1)
+        self.assertLessEqual(max(told.values()), 1)
+
     def test_a_call_that_returns_after_all(self):
         until = self.path("until")
         self.begin("how=wait", "where=process", f"until={until}")

@@ -1,11 +1,12 @@
 /*
  * faulty: numbers -> worker, a job that goes wrong in the way and at the place it is told.
  *
- * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, wait, leave, eat, hoard), `where` (build, open,
- * poll, process, end, close) and `row`, the number at which poll and process do it (500 of 1000).
- * Without `how` it ends well. `wait` waits until there is a file `until`, and goes on. `eat` takes memory
- * until there is none, and fails; `hoard` goes on. With FAULTY_INIT it crashes in
- * its init; FAULTY_LOADING is what a constructor of the file calls.
+ * Parameters: `how` (fail, reject, segv, fpe, abort, exit, hang, wait, leave, eat, hoard, yield),
+ * `where` (build, open, poll, process, end, close) and `row`, the number at which poll and process
+ * do it (500 of 1000). Without `how` it ends well. `wait` waits until there is a file `until`, and
+ * goes on. `eat` takes memory until there is none, and fails; `hoard` goes on. `yield`, in
+ * process, is called again and again. With FAULTY_INIT it crashes in its init; FAULTY_LOADING is
+ * what a constructor of the file calls.
  */
 #define GP_PLUGIN_INIT faulty_init
 #include <poll.h>
@@ -131,6 +132,9 @@ static int32_t answer(const struct gp_task *task, const char *here)
     if (is_set(task->config, "how", "hoard")) {
         return hoard();
     }
+    if (is_set(task->config, "how", "yield")) {
+        return GP_YIELD;
+    }
     return is_set(task->config, "how", "fail") ? gp_fail(task, "told to fail") : GP_OK;
 }
 
@@ -185,6 +189,9 @@ static int32_t worker_process(void *self, uint32_t port, const struct gp_batch *
     (void)port;
     GP_EACH (row, in, consumed, out) {
         int32_t rc = is_the_row(t) ? answer(t->task, "process") : GP_OK;
+        if (rc == GP_YIELD) {
+            return rc;
+        }
         t->rows++;
         if (rc != GP_OK) {
             return rc;
