@@ -30,6 +30,7 @@ struct ctl {
     bool is_quiet;        /* no remarks, no progress; lists are ids */
     bool has_colours;     /* stdout */
     bool is_watched;      /* what is printed comes again and again (ctl_watch.h) */
+    bool is_last;         /* ... and not after this time: what was shown has ended */
     struct config config; /* after ctl_configure() */
     struct edge_world *world;
     struct client *client;

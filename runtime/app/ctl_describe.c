@@ -10,7 +10,7 @@
 #define KILL_TIMEOUT_NS INT64_C(20000000000)
 
 struct describing {
-    const struct ctl *ctl;
+    struct ctl *ctl;
     struct gp_error *err;
     int status;
 };
@@ -21,6 +21,7 @@ static int on_description(void *user, const void *msg)
     struct description *d = malloc(sizeof *d); /* large */
     int rc = d ? description_init(d, msg, g->err) : GP_ENOMEM;
 
+    g->ctl->is_last = rc == 0 && app_state_is_end(d->msg->app.state);
     if (rc == 0 && g->ctl->json) {
         g->status = ctl_print_take(g->ctl, describe_tree(d));
     } else if (rc == 0) {

@@ -49,6 +49,7 @@ static int on_latest(void *user, const void *msg)
 {
     struct metering *g = user;
 
+    g->ctl->is_last = app_state_is_end(((const struct msg_metrics_history *)msg)->state);
     g->latest = metrics_show(msg);
     if (!g->latest) {
         return GP_ENOMEM;
@@ -65,6 +66,7 @@ static int on_past(void *user, const void *msg)
     struct metering *g = user;
     const struct msg_metrics_history *past = msg;
 
+    g->ctl->is_last = app_state_is_end(past->state);
     if (g->ctl->json) {
         return value_set_take(g->latest, GP_STR("history"), metrics_show_history(msg));
     }

@@ -89,7 +89,7 @@ int ctl_watch(const struct command_spec *spec, const struct options *options, st
         }
         status = spec->run(spec, options, ctl);
         if (fflush(stdout) != 0 || (is_first ? status != EXIT_STATUS_OK : !may_pass(status)) ||
-            !pause_until_next(&w)) {
+            ctl->is_last || !pause_until_next(&w)) {
             break;
         }
     }

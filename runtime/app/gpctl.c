@@ -263,7 +263,7 @@ static const struct command_spec commands[] = {
      .operands = "ID|NAME",
      .summary = "all about one application",
      .details = "Its graph, where its tasks run, what flows along its edges and how fast, and the "
-                "last error.",
+                "last error. --watch\nends when the application has.",
      .examples = "  $ gpctl describe wordcount\n  $ gpctl describe 7 -o json\n"
                  "  $ gpctl describe wordcount --watch\n",
      .options = watch_options,
@@ -275,7 +275,7 @@ static const struct command_spec commands[] = {
      .summary = "rates, shares of time, latencies of each processor",
      .details = "APP is an id or a name. How it was in the last interval; IN and OUT count from "
                 "the start. P50 and\nP99 are of the time from the source to there, sampled when "
-                "metrics.enabled is set.",
+                "metrics.enabled is set. --watch ends when\nthe application has.",
      .examples = "  $ gpctl metrics wordcount\n"
                  "  $ gpctl metrics wordcount --watch\n"
                  "  $ gpctl metrics 7 -o json --window 5m\n",

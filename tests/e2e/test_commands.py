@@ -741,6 +741,18 @@ class Interrupted(harness.Case):
             self.assertEqual((0, b""), (watching.returncode, err))
             self.assertNotIn(b"\x1b", text)
 
+    def test_watching_ends_with_the_job(self):
+        cluster = self.local()
+        app = cluster.submit(self.plugin("ticker"))
+        cluster.wait_for_state(app, "running")
+        for command in (["describe"], ["metrics"], ["metrics", "--window=5m"]):
+            watching = self.started(cluster, *command, str(app), "--watch=100ms", stderr=subprocess.DEVNULL)
+            self.assertTrue(select.select([watching.stdout], [], [], harness.COMMAND_S)[0], command)
+            if cluster.state(app) == "running":
+                self.ok(cluster.gpctl("kill", str(app)))
+            watching.communicate(timeout=harness.COMMAND_S)
+            self.assertEqual(0, watching.returncode, command)
+
 
 class Help(harness.Case):
     def test_every_command_has_help_with_examples(self):
