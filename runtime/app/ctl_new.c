@@ -20,8 +20,8 @@
 #include "base/str.h"
 
 #define FILE_SIZE_MAX (1u << 20)
-#define FOLDER_MODE   0777u /* and files 0666, cut by the umask: it is the user's own */
-#define FILE_MODE     0666u
+#define FOLDER_MODE   0777u /* cut by the umask: it is the user's own */
+#define FILE_MODE     0644u /* which is not: a file that is replaced whole has this mode */
 
 struct project {
     const struct port *port;

@@ -68,6 +68,8 @@ if go version >/dev/null 2>&1; then
     tried="$tried go"
 fi
 
+[ -z "$(find in-* -perm /022 ! -type l)" ] || die "others may write: $(find in-* -perm /022 ! -type l)"
+
 # A folder is written as shells complete it, too.
 mkdir slashed
 gpctl new slashed --dir slashed/ >/dev/null || die "a slash behind the folder"
