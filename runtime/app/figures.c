@@ -99,7 +99,12 @@ void figures_say(const struct ctl *ctl, const struct figures *f)
         return;
     }
     if (f->cpu_ns > 0) {
-        (void)str_format(cpu, sizeof cpu, ", each %.3g ns of CPU", f->cpu_ns);
+        if (f->cpu_ns < NS_PER_US) { /* which is most jobs, and fractions count */
+            (void)str_format(text, sizeof text, "%.3g ns", f->cpu_ns);
+        } else {
+            (void)units_duration((int64_t)f->cpu_ns, text);
+        }
+        (void)str_format(cpu, sizeof cpu, ", each %s of CPU", text);
     }
     if (hist_count(&f->latency) > 0) {
         (void)str_format(

@@ -108,7 +108,7 @@ class Shown(Metered):
         self.assertGreater(figures["rate"], 0)
         self.assertGreater(figures["cpu_ns"], 0)
         told = self.ok(cluster.gpctl("submit", self.example("sol"), *flags)).err
-        self.assertRegex(told, r"\d+(\.\d+)? k?/s into its last processors, each \S+ ns of CPU; "
+        self.assertRegex(told, r"\d+(\.\d+)? k?/s into its last processors, each \d+(\.\d+)? [num]?s of CPU; "
                                r"from source to sink \S+ us, 99 % below .*, 99\.99 % below ")
 
     def test_survives_the_death_of_an_executor(self):

@@ -38,7 +38,8 @@ master=$(sed -n 's/^gpd ready .*master=\([^ ]*\).*/\1/p' "$root/gpd.out")
 # check NAME FILE: it runs on the cluster and says what it found.
 check() {
     gpctl validate "$2" >/dev/null 2>&1 || gpctl inspect "$2" >/dev/null || die "$2 is no plugin"
-    gpctl --master "$master" submit "$2" --executors 2 --wait >/dev/null || die "$1 failed"
+    gpctl --master "$master" submit "$2" --executors 2 --wait >/dev/null 2>told || die "$1 failed: $(cat told)"
+    grep -Eq ', each [0-9.]+ [num]?s of CPU$' told || die "$1 took: $(cat told)"
     [ "$(gpctl --master "$master" logs "$1" | grep -c 'sensor-[0-7] 49.50 (12500 readings)')" = 8 ] ||
         die "$1 said: $(gpctl --master "$master" logs "$1")"
 }
