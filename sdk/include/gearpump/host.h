@@ -76,7 +76,8 @@ struct gp_task_service {
     int64_t (*watermark_ns)(const struct gp_task *task);
     /*
      * Calls on_timer(id) once time `at_ns` of clock GP_TIMER_... has come; setting an id again
-     * moves it. GP_OK, or GP_FAIL beyond GP_TIMERS_MAX.
+     * moves it. GP_OK, or GP_FAIL beyond GP_TIMERS_MAX. At the end the watermark is GP_TIME_MAX, and
+     * every event timer has come, one that is set then, too: do not repeat one for ever.
      */
     int32_t (*timer_set)(const struct gp_task *task, uint32_t clock, uint64_t id, int64_t at_ns);
     void (*timer_cancel)(const struct gp_task *task, uint32_t clock, uint64_t id);
