@@ -191,6 +191,7 @@ static int check_config(const struct command_spec *spec, const struct options *o
 
         (void)str_format(what, sizeof what, "%s", err.text);
         (void)gp_error_set(&err, rc, "%s", buf_c(&mistakes));
+        gp_error_hint(&err, "gpd help config");
         status = gpd_fail(&err, "%s", what);
     } else {
         status = gpd_fail(&err, "cannot check %s", from.path);
