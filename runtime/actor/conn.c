@@ -15,7 +15,8 @@
  * who dialled asks, and who was dialled only if that does not come, or both would always ask at once.
  * But a timer that comes late shows that we ourselves stood still (stopped, a paused machine, a clock
  * that jumped), and the peer may have stood still with us: such time is no silence of the peer, and when
- * it is half the timeout, the peer has a fresh period to be heard in, as has a handshake under way.
+ * it is half the timeout, the peer has a fresh period to be heard in, as has a handshake under way. Nor
+ * is it silence of the peer's when it tells us of ours: who closes with GP_ETIMEOUT lives.
  *
  * An owner may be patient, where a peer can be well and say nothing (a lane in user code). It learns
  * of the silence all the same, by a flag that each tick sets anew. Then nothing is asked any more: a
@@ -462,6 +463,14 @@ void conn_peer_addr(const struct conn *conn, struct net_addr *ret)
 struct net_addr conn_leader(const struct conn *conn)
 {
     return conn->leader;
+}
+
+bool conn_stood_still(const struct conn *conn)
+{
+    const int64_t now_ns = loop_now_ns(conn->setup->loop);
+
+    return conn->was_given_up || now_ns - conn->due_ns > failure_timeout_ns(conn) / 2 ||
+           (conn->awake_ns != 0 && now_ns - conn->awake_ns < failure_timeout_ns(conn));
 }
 
 const struct conn_counts *conn_counts(const struct conn *conn)

@@ -154,6 +154,9 @@ const struct hello *conn_peer(const struct conn *conn);
 void conn_peer_addr(const struct conn *conn, struct net_addr *ret);
 /* After the peer closed with GP_ENOTLEADER: who leads, as it says; "" if it does not know. */
 struct net_addr conn_leader(const struct conn *conn);
+/* Whether its end says nothing about the peer's: the peer closed because it had heard nothing from here,
+ * or may have, for this loop stood still until a moment ago. */
+bool conn_stood_still(const struct conn *conn);
 /* Frames and bytes since the beginning, headers included. */
 struct conn_counts {
     uint64_t frames_in;

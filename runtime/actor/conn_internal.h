@@ -60,7 +60,8 @@ struct conn {
     bool is_freed; /* the owner let go: no more callbacks */
     bool is_told;  /* on_closed was called */
     bool is_silent;
-    uint32_t refs; /* the owner, blocks being written, calls under way */
+    bool was_given_up; /* by the peer, who heard nothing from here */
+    uint32_t refs;     /* the owner, blocks being written, calls under way */
     struct stream *stream;
     struct timer *timer; /* end of the handshake, then ticks, then telling on_closed */
     struct gp_error why;

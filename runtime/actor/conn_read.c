@@ -92,7 +92,10 @@ static void take_close(struct conn *conn, gp_bytes payload)
         conn_fail(conn, &err, true);
         return;
     }
-    if (what.code < 0 && what.code > INT32_MIN) {
+    if (what.code == GP_ETIMEOUT && conn->state == CONN_READY) {
+        conn->was_given_up = true; /* by one who lives: we stood still, perhaps */
+        (void)gp_error_set(&err, GP_ECLOSED, "the peer gave us up: %s", what.text);
+    } else if (what.code < 0 && what.code > INT32_MIN) {
         (void)gp_error_set(&err, (int)what.code, "%s", what.text);
         gp_error_hint(&err, "%s", what.hint);
         (void)str_format(conn->leader.text, sizeof(conn->leader.text), "%s", what.leader);

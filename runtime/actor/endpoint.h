@@ -212,6 +212,9 @@ int endpoint_reply_error(struct endpoint *ep, struct reply_token token, const st
 /* Whoever owns the connection of the data plane sends on it directly; NULL when not up. */
 struct conn *peer_conn(struct peer *peer);
 bool peer_is_up(const struct peer *peer);
+/* In on_down: that its connection ended says nothing about its life, for it has another one already, or it
+ * was us who stood still. It is to be expected again. */
+bool peer_may_live(const struct peer *peer);
 /* Never reused in the life of an endpoint. */
 uint64_t peer_id(const struct peer *peer);
 struct peer *endpoint_peer(struct endpoint *ep, uint64_t id); /* NULL: gone */

@@ -66,6 +66,7 @@ struct peer {
     uint32_t refs;
     bool is_up;
     bool was_up;  /* on this connection */
+    bool is_back; /* it has another one */
     bool is_gone; /* no callback comes any more */
     struct conn *conn;
     struct address address;

@@ -169,6 +169,7 @@ static void replace_older(struct peer *peer)
      * connection must not look as if they had been answered so. */
     (void)gp_error_set(&err, GP_ECLOSED, "replaced by a newer connection of %s", peer_label(peer));
     peer_hold(older);
+    older->is_back = true;
     go_down(older, &err);
     peer_release(older);
 }
@@ -369,6 +370,11 @@ struct conn *peer_conn(struct peer *peer)
 bool peer_is_up(const struct peer *peer)
 {
     return peer->is_up;
+}
+
+bool peer_may_live(const struct peer *peer)
+{
+    return peer->is_back || (peer->conn != NULL && conn_stood_still(peer->conn));
 }
 
 uint64_t peer_id(const struct peer *peer)

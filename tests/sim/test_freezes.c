@@ -132,3 +132,48 @@ GP_TEST(freezes, of_a_host_are_survived)
 {
     freeze(draw_worker, true);
 }
+
+/* To those who stood still it looks as if all the others had fallen silent, and these say so of them: they
+ * take nobody for dead, however long it was. */
+static void freeze_the_lead(bool appmaster_too)
+{
+    static const char *const endless[] = {"rows=0", "pause=30000", NULL};
+    static const int64_t freezes_us[] = {3000000, 4000000, 4600000, 8000000, FREEZE_US};
+    const struct cluster_job job = {.plugin = GP_CHAIN_JOB, .config = endless};
+
+    for (uint64_t seed = 0; seed < SEEDS * ARRAY_LEN(freezes_us); seed++) {
+        struct cluster c = {.master_count = 1};
+
+        GP_REQUIRE_EQ(realm_begin(&c, seed, false), 0);
+        GP_REQUIRE_EQ(cluster_submit(&c, &job), 0);
+        GP_REQUIRE_EQ(cluster_wait_running(&c), 0);
+        cluster_run_us(&c, (int64_t)rng_below(&c.rng, 1000000));
+        sim_pause(c.masters[0].proc);
+        if (appmaster_too) {
+            sim_pause(appmaster(&c));
+        }
+        cluster_run_us(&c, freezes_us[seed % ARRAY_LEN(freezes_us)]);
+        sim_resume(c.masters[0].proc);
+        if (appmaster_too) {
+            sim_resume(appmaster(&c));
+        }
+        cluster_run_us(&c, SETTLE_US);
+        check_runs(&c, seed);
+        if (c.described.live.restarts > 0) {
+            GP_TEST_FAIL("seed %d: %u restarts", (int)seed, c.described.live.restarts);
+        }
+        GP_CHECK_EQ(cluster_kill(&c), 0);
+        GP_CHECK_EQ(cluster_rest(&c), 0);
+        GP_CHECK_EQ(cluster_end(&c), 0);
+    }
+}
+
+GP_TEST(freezes, of_the_only_master_cost_nobody_his_life)
+{
+    freeze_the_lead(false);
+}
+
+GP_TEST(freezes, of_master_and_appmaster_cost_no_executor)
+{
+    freeze_the_lead(true);
+}

@@ -227,7 +227,7 @@ void executors_give_up(struct am_executor *e, bool is_free, const char *text)
 }
 
 /* Its connection is gone; why is not known yet. */
-static void disconnected(struct am_executor *e, const struct gp_error *why)
+static void disconnected(struct am_executor *e, const struct peer *peer, const struct gp_error *why)
 {
     char who[WORDS_MAX];
     char text[2 * WORDS_MAX];
@@ -236,7 +236,8 @@ static void disconnected(struct am_executor *e, const struct gp_error *why)
     if (e->state == EXECUTOR_GONE) {
         return; /* it was told to go; its worker says when it is gone */
     }
-    if (why->code == GP_ETIMEOUT || (e->host_worker && !peer_is_up(e->host_worker->peer))) {
+    if (!peer_may_live(peer) &&
+        (why->code == GP_ETIMEOUT || (e->host_worker && !peer_is_up(e->host_worker->peer)))) {
         words_executor(e, who, sizeof who);
         (void)str_format(text, sizeof text, "%s was lost: %s", who, why->text);
         executors_lost(e, "lost", text);
@@ -276,13 +277,16 @@ void executors_peer_down(struct appmaster *am, struct peer *peer, const struct g
 {
     struct am_executor *e = executors_of_peer(am, peer);
 
+    if (!e && peer_may_live(peer)) {
+        return; /* the worker is dialled again, and its executors speak for themselves */
+    }
     if (!e) {
         worker_down(am, peer, why);
     } else if (am->state >= AM_STOPPING) {
         e->peer = NULL;
         executors_stopped(e); /* it was told to go */
     } else {
-        disconnected(e, why);
+        disconnected(e, peer, why);
     }
 }
 

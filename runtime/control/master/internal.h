@@ -447,7 +447,7 @@ void places_ended(struct master *m, struct app *app);
 /* A worker reports its processes. */
 void places_report(struct master *m, uint32_t worker, const struct msg_worker_report *report);
 void places_process_exited(struct master *m, const struct msg_process_exited *msg);
-void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *why);
+void places_peer_down(struct master *m, const struct peer *peer, const struct gp_error *why);
 void places_worker_down(struct master *m, uint32_t worker, const char *name);
 /* We lead: every live application has a place again; they are waited for. */
 void places_lead(struct master *m);

@@ -85,14 +85,16 @@ static void on_down(void *user, struct peer *peer, const struct gp_error *why)
 
     links_down(m, peer);
     uploads_peer_down(m, id);
-    places_peer_down(m, id, why);
+    places_peer_down(m, peer, why);
     if (entry) {
         uint32_t worker = entry->id;
         LOG_WARN(master_log(m), "worker.lost", KV_U64("worker", worker),
                  KV_STR("name", entry->info.name), KV_STR("why", why->text));
         events_add(m, EVENT_WARN, "worker.lost", 0, worker, "worker %u (%s) was lost: %s", worker,
                    entry->info.name, why->text);
-        places_worker_down(m, worker, entry->info.name);
+        if (!peer_may_live(peer)) { /* else it says at once what it still has */
+            places_worker_down(m, worker, entry->info.name);
+        }
         drain_lost(m, entry);
         workers_remove(&m->workers, entry);
     }

@@ -410,19 +410,21 @@ static void wait_for_it(struct app_place *place, const struct app *app)
     }
 }
 
-/* Silence was waited for already, unless a graph is being built; and without a worker nobody says more. */
-void places_peer_down(struct master *m, uint64_t peer, const struct gp_error *why)
+/* Silence was waited for already, unless a graph is being built; and without a worker nobody says more.
+ * One that found us silent comes again. */
+void places_peer_down(struct master *m, const struct peer *peer, const struct gp_error *why)
 {
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
         struct app_place *place = &m->places[i];
         const struct app *app = registry_find(&m->registry, place->app);
 
-        if (place->app == 0 || place->peer != peer) {
+        if (place->app == 0 || place->peer != peer_id(peer)) {
             continue;
         }
         LOG_WARN(master_log(m), "appmaster.silent", KV_U64("app", place->app),
                  KV_STR("why", why->text));
-        if ((why->code == GP_ETIMEOUT && app->plan) || !workers_find(&m->workers, place->worker)) {
+        if (!peer_may_live(peer) && ((why->code == GP_ETIMEOUT && app->plan) ||
+                                     !workers_find(&m->workers, place->worker))) {
             place->peer = 0;
             place_lost(place, "its appmaster was lost", true);
         } else {

@@ -28,6 +28,7 @@ struct node {
     bool reply_at_once;
     bool free_on_message;
     bool drop_on_down;
+    bool may_live; /* of the latest down */
 };
 
 static inline void node_on_up(void *user, struct peer *peer)
@@ -44,6 +45,7 @@ static inline void node_on_down(void *user, struct peer *peer, const struct gp_e
 
     n->downs++;
     n->why = *why;
+    n->may_live = peer_may_live(peer);
     if (n->peer == peer) {
         n->peer = NULL;
     }
