@@ -119,7 +119,8 @@ static void apply_places(struct build *b)
 /* Parameters that the runtime takes itself. */
 static bool is_ours(gp_str group)
 {
-    return str_eq(group, GP_STR("data")) || str_eq(group, GP_STR("recovery"));
+    return str_eq(group, GP_STR("data")) || str_eq(group, GP_STR("metrics")) ||
+           str_eq(group, GP_STR("recovery"));
 }
 
 /* A parameter that nobody has asked for is a slip of the pen, and would be missed for long. */

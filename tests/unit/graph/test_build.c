@@ -102,12 +102,11 @@ GP_TEST(build, takes_parallelism_and_parameters_of_the_command_line)
 /* Nobody reads what is misspelt, so somebody has to say so. */
 GP_TEST(build, knows_which_parameters_nobody_asked_for)
 {
-    const struct plan_config config[] = {{(char *)"byts", (char *)"8"},
-                                         {(char *)"liens.case", (char *)"lower"},
-                                         {(char *)"lines.case", (char *)"lower"},
-                                         {(char *)"bytes", (char *)"9"},
-                                         {(char *)"data.edge", (char *)"tcp"}};
-    struct build_options options = {.config = config, .config_count = 5};
+    const struct plan_config config[] = {
+        {(char *)"byts", (char *)"8"},           {(char *)"liens.case", (char *)"lower"},
+        {(char *)"lines.case", (char *)"lower"}, {(char *)"bytes", (char *)"9"},
+        {(char *)"data.edge", (char *)"tcp"},    {(char *)"metrics.enabled", (char *)"true"}};
+    struct build_options options = {.config = config, .config_count = 6};
     struct build *b = start(&options);
     const struct gp_build *s = build_service(b);
     struct plan *plan = NULL;
@@ -120,7 +119,7 @@ GP_TEST(build, knows_which_parameters_nobody_asked_for)
     GP_CHECK(strstr(err.text, "--set byts: the job has no such parameter (did you mean 'bytes'?)"));
     GP_CHECK(strstr(err.text,
                     "--set liens.case: there is no processor 'liens' (did you mean 'lines'?)"));
-    GP_CHECK(!strstr(err.text, "data.edge"));
+    GP_CHECK(!strstr(err.text, "data.edge") && !strstr(err.text, "metrics.enabled"));
     GP_CHECK(!strstr(err.text, "--set lines.case"));
     build_free(b);
 }
