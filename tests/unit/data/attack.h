@@ -72,6 +72,7 @@ struct run {
     bool moves_changed; /* since that one */
     bool alive[RIG_EXECUTORS_MAX];
     bool known[RIG_EXECUTORS_MAX]; /* announced */
+    bool is_opening;               /* the first tasks of an executor */
     uint32_t faults;
     bool cuts;
     bool kills;

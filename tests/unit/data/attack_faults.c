@@ -331,8 +331,10 @@ static void replace(struct run *run, uint32_t dead)
         next_generation(run);
     }
     wish_for(run, w);
+    run->is_opening = true;
     GP_REQUIRE_EQ(engine_assign(rig->engines[fresh], &w->job, &err), 0);
     wait_for(run, &rig->opened, opened + 1);
+    run->is_opening = false;
     update_all(run, UINT32_MAX);
     engine_start(rig->engines[fresh]);
     free(w);
