@@ -318,7 +318,9 @@ void executors_exited(struct appmaster *am, const struct msg_process_exited *msg
     }
     e->is_settled = true;
     if (am->state >= AM_STOPPING) {
-        executors_stopped(e);
+        if (!e->peer) { /* else what it said last is on its way, and the end of its connection */
+            executors_stopped(e);
+        }
         return;
     }
     if (e->state == EXECUTOR_GONE) {
