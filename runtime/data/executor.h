@@ -12,8 +12,9 @@
  *   OPENING      plugins are loaded, every task is opened; then the assignment is answered
  *   OPEN         for executor.start
  *   RUNNING      reports; a failed task is told at once
- *   ENDED        every task has ended: executor.done was told; credit of others still flows. When
- *                tasks come that have not, it is RUNNING again
+ *   ENDED        every task has ended, and of those that have left all has come that they sent:
+ *                executor.done was told; credit of others still flows. When that is so no more, as
+ *                tasks come or leave, it is RUNNING again
  *
  * From WAITING on it may lose its appmaster and come back to it, or to the next (executor_find.c),
  * while its tasks run on. It obeys the highest epoch it has heard of, and takes executor.update

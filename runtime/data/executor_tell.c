@@ -422,7 +422,7 @@ void ex_tell_all(struct executor *ex)
     tell_states(ex, (gp_bytes){0}); /* what has ended; states follow */
     engine_ask_news(ex->engine, LANE_ASK_ALL);
     ex_moves_tell_all(ex);
-    if (ex->state == EX_ENDED) {
+    if (ex->state == EX_ENDED && engine_has_ended(ex->engine)) {
         tell_done(ex);
     }
 }

@@ -66,10 +66,17 @@ void lane_tell_newest(struct lane *lane, const struct topology *newest)
     lane_wake(lane, SLEEP_DATA);
 }
 
+/* Nothing is left to do here but to wait for others; of tasks that have left, nothing is on its way. */
+static bool has_ended(const struct lane *lane)
+{
+    return lane->tasks_closed == lane->tasks_total &&
+           (lane->tasks_total > 0 || move_is_heard(lane));
+}
+
 void lane_task_closed(struct lane *lane)
 {
     lane->tasks_closed++;
-    if (lane->tasks_closed == lane->tasks_total && lane_phase(lane) == LANE_RUNNING) {
+    if (lane_phase(lane) == LANE_RUNNING && has_ended(lane)) {
         set_phase(lane, LANE_ENDED);
     }
 }
@@ -78,9 +85,9 @@ void lane_look_at_end(struct lane *lane)
 {
     enum lane_phase phase = lane_phase(lane);
 
-    if (phase == LANE_RUNNING && lane->tasks_closed == lane->tasks_total) {
+    if (phase == LANE_RUNNING && has_ended(lane)) {
         set_phase(lane, LANE_ENDED);
-    } else if (phase == LANE_ENDED && lane->tasks_closed < lane->tasks_total) {
+    } else if (phase == LANE_ENDED && !has_ended(lane)) {
         set_phase(lane, LANE_RUNNING);
     }
 }

@@ -141,7 +141,7 @@ enum lane_phase {
     LANE_OPENED,
     LANE_OPEN_FAILED,
     LANE_RUNNING,
-    LANE_ENDED, /* every task has ended or failed; credit and batches still flow */
+    LANE_ENDED, /* every task has ended, and what those sent that left has come; batches still flow */
     LANE_CLOSED,
 };
 
@@ -371,7 +371,7 @@ void lane_task_closed(struct lane *lane);
 /* A source ended: told at once, if that was not done a moment ago. [lane's thread] */
 void lane_tell_end(struct lane *lane);
 
-/* Tasks have come or gone: it may have ended, or not have ended any more. */
+/* Tasks have come or gone, or what they sent has come: it may have ended, or not any more. */
 void lane_look_at_end(struct lane *lane);
 
 /* Room to sort rows of so many tasks. 0 or GP_ENOMEM. */

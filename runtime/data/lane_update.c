@@ -245,8 +245,8 @@ bool lane_take_update(struct lane *lane, const struct lane_update *update)
     unmanaged_rebuild(lane, before);
     large_finish_leaving(lane);
     for_each_stage(lane, restart_some, update);
-    lane_look_at_end(lane);
     move_mark(lane);
+    lane_look_at_end(lane);
     large_begin_adrift(lane);
     if (lane->hub) { /* not of a lane by itself */
         hub_begin(lane->hub);

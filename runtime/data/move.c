@@ -216,11 +216,51 @@ void move_begin(struct lane *lane, uint64_t moves)
 
 bool move_on_mark(struct neighbour *p, uint64_t generation)
 {
+    if (p->kind == NEIGHBOUR_STREAM) { /* also when it says so again: it may not have heard us */
+        p->mark_due = true;
+        neighbour_mark_dirty(p);
+    }
     if (generation > p->moved) {
         p->moved = generation;
         move_look(p->lane);
     }
     return must_wait(p);
+}
+
+/* ---- what others have heard ---- */
+
+int move_on_heard(struct neighbour *p, uint64_t generation)
+{
+    if (generation > p->lane->marked) {
+        return GP_EPROTO;
+    }
+    if (generation > p->heard) {
+        p->heard = generation;
+        lane_look_at_end(p->lane);
+    }
+    return 0;
+}
+
+static bool was_sent_rows(const struct neighbour *p)
+{
+    for (uint32_t e = 0; e <= p->lane->topology->plan->edge_count; e++) {
+        if (p->sent[e] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool move_is_heard(const struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->other_count; i++) {
+        const struct neighbour *p = lane->others[i];
+
+        if (p->kind == NEIGHBOUR_STREAM && p->heard < lane->marked && was_sent_rows(p)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- leaving ---- */

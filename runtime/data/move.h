@@ -14,6 +14,9 @@
  * 1 nothing for the task is on the way when all marks are there; and after 2 the first row of the new
  * session comes behind the last of the old one, though they take different links.
  *
+ * A lane that all tasks have left has ended when that mark has come everywhere, which is told back:
+ * the process may go, or die, and nothing goes with it. What was lost until then it has counted.
+ *
  * What waits is bounded: credit was drawn for it. That it does not wait for ever: marks are written
  * when the placement is taken and wait for nothing; who is dead is no neighbour in the placement that says
  * so; a neighbour whose connection is made anew says its mark again.
@@ -59,6 +62,13 @@ void move_say_mark(struct neighbour *p);
 
 /* A mark was read. True: what follows has to wait. */
 bool move_on_mark(struct neighbour *p, uint64_t generation);
+
+/* The neighbour says that our mark of that generation has come. 0; GP_EPROTO: there is none. */
+int move_on_heard(struct neighbour *p, uint64_t generation);
+
+/* Whether the latest mark has come to all in other processes to whom this lane has sent rows. If no
+ * task was here any more when it was written, none of these rows can get lost any more. */
+bool move_is_heard(const struct lane *lane);
 
 /* Keeps the rest of a parcel until it may be read; in front of what is kept, or behind. */
 void move_hold(struct parcel *parcel, bool in_front);

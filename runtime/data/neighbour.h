@@ -111,6 +111,8 @@ struct neighbour {
 
     /* move.h */
     uint64_t moved;           /* generation of the latest mark read from it */
+    uint64_t heard;           /* STREAM: ... of ours that it says has come */
+    bool mark_due;            /* STREAM: that its mark has come is to be told */
     struct parcel *held_head; /* what came behind it and has to wait */
     struct parcel *held_tail;
     uint64_t held_bytes;
@@ -176,7 +178,7 @@ int neighbour_take_opening(struct neighbour *p, const struct batch_credit *c);
 /* The rows it says are consumed. 0 or GP_EPROTO. */
 int neighbour_take_done(struct neighbour *p, const struct batch_credit *c);
 
-/* Appends what was consumed of its rows to the credits to be told. */
+/* Appends what was consumed of its rows, and which mark has come, to the credits to be told. */
 void neighbour_tell_done(struct neighbour *p);
 
 /* ---- */

@@ -197,6 +197,10 @@ void neighbour_tell_opening(struct neighbour *p)
 
 void neighbour_tell_done(struct neighbour *p)
 {
+    if (p->mark_due) {
+        p->mark_due = false;
+        tell_rows(p, BATCH_CREDIT_MOVE, 0, p->moved);
+    }
     for (uint32_t e = 0; e < edge_count(p); e++) {
         struct inlink *link = p->inlinks[e];
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "data/lane.h"
+#include "data/move.h"
 #include "wire/messages.h"
 
 #define REDIAL_MIN_NS     (5 * 1000 * 1000)
@@ -358,7 +359,7 @@ void neighbour_stream_pump(struct neighbour *p)
     while (rc == 0 && (b = neighbour_next_queued(p)) != NULL) {
         rc = write_batch(p, b);
     }
-    if (rc == 0 && p->credit_count > 0) {
+    if (rc == 0 && (p->credit_count > 0 || p->mark_due)) {
         neighbour_tell_done(p);
         rc = write_entries(p);
     }
@@ -425,9 +426,12 @@ static int take_entry(struct neighbour *p, const struct batch_credit *c)
 {
     int rc;
 
-    if (c->kind < BATCH_CREDIT_OPEN) {
+    if (c->kind < BATCH_CREDIT_OPEN || c->kind == BATCH_CREDIT_MOVE) {
         if (p->stream->state != LINK_UP) {
             return GP_EPROTO;
+        }
+        if (c->kind == BATCH_CREDIT_MOVE) {
+            return move_on_heard(p, (uint64_t)c->bytes << 32 | c->dst);
         }
         if (c->kind == BATCH_CREDIT_DONE) {
             return neighbour_take_done(p, c);

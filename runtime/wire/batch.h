@@ -38,6 +38,7 @@
  *   BYTES      so many bytes of the account were consumed: they may be drawn again
  *   LARGE      the large message asked for may come
  *   DONE       rows of that edge consumed since ever (tasks and bytes: its low and high half)
+ *   MOVE       the MOVE element of that generation has come (as DONE), and all that stood before it
  *
  * A connection between two lanes begins with an opening, first of the side that was dialled, then
  * of the other, which has learned from it that it is awaited:
@@ -101,6 +102,7 @@ enum batch_credit_kind {
     BATCH_CREDIT_ARRIVED = 4,
     BATCH_CREDIT_PENDING = 5,
     BATCH_CREDIT_READY = 6,
+    BATCH_CREDIT_MOVE = 7,
 };
 
 struct batch_element {
@@ -260,7 +262,7 @@ static inline int batch_credit_next(struct batch_cursor *cursor, struct batch_cr
     ret->dst = get_u32_le(cursor->at + 4);
     ret->bytes = get_u32_le(cursor->at + 8);
     ret->kind = get_u32_le(cursor->at + 12);
-    if (ret->kind > BATCH_CREDIT_READY) {
+    if (ret->kind > BATCH_CREDIT_MOVE) {
         return GP_EPROTO;
     }
     cursor->at += BATCH_CREDIT_SIZE;

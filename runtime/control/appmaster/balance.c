@@ -325,12 +325,20 @@ static void give_back(struct appmaster *am)
     }
 }
 
-/* One that has no tasks any more says so, behind all that it counted. */
-static bool awaits_counts(const struct appmaster *am)
+/* It says so behind all that it counted, and by the placement by which the last task left it only when
+ * what they sent has come. */
+static bool has_said_all(const struct am_executor *e)
+{
+    return e->state == EXECUTOR_DONE && e->done >= e->am->record.moved;
+}
+
+/* One that has no tasks any more has still something to say, or to send. */
+static bool awaits_last(const struct appmaster *am)
 {
     for (uint32_t i = 0; i < am->executor_count; i++) {
         const struct am_executor *e = am->executors[i];
-        if (e->state == EXECUTOR_RUNNING && record_tasks_on(&am->record, e->id) == 0) {
+        if (e->state != EXECUTOR_GONE && !has_said_all(e) &&
+            record_tasks_on(&am->record, e->id) == 0) {
             return true;
         }
     }
@@ -341,8 +349,7 @@ static void retire_empty(struct appmaster *am)
 {
     for (uint32_t i = 0; i < am->executor_count && record_living(&am->record) > 1; i++) {
         struct am_executor *e = am->executors[i];
-        if (is_host(am, e) && e->state == EXECUTOR_DONE && /* and all that it counted is here */
-            record_tasks_on(&am->record, e->id) == 0) {
+        if (is_host(am, e) && has_said_all(e) && record_tasks_on(&am->record, e->id) == 0) {
             executors_retire(e);
             am->is_hold_due = true;
         }
@@ -396,7 +403,7 @@ void balance_step(struct appmaster *am)
     if (rc >= 0 && !ask_slots(am, &h, &plan) && settled) {
         if (plan.move_count > 0 && am->goal_plans++ < PLANS_MAX) {
             add_moves(am, &h, &plan);
-        } else if (!awaits_counts(am)) {
+        } else if (!awaits_last(am)) {
             reached(am, &plan);
         }
     }

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "data/lane.h"
+#include "data/move.h"
 #include "data/neighbour_stream.h"
 #include "data/output.h"
 #include "data/timers.h"
@@ -303,6 +304,9 @@ static int take_entry(struct lone_lane *w, const struct batch_credit *c)
 {
     if (c->kind == BATCH_CREDIT_DONE) {
         return neighbour_take_done(w->from, c);
+    }
+    if (c->kind == BATCH_CREDIT_MOVE) {
+        return move_on_heard(w->from, (uint64_t)c->bytes << 32 | c->dst);
     }
     if (c->kind < BATCH_CREDIT_OPEN) {
         neighbour_take_credit(w->from, c);

@@ -30,7 +30,8 @@ static int32_t credit_of(const struct lone_lane *w)
  * of the connection before, would be given twice. */
 GP_TEST(neighbour, refuses_credit_within_an_opening)
 {
-    static const uint32_t kinds[] = {BATCH_CREDIT_BYTES, BATCH_CREDIT_LARGE, BATCH_CREDIT_DONE};
+    static const uint32_t kinds[] = {BATCH_CREDIT_BYTES, BATCH_CREDIT_LARGE, BATCH_CREDIT_DONE,
+                                     BATCH_CREDIT_MOVE};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         struct lone_lane w;

@@ -114,7 +114,7 @@ GP_TEST(batch, credit_is_read_as_written)
     struct batch_credit c = {.edge = BATCH_UNMANAGED | 4, .dst = 5, .bytes = 6, .kind = 1};
 
     batch_credit_put(bytes, &c);
-    c.kind = BATCH_CREDIT_READY + 1; /* unknown */
+    c.kind = BATCH_CREDIT_MOVE + 1; /* unknown */
     batch_credit_put(bytes + BATCH_CREDIT_SIZE, &c);
     GP_CHECK_EQ(batch_credit_next(&cursor, &c), 1);
     GP_CHECK_EQ(c.edge, BATCH_UNMANAGED | 4);
