@@ -4,11 +4,11 @@
  *     left (file)  --> left-key  --hash--> 0 join --0--> joined (file)
  *     right (file) --> right-key --hash--> 1      --1--> alone (file)
  *
- * A line is KEY,REST; lines of both sides with one key come out together as KEY,LEFT,RIGHT (each with
- * each), on output port 0 of join. What met nobody comes out at the end, on port 1, as it came in.
- * Memory grows with what has been seen: for streams without an end, bound it by time, as windows does.
- * So does what one line sends, for it comes out with all that it meets in one call: when that is more
- * than a full output still takes, the overdraft of struct gp_out, the task fails.
+ * A line is KEY,REST; lines of both sides with one key come out together as KEY,LEFT,RIGHT (each
+ * with each), on output port 0 of join. What met nobody comes out at the end, on port 1, as it came
+ * in. Memory grows with what has been seen: for streams without an end, bound it by time, as
+ * windows does. So does what one line sends, for it comes out with all that it meets in one call:
+ * when that is more than a full output still takes, the overdraft of struct gp_out, the task fails.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * SOL, "speed of light": how many messages a second flow from sources to sinks, how late they come,
  * and whether every one of them came, in order and unharmed.
  *
- * Graph: source -> relay-2 -> ... -> sink, `stages` in all; relays pass rows on. Beside it, if asked
- * for, large-source -> large-sink. The parameters are described in README.md.
+ * Graph: source -> relay-2 -> ... -> sink, `stages` in all; relays pass rows on. Beside it, if
+ * asked for, large-source -> large-sink. The parameters are described in README.md.
  */
 #include "sol.h"
 

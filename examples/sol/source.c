@@ -1,6 +1,6 @@
 /*
- * The source of SOL: builds each message by itself, in the send buffer: at a cursor, or with a key by
- * calls of the host.
+ * The source of SOL: builds each message by itself, in the send buffer: at a cursor, or with a key
+ * by calls of the host.
  *
  * Flat out it sends as much as there is room for, due at the time of the poll. With a rate it is an
  * open loop: message n is due at start + n / rate whatever happens, and is late if it leaves late.

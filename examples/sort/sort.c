@@ -31,7 +31,8 @@ static uint32_t place_of(unsigned char byte)
     return byte < FIRST ? 0 : byte >= BEHIND ? SPAN - 1 : byte - FIRST;
 }
 
-/* Must never send a smaller line to a later task; cheap and pure, for it is called for each line. */
+/* Must never send a smaller line to a later task; cheap and pure, for it is called for each
+ * line. */
 static uint32_t ranges_route(void *self, const struct gp_msg *msg, uint32_t source,
                              uint32_t targets)
 {

@@ -1,5 +1,6 @@
 /*
- * windows: averages of meters over windows of event time, with late readings on a port of their own.
+ * windows: averages of meters over windows of event time, with late readings on a port of their
+ * own.
  *
  *     readings --hash--> window --0: result--> results (file)
  *                               --1: late----> late (counts them)

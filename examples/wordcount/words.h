@@ -1,8 +1,8 @@
 /*
  * words.h: how often each word came: an open-addressing table, and its files.
  *
- * A word of up to 12 bytes stands in its slot, two of which are a line of cache, so that counting it
- * touches one line. Longer ones stand in one growing text.
+ * A word of up to 12 bytes stands in its slot, two of which are a line of cache, so that counting
+ * it touches one line. Longer ones stand in one growing text.
  *
  * Invariants: the number of slots is a power of two and at most half of them are used, so every
  * search ends; a used slot has count > 0; the text only grows and may move, so slots hold offsets

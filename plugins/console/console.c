@@ -1,10 +1,11 @@
 /*
  * console/sink: the value of each message as a line of stdout, stderr or the log. See README.md.
  *
- * The lines of one call of process gather in a buffer and go out in one piece, under the lock of stdout,
- * which all tasks of this process share: otherwise a pipe would take parts of several in turn. A piece is
- * whole lines. Its calls may block, for stdout may be a terminal that somebody stopped, so the processor
- * says so and has a thread of its own. A line longer than the buffer goes out by itself.
+ * The lines of one call of process gather in a buffer and go out in one piece, under the lock of
+ * stdout, which all tasks of this process share: otherwise a pipe would take parts of several in
+ * turn. A piece is whole lines. Its calls may block, for stdout may be a terminal that somebody
+ * stopped, so the processor says so and has a thread of its own. A line longer than the buffer goes
+ * out by itself.
  */
 #include <errno.h>
 #include <poll.h>

@@ -2,10 +2,10 @@
  * Child processes: see child.h.
  *
  * Between fork and exec the child of a process with many threads may only do what a signal handler
- * may: plain system calls. It undoes what the host set for itself (SIGPIPE is ignored there, signals
- * may be blocked, and a lane may be bound to a CPU or kept from one, which the process is not) and
- * closes every descriptor but its three. PDEATHSIG kills it when the thread dies
- * that made it, so also when the executor is killed; the check of the parent closes the gap before.
+ * may: plain system calls. It undoes what the host set for itself (SIGPIPE is ignored there,
+ * signals may be blocked, and a lane may be bound to a CPU or kept from one, which the process is
+ * not) and closes every descriptor but its three. PDEATHSIG kills it when the thread dies that made
+ * it, so also when the executor is killed; the check of the parent closes the gap before.
  * Grandchildren see the end of their stdin then.
  */
 #include "child.h"

@@ -1,18 +1,20 @@
 /*
- * exec/process: a child process as operator. Rows go to its stdin, what it writes to stdout comes out.
+ * exec/process: a child process as operator. Rows go to its stdin, what it writes to stdout comes
+ * out.
  *
  *   row -> to_child (at most `buffer` bytes, then GP_AGAIN) -> stdin | child | stdout -> from_child -> emit
  *
- * All pipes are non-blocking, behind one epoll descriptor that the host watches: the task never holds
- * its lane. When the outputs are full, stdout is not read; the child blocks in its write, stops reading,
- * its stdin fills, and the rows behind wait: back-pressure goes through it in both directions.
+ * All pipes are non-blocking, behind one epoll descriptor that the host watches: the task never
+ * holds its lane. When the outputs are full, stdout is not read; the child blocks in its write,
+ * stops reading, its stdin fills, and the rows behind wait: back-pressure goes through it in both
+ * directions.
  *
- * The end: stdin is closed, and on_end waits until the child has closed stdout and ended. It must end
- * with status 0. A child that ends before fails the task, with its status and the last it wrote to
- * stderr; the task's next life starts another (restart policy is the job's: recovery.restarts).
+ * The end: stdin is closed, and on_end waits until the child has closed stdout and ended. It must
+ * end with status 0. A child that ends before fails the task, with its status and the last it wrote
+ * to stderr; the task's next life starts another (restart policy is the job's: recovery.restarts).
  *
- * What comes out has the time of the youngest row that went in, or the watermark if that is younger,
- * so it is never late. Watermarks do not wait for the child.
+ * What comes out has the time of the youngest row that went in, or the watermark if that is
+ * younger, so it is never late. Watermarks do not wait for the child.
  */
 #include "exec.h"
 
@@ -177,7 +179,8 @@ static int32_t fail_of(struct worker *w, int status)
                     w->said_len > 0 ? ": " : "", (int)(w->said_len - from), w->said + from);
 }
 
-/* It has closed stdout, and its stdin was closed: it must end well. GP_AGAIN: it has not ended yet. */
+/* It has closed stdout, and its stdin was closed: it must end well. GP_AGAIN: it has not ended
+ * yet. */
 static int32_t after_output(struct worker *w)
 {
     int status = 0;
@@ -192,8 +195,8 @@ static int32_t after_output(struct worker *w)
     return GP_OK;
 }
 
-/* It closed stdin or stdout too early. Most likely it is just ending: its pipes close before it can be
- * waited for. GP_OK: that is not decided yet. */
+/* It closed stdin or stdout too early. Most likely it is just ending: its pipes close before it can
+ * be waited for. GP_OK: that is not decided yet. */
 static int32_t broke(struct worker *w)
 {
     const int64_t now_ns = gp_now_ns(w->task);
@@ -241,8 +244,8 @@ static int32_t write_child(struct worker *w)
 
 /* ---- stdout ---- */
 
-/* Reads and emits as long as there is room. GP_OK: it gives nothing now; GP_YIELD: outputs are full, or
- * its turn is over; GP_END: stdout is closed and all of it emitted. */
+/* Reads and emits as long as there is room. GP_OK: it gives nothing now; GP_YIELD: outputs are
+ * full, or its turn is over; GP_END: stdout is closed and all of it emitted. */
 static int32_t read_child(struct worker *w, struct gp_out *out)
 {
     take_complaints(w);
@@ -267,8 +270,8 @@ static int32_t read_child(struct worker *w, struct gp_out *out)
 
 /* ---- what the host calls ---- */
 
-/* In both directions. GP_OK; GP_YIELD: more was read than may be emitted now, and no descriptor will
- * tell of it; or GP_FAIL, also when the child has ended: it may not before on_end. */
+/* In both directions. GP_OK; GP_YIELD: more was read than may be emitted now, and no descriptor
+ * will tell of it; or GP_FAIL, also when the child has ended: it may not before on_end. */
 static int32_t pump(struct worker *w, struct gp_out *out)
 {
     int32_t rc = read_child(w, out);

@@ -41,13 +41,15 @@ static inline size_t waiting(const struct worker *w)
     return w->to_tail - w->to_head;
 }
 
-/* A row behind those that wait. GP_OK, GP_REJECT: the format has no words for it, GP_FAIL: no memory. */
+/* A row behind those that wait. GP_OK, GP_REJECT: the format has no words for it, GP_FAIL: no
+ * memory. */
 int32_t records_put(struct worker *w, const struct gp_row *row);
 
 /* Emits the whole records that were read, until the outputs are full. GP_OK or GP_FAIL. */
 int32_t records_emit(struct worker *w, struct gp_out *out);
 
-/* What is left when stdout is closed: a last line without newline is one, half a record is a fault. */
+/* What is left when stdout is closed: a last line without newline is one, half a record is a
+ * fault. */
 int32_t records_emit_rest(struct worker *w, struct gp_out *out);
 
 #endif

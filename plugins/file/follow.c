@@ -9,12 +9,12 @@
  *   the path leads to another file        rotated: the rest of the old one, then the new one
  *   the path leads nowhere                go on with the open one until a new one appears
  *
- * A line is emitted when its newline is there; what stands behind the last newline of a file that was
- * rotated away is a line, too. State is where each file stands and which file that is (device and
- * inode), so that a restored task finds it again, also under the name that rotation gave it.
+ * A line is emitted when its newline is there; what stands behind the last newline of a file that
+ * was rotated away is a line, too. State is where each file stands and which file that is (device
+ * and inode), so that a restored task finds it again, also under the name that rotation gave it.
  *
- * Invariant: lines holds the bytes of the file from `offset` on. Fails when a file is there and cannot
- * be read, or holds a line longer than line.max.
+ * Invariant: lines holds the bytes of the file from `offset` on. Fails when a file is there and
+ * cannot be read, or holds a line longer than line.max.
  */
 #include <dirent.h>
 #include <errno.h>

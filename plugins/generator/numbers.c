@@ -1,11 +1,12 @@
 /*
  * Numbers by chance that can be asked for again, and keys by Zipf's law.
  *
- * number_of() is the finalizer of splitmix64 (Steele, Lea, Flood 2014) over a counter: no state but n.
+ * number_of() is the finalizer of splitmix64 (Steele, Lea, Flood 2014) over a counter: no state but
+ * n.
  *
- * The i-th of K keys comes with probability i^-s / (1^-s + ... + K^-s): a table of the sums, searched
- * by halves. Powers are worked out here, because plugins link with nothing but libc, and libm is
- * another library.
+ * The i-th of K keys comes with probability i^-s / (1^-s + ... + K^-s): a table of the sums,
+ * searched by halves. Powers are worked out here, because plugins link with nothing but libc, and
+ * libm is another library.
  */
 #include <math.h>
 #include <stdlib.h>

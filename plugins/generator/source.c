@@ -1,11 +1,11 @@
 /*
  * generator/source: message n of all is "n" and filler, the same in every life.
  *
- * A task emits streams: the numbers first, first + step, ... below count. From the start task i of p
- * has one, (i, p); a restored one has those that were saved, also when there are more or fewer tasks
- * than before, and goes on with the number that comes next. Nothing else is state: key and content
- * follow from seed and number (numbers.c), so what is emitted again after a failure is equal to what
- * was lost, and checkpoints make every message count once.
+ * A task emits streams: the numbers first, first + step, ... below count. From the start task i of
+ * p has one, (i, p); a restored one has those that were saved, also when there are more or fewer
+ * tasks than before, and goes on with the number that comes next. Nothing else is state: key and
+ * content follow from seed and number (numbers.c), so what is emitted again after a failure is
+ * equal to what was lost, and checkpoints make every message count once.
  *
  * With a rate the task is an open loop: its k-th message since it was opened is due at begin + k *
  * period, however late the ones before were, and a timer wakes it for the next.
@@ -175,7 +175,8 @@ static int32_t emit_number(struct source *s, struct gp_out *out, uint64_t n)
     return rc;
 }
 
-/* The stream whose number is smallest, so that event time goes on evenly; NULL: all are at their end. */
+/* The stream whose number is smallest, so that event time goes on evenly; NULL: all are at their
+ * end. */
 static struct stream *next_stream(struct source *s)
 {
     struct stream *next = NULL;

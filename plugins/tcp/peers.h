@@ -1,9 +1,9 @@
 /*
- * peers.h: those to whom the tcp sink sends, and what each is owed. sink.c says what, peers.c how it gets
- * there.
+ * peers.h: those to whom the tcp sink sends, and what each is owed. sink.c says what, peers.c how
+ * it gets there.
  *
- * Invariants: line_begin <= sent is where the first line begins that is not wholly sent, so that a new
- * connection begins with a whole line; a peer with fd -1 is only there in mode=connect.
+ * Invariants: line_begin <= sent is where the first line begins that is not wholly sent, so that a
+ * new connection begins with a whole line; a peer with fd -1 is only there in mode=connect.
  */
 #ifndef PEERS_H
 #define PEERS_H

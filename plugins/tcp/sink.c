@@ -2,10 +2,11 @@
  * tcp/sink: the value of each message as a line to one peer (mode=connect), or to all that have
  * connected (mode=listen).
  *
- * Each peer has a buffer of lines, bytes[sent, len), sent as far as the socket takes them. When one of
- * them holds `buffer` bytes or more (mode=listen: or nobody is there), the sink answers GP_AGAIN and so
- * holds the job back, until epoll says that there is room. A peer of mode=listen that takes nothing for
- * stall.timeout is let go; the peer of mode=connect is waited for, dialled again with growing pauses.
+ * Each peer has a buffer of lines, bytes[sent, len), sent as far as the socket takes them. When one
+ * of them holds `buffer` bytes or more (mode=listen: or nobody is there), the sink answers GP_AGAIN
+ * and so holds the job back, until epoll says that there is room. A peer of mode=listen that takes
+ * nothing for stall.timeout is let go; the peer of mode=connect is waited for, dialled again with
+ * growing pauses.
  *
  * At the end everything is sent, the connections are closed for writing, and the sink waits for the
  * peers to close, at most LINGER_NS: only then is what they were sent theirs.

@@ -1,13 +1,13 @@
 /*
  * tcp/source: the lines of connections, one message each, without their newline.
  *
- * mode=listen takes any number of connections up to `connections`; further ones wait in the backlog.
- * mode=connect keeps one, and dials again with growing pauses when it breaks.
+ * mode=listen takes any number of connections up to `connections`; further ones wait in the
+ * backlog. mode=connect keeps one, and dials again with growing pauses when it breaks.
  *
- * One epoll descriptor stands for all sockets; the host watches it. A connection is read until it has
- * nothing, its turn is over or the outputs are full; whoever was stopped with whole lines in his
- * buffer is `pending` and served first in the next poll. Sockets are not read meanwhile, so TCP holds
- * back the peers.
+ * One epoll descriptor stands for all sockets; the host watches it. A connection is read until it
+ * has nothing, its turn is over or the outputs are full; whoever was stopped with whole lines in
+ * his buffer is `pending` and served first in the next poll. Sockets are not read meanwhile, so TCP
+ * holds back the peers.
  *
  * What goes wrong with one connection ends that connection (logged, counted): a line longer than
  * line.max, a reset. Fails only when it cannot listen, or without memory.
@@ -327,8 +327,8 @@ static enum took read_some(struct source *s, struct connection *c, struct gp_out
     return TOOK_END;
 }
 
-/* Emits the whole lines that are there. GP_MORE: it wants more bytes; GP_YIELD: more than it may now;
- * GP_END: a line was too long, the connection is no more. */
+/* Emits the whole lines that are there. GP_MORE: it wants more bytes; GP_YIELD: more than it may
+ * now; GP_END: a line was too long, the connection is no more. */
 static int32_t emit_lines(struct source *s, struct connection *c, struct gp_out *out,
                           uint32_t *budget)
 {

@@ -18,15 +18,16 @@ struct address {
     socklen_t size;
 };
 
-/* HOST:PORT, [HOST]:PORT; without HOST or with *: any, for listening. Names are looked up, which may
- * take a while. GP_OK, or GP_FAIL with the reason given to the task. */
+/* HOST:PORT, [HOST]:PORT; without HOST or with *: any, for listening. Names are looked up, which
+ * may take a while. GP_OK, or GP_FAIL with the reason given to the task. */
 int32_t address_find(const struct gp_task *task, const char *text, bool listening,
                      struct address *ret);
 
 /* "127.0.0.1:7000" of the socket's own end, or of the other. */
 const char *address_of(int fd, bool peer, char text[TCP_ADDRESS_MAX_BYTES]);
 
-/* A listening socket, -1 with the reason given to the task. Several tasks of a host share the port. */
+/* A listening socket, -1 with the reason given to the task. Several tasks of a host share the
+ * port. */
 int tcp_listen(const struct gp_task *task, const char *text, const struct address *address);
 
 /* The epoll descriptor that stands for all sockets of a task and that the host watches; -1 with the

@@ -10,18 +10,19 @@
  * loop, so that no callback comes from inside a call of the owner.
  *
  * Failures: whatever goes wrong ends in conn_fail(), which keeps the first reason. A peer is silent
- * when nothing was heard for the failure timeout although it was asked (PING) since two thirds of it
- * or earlier. Ticks come at thirds of it, on the beat (port/beat.h), so both sides tick together:
- * who dialled asks, and who was dialled only if that does not come, or both would always ask at once.
- * But a timer that comes late shows that we ourselves stood still (stopped, a paused machine, a clock
- * that jumped), and the peer may have stood still with us: such time is no silence of the peer, and when
- * it is half the timeout, the peer has a fresh period to be heard in, as has a handshake under way. Nor
- * is it silence of the peer's when it tells us of ours: who closes with GP_ETIMEOUT lives.
+ * when nothing was heard for the failure timeout although it was asked (PING) since two thirds of
+ * it or earlier. Ticks come at thirds of it, on the beat (port/beat.h), so both sides tick
+ * together: who dialled asks, and who was dialled only if that does not come, or both would always
+ * ask at once. But a timer that comes late shows that we ourselves stood still (stopped, a paused
+ * machine, a clock that jumped), and the peer may have stood still with us: such time is no silence
+ * of the peer, and when it is half the timeout, the peer has a fresh period to be heard in, as has
+ * a handshake under way. Nor is it silence of the peer's when it tells us of ours: who closes with
+ * GP_ETIMEOUT lives.
  *
- * An owner may be patient, where a peer can be well and say nothing (a lane in user code). It learns
- * of the silence all the same, by a flag that each tick sets anew. Then nothing is asked any more: a
- * way that swallows bytes in one direction falls silent in both, and both sides know. What was asked
- * before is answered by whoever lives, however late, so it cannot stay so by itself.
+ * An owner may be patient, where a peer can be well and say nothing (a lane in user code). It
+ * learns of the silence all the same, by a flag that each tick sets anew. Then nothing is asked any
+ * more: a way that swallows bytes in one direction falls silent in both, and both sides know. What
+ * was asked before is answered by whoever lives, however late, so it cannot stay so by itself.
  */
 #include "actor/conn.h"
 

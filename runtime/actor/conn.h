@@ -84,8 +84,8 @@ struct conn_events {
     void (*on_ready)(void *user, struct conn *conn);
     /*
      * A frame of an actor or of the data plane (not of the connection itself). payload is borrowed
-     * until return, or kept with rbuf_keep(buf, ...). Its checksum was right. A batch may lie in memory
-     * that the peer can still write to: rbuf_is_lent(buf).
+     * until return, or kept with rbuf_keep(buf, ...). Its checksum was right. A batch may lie in
+     * memory that the peer can still write to: rbuf_is_lent(buf).
      */
     void (*on_frame)(void *user, struct conn *conn, const struct frame_header *header,
                      const void *payload, struct rbuf *buf);
@@ -154,8 +154,8 @@ const struct hello *conn_peer(const struct conn *conn);
 void conn_peer_addr(const struct conn *conn, struct net_addr *ret);
 /* After the peer closed with GP_ENOTLEADER: who leads, as it says; "" if it does not know. */
 struct net_addr conn_leader(const struct conn *conn);
-/* Whether its end says nothing about the peer's: the peer closed because it had heard nothing from here,
- * or may have, for this loop stood still until a moment ago. */
+/* Whether its end says nothing about the peer's: the peer closed because it had heard nothing from
+ * here, or may have, for this loop stood still until a moment ago. */
 bool conn_stood_still(const struct conn *conn);
 /* Frames and bytes since the beginning, headers included. */
 struct conn_counts {

@@ -7,7 +7,8 @@
  *
  * Moving: only a partial frame is ever copied: to the front of the buffer, or of a fresh one when
  * somebody keeps a payload in it; into one of its own size when the frame is longer than a buffer
- * of the pool; and when a data frame does not begin at a multiple of 8 (a peer that pads otherwise).
+ * of the pool; and when a data frame does not begin at a multiple of 8 (a peer that pads
+ * otherwise).
  *
  * Through shared memory the stream shows what came: whole batches are handed out where they lie, of
  * everything else just the bytes of the frame are copied, as if they had been read.

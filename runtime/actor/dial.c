@@ -6,8 +6,8 @@
  *       └─wait─┘ from redial_min to redial_max, doubling; begins anew once it was up
  *
  * Of several addresses none is given much time at first: one that is frozen, or cut off without a
- * word, does not hold up who could be answered by the next. When nobody answers, whoever was silent is
- * tried again in the same round with twice the patience, up to half of the failure timeout.
+ * word, does not hold up who could be answered by the next. When nobody answers, whoever was silent
+ * is tried again in the same round with twice the patience, up to half of the failure timeout.
  *
  * Where a leader is known (follow.c) it is tried first; it need not be one of the addresses.
  *

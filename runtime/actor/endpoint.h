@@ -97,8 +97,8 @@ typedef void (*answer_fn)(void *user, struct peer *peer, const struct answer *an
 
 struct endpoint_events {
     void (*on_up)(void *user, struct peer *peer);
-    /* The connection is gone (or, of a peer that is not dialled again, never came). A peer that came
-     * to us is freed after return. why is borrowed. */
+    /* The connection is gone (or, of a peer that is not dialled again, never came). A peer that
+     * came to us is freed after return. why is borrowed. */
     void (*on_down)(void *user, struct peer *peer, const struct gp_error *why);
     /*
      * A message. For an ask: answer now or later with endpoint_reply(); or return a negative code
@@ -169,8 +169,8 @@ int endpoint_dial(struct endpoint *ep, const struct dial_spec *spec, struct peer
  */
 void peer_drop(struct peer *peer);
 
-/* Ends the connection of a dialled peer, which is told why: on_down follows, and the next address is
- * tried. Nothing happens when it is not up. */
+/* Ends the connection of a dialled peer, which is told why: on_down follows, and the next address
+ * is tried. Nothing happens when it is not up. */
 void peer_redial(struct peer *peer, const struct gp_error *why);
 
 /* Where a dialled peer is looked for from now on, as in dial_spec; what is up stays. GP_EINVAL,
@@ -212,8 +212,8 @@ int endpoint_reply_error(struct endpoint *ep, struct reply_token token, const st
 /* Whoever owns the connection of the data plane sends on it directly; NULL when not up. */
 struct conn *peer_conn(struct peer *peer);
 bool peer_is_up(const struct peer *peer);
-/* In on_down: that its connection ended says nothing about its life, for it has another one already, or it
- * was us who stood still. It is to be expected again. */
+/* In on_down: that its connection ended says nothing about its life, for it has another one
+ * already, or it was us who stood still. It is to be expected again. */
 bool peer_may_live(const struct peer *peer);
 /* Never reused in the life of an endpoint. */
 uint64_t peer_id(const struct peer *peer);

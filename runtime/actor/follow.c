@@ -12,8 +12,8 @@
  *
  * Bounds: masters that send us round, or have no leader, are asked with growing waits, from
  * redial_min to FOLLOW_MAX_NS, until somebody answers otherwise; each ask ends at its deadline. A
- * leader who is not there costs one attempt; then the list is tried as ever, and whoever still names
- * it has not noticed and counts as one that knows nobody.
+ * leader who is not there costs one attempt; then the list is tried as ever, and whoever still
+ * names it has not noticed and counts as one that knows nobody.
  */
 #include <string.h>
 

@@ -7,8 +7,8 @@
  *
  * Failures: what breaks the rules of framing (an ask without a number, one number twice, data where
  * none is wanted) ends the connection. A message that cannot be decoded, is unknown or not for this
- * role is answered with an error, and the peer may go on: it may just be newer than we are. A tell for
- * which there is no memory ends the connection: it would be missed, and nobody would know.
+ * role is answered with an error, and the peer may go on: it may just be newer than we are. A tell
+ * for which there is no memory ends the connection: it would be missed, and nobody would know.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * What an actor sends: tells and answers. (Asks are in ask.c, since they come back.)
  *
  * A peer that does not read what it is sent is taken for dead once its queue is full: what it has
- * missed cannot be told any more, so its connection ends rather than a hole opening in it. So it does
- * when there is no memory for a tell or an answer: both sides begin anew, and say what holds.
+ * missed cannot be told any more, so its connection ends rather than a hole opening in it. So it
+ * does when there is no memory for a tell or an answer: both sides begin anew, and say what holds.
  */
 #include <stdlib.h>
 

@@ -165,8 +165,8 @@ static void replace_older(struct peer *peer)
     if (older == NULL) {
         return;
     }
-    /* Not GP_ESTALE: which of the two is of the past their messages tell, and asks that end with the
-     * connection must not look as if they had been answered so. */
+    /* Not GP_ESTALE: which of the two is of the past their messages tell, and asks that end with
+     * the connection must not look as if they had been answered so. */
     (void)gp_error_set(&err, GP_ECLOSED, "replaced by a newer connection of %s", peer_label(peer));
     peer_hold(older);
     older->is_back = true;

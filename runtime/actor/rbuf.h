@@ -60,8 +60,8 @@ struct rbuf *rbuf_get(struct rbuf_pool *pool);
 /* A buffer of its own size (a frame longer than those of the pool). NULL without memory. */
 struct rbuf *rbuf_new(size_t capacity);
 
-/* Bytes that a stream lends (port/net.h); the last reference ends the loan. They are not written to. NULL
- * without memory: the loan is ended. */
+/* Bytes that a stream lends (port/net.h); the last reference ends the loan. They are not written
+ * to. NULL without memory: the loan is ended. */
 struct rbuf *rbuf_new_lent_take(const void *ptr, size_t len, struct stream_loan *loan);
 
 static inline bool rbuf_is_lent(const struct rbuf *buf)

@@ -2,8 +2,8 @@
  * vitals.h: how a process is doing: what it needs, what its endpoint has carried, how late its loop
  * is. For the reports of any node.
  *
- * Lateness is that of a timer which the node has anyway: vitals_await() as it is started, vitals_came()
- * as it fires. Loop thread only.
+ * Lateness is that of a timer which the node has anyway: vitals_await() as it is started,
+ * vitals_came() as it fires. Loop thread only.
  */
 #ifndef ACTOR_VITALS_H
 #define ACTOR_VITALS_H
@@ -11,8 +11,8 @@
 #include "actor/endpoint.h"
 #include "port/port.h"
 
-/* How late it was at most in each of the last quarters of a minute. Who looks at least every 45 s sees
- * each peak, however many look. */
+/* How late it was at most in each of the last quarters of a minute. Who looks at least every 45 s
+ * sees each peak, however many look. */
 #define VITALS_LAG_SLOTS   4u
 #define VITALS_LAG_SLOT_NS INT64_C(15000000000)
 
@@ -30,8 +30,8 @@ void vitals_init(struct vitals *v, const struct port *port);
 void vitals_await(struct vitals *v, int64_t delay_ns);
 void vitals_came(struct vitals *v);
 
-/* Takes some ten microseconds, more with many descriptors: once a second at most. ep: NULL when there
- * is none. */
+/* Takes some ten microseconds, more with many descriptors: once a second at most. ep: NULL when
+ * there is none. */
 void vitals_tell(struct vitals *v, const struct endpoint *ep, struct msg_vitals *ret);
 
 /* Of one endpoint more in the same process. */

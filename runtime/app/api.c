@@ -4,8 +4,8 @@
  *     request -> Host, Origin, token -> endpoint -> parameters -> begin() -> answer, now or later
  *             \-> an asset of the page
  *
- * Whatever is refused is refused with a status and one JSON object. A call whose connection has gone
- * stays until the leader has answered, as an ask cannot be taken back; they are bounded.
+ * Whatever is refused is refused with a status and one JSON object. A call whose connection has
+ * gone stays until the leader has answered, as an ask cannot be taken back; they are bounded.
  */
 #include "app/api.h"
 

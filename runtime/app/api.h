@@ -11,10 +11,10 @@
  *   api_submit.c, api_logs.c, api_events.c, api_masters.c, api_plugins.c   the others
  *   api_target.c   targets taken apart
  *
- * The table of endpoints says everything of each: routing, parameters, the document and the tests come
- * from it. A call is one request on its way: it lives until nobody waits for it any more, neither the
- * one who asked nor we for the leader. Handlers reach the cluster as gpctl does, so every master
- * answers alike.
+ * The table of endpoints says everything of each: routing, parameters, the document and the tests
+ * come from it. A call is one request on its way: it lives until nobody waits for it any more,
+ * neither the one who asked nor we for the leader. Handlers reach the cluster as gpctl does, so
+ * every master answers alike.
  */
 #ifndef APP_API_H
 #define APP_API_H
@@ -28,8 +28,8 @@
 
 #define API_CALLS_MAX   1024u
 #define API_UPLOADS_MAX 4u /* of those: each is a file */
-/* Streams, of each of which an ask waits at the leader: five masters leave EVENT_WAITERS_MAX some for
- * gpctl. */
+/* Streams, of each of which an ask waits at the leader: five masters leave EVENT_WAITERS_MAX some
+ * for gpctl. */
 #define API_STREAMS_MAX 128u
 
 struct api;

@@ -3,8 +3,9 @@
  *
  *     ask the leader (a long poll) -> write what came, or a comment -> ask again
  *
- * An id is TERM.NUMBER: numbers begin anew with a new leader, so one of another term means "from the
- * oldest kept". A reader who is too slow is cut off by the server, and comes again with its last id.
+ * An id is TERM.NUMBER: numbers begin anew with a new leader, so one of another term means "from
+ * the oldest kept". A reader who is too slow is cut off by the server, and comes again with its
+ * last id.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,9 @@
  * api_guard.c: who may ask: see api.h.
  *
  * Host: a page of a foreign site, whose name was made to lead here, must not be answered. Addresses
- * are nobody's names, so they are all right. Origin: a page of another site must not change anything,
- * should it ever get hold of a token. The token goes into a header that no page can be made to send
- * by itself, and into no cookie.
+ * are nobody's names, so they are all right. Origin: a page of another site must not change
+ * anything, should it ever get hold of a token. The token goes into a header that no page can be
+ * made to send by itself, and into no cookie.
  */
 #include <string.h>
 #include <strings.h>

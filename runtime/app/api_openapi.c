@@ -1,6 +1,6 @@
 /*
- * api_openapi.c: the endpoints as an OpenAPI 3.0 document. Parameters and components come from field
- * tables, the rest from the table of endpoints.
+ * api_openapi.c: the endpoints as an OpenAPI 3.0 document. Parameters and components come from
+ * field tables, the rest from the table of endpoints.
  */
 #include "app/api.h"
 
@@ -142,9 +142,8 @@ static struct value *components(const struct port *port)
 
 /* ---- shapes: text int number bool any @component [shape] {name:shape,...} {*:shape} ----
  *
- * All members of an object are there but for those whose name ends with '?'; a word that does may be
- * null. Only the table of endpoints is read here, so a shape that is
- * none is our own mistake. */
+ * All members of an object are there but for those whose name ends with '?'; a word that does may
+ * be null. Only the table of endpoints is read here, so a shape that is none is our own mistake. */
 
 static struct value *object_shape(const char **at)
 {

@@ -1,11 +1,11 @@
 /*
- * api_plugins.c: GET /api/v1/plugins: what this master finds in its folders of plugins, and would give
- * to a graph that names it.
+ * api_plugins.c: GET /api/v1/plugins: what this master finds in its folders of plugins, and would
+ * give to a graph that names it.
  *
  * Their notes are read, and none of their code is run: what processors a plugin brings, and what
- * each can be told, only loading it could tell, which gpctl plugins does in a process of its own. The
- * members that are here are as there. A file that is no plugin says why; one behind another of its
- * name is hidden.
+ * each can be told, only loading it could tell, which gpctl plugins does in a process of its own.
+ * The members that are here are as there. A file that is no plugin says why; one behind another of
+ * its name is hidden.
  *
  * One folder or one file is read in a turn of the loop, as a disk may be slow and files many.
  */

@@ -7,7 +7,8 @@
 #include "app/api.h"
 #include "base/str.h"
 
-/* '@' is one word, on both sides the same; behind "--" it is a parameter. The first that fits counts. */
+/* '@' is one word, on both sides the same; behind "--" it is a parameter. The first that fits
+ * counts. */
 static const char *const words[][2] = {
     {"gpctl drain --undo @", "POST /api/v1/workers/{worker}/drain?undo on @"},
     {"gpctl masters add HOST:PORT", "POST /api/v1/masters?address=HOST:PORT"},

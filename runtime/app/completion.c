@@ -30,7 +30,8 @@ struct completion {
 
 /* ---- candidates ---- */
 
-/* Whether a terminal shows it as it is: no control characters, which are bytes from 0x80 on, too. */
+/* Whether a terminal shows it as it is: no control characters, which are bytes from 0x80 on,
+ * too. */
 static bool is_shown_as_it_is(gp_str s)
 {
     char shown[STR_SHOWN_MAX];

@@ -11,8 +11,8 @@
  * shell should offer: nothing, or files, or those that end in a suffix ("files .so"), or folders.
  * A candidate that ends in `=` or `,` wants no blank after it.
  *
- * All comes from the tables that parse and help (options.h): the name of a value or an operand there
- * says what it may be. Only what a cluster or a job's file knows is looked up by the program.
+ * All comes from the tables that parse and help (options.h): the name of a value or an operand
+ * there says what it may be. Only what a cluster or a job's file knows is looked up by the program.
  */
 #ifndef APP_COMPLETION_H
 #define APP_COMPLETION_H

@@ -170,7 +170,8 @@ void config_deinit(struct config *config);
 /* The secret of cluster.secret_file, or the user's own; made if there is none. */
 int config_read_secret(const struct config *config, struct edge_secret *ret, struct gp_error *err);
 
-/* Whether a value, as fields_encode() writes it, is the default of the key `name` below `section`. */
+/* Whether a value, as fields_encode() writes it, is the default of the key `name` below
+ * `section`. */
 bool config_is_default(gp_str section, gp_str name, gp_str value);
 
 /* One key of the table: "log.level" and what is known of it. */

@@ -58,8 +58,8 @@ int ctl_configure(struct ctl *ctl, const struct config_override *overrides, uint
 /* A world: for commands that need files or time, and no master. */
 int ctl_open_world(struct ctl *ctl, struct gp_error *err);
 
-/* Settings, a world (the one there is, if there is one), and a client for the masters that were named.
- * Nothing is dialled yet. */
+/* Settings, a world (the one there is, if there is one), and a client for the masters that were
+ * named. Nothing is dialled yet. */
 int ctl_connect(struct ctl *ctl, struct gp_error *err);
 
 /* A client for this master, in the world that ctl->world was set to by its owner. */
@@ -101,8 +101,8 @@ int ctl_request_id(const struct options *options, const char **ret, struct gp_er
 
 /* ---- printing ---- */
 
-/* Three lines, or JSON; the exit code. what: printf style. Who is interrupted while watching is told
- * nothing: that is how watching ends. */
+/* Three lines, or JSON; the exit code. what: printf style. Who is interrupted while watching is
+ * told nothing: that is how watching ends. */
 int ctl_fail(const struct ctl *ctl, const struct gp_error *err, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,6 +1,6 @@
 /*
- * ctl_config.c: gpctl config: which settings hold, and who said so. Here, which needs no cluster, or
- * with --from in a daemon, whose flags and environment are its own.
+ * ctl_config.c: gpctl config: which settings hold, and who said so. Here, which needs no cluster,
+ * or with --from in a daemon, whose flags and environment are its own.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * ctl_drain.c: gpctl drain: has all tasks leave a worker, and waits until they have.
  *
  * Draining goes on whether anybody waits or not. Waiting ends when the worker is drained; when
- * nothing moves any more and all that is left there has a reason to stay, unless a time limit says to
- * wait for that, too; when somebody undoes it; when the worker is lost for good.
+ * nothing moves any more and all that is left there has a reason to stay, unless a time limit says
+ * to wait for that, too; when somebody undoes it; when the worker is lost for good.
  */
 #include <stdlib.h>
 

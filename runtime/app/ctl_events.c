@@ -1,8 +1,8 @@
 /*
  * ctl_events.c: gpctl events: what happened in the cluster, and with -f what happens.
  *
- * Each ask waits at the leader for what comes after the last number. A new leader begins a new list,
- * which its term says: then all of that is shown.
+ * Each ask waits at the leader for what comes after the last number. A new leader begins a new
+ * list, which its term says: then all of that is shown.
  */
 #include <stdlib.h>
 

@@ -71,8 +71,8 @@ static int refuse_language(const char *language, struct gp_error *err)
     return rc;
 }
 
-/* The folder as an absolute path, and where it is made before it has that name: beside it, so also if
- * a shell completed it with a slash. */
+/* The folder as an absolute path, and where it is made before it has that name: beside it, so also
+ * if a shell completed it with a slash. */
 static int find_place(struct project *p, const char *folder, struct gp_error *err)
 {
     char here[PATH_MAX] = "";

@@ -1,7 +1,8 @@
 /*
  * ctl_plugins.c: gpctl plugins: what is shipped and installed here, and what it can be told.
  *
- * Each file is loaded in a process of its own (probe.h), so one that cannot be is a row like the others.
+ * Each file is loaded in a process of its own (probe.h), so one that cannot be is a row like the
+ * others.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
 #include "control/plugin_files.h"
 #include "edge/fs.h"
 
-/* What there is: a list of {name, version, file, services, state, why, processors, partitioners}. */
+/* What there is: a list of {name, version, file, services, state, why, processors,
+ * partitioners}. */
 struct gathering {
     struct ctl *ctl;
     struct plugin_search search;

@@ -2,8 +2,8 @@
  * ctl_rebalance.c: gpctl rebalance: spreads the tasks of an application, and waits until they have
  * moved.
  *
- * The first answer says what is going to move and what is not; later ones, which ask for nothing new,
- * only how much is still under way.
+ * The first answer says what is going to move and what is not; later ones, which ask for nothing
+ * new, only how much is still under way.
  */
 #include <stdlib.h>
 
@@ -67,7 +67,8 @@ static int show(const struct rebalancing *r)
 
 /* ---- asking ---- */
 
-/* An appmaster that is being started will be there in a moment; without --wait nobody waits for it. */
+/* An appmaster that is being started will be there in a moment; without --wait nobody waits for
+ * it. */
 static int ask(struct rebalancing *r, bool spread)
 {
     const struct msg_app_rebalance msg = {.app = r->ref.app,

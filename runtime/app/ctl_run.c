@@ -2,8 +2,8 @@
  * ctl_run.c: gpctl run: a job with no cluster, every role inside this process.
  *
  * The same actors, messages and files as on a cluster, and the same client; only children are
- * hosted (inside.h). An interrupt kills the job and waits for its end; a second one ends the process
- * at once.
+ * hosted (inside.h). An interrupt kills the job and waits for its end; a second one ends the
+ * process at once.
  */
 #include <unistd.h>
 

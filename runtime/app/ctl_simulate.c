@@ -1,8 +1,8 @@
 /*
  * ctl_simulate.c: gpctl simulate: a job on a simulated cluster with faults, and what came of it.
  *
- * The simulation is a child (simulation_child.h). For people its records are printed as they come, then
- * a verdict; with -o json all of it is one object at the end.
+ * The simulation is a child (simulation_child.h). For people its records are printed as they come,
+ * then a verdict; with -o json all of it is one object at the end.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /*
  * ctl_submit.c: gpctl submit: upload, start, see that it begins, perhaps wait for the end.
  *
- * What is wrong with a graph or its parameters is known some 20 ms after the id, so we wait for that
- * (not with --detach): the id is on stdout, the mistakes are on stderr and in the exit code.
- * Waiting ends early at an interrupt or --timeout: the job runs on, and the error says how to follow
- * it.
+ * What is wrong with a graph or its parameters is known some 20 ms after the id, so we wait for
+ * that (not with --detach): the id is on stdout, the mistakes are on stderr and in the exit code.
+ * Waiting ends early at an interrupt or --timeout: the job runs on, and the error says how to
+ * follow it.
  */
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /*
- * ctl_top.c: gpctl top: asks once an interval, and shows it: on a screen that follows keys, or as one
- * table or object an interval where nobody watches.
+ * ctl_top.c: gpctl top: asks once an interval, and shows it: on a screen that follows keys, or as
+ * one table or object an interval where nobody watches.
  *
  *     round: app.list -> metrics.read of the open application, or of some of the list -> shown
  *

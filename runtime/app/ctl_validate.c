@@ -1,8 +1,8 @@
 /*
  * ctl_validate.c: gpctl validate: all that is wrong with a plugin or an application, and its graph.
  *
- * The file is read, then loaded and built in a process of its own (probe.h). Exit code 0: nothing was
- * found; 1: something was; as usual for what concerns the command line.
+ * The file is read, then loaded and built in a process of its own (probe.h). Exit code 0: nothing
+ * was found; 1: something was; as usual for what concerns the command line.
  */
 #include <stdlib.h>
 #include <string.h>

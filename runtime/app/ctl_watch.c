@@ -1,6 +1,6 @@
 /*
- * ctl_watch.c: see ctl_watch.h. The commands know nothing of it: a turn is a whole run of theirs, in
- * the world that is kept.
+ * ctl_watch.c: see ctl_watch.h. The commands know nothing of it: a turn is a whole run of theirs,
+ * in the world that is kept.
  */
 #include "app/ctl_watch.h"
 

@@ -30,8 +30,8 @@ const struct explanation *explain_all(uint32_t *ret_count);
 const char *explain_word(int code);
 
 /*
- * By word (not_found), name (GP_ENOENT, ENOENT, in any case) or number (-3), also within brackets as
- * errors print it. NULL: unknown; err says so, and what was meant, perhaps.
+ * By word (not_found), name (GP_ENOENT, ENOENT, in any case) or number (-3), also within brackets
+ * as errors print it. NULL: unknown; err says so, and what was meant, perhaps.
  */
 const struct explanation *explain_find(const char *text, struct gp_error *err);
 

@@ -14,9 +14,9 @@
 int follow_to_end(struct ctl *ctl, uint32_t id, int64_t deadline_ns, struct gp_error *err);
 
 /*
- * Waits until all its tasks run, or it waits for slots, or it has ended: its graph and parameters are
- * right then. What came of it is said on stderr: the mistakes if it failed, that we were interrupted, or
- * that it does not run yet after 10 s, which is no failure. Answers the exit code.
+ * Waits until all its tasks run, or it waits for slots, or it has ended: its graph and parameters
+ * are right then. What came of it is said on stderr: the mistakes if it failed, that we were
+ * interrupted, or that it does not run yet after 10 s, which is no failure. Answers the exit code.
  */
 int follow_print_start(struct ctl *ctl, uint32_t id);
 

@@ -1,8 +1,8 @@
 /*
  * gpd_child.c: gpd appmaster and gpd executor: what workers start, as a process of its own.
  *
- * The process lives as long as its node, and no longer than its parent. TERM asks the node to end in
- * order; when it does not, the worker kills it.
+ * The process lives as long as its node, and no longer than its parent. TERM asks the node to end
+ * in order; when it does not, the worker kills it.
  */
 #include <signal.h>
 #include <stdlib.h>

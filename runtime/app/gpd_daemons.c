@@ -101,7 +101,8 @@ static int local_take_dir(struct local *l, struct gp_error *err)
     return data_dir_take(&l->dir, "", name, err);
 }
 
-/* Unless it was said otherwise, an executor has as many lanes as its worker's share of the cores. */
+/* Unless it was said otherwise, an executor has as many lanes as its worker's share of the
+ * cores. */
 static void share_cpus(struct local *l)
 {
     const struct port *port = edge_port(l->gpd.world);

@@ -1,7 +1,8 @@
 /*
  * gpd_http.c: the web server of a daemon, and what its supervisor hears; see gpd.h.
  *
- * The watchdog is told from a timer of the main loop: who hears nothing knows that the loop is stuck.
+ * The watchdog is told from a timer of the main loop: who hears nothing knows that the loop is
+ * stuck.
  */
 #include <stdlib.h>
 

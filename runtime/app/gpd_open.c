@@ -4,7 +4,8 @@
  * Flags are put into the environment once they are read, so that the children of a worker have the
  * same settings as their parent without another word.
  *
- * Fails when: settings are wrong, the secret cannot be read or made, descriptors or memory are short.
+ * Fails when: settings are wrong, the secret cannot be read or made, descriptors or memory are
+ * short.
  */
 #include <stdarg.h>
 #include <stdlib.h>

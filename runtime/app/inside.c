@@ -1,8 +1,8 @@
 /*
  * inside.c: see inside.h.
  *
- * The world asks us for children (edge/inproc.h); each is a node (app/node.h) with a port of its own
- * that differs from the main one in its environment, for the application's token, and its log.
+ * The world asks us for children (edge/inproc.h); each is a node (app/node.h) with a port of its
+ * own that differs from the main one in its environment, for the application's token, and its log.
  *
  *     start ─▶ RUNNING ──node is over──▶ over: freed by a timer, then reported
  *

@@ -4,8 +4,8 @@
  *
  *     inside_new -> inside_world() for everybody -> inside_start -> ... -> inside_free
  *
- * Files stand in a folder of its own (process_dir_base()), removed at the end; nothing of the user's
- * is read or made: no secret, no data folder.
+ * Files stand in a folder of its own (process_dir_base()), removed at the end; nothing of the
+ * user's is read or made: no secret, no data folder.
  */
 #ifndef APP_INSIDE_H
 #define APP_INSIDE_H

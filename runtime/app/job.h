@@ -16,8 +16,8 @@ struct job {
 
 /*
  * Reads the file of operand 0 and the flags --name, --set, --parallelism, --executors, --place,
- * --priority and --no-wait-for-slots. GP_EINVAL: flags; and as plugin_note_read(), also for a plugin
- * that is no application.
+ * --priority and --no-wait-for-slots. GP_EINVAL: flags; and as plugin_note_read(), also for a
+ * plugin that is no application.
  */
 int job_init(struct job *job, const struct options *options, struct gp_error *err);
 

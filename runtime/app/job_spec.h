@@ -1,6 +1,6 @@
 /*
- * job_spec.h: the lists that say how a job is to run, from texts that a person wrote, as flags or as
- * parameters of a request: the same rules for both.
+ * job_spec.h: the lists that say how a job is to run, from texts that a person wrote, as flags or
+ * as parameters of a request: the same rules for both.
  *
  * `what` is how the text is named in errors, with what stands between the two: "--set ". What is
  * made belongs to the spec, which fields_deinit(&msg_app_submit_fields, spec) frees, also after a

@@ -5,8 +5,8 @@
  *     {"time":"2026-01-31T09:30:00.123456Z","level":"warn",...}
  *     whatever user code wrote to stdout or stderr
  *
- * Lines of the third kind have the time of the one before, and are as INFO; an indented one goes with
- * the one before in both, for it continues it. The last words of a crash are an ERROR.
+ * Lines of the third kind have the time of the one before, and are as INFO; an indented one goes
+ * with the one before in both, for it continues it. The last words of a crash are an ERROR.
  */
 #ifndef APP_LOG_LINE_H
 #define APP_LOG_LINE_H

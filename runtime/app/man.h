@@ -9,7 +9,8 @@
 
 #define MAN_WORD "__man" /* as argv[1] it asks for a page */
 
-/* argv: the section that the program's page is in, or "config" for gearpump.yaml(5). The exit code. */
+/* argv: the section that the program's page is in, or "config" for gearpump.yaml(5). The exit
+ * code. */
 int man_main(const struct program_spec *program, int argc, char *const *argv, FILE *to);
 
 #endif

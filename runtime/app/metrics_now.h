@@ -5,8 +5,8 @@
  *     const char *figures = metrics_now_find(&now, "split", 0, METRICS_NOW);
  *     double rate = metrics_now_number(figures, "rate_in", 0);
  *
- * The answer tells of things in the order in which it lists them, so a search begins where the last one
- * ended: who goes through an answer in its order looks at each of its series once.
+ * The answer tells of things in the order in which it lists them, so a search begins where the last
+ * one ended: who goes through an answer in its order looks at each of its series once.
  */
 #ifndef APP_METRICS_NOW_H
 #define APP_METRICS_NOW_H

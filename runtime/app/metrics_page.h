@@ -1,6 +1,6 @@
 /*
- * metrics_page.h: /metrics of this daemon: of a master its own numbers and, when it leads, those of all
- * applications; of workers their slots; and what the process needs.
+ * metrics_page.h: /metrics of this daemon: of a master its own numbers and, when it leads, those of
+ * all applications; of workers their slots; and what the process needs.
  */
 #ifndef APP_METRICS_PAGE_H
 #define APP_METRICS_PAGE_H

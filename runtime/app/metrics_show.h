@@ -1,7 +1,7 @@
 /*
- * metrics_show.h: an answer of metrics.read as people's programs see it: in `gpctl metrics -o json`,
- * in REST, and on the dashboard. Times end in _ms or _us, shares are 0 .. 1, what is not known is null
- * or, for rates and shares, 0.
+ * metrics_show.h: an answer of metrics.read as people's programs see it: in `gpctl metrics -o
+ * json`, in REST, and on the dashboard. Times end in _ms or _us, shares are 0 .. 1, what is not
+ * known is null or, for rates and shares, 0.
  */
 #ifndef APP_METRICS_SHOW_H
 #define APP_METRICS_SHOW_H

@@ -76,7 +76,8 @@ const char *options_text(const struct options *o, const char *name);
 /* The i-th value of a repeatable flag, or NULL beyond the last. */
 const char *options_nth(const struct options *o, const char *name, uint32_t i);
 
-/* Whole number within [min, max] or the fallback when absent. GP_EINVAL names flag, value and range. */
+/* Whole number within [min, max] or the fallback when absent. GP_EINVAL names flag, value and
+ * range. */
 int options_u64(const struct options *o, const char *name, uint64_t min, uint64_t max,
                 uint64_t fallback, uint64_t *ret, struct gp_error *err);
 
@@ -84,7 +85,8 @@ int options_u64(const struct options *o, const char *name, uint64_t min, uint64_
 int options_duration(const struct options *o, const char *name, int64_t fallback_ns, int64_t *ret,
                      struct gp_error *err);
 
-/* Splits "key=value" in place of use: key and value borrow from text. GP_EINVAL when there is no key. */
+/* Splits "key=value" in place of use: key and value borrow from text. GP_EINVAL when there is no
+ * key. */
 int options_pair(const char *flag, const char *text, gp_str *ret_key, gp_str *ret_value,
                  struct gp_error *err);
 

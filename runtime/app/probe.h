@@ -1,6 +1,6 @@
 /*
- * probe.h: what a plugin is, found out by loading it in a throw-away process: code that crashes, exits or
- * does not return is a finding there, and nothing here.
+ * probe.h: what a plugin is, found out by loading it in a throw-away process: code that crashes,
+ * exits or does not return is a finding there, and nothing here.
  *
  * The checks are those of whoever runs it later: graph/plugin_load.h and graph/build.h.
  */
@@ -33,8 +33,8 @@ struct probe {
     struct value *findings; /* list of {place, what, try}; empty: it can run */
     struct value *plugin;   /* what it brings, or NULL: it could not be loaded */
     struct value *plan;     /* the graph as it would run, or NULL */
-    /* What its job can be told, a list of {name, choices, help}; those of processors, as "count.output",
-     * if there is a plan. NULL: its graph was not built. */
+    /* What its job can be told, a list of {name, choices, help}; those of processors, as
+     * "count.output", if there is a plan. NULL: its graph was not built. */
     struct value *parameters;
 };
 

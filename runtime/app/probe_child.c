@@ -1,8 +1,8 @@
 /*
  * probe_child.c: the side of a probe that runs user code; see probe.h.
  *
- * Records, a line of JSON each: {"at": what is about to be called} before user code runs, so that the
- * other side knows where it was lost; {"finding": {...}}; {"plugin": {...}}; {"plan": ...};
+ * Records, a line of JSON each: {"at": what is about to be called} before user code runs, so that
+ * the other side knows where it was lost; {"finding": {...}}; {"plugin": {...}}; {"plan": ...};
  * {"parameters": [...]}; {"done": true}.
  */
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /*
  * process_dir.h: a folder that lasts as long as this process.
  *
- * For Unix sockets, whose paths must be short, and for what `gpctl run` needs on disk. The name holds
- * our pid, so that what a killed process left behind can be told, and is removed by the next one.
+ * For Unix sockets, whose paths must be short, and for what `gpctl run` needs on disk. The name
+ * holds our pid, so that what a killed process left behind can be told, and is removed by the next
+ * one.
  */
 #ifndef APP_PROCESS_DIR_H
 #define APP_PROCESS_DIR_H
@@ -12,9 +13,9 @@
 #include "port/port.h"
 
 /*
- * Where files that need not outlive the process are cheapest: $TMPDIR if it says so; else memory, where
- * there is plenty of it and plugins may be loaded from it; else /tmp. On a disk that discards what is
- * deleted, removing the two dozen files of a run took as long as the run of a small job.
+ * Where files that need not outlive the process are cheapest: $TMPDIR if it says so; else memory,
+ * where there is plenty of it and plugins may be loaded from it; else /tmp. On a disk that discards
+ * what is deleted, removing the two dozen files of a run took as long as the run of a small job.
  */
 const char *process_dir_base(void);
 

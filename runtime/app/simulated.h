@@ -1,6 +1,6 @@
 /*
- * simulated.h: what a simulated cluster (sim/cluster.h) takes from the real world: the plugin loader,
- * the JSON parser, real files to copy onto its disks; and the nodes that workers start.
+ * simulated.h: what a simulated cluster (sim/cluster.h) takes from the real world: the plugin
+ * loader, the JSON parser, real files to copy onto its disks; and the nodes that workers start.
  */
 #ifndef APP_SIMULATED_H
 #define APP_SIMULATED_H

@@ -3,8 +3,8 @@
  *
  *     the cluster begins → submit → running → faults, for a while → all is healed → the goal → ended
  *
- * The goal is that every worker is known and the job has finished, or does again what it did. All waits
- * are bounded in virtual time.
+ * The goal is that every worker is known and the job has finished, or does again what it did. All
+ * waits are bounded in virtual time.
  */
 #include "app/simulation.h"
 
@@ -102,7 +102,8 @@ static void tell(struct simulation *s, const char *kind, const char *format, ...
 
 /* ---- what nodes say ---- */
 
-/* What matters to somebody who watches a job: warnings, and what those who lead decide once it runs. */
+/* What matters to somebody who watches a job: warnings, and what those who lead decide once it
+ * runs. */
 static bool is_news(const struct simulation *s, gp_str who, gp_str line)
 {
     bool leads = str_ends_with(who, GP_STR(":master")) || str_ends_with(who, GP_STR(":appmaster"));

@@ -1,10 +1,10 @@
 /*
- * simulation_child.h: a simulation in a child process (edge/forked.h), so that user code which crashes,
- * exits or does not return is a finding and nothing else.
+ * simulation_child.h: a simulation in a child process (edge/forked.h), so that user code which
+ * crashes, exits or does not return is a finding and nothing else.
  *
- * Records come as they are written (simulation.h). What user code says on standard output or error is
- * passed on to our standard error, but for the last words of a crash (edge/crash.h), which name plugin,
- * processor and function.
+ * Records come as they are written (simulation.h). What user code says on standard output or error
+ * is passed on to our standard error, but for the last words of a crash (edge/crash.h), which name
+ * plugin, processor and function.
  */
 #ifndef APP_SIMULATION_CHILD_H
 #define APP_SIMULATION_CHILD_H

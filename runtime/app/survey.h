@@ -3,8 +3,8 @@
  *
  *     every address is asked ─▶ answers name others ─▶ those are asked too ─▶ fn
  *
- * What a master says of itself holds; how far it is behind, the leader knows best. One that leads in
- * an older term than another leads no more.
+ * What a master says of itself holds; how far it is behind, the leader knows best. One that leads
+ * in an older term than another leads no more.
  */
 #ifndef APP_SURVEY_H
 #define APP_SURVEY_H

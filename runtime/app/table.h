@@ -5,8 +5,8 @@
  *      7  wordcount  running     12
  *
  * Columns are as wide as their widest cell, two blanks apart; numbers stand at the right. Plain
- * text, so that it can be piped, and an empty cell is "-", so that columns can be cut. Colours only if
- * they are asked for.
+ * text, so that it can be piped, and an empty cell is "-", so that columns can be cut. Colours only
+ * if they are asked for.
  */
 #ifndef APP_TABLE_H
 #define APP_TABLE_H

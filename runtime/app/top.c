@@ -1,8 +1,8 @@
 /*
  * top.c: the state behind `gpctl top`; see top.h.
  *
- * A selection is a key, not a place: rows come and go, and their order changes each second. When the
- * selected row is gone its neighbour is selected.
+ * A selection is a key, not a place: rows come and go, and their order changes each second. When
+ * the selected row is gone its neighbour is selected.
  */
 #include "app/top.h"
 

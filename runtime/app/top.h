@@ -1,6 +1,6 @@
 /*
- * top.h: what `gpctl top` knows and shows: applications, the processors of one, the slowest tasks of
- * one of these. Pure: answers and keys in, pictures out; asking and the terminal are elsewhere.
+ * top.h: what `gpctl top` knows and shows: applications, the processors of one, the slowest tasks
+ * of one of these. Pure: answers and keys in, pictures out; asking and the terminal are elsewhere.
  *
  *     APPLICATIONS <--enter/escape--> PROCESSORS <--enter/escape--> TASKS
  *
@@ -70,7 +70,8 @@ void top_open(struct top *t, uint32_t app);
 /* Running applications, as `gpctl list -o json` has them; the rates of those known stay. */
 void top_take_apps(struct top *t, struct value *apps, bool is_cut);
 
-/* What metrics_show() made for this one. One of another, or when nothing was told yet, changes nothing. */
+/* What metrics_show() made for this one. One of another, or when nothing was told yet, changes
+ * nothing. */
 void top_take_metrics(struct top *t, uint32_t app, struct value *metrics);
 
 /* An ask failed; why is one line. */

@@ -2,8 +2,8 @@
  * CRC32C: folding with wide carry-less products where the processor has them, its crc32 instruction
  * where it has that, a table elsewhere.
  *
- * Chains. crc32 on x86 takes 3 cycles but a new one can start each cycle, so one chain over a buffer
- * reaches a third of what the processor can do. Long buffers are therefore cut into three
+ * Chains. crc32 on x86 takes 3 cycles but a new one can start each cycle, so one chain over a
+ * buffer reaches a third of what the processor can do. Long buffers are therefore cut into three
  * stripes of equal length whose checksums run side by side:
  *
  *     |  stripe a  |  stripe b  |  stripe c  |  next triple ...
@@ -12,14 +12,14 @@
  * of a stripe (Gopal et al., "Fast CRC Computation for iSCSI Polynomial Using CRC32 Instruction",
  * 2011). One carry-less product and one crc32 do such a multiplication.
  *
- * Folding. A block of 256 bytes that is followed by n more counts as much as the block times x^(8 n).
- * So 256 bytes in four registers of 512 bits are multiplied by x^2048, kept short by the polynomial,
- * and added to the next 256, and so on: what is left at the end is one block with the remainder of
- * all. A product takes both halves of each 128 bits, the half that comes first being 64 bits farther
- * from the end. Eight products for 256 bytes: twice as fast as chains.
+ * Folding. A block of 256 bytes that is followed by n more counts as much as the block times x^(8
+ * n). So 256 bytes in four registers of 512 bits are multiplied by x^2048, kept short by the
+ * polynomial, and added to the next 256, and so on: what is left at the end is one block with the
+ * remainder of all. A product takes both halves of each 128 bits, the half that comes first being
+ * 64 bits farther from the end. Eight products for 256 bytes: twice as fast as chains.
  *
- * Both. Products and crc32 are done by different units of the processor, so long buffers are folded in
- * their first two thirds while chains run over four stripes of the rest: a third faster again.
+ * Both. Products and crc32 are done by different units of the processor, so long buffers are folded
+ * in their first two thirds while chains run over four stripes of the rest: a third faster again.
  *
  * No state: what the processor can do is asked at each call, which reads two words.
  */

@@ -95,8 +95,8 @@ double hist_sum(const struct hist *h);
 #define HIST_ENCODED_MAX (64 + HIST_BUCKET_COUNT * 12)
 int hist_encode(const struct hist *h, struct buf *out);
 
-/* Reads exactly that form and adds all of it: a few microseconds, for there are few buckets. The bytes
- * are not trusted: 0, or GP_EPROTO and h is unchanged. */
+/* Reads exactly that form and adds all of it: a few microseconds, for there are few buckets. The
+ * bytes are not trusted: 0, or GP_EPROTO and h is unchanged. */
 int hist_merge_encoded(struct hist *h, gp_bytes bytes);
 
 /* The compact form in hexadecimal, as messages hold it; "" is an empty histogram. *ret_text is
@@ -104,8 +104,8 @@ int hist_merge_encoded(struct hist *h, gp_bytes bytes);
 int hist_to_text(const struct hist *h, char **ret_text);
 int hist_merge_text(struct hist *h, const char *text); /* GP_EPROTO, GP_ENOMEM: h is unchanged */
 
-/* What was recorded since: takes away `before`, an earlier state of h. false: it is none, for it holds
- * what h does not; h is unchanged. min and max are those of the buckets that are left. */
+/* What was recorded since: takes away `before`, an earlier state of h. false: it is none, for it
+ * holds what h does not; h is unchanged. min and max are those of the buckets that are left. */
 bool hist_since(struct hist *h, const struct hist *before);
 
 #endif

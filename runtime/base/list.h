@@ -122,7 +122,8 @@ static inline size_t list_count(const struct list *list)
 /* The element around a node; the node must not be NULL. */
 #define LIST_ENTRY(node, type, member) container_of(node, type, member)
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): `node` is declared here, it cannot stand in parentheses */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `node` is declared here, it cannot stand in
+ * parentheses */
 
 /* for each `struct list_node *node`; the list must not change meanwhile. */
 #define LIST_FOREACH(node, list)                                                                   \

@@ -93,9 +93,9 @@ void *map_str_get(const struct map_str *m, gp_str key);
 void *map_str_remove(struct map_str *m, gp_str key);
 
 /*
- * Iterates: size_t cursor = 0; while (map_str_next(m, &cursor, &key, &value)) { ... }
- * The map must not change meanwhile. key and value may be NULL when not wanted; *ret_key borrows from
- * the map until the entry is removed.
+ * Iterates: size_t cursor = 0; while (map_str_next(m, &cursor, &key, &value)) { ... } The map must
+ * not change meanwhile. key and value may be NULL when not wanted; *ret_key borrows from the map
+ * until the entry is removed.
  */
 bool map_str_next(const struct map_str *m, size_t *cursor, gp_str *ret_key, void **ret_value);
 void *map_str_pop(struct map_str *m);

@@ -1,6 +1,6 @@
 /*
- * What concerns a whole tree of values: copying and comparing it, by asking value.c alone. Recursion is
- * as deep as the tree, which value.c bounds.
+ * What concerns a whole tree of values: copying and comparing it, by asking value.c alone.
+ * Recursion is as deep as the tree, which value.c bounds.
  */
 #include "base/assert.h"
 #include "base/str.h"

@@ -4,8 +4,8 @@
  *     begun -> a slice is hashed, then the next of those that wait -> the end -> told
  *
  * A file of one slice is checked at once. However many there are, one slice is hashed in a turn, so
- * that nobody else on this loop waits for more than that. A damaged file is removed, so that it can be
- * fetched again; one that cannot be read is left.
+ * that nobody else on this loop waits for more than that. A damaged file is removed, so that it can
+ * be fetched again; one that cannot be read is left.
  */
 #include <stdlib.h>
 

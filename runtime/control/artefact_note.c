@@ -3,7 +3,8 @@
  * stands: a large one would hold up the loop, and fill memory.
  *
  * What was read stays until the end, as the reader borrows it; a file whose tables are larger than
- * READ_MAX is none of a linker's. Fails as elf_read() does, or because the disk does: the latter counts.
+ * READ_MAX is none of a linker's. Fails as elf_read() does, or because the disk does: the latter
+ * counts.
  */
 #include <stdlib.h>
 

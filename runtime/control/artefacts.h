@@ -62,9 +62,9 @@ int artefacts_find(const struct artefacts *store, gp_str sha, char *path, size_t
 /* 0, or why not: GP_ENOENT, GP_ECHECKSUM, GP_EFULL, ... */
 typedef void (*artefact_checked_fn)(void *user, int code, const struct gp_error *err);
 
-/* Whether the store has the file, and it is what its name says. One that is not is removed, so that it
- * can be fetched again. fn comes once, from inside if the file is small, unless the store is closed
- * before. */
+/* Whether the store has the file, and it is what its name says. One that is not is removed, so that
+ * it can be fetched again. fn comes once, from inside if the file is small, unless the store is
+ * closed before. */
 void artefacts_check(struct artefacts *store, gp_str sha, artefact_checked_fn fn, void *user);
 
 /* The note of a file, as elf_read() gets it, without reading much else of it. */

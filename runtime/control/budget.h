@@ -3,13 +3,13 @@
  *
  * One budget for each application: restarts of its executors, its tasks and its appmaster draw from
  * it, at most `max` in any window; what was longer ago is forgotten. Whoever decides on a restart
- * draws: the appmaster while it lives, the leader when it died. The list of what was drawn stands in
- * the registry; it goes to each appmaster with its welcome, and comes back with each placement that
- * it puts, before it acts on it. A restart that somebody planned (an appmaster that leaves a drained
- * worker) draws nothing.
+ * draws: the appmaster while it lives, the leader when it died. The list of what was drawn stands
+ * in the registry; it goes to each appmaster with its welcome, and comes back with each placement
+ * that it puts, before it acts on it. A restart that somebody planned (an appmaster that leaves a
+ * drained worker) draws nothing.
  *
- * Pure: time comes as an argument, wall time in milliseconds, as it must mean the same on all hosts.
- * Clocks differ and jump: what was drawn in the future was drawn now.
+ * Pure: time comes as an argument, wall time in milliseconds, as it must mean the same on all
+ * hosts. Clocks differ and jump: what was drawn in the future was drawn now.
  */
 #ifndef CONTROL_BUDGET_H
 #define CONTROL_BUDGET_H
@@ -42,9 +42,9 @@ bool budget_draw(struct budget *b, int64_t now_ms);
 /* Restarts that are held against it now. */
 uint32_t budget_used(const struct budget *b, int64_t now_ms);
 
-/* How long to wait before one more, when so many are held against it: not at all at first, so that one
- * death costs little; then ever longer, so that what fails at once does not fill its budget in a
- * moment. */
+/* How long to wait before one more, when so many are held against it: not at all at first, so that
+ * one death costs little; then ever longer, so that what fails at once does not fill its budget in
+ * a moment. */
 int64_t budget_pause_ms(uint32_t used);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * plugin_files.h: which plugins a folder has. The file of a plugin is called as the plugin is, with .so:
- * that is how a master finds one that a graph names.
+ * plugin_files.h: which plugins a folder has. The file of a plugin is called as the plugin is, with
+ * .so: that is how a master finds one that a graph names.
  */
 #ifndef CONTROL_PLUGIN_FILES_H
 #define CONTROL_PLUGIN_FILES_H
@@ -18,7 +18,8 @@ struct plugin_files {
     uint32_t count;
 };
 
-/* Takes the place of what was in it. A folder that cannot be read has none. GP_ENOMEM: and not all. */
+/* Takes the place of what was in it. A folder that cannot be read has none. GP_ENOMEM: and not
+ * all. */
 int plugin_files_read(struct plugin_files *f, const struct fs_ops *fs, void *world,
                       const char *dir);
 void plugin_files_deinit(struct plugin_files *f);

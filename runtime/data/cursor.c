@@ -38,7 +38,8 @@ void cursor_lend(struct task *t, struct output *o)
 {
     const struct neighbour *p = o->neighbour;
 
-    /* Kept from one callback to the next, a cursor must find nothing lent; neither in open or close. */
+    /* Kept from one callback to the next, a cursor must find nothing lent; neither in open or
+     * close. */
     if (t->place != TASK_AT_WORK || p->token != o->token) {
         return;
     }

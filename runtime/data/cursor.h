@@ -1,13 +1,13 @@
 /*
- * cursor.h: the end of an open run, lent to whoever writes rows there: a plugin by the inlined functions
- * of gearpump/cursor.h, and emit, reserve and commit for it.
+ * cursor.h: the end of an open run, lent to whoever writes rows there: a plugin by the inlined
+ * functions of gearpump/cursor.h, and emit, reserve and commit for it.
  *
  *   neighbour.cursor, limit, rows ──lend──▶ output.cursor ──(rows are written)──▶ take back
  *
  * While an output's cursor is lent, it alone says where the run ends and how many rows came; nobody
- * else may touch the neighbour. It is taken back when the callback returns and before the task emits in
- * any other way, so lanes never see one that is lent, and each task lends one at a time. What is lent
- * is what begin() granted: credit is drawn for it as for any run, when it is settled.
+ * else may touch the neighbour. It is taken back when the callback returns and before the task
+ * emits in any other way, so lanes never see one that is lent, and each task lends one at a time.
+ * What is lent is what begin() granted: credit is drawn for it as for any run, when it is settled.
  *
  * Thread: the lane's. Failures: a cursor that is where it cannot be fails the task, and nothing
  * written since it was lent is sent.

@@ -11,7 +11,8 @@
  * here is per message: lanes are told what to do by one word each, and answer with one.
  *
  * Thread: the control thread, which is no lane. Failures: what a task does wrong arrives in
- * on_failed, broken links are made again; the engine itself fails only for lack of memory, threads or addresses.
+ * on_failed, broken links are made again; the engine itself fails only for lack of memory, threads
+ * or addresses.
  */
 #ifndef DATA_ENGINE_H
 #define DATA_ENGINE_H
@@ -41,8 +42,8 @@ struct engine_events {
     /* A lane answers engine_ask_news(). The news are borrowed until return,
      * save what was measured, which may be taken. */
     void (*on_news)(void *user, uint32_t lane, struct lane_news *news);
-    /* A task that the placement has leaving has left, or stays; or one has come with its state. Whose
-     * it is now: lane_moved_free(). */
+    /* A task that the placement has leaving has left, or stays; or one has come with its state.
+     * Whose it is now: lane_moved_free(). */
     void (*on_moved)(void *user, struct lane_moved *moved);
     /* Every task has ended. */
     void (*on_ended)(void *user);

@@ -1,6 +1,6 @@
 /*
- * engine_internal.h: shared by engine.c (threads and phases) and engine_update.c (what the lanes are
- * to run, and its changes).
+ * engine_internal.h: shared by engine.c (threads and phases) and engine_update.c (what the lanes
+ * are to run, and its changes).
  */
 #ifndef DATA_ENGINE_INTERNAL_H
 #define DATA_ENGINE_INTERNAL_H
@@ -39,8 +39,8 @@ struct engine {
     bool starting; /* engine_start() was called */
 };
 
-/* Where every lane of a topology is that a lane of this process may be connected to by a stream; one
- * for each, some unset. Freed by the caller. */
+/* Where every lane of a topology is that a lane of this process may be connected to by a stream;
+ * one for each, some unset. Freed by the caller. */
 int engine_find_places(const struct engine *e, const struct engine_job *job,
                        const struct topology *topology, struct stream_place **ret,
                        struct gp_error *err);

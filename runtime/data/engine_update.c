@@ -1,13 +1,13 @@
 /*
  * engine_update.c: changes of what the lanes run, one after the other.
  *
- * A change is prepared here, whole: a topology that keeps the numbers of lanes that go on, where the
- * new ones are, and states of tasks to be restarted. Then each lane takes it in a turn of its own
- * and says so; until all have, the next one waits. The topology before is freed then, for only lanes
- * that have not taken the change look at it.
+ * A change is prepared here, whole: a topology that keeps the numbers of lanes that go on, where
+ * the new ones are, and states of tasks to be restarted. Then each lane takes it in a turn of its
+ * own and says so; until all have, the next one waits. The topology before is freed then, for only
+ * lanes that have not taken the change look at it.
  *
- * Invariants: changes are in order of their generations; only the first is seen by lanes, and of the
- * last one who is in it.
+ * Invariants: changes are in order of their generations; only the first is seen by lanes, and of
+ * the last one who is in it.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /*
- * executor_brought.c: what tasks take along that the assignment or update has no room for: told before
- * it, task by task, and kept until it comes.
+ * executor_brought.c: what tasks take along that the assignment or update has no room for: told
+ * before it, task by task, and kept until it comes.
  *
- * Invariant: of a task, at most one. It is used by the placement that has the task here in the session it
- * was brought for, and forgotten by one that has it in that or a later one. More than LIST_MAX is
- * refused: the appmaster has no more under way.
+ * Invariant: of a task, at most one. It is used by the placement that has the task here in the
+ * session it was brought for, and forgotten by one that has it in that or a later one. More than
+ * LIST_MAX is refused: the appmaster has no more under way.
  */
 #include <stdlib.h>
 

@@ -8,10 +8,10 @@
  *        none now         asks again, at growing intervals
  *        it is over       ends
  *
- * Its tasks run on meanwhile. It ends by itself (EXECUTOR_EXIT_ORPHANED) when the application is over,
- * when an appmaster no older than the one it obeyed refuses it, and when masters have said for too
- * long (orphan_timeout_ns) that there is no appmaster. While no master answers it goes on, as long as its worker
- * lives: then nobody can have replaced it.
+ * Its tasks run on meanwhile. It ends by itself (EXECUTOR_EXIT_ORPHANED) when the application is
+ * over, when an appmaster no older than the one it obeyed refuses it, and when masters have said
+ * for too long (orphan_timeout_ns) that there is no appmaster. While no master answers it goes on,
+ * as long as its worker lives: then nobody can have replaced it.
  */
 #include <stdlib.h>
 

@@ -120,8 +120,8 @@ void ex_find_up(struct executor *ex, struct peer *peer);
 void ex_find_down(struct executor *ex, struct peer *peer, const struct gp_error *why);
 void ex_find_unreachable(struct executor *ex, struct peer *peer, const struct gp_error *why);
 
-/* Whether an appmaster of that epoch may command here; if it is a later one than before, the earlier
- * may not any more. GP_ESTALE. */
+/* Whether an appmaster of that epoch may command here; if it is a later one than before, the
+ * earlier may not any more. GP_ESTALE. */
 int ex_obey(struct executor *ex, uint32_t epoch, struct gp_error *err);
 
 /* ---- executor_tell.c ---- */

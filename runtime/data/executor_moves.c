@@ -1,15 +1,15 @@
 /*
  * executor_moves.c: what an executor tells its appmaster of tasks that move.
  *
- * A task that has left is nowhere but in what is told here, so that is kept until its next session is
- * placed: an appmaster that comes later hears it, too. Why one stays is kept for as long as it is asked
- * to leave. Both are told one after the other, each when the one before was heard, since states are
- * large; oldest first. That one has come is told once, after all else.
+ * A task that has left is nowhere but in what is told here, so that is kept until its next session
+ * is placed: an appmaster that comes later hears it, too. Why one stays is kept for as long as it
+ * is asked to leave. Both are told one after the other, each when the one before was heard, since
+ * states are large; oldest first. That one has come is told once, after all else.
  *
  * Invariants: what is told, or about to be, stands in one of two lists; of a task, only the latest.
  *
- * Failures: an appmaster that does not answer in time is asked again; one that refuses to hear is not,
- * that is logged: executor.move_unheard.
+ * Failures: an appmaster that does not answer in time is asked again; one that refuses to hear is
+ * not, that is logged: executor.move_unheard.
  */
 #include <stdlib.h>
 

@@ -1,13 +1,13 @@
 /*
  * executor_stuck.c: an executor looks, each time it reports, whether its lanes are inside of calls
- * that do not return, logs them and tells the appmaster: once when a call has lasted for longer than
- * the timeout, once when it has returned after all. Nothing is killed.
+ * that do not return, logs them and tells the appmaster: once when a call has lasted for longer
+ * than the timeout, once when it has returned after all. Nothing is killed.
  *
  * Tasks whose calls may block have lanes of their own (placement.h): their calls may last
  * BLOCKING_TIMES as long.
  *
- * A lane that is in a call does not say what it measured. So the time of a call that goes on is added
- * to what its processor was busy; what the lane says afterwards has it, too.
+ * A lane that is in a call does not say what it measured. So the time of a call that goes on is
+ * added to what its processor was busy; what the lane says afterwards has it, too.
  *
  * Thread: the control thread.
  */

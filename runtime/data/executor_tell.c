@@ -1,10 +1,12 @@
 /*
- * executor_tell.c: what an executor tells its appmaster of its own accord: reports, failures, the end.
+ * executor_tell.c: what an executor tells its appmaster of its own accord: reports, failures, the
+ * end.
  *
  * A report is told several times a second when something moved; one that is lost is replaced by the
  * next. A failure is remembered until an update brings its task the next session, and told again to
- * whomever this executor registers with. States of sources, and which tasks have ended, are asked of
- * the lanes once a second and told when they changed; that a source has ended, lanes tell at once.
+ * whomever this executor registers with. States of sources, and which tasks have ended, are asked
+ * of the lanes once a second and told when they changed; that a source has ended, lanes tell at
+ * once.
  */
 #include <stdlib.h>
 

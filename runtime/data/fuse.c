@@ -134,8 +134,8 @@ void fuse_open(struct task *t)
     t->out.emit_row = emit_row_fused;
 }
 
-/* Rows that are late here are not passed on as they are: who gets them may be behind. While they can be,
- * the list has no room, and emit asks what to do. */
+/* Rows that are late here are not passed on as they are: who gets them may be behind. While they
+ * can be, the list has no room, and emit asks what to do. */
 static void open_pass(struct fuse *f, const struct task_rows *rows)
 {
     uint32_t bytes = rows->bytes > 0 ? rows->bytes : row_size_of_views(rows->views, rows->count);
@@ -280,8 +280,8 @@ static inline const void *keep(struct fuse *f, const void *bytes, uint32_t len)
     return is_kept(f, bytes) ? bytes : copy(f, bytes, len);
 }
 
-/* There is room. The fields of m are read before any of the row is written: the compiler must think that
- * they overlap. */
+/* There is room. The fields of m are read before any of the row is written: the compiler must think
+ * that they overlap. */
 static inline int32_t append(struct task *t, const struct gp_msg *m, const void *key,
                              uint32_t key_len, const void *value, uint64_t hash, uint32_t flags,
                              uint32_t size)

@@ -2,17 +2,19 @@
  * fuse.h: a row that goes from one task straight into the next: without a batch between them.
  *
  * Where all rows of a task go to one task of the same lane (a forward edge, or one with a single
- * target, and no other edge) emit appends a view to a short list instead of a row to a batch. What the
- * value lies in is not even copied if it belongs to the rows that the sender was called with. When the
- * callback has returned, and before its own rows are given back, the receiver is called with that list,
- * and its receiver with its own, so that a few rows pass a whole chain while the first cache holds them.
+ * target, and no other edge) emit appends a view to a short list instead of a row to a batch. What
+ * the value lies in is not even copied if it belongs to the rows that the sender was called with.
+ * When the callback has returned, and before its own rows are given back, the receiver is called
+ * with that list, and its receiver with its own, so that a few rows pass a whole chain while the
+ * first cache holds them.
  *
  *   process(A) ──emit──▶ views ──(A returned)──▶ process(B) ──emit──▶ views ──▶ process(C)
  *                          └──what B left, or could not be asked to take──▶ the batch, as ever
  *
- * It is a short cut and no promise: it is asked before each call whether it is open, and what is not
- * consumed at once goes the ordinary way, with credit drawn, in order. So a task that yields, waits,
- * fails, restarts, moves or is slow needs nothing here, and nothing of it is left between two slices.
+ * It is a short cut and no promise: it is asked before each call whether it is open, and what is
+ * not consumed at once goes the ordinary way, with credit drawn, in order. So a task that yields,
+ * waits, fails, restarts, moves or is slow needs nothing here, and nothing of it is left between
+ * two slices.
  *
  * Open for a call of A is the way to B while
  *   - B runs, is at rest, has nothing to read and may emit: then it could be called now;
@@ -23,11 +25,11 @@
  * less true.
  *
  * A task that only passes rows on (gp_out.emit_row) needs no list: as long as each is the next of
- * those that it was called with, they are counted, and the receiver is called with the views that the task
- * itself has. What else it emits turns what was counted into a list.
+ * those that it was called with, they are counted, and the receiver is called with the views that
+ * the task itself has. What else it emits turns what was counted into a list.
  *
- * Tasks fail, restart and move one by one. A row at which B fails is given up by B; those behind it wait
- * for its next session. One that moves is no longer on this lane, and its rows go there.
+ * Tasks fail, restart and move one by one. A row at which B fails is given up by B; those behind it
+ * wait for its next session. One that moves is no longer on this lane, and its rows go there.
  *
  * Lists belong to the lane, one for each depth of calls, used again and again.
  *

@@ -316,8 +316,8 @@ static uint32_t view_alike(const struct entry *e, uint64_t word0, struct gp_row 
 }
 
 /*
- * Of messages of one kind all rows are alike. Where they are not, nobody can guess which are: from the
- * first that differs on, one is treated as the other.
+ * Of messages of one kind all rows are alike. Where they are not, nobody can guess which are: from
+ * the first that differs on, one is treated as the other.
  */
 static uint32_t view_range(struct entry *e, struct gp_row *views, uint32_t max)
 {

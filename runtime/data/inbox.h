@@ -1,10 +1,10 @@
 /*
  * inbox.h: from arrived batches to the views a task is given.
  *
- * inbox_accept_take() walks the elements of a batch once. A run for one task becomes one entry of that
- * task's inbox, its rows untouched and unchecked; a run whose rows name their own tasks is sorted
- * by task in two passes over the row headers into a list of offsets, and becomes one entry per
- * task. An entry borrows the bytes; the parcel counts how many do. Watermarks and ends travel
+ * inbox_accept_take() walks the elements of a batch once. A run for one task becomes one entry of
+ * that task's inbox, its rows untouched and unchecked; a run whose rows name their own tasks is
+ * sorted by task in two passes over the row headers into a list of offsets, and becomes one entry
+ * per task. An entry borrows the bytes; the parcel counts how many do. Watermarks and ends travel
  * through the inbox as entries of their own, so that a task sees them in order with its rows.
  *
  * Views are built just before user code is called, up to VIEWS_MAX of them across entries of one
@@ -13,21 +13,21 @@
  * Consuming gives credit back, in bytes of rows, once half a window is owed: not before, for a
  * message per row would cost more than the row.
  *
- * A run for one task that came through shared memory is viewed where it lies there, though its sender
- * may still write to it: every length is read once, checked and then used (wire/row.h). Room goes
- * back to the sender in order, so where a task is slow the oldest of these runs is copied out.
+ * A run for one task that came through shared memory is viewed where it lies there, though its
+ * sender may still write to it: every length is read once, checked and then used (wire/row.h). Room
+ * goes back to the sender in order, so where a task is slow the oldest of these runs is copied out.
  *
  * Rows of tasks that do not run hold up the batches they came in. What is left of a batch that is
  * mostly done is therefore copied out (inbox_compact.c), so that a task that stopped holds about as
  * much memory as it has rows, and not 64 KiB for each of them.
  *
- * What a lane of another process sends is held against what it may have drawn (inlink.taken), once per
- * run of rows and for all accounts of the link together: what one of them has in excess another
+ * What a lane of another process sends is held against what it may have drawn (inlink.taken), once
+ * per run of rows and for all accounts of the link together: what one of them has in excess another
  * lacks, so what bounds this lane's memory is their sum. Besides its windows an honest sender draws
  * what the rules of output.h let it overdraw: of each account one message more, no larger than a
- * batch or a window, and for a row that goes on emitting once more message_max, where rows are spread
- * over accounts as they please (shuffle, local, forward, broadcast) to each of them. Large messages
- * that were asked for are held against their own budget (large.h).
+ * batch or a window, and for a row that goes on emitting once more message_max, where rows are
+ * spread over accounts as they please (shuffle, local, forward, broadcast) to each of them. Large
+ * messages that were asked for are held against their own budget (large.h).
  *
  * Thread: the lane's.
  */
@@ -122,8 +122,8 @@ struct index_block {
  * they are more than it has credit for. */
 int inbox_accept_take(struct lane *lane, struct parcel *parcel, const uint8_t *body, size_t len);
 
-/* The same for a body that stands in buf, lent by the sender, who may still write there. A single run
- * for one task stays where it is, and the parcel keeps buf; of anything else it gets a copy.
+/* The same for a body that stands in buf, lent by the sender, who may still write there. A single
+ * run for one task stays where it is, and the parcel keeps buf; of anything else it gets a copy.
  * GP_ENOMEM too. */
 int inbox_accept_lent_take(struct lane *lane, struct parcel *parcel, struct rbuf *buf,
                            const uint8_t *body, size_t len);
@@ -158,7 +158,8 @@ void inbox_clear(struct task *t);
 /* So many bytes of the rows that lie in it are done, or are no longer read there. */
 void parcel_used(struct lane *lane, struct parcel *parcel, uint32_t bytes);
 
-/* Copies what tasks that do not run hold in batches that are mostly done. Not while views are out. */
+/* Copies what tasks that do not run hold in batches that are mostly done. Not while views are
+ * out. */
 void inbox_compact(struct lane *lane);
 
 /* Copies what is left of the oldest batch that lies in memory of a neighbour. False: there is none,

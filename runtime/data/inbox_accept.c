@@ -28,7 +28,8 @@ static bool is_meant(const struct inlink *link, const struct task *t)
     return LIKELY(t->came <= link->neighbour->moved);
 }
 
-/* So many bytes more of the link's accounts are drawn. Of those who share this process it is known. */
+/* So many bytes more of the link's accounts are drawn. Of those who share this process it is
+ * known. */
 static int take(struct inlink *link, uint64_t bytes)
 {
     int64_t max = link->taken_max * link->stage->task_count + link->taken_max_once;
@@ -427,7 +428,8 @@ int inbox_read_on(struct lane *lane, struct parcel *parcel)
     return rc;
 }
 
-/* Whether all that a body holds is one run for one task, which reads no more than its header here. */
+/* Whether all that a body holds is one run for one task, which reads no more than its header
+ * here. */
 static bool is_one_run(const uint8_t *body, size_t len, struct batch_element *ret)
 {
     struct batch_cursor cursor = {body, len};

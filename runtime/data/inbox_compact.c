@@ -2,15 +2,16 @@
  * inbox_compact.c: giving back batches that are held for a few rows.
  *
  * A batch carries rows of many tasks, and all but those of a task that waits (for credit, or for a
- * token) are soon done. Each such rest holds a batch of the sender, whose pool is bounded, or a read
- * buffer; a window of short rows could hold a thousand times its size, and the sender's other tasks
- * would wait for batches because of it. So the rest is copied into memory of its own size. The same is
- * done with runs in memory of a neighbour who has little room left because of them, or is gone.
+ * token) are soon done. Each such rest holds a batch of the sender, whose pool is bounded, or a
+ * read buffer; a window of short rows could hold a thousand times its size, and the sender's other
+ * tasks would wait for batches because of it. So the rest is copied into memory of its own size.
+ * The same is done with runs in memory of a neighbour who has little room left because of them, or
+ * is gone.
  *
- * Invariants: an entry is copied at most once, and only from a parcel less than half live or lent, so what
- * inboxes hold is at most about twice what credit allows. Of thin ones, entries of tasks that are about to run
- * are left alone.
- * Thread: the lane's, between callbacks. Failures: without memory the batch stays where it is.
+ * Invariants: an entry is copied at most once, and only from a parcel less than half live or lent,
+ * so what inboxes hold is at most about twice what credit allows. Of thin ones, entries of tasks
+ * that are about to run are left alone. Thread: the lane's, between callbacks. Failures: without
+ * memory the batch stays where it is.
  */
 #include <stdlib.h>
 

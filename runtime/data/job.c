@@ -7,8 +7,8 @@
 #include "base/str.h"
 #include "data/service.h"
 
-/* Parameters of one processor: its own first, then those of the application; but who says in a table
- * what it can be told is told nothing that was meant for others. */
+/* Parameters of one processor: its own first, then those of the application; but who says in a
+ * table what it can be told is told nothing that was meant for others. */
 struct job_config {
     struct gp_config view;
     const struct plan *plan;

@@ -18,10 +18,9 @@
 struct job;
 
 /*
- * From the appmaster's assignment. artefacts is the folder of the store; otherwise: options that the
- * application does not set. GP_EPROTO: the assignment
- * does not hold; GP_EABI and the like: a plugin does not load; GP_ENOENT: a plugin lacks a
- * processor.
+ * From the appmaster's assignment. artefacts is the folder of the store; otherwise: options that
+ * the application does not set. GP_EPROTO: the assignment does not hold; GP_EABI and the like: a
+ * plugin does not load; GP_ENOENT: a plugin lacks a processor.
  */
 int job_new(const struct port *port, const struct msg_executor_assign *msg, const char *artefacts,
             const struct data_options *otherwise, struct job **ret, struct gp_error *err);

@@ -66,7 +66,8 @@ void lane_tell_newest(struct lane *lane, const struct topology *newest)
     lane_wake(lane, SLEEP_DATA);
 }
 
-/* Nothing is left to do here but to wait for others; of tasks that have left, nothing is on its way. */
+/* Nothing is left to do here but to wait for others; of tasks that have left, nothing is on its
+ * way. */
 static bool has_ended(const struct lane *lane)
 {
     return lane->tasks_closed == lane->tasks_total &&

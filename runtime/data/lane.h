@@ -41,14 +41,15 @@
  *     and what does not fit ends that connection.
  *
  * Sleeping. `sleeping` is 0 while awake. Before it sleeps the lane stores SLEEP_DATA (wake me for
- * data), SLEEP_CREDIT (also for credit: a task waits for it), SLEEP_FEW (also when a neighbour has few
- * batches left to read: more are held back), SLEEP_ANY (also for any batch that comes home) or SLEEP_ROOM
- * (also when a full ring has room again), then looks at its rings once more; a neighbour publishes,
- * then looks at the flag. All of it is sequentially consistent, so one of them sees the other.
+ * data), SLEEP_CREDIT (also for credit: a task waits for it), SLEEP_FEW (also when a neighbour has
+ * few batches left to read: more are held back), SLEEP_ANY (also for any batch that comes home) or
+ * SLEEP_ROOM (also when a full ring has room again), then looks at its rings once more; a neighbour
+ * publishes, then looks at the flag. All of it is sequentially consistent, so one of them sees the
+ * other.
  *
- * Control. The executor's thread writes `command` and `update`, reads `phase`, `generation` and what
- * was set before them; the lane answers by moving these and calling `notify`. Failures of tasks are
- * pushed onto a list that the executor's thread takes.
+ * Control. The executor's thread writes `command` and `update`, reads `phase`, `generation` and
+ * what was set before them; the lane answers by moving these and calling `notify`. Failures of
+ * tasks are pushed onto a list that the executor's thread takes.
  *
  * Threads: everything is the lane's own but lane_new, lane_connect, lane_free (before its start,
  * after its end) and what is marked [any thread].
@@ -145,8 +146,8 @@ enum lane_phase {
     LANE_CLOSED,
 };
 
-/* What the control thread wants a lane to make true while it runs (lane_update.c). Borrowed until the
- * lane has said that it took it; the topology until the one after it was taken. */
+/* What the control thread wants a lane to make true while it runs (lane_update.c). Borrowed until
+ * the lane has said that it took it; the topology until the one after it was taken. */
 struct lane_update {
     uint64_t generation;
     uint64_t moves; /* the latest generation, up to this one, that moved tasks; 0: none did */

@@ -1,11 +1,11 @@
 /*
- * lane_look.c: what the control thread wants to know of a running lane now and then, and cannot read
- * beside it: the states of its sources, which tasks have ended, whom it cannot reach,
- * what was measured.
+ * lane_look.c: what the control thread wants to know of a running lane now and then, and cannot
+ * read beside it: the states of its sources, which tasks have ended, whom it cannot reach, what was
+ * measured.
  *
- * The control thread asks (lane_ask_news), the lane answers in one of its next turns with a block of
- * memory of its own. A state that is the same as in the answer before is left out, unless all are
- * asked for. Snapshots are taken between callbacks, as any call into user code.
+ * The control thread asks (lane_ask_news), the lane answers in one of its next turns with a block
+ * of memory of its own. A state that is the same as in the answer before is left out, unless all
+ * are asked for. Snapshots are taken between callbacks, as any call into user code.
  *
  * Thread: the lane's, save lane_ask_news and lane_take_news. Failures: without memory, or when
  * snapshot() fails or writes too much, the state is left out; its task goes on.

@@ -1,9 +1,9 @@
 /*
  * lane_update.c: a running lane takes over a new placement.
  *
- * It waits for the last marks of executors that go in order; what stands in front of them may wait for
- * the marks of others, but for nobody's who is dead. Then, in this order, within one turn and between
- * all callbacks of user code:
+ * It waits for the last marks of executors that go in order; what stands in front of them may wait
+ * for the marks of others, but for nobody's who is dead. Then, in this order, within one turn and
+ * between all callbacks of user code:
  *   1. neighbours that are no more are retired, while the old topology still says what was theirs;
  *   2. the new topology is the lane's;
  *   3. new neighbours are made, with their links in;
@@ -163,8 +163,8 @@ static bool has_lane(const struct topology *t, const struct topology *from, uint
     return t->lanes[lane].executor == from->lanes[lane].executor;
 }
 
-/* An executor that all tasks have left may go when what they sent has come, up to its last mark; one
- * whose connection is down may be gone already. */
+/* An executor that all tasks have left may go when what they sent has come, up to its last mark;
+ * one whose connection is down may be gone already. */
 static bool may_update(const struct lane *lane, const struct lane_update *update)
 {
     const struct topology *from = lane->topology;

@@ -320,8 +320,8 @@ static bool send_some(struct lane *lane, struct large_out *out, uint32_t most)
 }
 
 /*
- * On a link that rows use, too, they take turns: in each turn of the lane what there is of them goes
- * first, and then one batch of fragments.
+ * On a link that rows use, too, they take turns: in each turn of the lane what there is of them
+ * goes first, and then one batch of fragments.
  */
 static bool send_between(struct lane *lane, struct large_out *out)
 {

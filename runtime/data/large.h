@@ -5,17 +5,17 @@
  * place in it, and are put together before the task sees them.
  *
  * Up to the window of its account a message is written at once, fragment by fragment, as any row
- * would be: it is in order by itself, and credit bounds it. Where rows use the link, too, one of some
- * batches is copied and takes turns with them. Beyond the window it is copied, its account goes into debt
- * for all of it, and the receiver is asked for room:
+ * would be: it is in order by itself, and credit bounds it. Where rows use the link, too, one of
+ * some batches is copied and takes turns with them. Beyond the window it is copied, its account
+ * goes into debt for all of it, and the receiver is asked for room:
  *
  *   emit ─▶ REQUESTED ──LARGE_REQUEST──▶ receiver reserves ──CREDIT (large)──▶ SENDING ─▶ done
  *              ▲ QUEUED: behind another one of its account
  *
  * While it waits and while its fragments trickle out, a few per turn and only while the neighbour
- * keeps up, all other accounts go on. What is emitted to the same task meanwhile queues up behind it, so
- * order between a source task and a receiving task is kept; beyond the window that is little, for its
- * account is exhausted.
+ * keeps up, all other accounts go on. What is emitted to the same task meanwhile queues up behind
+ * it, so order between a source task and a receiving task is kept; beyond the window that is
+ * little, for its account is exhausted.
  *
  * Bounds. Receiver: large_budget per stage and lane, reserved before the first fragment; per stage,
  * so that messages of one stage never wait for those of a stage behind it. Sender: sources wait
@@ -66,13 +66,15 @@ bool large_pump(struct lane *lane);
 /* Nothing more reaches that neighbour: what was to be sent there is dropped. */
 void large_drop(struct neighbour *p);
 
-/* The lane has a new placement: what was begun for tasks that leave is written now, before the mark. */
+/* The lane has a new placement: what was begun for tasks that leave is written now, before the
+ * mark. */
 void large_finish_leaving(struct lane *lane);
 
 /* A task is elsewhere: what waits for it goes there. from may be NULL. */
 void large_follow(struct out_edge *e, uint32_t dst, struct neighbour *from);
 
-/* ... as soon as the link to its lane is ready: called when one is, and behind the mark of a move. */
+/* ... as soon as the link to its lane is ready: called when one is, and behind the mark of a
+ * move. */
 void large_begin_adrift(struct lane *lane);
 
 /* The number of the oldest one of a stage that is still to be sent; 0: none is. */
@@ -112,8 +114,8 @@ void large_release(struct task *t, struct large_in *in);
 /* What was asked for on a link or is half here will not come. */
 void large_forget_link(struct inlink *link);
 
-/* Tasks have come or gone: was[i] is where the one stood that stands at i now, or UINT32_MAX. First for
- * each link, then once for the stage. */
+/* Tasks have come or gone: was[i] is where the one stood that stands at i now, or UINT32_MAX. First
+ * for each link, then once for the stage. */
 void large_reorder(struct inlink *link, const uint32_t *was, uint32_t count);
 void large_reordered(struct stage *s);
 

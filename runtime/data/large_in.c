@@ -58,7 +58,8 @@ static void tell_grant(struct inlink *link, uint32_t local, uint32_t bytes)
     }
 }
 
-/* Those that asked first are served first; one that is larger than all the room, when nobody else has any. */
+/* Those that asked first are served first; one that is larger than all the room, when nobody else
+ * has any. */
 static void serve(struct stage *s)
 {
     while (!list_is_empty(&s->large_waiting)) {

@@ -1,6 +1,6 @@
 /*
- * large_memory.c: memory for whole large messages, of which a lane keeps some for the next ones. See
- * large.h.
+ * large_memory.c: memory for whole large messages, of which a lane keeps some for the next ones.
+ * See large.h.
  *
  * Fresh memory costs a page fault for each 4 KiB, as much as all the copying of what is put there.
  * Small blocks are left to malloc(), which keeps them by itself.

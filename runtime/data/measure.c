@@ -1,8 +1,8 @@
 /*
  * measure.c: see measure.h.
  *
- * Failures: without memory for histograms the stage cannot be made; for a copy, nothing is said this
- * second; for a probe it is lost.
+ * Failures: without memory for histograms the stage cannot be made; for a copy, nothing is said
+ * this second; for a probe it is lost.
  */
 #include "data/measure.h"
 

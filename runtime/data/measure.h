@@ -1,19 +1,20 @@
 /*
  * measure.h: how tasks spend their time, how long calls and messages take.
  *
- * Time. A task that runs is busy (in a slice), blocked (from when it stopped for lack of credit until
- * its next slice) or idle (the rest: nothing to do, or the lane ran another). The clock is read once
- * after each slice. What a slice calls directly in other tasks (fuse.c) is taken from sampled calls.
+ * Time. A task that runs is busy (in a slice), blocked (from when it stopped for lack of credit
+ * until its next slice) or idle (the rest: nothing to do, or the lane ran another). The clock is
+ * read once after each slice. What a slice calls directly in other tasks (fuse.c) is taken from
+ * sampled calls.
  *
  * Processing time. One call of process() in `sample_every`, on average, is timed: distances between
- * sampled calls are drawn, for calls of different tasks may alternate. Only user code is timed, and each
- * row of the call counts with an equal share.
+ * sampled calls are drawn, for calls of different tasks may alternate. Only user code is timed, and
+ * each row of the call counts with an equal share.
  *
- * Latency. With metrics enabled a stage of sources puts a PROBE element behind what one of its tasks
- * has emitted, at most PROBES_PER_S times a second, with the time of that. It goes with the rows,
- * through queues and inboxes; each task it comes to records how long that took and sends it on behind
- * what it has emitted. It bears the clock of the source's host: between hosts a latency is as good as
- * their clocks agree, and what would be negative is 0.
+ * Latency. With metrics enabled a stage of sources puts a PROBE element behind what one of its
+ * tasks has emitted, at most PROBES_PER_S times a second, with the time of that. It goes with the
+ * rows, through queues and inboxes; each task it comes to records how long that took and sends it
+ * on behind what it has emitted. It bears the clock of the source's host: between hosts a latency
+ * is as good as their clocks agree, and what would be negative is 0.
  *
  * The control thread cannot read any of it beside the lane: the lane copies it out once a second,
  * with its other news (lane_look.c). Thread: the lane's.
@@ -101,7 +102,8 @@ void measure_block(struct task *t);
 void measure_slice(struct task *t);
 int64_t measure_slice_done(struct task *t);
 
-/* lane.meter.sample_left has come to 0: the call that begins now is timed, and the next one drawn. */
+/* lane.meter.sample_left has come to 0: the call that begins now is timed, and the next one
+ * drawn. */
 int64_t measure_call(struct lane *lane);
 void measure_call_done(struct task *t, int64_t began_ns, uint32_t rows);
 

@@ -2,11 +2,12 @@
  * move.c: see move.h.
  *
  * Invariants: lane.moves is the generation of the latest placement taken that moves tasks;
- * lane.aligned, never later, is the latest of which all neighbours have said their mark; a neighbour has
- * something held only behind the mark of a later one.
+ * lane.aligned, never later, is the latest of which all neighbours have said their mark; a
+ * neighbour has something held only behind the mark of a later one.
  *
- * Failures: a state that does not fit a message, or that snapshot() does not give, leaves the task where
- * it is; without memory for a mark there is no way to go on in order, so that is an assertion.
+ * Failures: a state that does not fit a message, or that snapshot() does not give, leaves the task
+ * where it is; without memory for a mark there is no way to go on in order, so that is an
+ * assertion.
  */
 #include "data/move.h"
 
@@ -353,7 +354,8 @@ static int append_i64(struct buf *out, int64_t value)
     return buf_append_u64(out, (uint64_t)value);
 }
 
-/* Clocks of two hosts have nothing in common: timers of the processing clock travel as what is left. */
+/* Clocks of two hosts have nothing in common: timers of the processing clock travel as what is
+ * left. */
 static void write_timer(void *user, const struct timer_due *timer)
 {
     struct timer_writer *w = (struct timer_writer *)user;
@@ -366,8 +368,8 @@ static void write_timer(void *user, const struct timer_due *timer)
     }
 }
 
-/* u32 version, u32 ended, i64 watermark, i64 promised, u32 outputs, each u32 whose turn it is; u32 timers,
- * each u32 clock, u64 id, i64 time; then what snapshot() gave. */
+/* u32 version, u32 ended, i64 watermark, i64 promised, u32 outputs, each u32 whose turn it is; u32
+ * timers, each u32 clock, u64 id, i64 time; then what snapshot() gave. */
 static int write_state(struct task *t, struct buf *out)
 {
     struct timer_writer w = {.out = out, .now_ns = t->stage->lane->now_ns};

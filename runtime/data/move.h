@@ -8,18 +8,18 @@
  *      it has, takes its state (snapshot, timers, how far time came) and closes it: `lane_moved`.
  *   2. it is on its new lane, with that state and a new session. Accounts open there.
  *
- * What makes that exact is a mark in every link, MOVE, which says: my lane has taken the placement of
- * that generation, what follows is by it. Behind a mark a lane reads on only when it has taken that
- * placement itself and when the marks of all its neighbours have come, as with a barrier. So after
- * 1 nothing for the task is on the way when all marks are there; and after 2 the first row of the new
- * session comes behind the last of the old one, though they take different links.
+ * What makes that exact is a mark in every link, MOVE, which says: my lane has taken the placement
+ * of that generation, what follows is by it. Behind a mark a lane reads on only when it has taken
+ * that placement itself and when the marks of all its neighbours have come, as with a barrier. So
+ * after 1 nothing for the task is on the way when all marks are there; and after 2 the first row of
+ * the new session comes behind the last of the old one, though they take different links.
  *
  * A lane that all tasks have left has ended when that mark has come everywhere, which is told back:
  * the process may go, or die, and nothing goes with it. What was lost until then it has counted.
  *
  * What waits is bounded: credit was drawn for it. That it does not wait for ever: marks are written
- * when the placement is taken and wait for nothing; who is dead is no neighbour in the placement that says
- * so; a neighbour whose connection is made anew says its mark again.
+ * when the placement is taken and wait for nothing; who is dead is no neighbour in the placement
+ * that says so; a neighbour whose connection is made anew says its mark again.
  *
  * Thread: the lane's.
  */
@@ -73,8 +73,8 @@ bool move_is_heard(const struct lane *lane);
 /* Keeps the rest of a parcel until it may be read; in front of what is kept, or behind. */
 void move_hold(struct parcel *parcel, bool in_front);
 
-/* Whether that is more than the neighbour can have had credit for: nothing of it is read, so nothing
- * is counted. */
+/* Whether that is more than the neighbour can have had credit for: nothing of it is read, so
+ * nothing is counted. */
 bool move_holds_too_much(const struct neighbour *p);
 
 /* The neighbours that have to say their mark are fewer, or the same ones. */

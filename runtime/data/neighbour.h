@@ -18,10 +18,10 @@
  *
  * Invariants: a batch is in one place: pool, open, queue, or with the receiver (in_flight of them).
  * Batches go out in the order they were opened, numbered without gaps. Of a neighbour that is not
- * ready nothing is open or queued. An account into a neighbour holds at most window_out, and nothing
- * while it is not ready: an opening lowers it by what is pending, its end adds the window, once, and
- * credit then adds at most what was drawn. So credit within an opening is refused: what it could be
- * for is no longer pending, and would count twice.
+ * ready nothing is open or queued. An account into a neighbour holds at most window_out, and
+ * nothing while it is not ready: an opening lowers it by what is pending, its end adds the window,
+ * once, and credit then adds at most what was drawn. So credit within an opening is refused: what
+ * it could be for is no longer pending, and would count twice.
  *
  * Thread: the owning lane's. Failures: a ring that is full leaves the rest in the queue for the
  * next turn; a neighbour that breaks the rules is failed (neighbour_fail) and takes or gives

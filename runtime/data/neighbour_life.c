@@ -94,7 +94,8 @@ static void drop_batches(struct neighbour *p)
     }
 }
 
-/* Its memory goes with the connection. What there is no memory to copy to keeps it until it is done. */
+/* Its memory goes with the connection. What there is no memory to copy to keeps it until it is
+ * done. */
 static void return_lent(struct neighbour *p)
 {
     while (inbox_return_lent(p)) {

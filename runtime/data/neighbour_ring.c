@@ -64,9 +64,9 @@ static bool push_data(struct neighbour *p)
 
 /*
  * Waking a thread costs 3 to 10 us, as much as several hundred rows. So a lane that goes on sending
- * full batches lets a sleeper sleep until some of them wait for it: it is woken less often, for more. Not
- * when turns are long, for then the next look may come too late; not when this lane rests, for then
- * there will be no more.
+ * full batches lets a sleeper sleep until some of them wait for it: it is woken less often, for
+ * more. Not when turns are long, for then the next look may come too late; not when this lane
+ * rests, for then there will be no more.
  */
 static bool may_hold_wake(const struct neighbour *p)
 {

@@ -9,8 +9,9 @@
  *     │                 └─▶ OPENING ◀──────┐
  *     └──(we are dialled) bind──▶ OPENING ─┴▶ UP        lost: back to WAITING or IDLE
  *
- * A link that is lost is made again, for ever and at growing intervals, until it is retired: whether
- * the other end still lives is for the appmaster to say. What that costs stands in neighbour_life.c.
+ * A link that is lost is made again, for ever and at growing intervals, until it is retired:
+ * whether the other end still lives is for the appmaster to say. What that costs stands in
+ * neighbour_life.c.
  *
  * Thread: the lane's.
  */

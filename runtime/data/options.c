@@ -1,5 +1,6 @@
 /*
- * options.c: defaults and the keys `data.*`, and two of `metrics.*`, of an application's configuration.
+ * options.c: defaults and the keys `data.*`, and two of `metrics.*`, of an application's
+ * configuration.
  */
 #include "data/options.h"
 

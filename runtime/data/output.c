@@ -226,9 +226,9 @@ static bool is_reachable(const struct out_edge *e, uint32_t dst)
            e->neighbours[e->lane_of[dst]]->ready;
 }
 
-/* The next target in turn that has credit; if none has, the one that lacks least, so that no account
- * is lower than one row can bring it. One is always reachable: the one that had credit when the task
- * was called. */
+/* The next target in turn that has credit; if none has, the one that lacks least, so that no
+ * account is lower than one row can bring it. One is always reachable: the one that had credit when
+ * the task was called. */
 static void retarget(struct task *t, struct output *o)
 {
     struct out_edge *e = o->edge;
@@ -516,8 +516,8 @@ static __attribute__((noinline)) int32_t emit_and_lend(struct gp_out *out, uint3
 }
 
 /*
- * Shuffle, local and forward on the one edge of the one port, message without key, cursor lent: what
- * can be said in a few instructions. Anything else is for emit_any().
+ * Shuffle, local and forward on the one edge of the one port, message without key, cursor lent:
+ * what can be said in a few instructions. Anything else is for emit_any().
  */
 static int32_t emit_to_target(struct gp_out *out, uint32_t port, const struct gp_msg *m)
 {
@@ -532,9 +532,10 @@ static int32_t emit_to_target(struct gp_out *out, uint32_t port, const struct gp
 }
 
 /*
- * The same for messages with a short key on a hash edge, its run open and in credit. It calls nothing
- * it must come back from, and so keeps all it needs in scratch registers: whatever is rare begins
- * anew in emit_any(). Sizes are compared as 64 bits and with the longest key, so that none wraps.
+ * The same for messages with a short key on a hash edge, its run open and in credit. It calls
+ * nothing it must come back from, and so keeps all it needs in scratch registers: whatever is rare
+ * begins anew in emit_any(). Sizes are compared as 64 bits and with the longest key, so that none
+ * wraps.
  */
 static int32_t emit_hash(struct gp_out *out, uint32_t port, const struct gp_msg *m)
 {

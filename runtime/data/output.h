@@ -146,9 +146,9 @@ void *output_reserve_aside(struct gp_out *out, uint32_t port, const struct gp_ms
                            uint32_t value_len);
 int32_t output_commit_aside(struct gp_out *out, uint32_t value_len);
 
-/* Makes room at the end of the output's open run for a message without key of value_len bytes. GP_OK;
- * GP_AGAIN: such messages cannot be built in place here, or not now; GP_FAIL: the host said why.
- * Nothing may be lent. */
+/* Makes room at the end of the output's open run for a message without key of value_len bytes.
+ * GP_OK; GP_AGAIN: such messages cannot be built in place here, or not now; GP_FAIL: the host said
+ * why. Nothing may be lent. */
 int32_t output_open(struct task *t, struct output *o, uint32_t value_len);
 
 /* Whether p holds the output's open run, with room for a row of `size` bytes. */

@@ -1,10 +1,11 @@
 /*
  * reach.h: whom an executor cannot reach, by what its lanes say. Pure.
  *
- * A link that is down says so by itself. One that is up and silent may lead to a lane in a long call of
- * user code. But a path that swallows what is sent swallows it for all lanes: so silence counts when
- * no lane hears anything of that executor, and when it was a lane that says so which runs, now. Two
- * executors that both say it have lanes that run and do not hear each other: that is not user code.
+ * A link that is down says so by itself. One that is up and silent may lead to a lane in a long
+ * call of user code. But a path that swallows what is sent swallows it for all lanes: so silence
+ * counts when no lane hears anything of that executor, and when it was a lane that says so which
+ * runs, now. Two executors that both say it have lanes that run and do not hear each other: that is
+ * not user code.
  */
 #ifndef DATA_REACH_H
 #define DATA_REACH_H

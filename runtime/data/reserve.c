@@ -1,15 +1,15 @@
 /*
  * reserve.c: messages that are built in place instead of copied by emit().
  *
- * Here: at a cursor that is lent, see cursor.h. The value is written where it stays, behind a header
- * that is true already if all of it is committed. The cursor moves only then, so what was reserved and
- * never committed is written over by the next row. What a row costs here is its stores: there are as
- * few as could be. Plugins that use cursors do it themselves, and come here when there is no room.
- * Aside: everything else (a key, a new batch, several edges, a large message) is built in the lane's
- * scratch memory and emitted from there.
+ * Here: at a cursor that is lent, see cursor.h. The value is written where it stays, behind a
+ * header that is true already if all of it is committed. The cursor moves only then, so what was
+ * reserved and never committed is written over by the next row. What a row costs here is its
+ * stores: there are as few as could be. Plugins that use cursors do it themselves, and come here
+ * when there is no room. Aside: everything else (a key, a new batch, several edges, a large
+ * message) is built in the lane's scratch memory and emitted from there.
  *
- * Thread: the lane's. Failures: a plugin that reserves twice, commits more than it reserved or emits
- * in between is told so, and its task fails.
+ * Thread: the lane's. Failures: a plugin that reserves twice, commits more than it reserved or
+ * emits in between is told so, and its task fails.
  */
 #include <stdlib.h>
 
@@ -68,7 +68,8 @@ ASIDE void *output_reserve_aside(struct gp_out *out, uint32_t port, const struct
         memcpy(lane->reserve_buf, m->key, m->key_len); /* the plugin may reuse its key */
     }
     t->reserved_port = port;
-    /* Field by field, and only what is meant, as the plugin has just stored it: see CMakeLists.txt. */
+    /* Field by field, and only what is meant, as the plugin has just stored it: see
+     * CMakeLists.txt. */
     t->reserved_msg.size = (uint32_t)sizeof(*m);
     t->reserved_msg.flags = m->flags;
     t->reserved_msg.time_ns = m->time_ns;

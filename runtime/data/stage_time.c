@@ -85,8 +85,8 @@ bool stage_is_stale(const struct inlink *link, const struct batch_element *e)
            topology->processors[topology->plan->edges[link->edge].from].since[e->source];
 }
 
-/* Whether time must not pass now: what tasks that are on no lane, or on their way to another, will send
- * is as old as it was. */
+/* Whether time must not pass now: what tasks that are on no lane, or on their way to another, will
+ * send is as old as it was. */
 static bool time_waits(const struct stage *s)
 {
     bool waits = s->in_parked || s->lane->aligning;
@@ -210,7 +210,8 @@ static void put_time(const struct out_edge *e, struct neighbour *p, enum batch_k
     ASSERT(neighbour_put_element(p, &element, body) == 0);
 }
 
-/* Tells every lane that hosts a task behind this stage; one that is not ready is told when it is. */
+/* Tells every lane that hosts a task behind this stage; one that is not ready is told when it
+ * is. */
 static void send_time(struct stage *s, enum batch_kind kind, int64_t time_ns)
 {
     for (uint32_t i = 0; i < s->out_count; i++) {
@@ -284,8 +285,8 @@ static void say_watermark(struct stage *s, int64_t time_ns)
 }
 
 /*
- * A large message that is on its way must not be overtaken by the time that follows it. Nor may time
- * wait for those that follow it in turn, or it would stand still while they do not end: it is
+ * A large message that is on its way must not be overtaken by the time that follows it. Nor may
+ * time wait for those that follow it in turn, or it would stand still while they do not end: it is
  * noted, and said as soon as those before it are gone.
  */
 static bool waits_for_large(struct stage *s, bool active, int64_t promised_ns)

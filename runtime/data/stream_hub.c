@@ -42,8 +42,8 @@ static int key_find(void *user, gp_str key, uint32_t role, gp_str name, struct c
 }
 
 /*
- * Two rings for each pair. Who dials decides, who is dialled may not know the job yet. A ring that is
- * full is a sleep for its writer, so a few neighbours have large ones.
+ * Two rings for each pair. Who dials decides, who is dialled may not know the job yet. A ring that
+ * is full is a sleep for its writer, so a few neighbours have large ones.
  */
 static void set_share(struct stream_hub *hub, const struct data_options *options, uint32_t pairs)
 {

@@ -84,7 +84,8 @@ void hub_attach(struct stream_hub *hub, struct lane *lane);
 /* Begins with the lane's new neighbours: dials those with a higher number. */
 void hub_begin(struct stream_hub *hub);
 
-/* Dials a neighbour, over its Unix socket if it has one and not by_tcp. 0 or what conn_dial() answers. */
+/* Dials a neighbour, over its Unix socket if it has one and not by_tcp. 0 or what conn_dial()
+ * answers. */
 int hub_dial(struct stream_hub *hub, struct neighbour *p, const struct stream_place *place,
              bool by_tcp, struct stream_conn **ret);
 

@@ -1,10 +1,10 @@
 /*
  * stuck.h: calls into user code that do not return.
  *
- * A lane inside such a call can say nothing of it; its crash note says where it is, and how many calls
- * it has begun. Somebody else looks at that now and then: as long as neither changes it is the same
- * call. So it costs the lane one plain store a call, and a call counts from the first look that met
- * it, never from earlier.
+ * A lane inside such a call can say nothing of it; its crash note says where it is, and how many
+ * calls it has begun. Somebody else looks at that now and then: as long as neither changes it is
+ * the same call. So it costs the lane one plain store a call, and a call counts from the first look
+ * that met it, never from earlier.
  *
  *     NONE ──▶ OPEN ──timeout──▶ STUCK ──▶ RETURNED ──next look──▶ NONE or OPEN
  *       ▲────────┘ (in time)

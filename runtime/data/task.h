@@ -8,12 +8,12 @@
  *    │             │               FAILED
  *    └──refused────┴──────stop──────┴──────────────────────────────▶ CLOSED
  *
- * One that moves to another lane (move.h) is GONE here until the placement says that it is there; or
- * that it is here again, in its next session.
+ * One that moves to another lane (move.h) is GONE here until the placement says that it is there;
+ * or that it is here again, in its next session.
  *
- * A FAILED task has no instance of user code; what is sent to it waits in its inbox, as far as credit
- * goes, for its next session. Restarting one that runs is the same: its code is closed, without a
- * chance to emit, and opened anew. What it had not consumed the next session gets.
+ * A FAILED task has no instance of user code; what is sent to it waits in its inbox, as far as
+ * credit goes, for its next session. Restarting one that runs is the same: its code is closed,
+ * without a chance to emit, and opened anew. What it had not consumed the next session gets.
  *
  * A RUNNING task is in one of three places: in lane.runnable, in stage.blocked (it has something to
  * do but an output has no credit), or nowhere (nothing to do, or it answered GP_AGAIN).
@@ -138,8 +138,8 @@ void task_deinit(struct task *t);
 int task_open(struct task *t);
 void task_start(struct task *t);
 
-/* A new session in place of the one that runs, failed or has left. state is what a snapshot gave, or,
- * when moved, what the session before took along; empty: none. */
+/* A new session in place of the one that runs, failed or has left. state is what a snapshot gave,
+ * or, when moved, what the session before took along; empty: none. */
 void task_restart(struct task *t, uint64_t session, const struct lane_state *state);
 
 /* It has come to this lane, made by task_init() after the start. The same state. */
@@ -178,8 +178,9 @@ void task_token(struct task *t);
 /* One slice. */
 void task_run(struct task *t);
 
-/* It took that long: the next one is shorter or longer, so that a slow task keeps its lane no longer
- * than others. What it does not get done waits, its accounts run dry, and who can send to others does. */
+/* It took that long: the next one is shorter or longer, so that a slow task keeps its lane no
+ * longer than others. What it does not get done waits, its accounts run dry, and who can send to
+ * others does. */
 void task_fit_slice(struct task *t, int64_t took_ns);
 
 /* Calls close, if open was called. */
@@ -191,7 +192,8 @@ void task_end(struct task *t);
 /* Notes why, for the control thread. */
 void task_report_failure(struct task *t, const char *function, const char *text);
 
-/* Ends its session: told to the control thread, the row at hand dropped. function names the callback.
+/* Ends its session: told to the control thread, the row at hand dropped. function names the
+ * callback.
  */
 void task_fail(struct task *t, const char *function, const char *text);
 

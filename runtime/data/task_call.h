@@ -34,8 +34,8 @@ int32_t call_restore(struct task *t, gp_bytes state);
 int32_t call_snapshot(struct task *t, struct buf *out);
 void call_close(struct task *t, bool ended);
 
-/* Calls process() with rows of another task that are in no inbox, as often as it takes or until it has to wait. The
- * task could be called: fuse.c sees to that. The number of those that are done. */
+/* Calls process() with rows of another task that are in no inbox, as often as it takes or until it
+ * has to wait. The task could be called: fuse.c sees to that. The number of those that are done. */
 uint32_t task_take(struct task *t, const struct task_rows *rows);
 
 /* The next thing to do for a task whose outputs have credit. Rows done are taken off *budget. */

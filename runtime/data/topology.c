@@ -229,9 +229,9 @@ static uint32_t bound_window(const struct data_options *options, uint64_t share,
  * to it. Through rings, where budget is left, they are larger: each time one is used up two threads
  * wait for each other, and the batches in it are memory that a busy lane keeps anyway. Over TCP the
  * kernel keeps what is on its way, and whoever has consumed half of one wakes the sender at his own
- * cost: few accounts have larger ones. Through shared memory likewise where two lanes are all there is:
- * with more, each has others to work for, and memory grows with all of them. A little less than its
- * ring holds, for a sender that now lacks credit and now room is woken for both.
+ * cost: few accounts have larger ones. Through shared memory likewise where two lanes are all there
+ * is: with more, each has others to work for, and memory grows with all of them. A little less than
+ * its ring holds, for a sender that now lacks credit and now room is woken for both.
  */
 static void set_windows(struct topology *t, const struct data_options *options)
 {

@@ -1,10 +1,10 @@
 /*
- * wanted.h: what an executor was told last: where all tasks are, and who its siblings are. An update
- * says only what has changed since, so this is what it builds on.
+ * wanted.h: what an executor was told last: where all tasks are, and who its siblings are. An
+ * update says only what has changed since, so this is what it builds on.
  *
- * Invariant: placement and siblings are those of `generation`, in order and joined as the appmaster has
- * them. An update that is based on this generation or an earlier one fits: what it says is how things
- * are in the end, and what it does not say was the same all the time.
+ * Invariant: placement and siblings are those of `generation`, in order and joined as the appmaster
+ * has them. An update that is based on this generation or an earlier one fits: what it says is how
+ * things are in the end, and what it does not say was the same all the time.
  */
 #ifndef DATA_WANTED_H
 #define DATA_WANTED_H

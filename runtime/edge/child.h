@@ -21,9 +21,9 @@ struct edge_child {
 
 /*
  * From now on this process dies with its parent, however that one ends. What the parent handed over
- * is moved to ret->env: neither getenv() nor /proc nor children of ours see it any more. Descriptors
- * above the lifeline's are closed. In main(), after edge_process_begin() and before there are
- * threads or files. GP_ESTATE: not started as a child; GP_ENOMEM.
+ * is moved to ret->env: neither getenv() nor /proc nor children of ours see it any more.
+ * Descriptors above the lifeline's are closed. In main(), after edge_process_begin() and before
+ * there are threads or files. GP_ESTATE: not started as a child; GP_ENOMEM.
  */
 int edge_child_begin(struct edge_child *ret, struct gp_error *err);
 

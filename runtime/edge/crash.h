@@ -33,8 +33,8 @@ struct edge_crash_stack {
 void edge_crash_begin(void);
 
 /*
- * For the calling thread, until edge_crash_thread_end(): its stack, and where it says what user code
- * it is in (may be NULL). Without memory the ordinary stack is used.
+ * For the calling thread, until edge_crash_thread_end(): its stack, and where it says what user
+ * code it is in (may be NULL). Without memory the ordinary stack is used.
  */
 void edge_crash_thread_begin(struct edge_crash_stack *stack, const struct crash_note *note);
 void edge_crash_thread_end(struct edge_crash_stack *stack);

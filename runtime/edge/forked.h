@@ -2,10 +2,10 @@
  * forked.h: a function in a child process of its own, so that code which crashes, exits or does not
  * return is a finding and nothing else.
  *
- * The child says two kinds of lines: records, which the function writes to the descriptor it is given,
- * and words, which are its standard output and standard error, last words of a crash (edge/crash.h)
- * among them. It moves a counter that both share; when that stands still for stuck_s of real time, the
- * child is made to crash where it is, and killed if that does not help.
+ * The child says two kinds of lines: records, which the function writes to the descriptor it is
+ * given, and words, which are its standard output and standard error, last words of a crash
+ * (edge/crash.h) among them. It moves a counter that both share; when that stands still for stuck_s
+ * of real time, the child is made to crash where it is, and killed if that does not help.
  *
  * Blocking, for programs of one thread that have no loop. The child dies with its parent.
  */

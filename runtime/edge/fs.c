@@ -62,7 +62,8 @@ static ssize_t read_some(int fd, void *ptr, size_t len)
     return n;
 }
 
-/* Appends what fd has, at most max bytes, to buf. 0 or negative; *ret_cause: errno if that was it. */
+/* Appends what fd has, at most max bytes, to buf. 0 or negative; *ret_cause: errno if that was
+ * it. */
 static int read_all(int fd, size_t max, struct buf *buf, int *ret_cause)
 {
     size_t left = max;

@@ -1,14 +1,15 @@
 /*
- * http.h: port/http.h by libmicrohttpd, on the loop of its owner. Private to edge but for the table.
+ * http.h: port/http.h by libmicrohttpd, on the loop of its owner. Private to edge but for the
+ * table.
  *
  *   http.c          the server: its socket, its turns, its clock
  *   http_conn.c     connections: how many, whose, how long without a word
  *   http_request.c  requests and answers
  *
- * libmicrohttpd waits with an epoll descriptor of its own, which is readable when a turn (MHD_run) has
- * something to do; uv watches it. It wants to be called again at a time that it says, or at once
- * when a connection was resumed: see http_turn_soon(). Everything is called from inside a turn, but
- * answers that come later.
+ * libmicrohttpd waits with an epoll descriptor of its own, which is readable when a turn (MHD_run)
+ * has something to do; uv watches it. It wants to be called again at a time that it says, or at
+ * once when a connection was resumed: see http_turn_soon(). Everything is called from inside a
+ * turn, but answers that come later.
  */
 #ifndef EDGE_HTTP_H
 #define EDGE_HTTP_H

@@ -1,9 +1,9 @@
 /*
  * http_conn.c: connections of the web server: how many there are, whose, and for how long.
  *
- * A connection waits for a head, or has a request. Those that wait stand in front, the longest first:
- * they make room when there are too many, of all or of one address, so that a flood of silent ones
- * locks nobody out. Only when all are busy is the new one refused.
+ * A connection waits for a head, or has a request. Those that wait stand in front, the longest
+ * first: they make room when there are too many, of all or of one address, so that a flood of
+ * silent ones locks nobody out. Only when all are busy is the new one refused.
  *
  * A head must come whole within its time, however many bytes trickle in; so must a body. Silence
  * ends a connection by itself (libmicrohttpd). Shutting the socket down is how one is ended: the
@@ -139,8 +139,8 @@ void http_conn_wait(struct http_conn *conn)
     list_push_back(&h->conns, &conn->node);
 }
 
-/* libmicrohttpd takes a short read for the last one there is, and may so miss the end of a connection
- * that came with it. */
+/* libmicrohttpd takes a short read for the last one there is, and may so miss the end of a
+ * connection that came with it. */
 static bool has_gone(const struct http_conn *conn)
 {
     char byte;

@@ -9,7 +9,8 @@
  * and the connection ends with it. One that comes late finds the connection suspended, and resumes
  * it. A stream is suspended whenever its buffer is empty.
  *
- * Failures: without memory, or when a body that nobody wants does not end, the connection is closed.
+ * Failures: without memory, or when a body that nobody wants does not end, the connection is
+ * closed.
  */
 #include <errno.h>
 #include <stdlib.h>

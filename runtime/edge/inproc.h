@@ -3,8 +3,8 @@
  *
  * Whoever makes the world may give it these operations; port_spawn() then asks them instead of
  * starting a process, and the worker above cannot tell the difference. The host runs the role that
- * spec->args names on the same main loop and reports its end; what it prints is printed by this process.
- * All on the main loop's thread.
+ * spec->args names on the same main loop and reports its end; what it prints is printed by this
+ * process. All on the main loop's thread.
  */
 #ifndef EDGE_INPROC_H
 #define EDGE_INPROC_H
@@ -17,9 +17,9 @@ struct edge_inproc;
 
 struct edge_inproc_ops {
     /*
-     * Starts a child; spec is borrowed until return, its args and env are for the host. The host keeps
-     * `child` until it has called edge_inproc_exited(), and reports nothing before it returns. 0
-     * and a node of its own, or negative, and then nothing was started.
+     * Starts a child; spec is borrowed until return, its args and env are for the host. The host
+     * keeps `child` until it has called edge_inproc_exited(), and reports nothing before it
+     * returns. 0 and a node of its own, or negative, and then nothing was started.
      */
     int (*start)(void *host, const struct proc_spec *spec, struct edge_inproc *child,
                  void **ret_node, struct gp_error *err);

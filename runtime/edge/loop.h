@@ -2,13 +2,13 @@
  * loop.h: port/loop.h over one libuv loop. Private to edge.
  *
  * Everything is driven by edge_loop_step(); nobody else runs the uv loop. Callbacks that are owed
- * but did not come from the kernel (a write that succeeded at once, a dial that failed at once) wait
- * as `struct edge_task` and run at the end of the step, so that no callback ever comes from inside
- * the call that caused it.
+ * but did not come from the kernel (a write that succeeded at once, a dial that failed at once)
+ * wait as `struct edge_task` and run at the end of the step, so that no callback ever comes from
+ * inside the call that caused it.
  *
  * Invariants: a uv handle lives in a heap object that is freed in its close callback and nowhere
- * else; `objects` counts what users made and have not freed; while a task is ready the loop does not
- * sleep. Only edge_loop_post() and loop_wake() may be called from other threads.
+ * else; `objects` counts what users made and have not freed; while a task is ready the loop does
+ * not sleep. Only edge_loop_post() and loop_wake() may be called from other threads.
  */
 #ifndef EDGE_LOOP_H
 #define EDGE_LOOP_H
@@ -67,7 +67,8 @@ void edge_loop_deinit(struct edge_loop *l);
 /* One pass: timers, events, owed callbacks. wait: sleeps until there is something. */
 void edge_loop_step(struct edge_loop *l, bool wait);
 
-/* The owed callbacks alone, without asking the kernel; what they owe in turn waits for the next time. */
+/* The owed callbacks alone, without asking the kernel; what they owe in turn waits for the next
+ * time. */
 void edge_loop_run_ready(struct edge_loop *l);
 
 /* Whether the next step has something to do for certain. */
@@ -96,7 +97,8 @@ static inline struct edge_loop *edge_loop_of(struct loop *loop)
     return (struct edge_loop *)loop;
 }
 
-/* Absolute ms of uv_now() at or after now + delay_ns, minus uv_now(): what uv_timer_start() takes. */
+/* Absolute ms of uv_now() at or after now + delay_ns, minus uv_now(): what uv_timer_start()
+ * takes. */
 uint64_t edge_loop_timeout_ms(const struct edge_loop *l, int64_t delay_ns);
 
 /* The error code nearest to a negative result of libuv. */

@@ -1,9 +1,9 @@
 /*
  * loop_objects.c: timers, watched descriptors, doorbells.
  *
- * A uv handle may be closed only later than its user lets go of it; so each lives in a struct of its
- * own, which its close callback frees. Thread: that of the loop, save edge_doorbell_ring(). Failures:
- * no memory or descriptors; a descriptor that cannot be watched.
+ * A uv handle may be closed only later than its user lets go of it; so each lives in a struct of
+ * its own, which its close callback frees. Thread: that of the loop, save edge_doorbell_ring().
+ * Failures: no memory or descriptors; a descriptor that cannot be watched.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -37,9 +37,9 @@ static struct edge_timer *timer_of(struct timer *timer)
 }
 
 /*
- * Earlier calls of this step may have taken so long that the timer has come due by uv's time and not
- * by the cached one. Its owner would then wait for what is left, uv would count that as nothing and
- * call him at once, for ever.
+ * Earlier calls of this step may have taken so long that the timer has come due by uv's time and
+ * not by the cached one. Its owner would then wait for what is left, uv would count that as nothing
+ * and call him at once, for ever.
  */
 static void on_timer(uv_timer_t *uv)
 {

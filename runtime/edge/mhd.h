@@ -2,8 +2,8 @@
  * mhd.h: libmicrohttpd, loaded by whoever serves HTTP.
  *
  * It brings gnutls and eight more libraries: several MiB and a millisecond of each process that is
- * linked with it, also of those that never serve anything, as executors and clients. So nobody is linked with
- * it; a server loads it when it starts, and calls it through this table.
+ * linked with it, also of those that never serve anything, as executors and clients. So nobody is
+ * linked with it; a server loads it when it starts, and calls it through this table.
  */
 #ifndef EDGE_MHD_H
 #define EDGE_MHD_H

@@ -122,8 +122,9 @@ static int failed(struct gp_error *err, const struct net_addr *addr, const char 
 }
 
 /*
- * Whether some process has the socket of a file: 1, 0 (stale) or negative errno. Asked with a socket
- * of the wrong type, which a live one refuses by type (EPROTOTYPE) without seeing a connection.
+ * Whether some process has the socket of a file: 1, 0 (stale) or negative errno. Asked with a
+ * socket of the wrong type, which a live one refuses by type (EPROTOTYPE) without seeing a
+ * connection.
  */
 static int has_owner(const union edge_sockaddr *to)
 {

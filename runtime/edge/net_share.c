@@ -6,19 +6,19 @@
  *
  * Happy path: a write is copied into our ring at once and told to the peer; what has no room waits
  * in the queue. A stream whose peer is at it stands in loop.shares and is looked at in every turn;
- * one that is quiet, and every one before the loop sleeps, rests: then the peer calls by a byte over
- * the socket when he has done something. So a busy pair makes no system call, and a quiet one costs
- * no look.
+ * one that is quiet, and every one before the loop sleeps, rests: then the peer calls by a byte
+ * over the socket when he has done something. So a busy pair makes no system call, and a quiet one
+ * costs no look.
  *
  * A call cannot get lost: it is not made only when the socket is full of calls, or of bytes from
  * before the memory, and reading either is as good.
  *
- * A reader may be shown what came where it lies and keep some of it (share_loan.h): the writer has that
- * room again when it is given back, and the memory outlives the stream until then.
+ * A reader may be shown what came where it lies and keep some of it (share_loan.h): the writer has
+ * that room again when it is given back, and the memory outlives the stream until then.
  *
- * Failures: a position that cannot be ends the stream with GP_EPROTO, as if reading had failed. When
- * the peer dies the socket ends; what he had told in memory is read first, no more than stood there
- * then.
+ * Failures: a position that cannot be ends the stream with GP_EPROTO, as if reading had failed.
+ * When the peer dies the socket ends; what he had told in memory is read first, no more than stood
+ * there then.
  *
  * Invariants: share.queue is empty or its first write lacks room; a stream with something to do is
  * in loop.shares, or rests.
@@ -277,8 +277,8 @@ static size_t show(struct edge_stream *s, size_t n)
 
 /*
  * One piece of what came. What there was: 0, or negative when it cannot be. The stream may be gone
- * then. More than the next turn can use waits better in the ring: what is copied out now has left the
- * second cache when it is used.
+ * then. More than the next turn can use waits better in the ring: what is copied out now has left
+ * the second cache when it is used.
  */
 static int64_t read_piece(struct edge_stream *s)
 {

@@ -1,10 +1,10 @@
 /*
  * net_share_life.c: how a stream comes by shared memory and loses it (net_share.c).
  *
- * Happy path: one side makes memory and sends its descriptor with a word; the other collects it when
- * it reads the word, maps it, and each goes over when it says so. Failures: what the system or the
- * peer refuses leaves the stream on its socket. Descriptors that nobody asked for are closed, save
- * one for each stream.
+ * Happy path: one side makes memory and sends its descriptor with a word; the other collects it
+ * when it reads the word, maps it, and each goes over when it says so. Failures: what the system or
+ * the peer refuses leaves the stream on its socket. Descriptors that nobody asked for are closed,
+ * save one for each stream.
  */
 #include <errno.h>
 #include <fcntl.h>

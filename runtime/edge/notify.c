@@ -1,4 +1,5 @@
-/* notify.c: see notify.h. One datagram to a Unix socket; a name that begins with @ is an abstract one. */
+/* notify.c: see notify.h. One datagram to a Unix socket; a name that begins with @ is an abstract
+ * one. */
 #include "edge/notify.h"
 
 #include <stddef.h>

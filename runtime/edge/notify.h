@@ -1,6 +1,6 @@
 /*
- * notify.h: telling the supervisor of this process (systemd, or whoever set $NOTIFY_SOCKET) how it is.
- * Without one nothing happens, and a supervisor that does not listen does not matter.
+ * notify.h: telling the supervisor of this process (systemd, or whoever set $NOTIFY_SOCKET) how it
+ * is. Without one nothing happens, and a supervisor that does not listen does not matter.
  */
 #ifndef EDGE_NOTIFY_H
 #define EDGE_NOTIFY_H

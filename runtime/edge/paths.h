@@ -15,9 +15,9 @@
 #define EDGE_PATH_MAX 512
 
 /*
- * The folder for Unix sockets: $XDG_RUNTIME_DIR/gearpump, or /tmp/gearpump-UID when there is no such
- * folder. Made with mode 0700 if missing; one that belongs to somebody else, or that others can
- * enter, is refused (GP_EACCES).
+ * The folder for Unix sockets: $XDG_RUNTIME_DIR/gearpump, or /tmp/gearpump-UID when there is no
+ * such folder. Made with mode 0700 if missing; one that belongs to somebody else, or that others
+ * can enter, is refused (GP_EACCES).
  */
 int edge_runtime_dir(char ret_path[EDGE_PATH_MAX], struct gp_error *err);
 

@@ -1,8 +1,8 @@
 /*
  * plugin.c: see plugin.h.
  *
- * Symbols are bound at once (RTLD_NOW): an unresolved one is an error here, with its name, and not a
- * crash at the first call. They stay private (RTLD_LOCAL), so that two plugins cannot catch each
+ * Symbols are bound at once (RTLD_NOW): an unresolved one is an error here, with its name, and not
+ * a crash at the first call. They stay private (RTLD_LOCAL), so that two plugins cannot catch each
  * other's functions.
  */
 #include "edge/plugin.h"

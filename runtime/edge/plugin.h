@@ -19,8 +19,8 @@ int edge_plugin_open(const char *path, struct plugin_file **ret, const struct gp
                      struct gp_error *err);
 
 /*
- * The same from bytes, as a copy with globals of its own however often the same bytes are opened: what
- * a simulation gives each of its processes. name is for messages.
+ * The same from bytes, as a copy with globals of its own however often the same bytes are opened:
+ * what a simulation gives each of its processes. name is for messages.
  */
 int edge_plugin_open_copy(gp_bytes bytes, const char *name, struct plugin_file **ret,
                           const struct gp_entry **ret_entry, struct gp_error *err);

@@ -4,8 +4,8 @@
  *     RUNNING ──exit──▶ DRAINING ──output over, or linger──▶ REPORTED ──▶ freed when the owner
  *        └─ proc_free: SIGKILL, no callbacks; the struct waits for the exit   has let go
  *
- * Invariants: an unreaped pid is ours, so signals reach no stranger: none is sent after the exit was
- * seen, except at once to the session it leaves behind. What a child is started with is in
+ * Invariants: an unreaped pid is ours, so signals reach no stranger: none is sent after the exit
+ * was seen, except at once to the session it leaves behind. What a child is started with is in
  * proc_launch.c.
  *
  * Main loop only. Failures: spawning is told in words; a child that hands its output on to others

@@ -43,10 +43,10 @@ static uint32_t looks_worth(uint32_t vain)
 
 /*
  * A runner that polls and finds nothing never sleeps. The kernel takes the writer to a stream to be
- * about to, and now and then puts the reader behind it, on its CPU, though another is idle: there it
- * waits for a tick, 3-4 ms. So the writer gives way every EDGE_YIELD_NS, which costs a system call
- * where nobody waits. If somebody else is there who keeps the CPU, he gets his share by ticks, as ever.
- * Returns when to do it next.
+ * about to, and now and then puts the reader behind it, on its CPU, though another is idle: there
+ * it waits for a tick, 3-4 ms. So the writer gives way every EDGE_YIELD_NS, which costs a system
+ * call where nobody waits. If somebody else is there who keeps the CPU, he gets his share by ticks,
+ * as ever. Returns when to do it next.
  */
 static int64_t give_way(int64_t now_ns)
 {

@@ -1,11 +1,11 @@
 /*
  * share_ring.h: a ring of bytes in memory shared with another process, one writer, one reader.
  *
- * It carries a stream: no lengths, no frames, nothing but bytes. What stands in shared memory is the
- * other side's to write at any moment and so is believed no more than a frame: each side keeps its
- * own position to itself and only tells it; of the other's it takes what lies within the ring and
- * refuses the rest. The bytes are looked at where they lie by who knows what that means (on_lent in
- * port/net.h). A wrong flag costs whoever set it a wake-up, or all of them.
+ * It carries a stream: no lengths, no frames, nothing but bytes. What stands in shared memory is
+ * the other side's to write at any moment and so is believed no more than a frame: each side keeps
+ * its own position to itself and only tells it; of the other's it takes what lies within the ring
+ * and refuses the rest. The bytes are looked at where they lie by who knows what that means
+ * (on_lent in port/net.h). A wrong flag costs whoever set it a wake-up, or all of them.
  *
  * Waking: who finds nothing to do sets his flag and looks once more (share_reader_rest(),
  * share_writer_rest()); who has written or read looks at the other's flag after

@@ -1,7 +1,7 @@
 /*
- * signals.c: see signals.h. libuv turns signals into events of the main loop: the first of each kind.
- * From then on the kernel does what it does by default, so that a loop which turns no more (in a write
- * to a terminal that stands still, say) can be ended all the same.
+ * signals.c: see signals.h. libuv turns signals into events of the main loop: the first of each
+ * kind. From then on the kernel does what it does by default, so that a loop which turns no more
+ * (in a write to a terminal that stands still, say) can be ended all the same.
  */
 #include "edge/signals.h"
 

@@ -3,18 +3,18 @@
  *
  * Who writes to a stream wakes the reader, and the kernel, which takes the writer to be about to
  * sleep, may put it on the writer's CPU. A writer that is busy does not sleep: the reader takes the
- * CPU from it for each message, and when it has used up what it was owed it waits for a tick, 3-4 ms,
- * however idle the next CPU is. Where both are busy the kernel looks for no other CPU (SIS_UTIL), so
- * they stay together until it balances.
+ * CPU from it for each message, and when it has used up what it was owed it waits for a tick, 3-4
+ * ms, however idle the next CPU is. Where both are busy the kernel looks for no other CPU
+ * (SIS_UTIL), so they stay together until it balances.
  *
- * A busy thread sees that: it loses its CPU, without having wanted to sleep, every few microseconds.
- * Then it leaves that CPU and may not come back for a while, or until it sleeps.
+ * A busy thread sees that: it loses its CPU, without having wanted to sleep, every few
+ * microseconds. Then it leaves that CPU and may not come back for a while, or until it sleeps.
  *
  *     busy ──switched away from often──▶ away ──EDGE_SPREAD_AWAY_NS, or it sleeps──▶ busy
  *
- * Invariants: it is bound to nothing but while away, and then to all but one of the CPUs it may use;
- * where it leaves again and again it rests twice as long each time, so that more busy threads than
- * CPUs pay next to nothing. All of it is a wish: where the kernel refuses, nothing happens.
+ * Invariants: it is bound to nothing but while away, and then to all but one of the CPUs it may
+ * use; where it leaves again and again it rests twice as long each time, so that more busy threads
+ * than CPUs pay next to nothing. All of it is a wish: where the kernel refuses, nothing happens.
  * Thread: the one that is spread.
  */
 #ifndef EDGE_SPREAD_H

@@ -1,14 +1,16 @@
 /*
  * terminal.h: a terminal as a whole screen: text out, keys in.
  *
- * A guardian owns the terminal: edge_terminal_begin() forks, and what goes on is the child, which only draws
- * and reads. The parent sets the terminal up, waits, and puts it back however the child ends: by its
- * return, a signal, a crash or a SIGKILL. It stops and goes on with its child (^Z, fg), passes SIGTERM
- * on, and prints last what the child wrote to stderr, which would else be lost behind the picture. So
- * there is no handler that would have to restore anything, and no state outside of functions.
+ * A guardian owns the terminal: edge_terminal_begin() forks, and what goes on is the child, which
+ * only draws and reads. The parent sets the terminal up, waits, and puts it back however the child
+ * ends: by its return, a signal, a crash or a SIGKILL. It stops and goes on with its child (^Z,
+ * fg), passes SIGTERM on, and prints last what the child wrote to stderr, which would else be lost
+ * behind the picture. So there is no handler that would have to restore anything, and no state
+ * outside of functions.
  *
- * The few sequences used are those that every terminal of the last thirty years understands (xterm's
- * alternate screen, the cursor, wrapping); a table of terminals would add a library for nothing.
+ * The few sequences used are those that every terminal of the last thirty years understands
+ * (xterm's alternate screen, the cursor, wrapping); a table of terminals would add a library for
+ * nothing.
  */
 #ifndef EDGE_TERMINAL_H
 #define EDGE_TERMINAL_H
@@ -33,8 +35,8 @@ int edge_terminal_begin(int *ret_status, struct gp_error *err);
 
 struct edge_terminal;
 
-/* In the child. on_keys: bytes as the terminal sent them; len 0: it is gone. on_resized: the size may
- * have changed. Both on the loop's thread. GP_ENOMEM, GP_EIO. */
+/* In the child. on_keys: bytes as the terminal sent them; len 0: it is gone. on_resized: the size
+ * may have changed. Both on the loop's thread. GP_ENOMEM, GP_EIO. */
 int edge_terminal_new(struct loop *loop, void (*on_keys)(void *user, gp_str sent),
                       void (*on_resized)(void *user), void *user, struct edge_terminal **ret,
                       struct gp_error *err);

@@ -29,8 +29,8 @@ struct edge_options {
     /* Not NULL: children are hosted in this process (edge/inproc.h). Outlive the world. */
     const struct edge_inproc_ops *inproc;
     void *inproc_host;
-    /* How long streams that end wait for the other side; 0: EDGE_STREAM_LINGER_MS. For who has got all
-     * answers, and need not see to it that the last bytes are read. */
+    /* How long streams that end wait for the other side; 0: EDGE_STREAM_LINGER_MS. For who has got
+     * all answers, and need not see to it that the last bytes are read. */
     uint32_t linger_ms;
 };
 

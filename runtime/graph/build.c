@@ -1,6 +1,7 @@
 /*
- * build.c: what the build function calls; see build.h. The plan under construction is a struct plan with
- * room for the maximum; names are copied at once, so that the application may use temporary strings.
+ * build.c: what the build function calls; see build.h. The plan under construction is a struct plan
+ * with room for the maximum; names are copied at once, so that the application may use temporary
+ * strings.
  */
 #include <stdlib.h>
 #include <string.h>

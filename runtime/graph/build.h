@@ -56,7 +56,8 @@ void build_free(struct build *b); /* NULL is fine */
 /* What gp_app.build gets. Valid until build_free. */
 const struct gp_build *build_service(struct build *b);
 
-/* The host of whoever builds: GP_SERVICE_GRAPH, and the services of tasks, though no task lives here. */
+/* The host of whoever builds: GP_SERVICE_GRAPH, and the services of tasks, though no task lives
+ * here. */
 const struct gp_host *build_host(void);
 
 /* The application's build function did not answer GP_OK: a mistake, unless it named one itself. */

@@ -24,7 +24,8 @@ struct build {
     int out_of_memory;
 };
 
-/* A copy of text (NULL: ""), the caller's to free; NULL without memory, which build_finish() tells. */
+/* A copy of text (NULL: ""), the caller's to free; NULL without memory, which build_finish()
+ * tells. */
 char *build_keep(struct build *b, const char *text);
 
 bool build_was_asked(const struct build *b, const char *key);

@@ -11,8 +11,8 @@
 #define EXPECTED_MAX    512
 #define VALUE_SHOWN_MAX 96
 
-/* A processor of this name also gets the cluster's settings of the data plane, which stand among the
- * application's parameters as data.KEY. */
+/* A processor of this name also gets the cluster's settings of the data plane, which stand among
+ * the application's parameters as data.KEY. */
 #define NAME_OF_SETTINGS "data"
 
 const char *parameters_value(const struct plan_processor *p, const char *name)

@@ -9,10 +9,10 @@
  *   processors, each of which feeds the next one only, those with one task are cut into L pieces:
  *   the p-th is on the lane l that has [P*l/L, P*(l+1)/L). So most stages of a long chain share
  *   the lane of the stage before and call each other, instead of all of them changing lanes.
- * Tasks of processors flagged GP_PROCESSOR_BLOCKING go to lanes of their own, which stand behind the
- * ordinary ones of each executor: in the order of the plan, the b-th of them to executor b mod E and
- * there to its lane b/E, counted anew when it has fewer. An executor without such lanes hosts none of
- * them; if none has any, they are placed as all others.
+ * Tasks of processors flagged GP_PROCESSOR_BLOCKING go to lanes of their own, which stand behind
+ * the ordinary ones of each executor: in the order of the plan, the b-th of them to executor b mod
+ * E and there to its lane b/E, counted anew when it has fewer. An executor without such lanes hosts
+ * none of them; if none has any, they are placed as all others.
  */
 #ifndef GRAPH_PLACEMENT_H
 #define GRAPH_PLACEMENT_H
@@ -46,8 +46,8 @@ struct placement_host {
 typedef bool (*placement_takes_fn)(void *user, uint32_t processor, uint32_t executor);
 
 /*
- * 0, GP_EINVAL (no lanes), GP_ENOMEM. With takes (NULL: any) a processor is placed by the same rule over
- * the hosts that take it, as if there were no others; GP_ENOENT: none does.
+ * 0, GP_EINVAL (no lanes), GP_ENOMEM. With takes (NULL: any) a processor is placed by the same rule
+ * over the hosts that take it, as if there were no others; GP_ENOENT: none does.
  */
 int placement_make(const struct plan *plan, const struct placement_host *hosts, uint32_t host_count,
                    placement_takes_fn takes, void *user, struct placement *ret);
@@ -55,8 +55,8 @@ int placement_make(const struct plan *plan, const struct placement_host *hosts, 
 /* Tasks of a plan whose calls may block. */
 uint32_t placement_blocking_tasks(const struct plan *plan);
 
-/* 0 when the ranges cover each task of the plan exactly once, and none counts rows from a session that
- * is not begun. */
+/* 0 when the ranges cover each task of the plan exactly once, and none counts rows from a session
+ * that is not begun. */
 int placement_check(const struct placement *placement, const struct plan *plan,
                     struct gp_error *err);
 

@@ -6,9 +6,9 @@
  *     exposition_number(&e, labels, 1, 12);
  *     rc = e.rc;
  *
- * All samples of a family stand together, below its name and help. Labels are escaped; those with an
- * empty value are left out, which means the same. The first failure stays in rc, and what comes after
- * it writes nothing. Pure, any thread.
+ * All samples of a family stand together, below its name and help. Labels are escaped; those with
+ * an empty value are left out, which means the same. The first failure stays in rc, and what comes
+ * after it writes nothing. Pure, any thread.
  */
 #ifndef OBSERVE_EXPOSITION_H
 #define OBSERVE_EXPOSITION_H
@@ -25,7 +25,8 @@ struct label {
     const char *value; /* NULL as "" */
 };
 
-/* 1 us, 2 us, 5 us, 10 us ... 100 s: the upper bounds of all histograms of times, in nanoseconds. */
+/* 1 us, 2 us, 5 us, 10 us ... 100 s: the upper bounds of all histograms of times, in
+ * nanoseconds. */
 #define EXPOSITION_BOUNDS 25u
 extern const uint64_t exposition_bounds_ns[EXPOSITION_BOUNDS];
 

@@ -1,14 +1,16 @@
 /*
- * graphite.h: sends numbers to a Graphite server, in its plaintext protocol: "path value seconds\n".
+ * graphite.h: sends numbers to a Graphite server, in its plaintext protocol: "path value
+ * seconds\n".
  *
  *     IDLE ─ lines ─▶ CONNECTING ─▶ UP ── closed, or nothing written for STALL ──▶ PAUSED ─▶ CONNECTING
  *                         └────────────────── refused ────────────────────────────────┘
  *
- * One connection, and lines that wait for it in memory of a fixed bound; when that is spent the oldest
- * lines go, whole, and are counted. Written is a piece of whole lines at a time. A piece that was under
- * way when the connection ended is sent again from its start: for Graphite the same line twice is the
- * same. Nothing here ever waits: a server that is away, slow, or gone in the middle of a line costs that
- * memory and nothing else. Between attempts lie 250 ms, doubling to 30 s.
+ * One connection, and lines that wait for it in memory of a fixed bound; when that is spent the
+ * oldest lines go, whole, and are counted. Written is a piece of whole lines at a time. A piece
+ * that was under way when the connection ended is sent again from its start: for Graphite the same
+ * line twice is the same. Nothing here ever waits: a server that is away, slow, or gone in the
+ * middle of a line costs that memory and nothing else. Between attempts lie 250 ms, doubling to 30
+ * s.
  *
  * One loop, one thread. Events logged: graphite.connected, graphite.lost (at most once a minute).
  */
@@ -46,8 +48,8 @@ int graphite_new(const struct graphite_options *options, struct graphite **ret,
 /* Ends the connection at once. NULL is fine. */
 void graphite_free(struct graphite *g);
 
-/* One line; the path is of graphite_path(). What cannot be kept is dropped and counted, as are values
- * that are not numbers. */
+/* One line; the path is of graphite_path(). What cannot be kept is dropped and counted, as are
+ * values that are not numbers. */
 void graphite_line(struct graphite *g, const char *path, double value, int64_t wall_ms);
 
 /* All lines of this interval are here: they leave as soon as the server takes them. */

@@ -1,6 +1,7 @@
 /*
- * graphite_apps.h: what a daemon knows, as lines for Graphite: the figures that Prometheus reads, in the
- * units of their names (busy_ns stays nanoseconds), histograms as percentiles since the start.
+ * graphite_apps.h: what a daemon knows, as lines for Graphite: the figures that Prometheus reads,
+ * in the units of their names (busy_ns stays nanoseconds), histograms as percentiles since the
+ * start.
  *
  *     PREFIX.apps.NAME.clock_lag_ms, .stalled, .latency.p99_us
  *     PREFIX.apps.NAME.processors.PROCESSOR.in, .watermark_lag_ms, .latency.p99_us ...

@@ -1,10 +1,10 @@
 /*
- * prometheus.h: what a daemon knows, as the families of its /metrics page. Names begin with gearpump_;
- * labels are app, processor, task, executor, worker, host, and where they stand for it from, to, edge,
- * kind, role.
+ * prometheus.h: what a daemon knows, as the families of its /metrics page. Names begin with
+ * gearpump_; labels are app, processor, task, executor, worker, host, and where they stand for it
+ * from, to, edge, kind, role.
  *
- * A processor has series of its own; of tasks only the slowest of each have, and only so many in all.
- * So the page grows with processors, not with tasks. Pure; all input is borrowed.
+ * A processor has series of its own; of tasks only the slowest of each have, and only so many in
+ * all. So the page grows with processors, not with tasks. Pure; all input is borrowed.
  */
 #ifndef OBSERVE_PROMETHEUS_H
 #define OBSERVE_PROMETHEUS_H

@@ -1,8 +1,8 @@
 /*
  * prometheus_apps.c: the families of applications.
  *
- * All samples of a family stand together, so each family is a walk through all things of its kind: a
- * walk knows their labels, a put_ what is said of one.
+ * All samples of a family stand together, so each family is a walk through all things of its kind:
+ * a walk knows their labels, a put_ what is said of one.
  */
 #include <stdlib.h>
 

@@ -1,11 +1,11 @@
 /*
  * beat.h: what is done periodically, done at the same moments.
  *
- * Waking a thread costs a tenth of a millisecond, far more than what most timers have to do, and takes
- * that from whatever else runs on its CPU. So periodic work is not counted from when it began, but from
- * the zero of the monotonic clock: all of a process with one period comes at once, and as processes of
- * a host share the clock, what they say to each other meets a peer that is awake. Work that needs the
- * answers of others has a phase of its own.
+ * Waking a thread costs a tenth of a millisecond, far more than what most timers have to do, and
+ * takes that from whatever else runs on its CPU. So periodic work is not counted from when it
+ * began, but from the zero of the monotonic clock: all of a process with one period comes at once,
+ * and as processes of a host share the clock, what they say to each other meets a peer that is
+ * awake. Work that needs the answers of others has a phase of its own.
  *
  * Nothing may rely on the first distance: it is between half of a period and one and a half.
  */

@@ -10,7 +10,8 @@
  *
  * Bounds: connections, connections of one address (the one that has been idle longest makes room),
  * bytes of the head, time for a head, time without a byte, bytes of a body, bytes that a stream may
- * be ahead of its reader. Who breaks one is answered, if that is possible, and cut off, and counted.
+ * be ahead of its reader. Who breaks one is answered, if that is possible, and cut off, and
+ * counted.
  */
 #ifndef PORT_HTTP_H
 #define PORT_HTTP_H
@@ -133,8 +134,8 @@ static inline const char *http_header(const struct http_request *request, const 
 }
 
 /*
- * Answers, once, from on_request until on_end. 0; GP_ENOMEM: the request ends unanswered. Content-Length
- * is added; a body for HEAD is not sent.
+ * Answers, once, from on_request until on_end. 0; GP_ENOMEM: the request ends unanswered.
+ * Content-Length is added; a body for HEAD is not sent.
  */
 static inline int http_answer(struct http_request *request, const struct http_reply *reply)
 {
@@ -147,7 +148,8 @@ static inline void http_more(struct http_request *request)
     request->server->ops->more(request);
 }
 
-/* Answers with a body of unknown length, the begin of which is the one of reply. As http_answer(). */
+/* Answers with a body of unknown length, the begin of which is the one of reply. As
+ * http_answer(). */
 static inline int http_stream_begin(struct http_request *request, const struct http_reply *reply)
 {
     return request->server->ops->stream_begin(request, reply);

@@ -2,9 +2,9 @@
  * loop.h: time and events of one thread.
  *
  * A loop belongs to one thread (in the simulator: to one simulated process or lane) and every
- * object made on it is used there only; loop_wake() and doorbell_ring() alone may be called from anywhere. Callbacks
- * run from inside the loop, never from inside the call that arms them. After x_free() no callback
- * of x comes any more, save for the writes of a stream (see net.h).
+ * object made on it is used there only; loop_wake() and doorbell_ring() alone may be called from
+ * anywhere. Callbacks run from inside the loop, never from inside the call that arms them. After
+ * x_free() no callback of x comes any more, save for the writes of a stream (see net.h).
  *
  * The world implements `struct loop_ops` and embeds `struct loop`, `struct timer`, ... as first
  * member of its own.
@@ -144,7 +144,8 @@ static inline void fd_watch_free(struct fd_watch *watch)
     }
 }
 
-/* Lets other threads call for this loop's: fn runs here after each ring, once for many. GP_ENOMEM. */
+/* Lets other threads call for this loop's: fn runs here after each ring, once for many.
+ * GP_ENOMEM. */
 static inline int doorbell_new(struct loop *loop, loop_fn fn, void *user,
                                struct doorbell **ret_bell)
 {

@@ -54,10 +54,10 @@ struct stream_reader {
     /* n > 0: bytes placed; n < 0: GP_ECLOSED at the regular end, else what broke. After n < 0
      * nothing comes. The stream may be freed inside. */
     void (*on_read)(void *user, int64_t n);
-    /* Of who shares memory, else NULL. Bytes where they lie there, instead of alloc and on_read (but for
-     * the end): who writes them may change them at any time, also while they are looked at. Answers
-     * how many were used, from the first on; the rest comes again. They are over at return, unless
-     * stream_lend() keeps them. 0 pauses reading. The stream may be freed inside. */
+    /* Of who shares memory, else NULL. Bytes where they lie there, instead of alloc and on_read
+     * (but for the end): who writes them may change them at any time, also while they are looked
+     * at. Answers how many were used, from the first on; the rest comes again. They are over at
+     * return, unless stream_lend() keeps them. 0 pauses reading. The stream may be freed inside. */
     size_t (*on_lent)(void *user, const void *ptr, size_t len);
 };
 
@@ -173,9 +173,9 @@ static inline void stream_end(struct stream *stream)
 }
 
 /*
- * Shared memory beneath a stream over a Unix socket: two rings of bytes, one each way, that take the
- * place of the socket; the socket then wakes who sleeps and shows who is gone. To the users nothing
- * changes: bytes in order, nothing believed of who writes them. What both do:
+ * Shared memory beneath a stream over a Unix socket: two rings of bytes, one each way, that take
+ * the place of the socket; the socket then wakes who sleeps and shows who is gone. To the users
+ * nothing changes: bytes in order, nothing believed of who writes them. What both do:
  *
  *   - one side offers it with some bytes of its own (`word`), the other takes it on reading these;
  *   - each says by its own bytes when it goes over, as the last of them on the socket, then calls
@@ -217,8 +217,8 @@ static inline void stream_share_reads(struct stream *stream)
     stream->loop->net->share_reads(stream);
 }
 
-/* Inside on_lent: keeps the bytes that it is shown before offset `end`, and behind what was kept of them
- * before. NULL: as much is kept as may be. */
+/* Inside on_lent: keeps the bytes that it is shown before offset `end`, and behind what was kept of
+ * them before. NULL: as much is kept as may be. */
 static inline struct stream_loan *stream_lend(struct stream *stream, size_t end)
 {
     return stream->loop->net->lend(stream, end);

@@ -53,8 +53,8 @@ struct port {
     const struct http_ops *http; /* NULL: this world has no web server */
     struct loop *loop;           /* of the process's main thread */
     struct log *log;
-    /* What the parent gave in proc_spec.env, NULL-terminated; NULL: nothing. The real world takes it
-     * out of the environment at start, so that grandchildren and /proc do not show it. */
+    /* What the parent gave in proc_spec.env, NULL-terminated; NULL: nothing. The real world takes
+     * it out of the environment at start, so that grandchildren and /proc do not show it. */
     const char *const *env;
     /* What user code the main thread is inside of; NULL: nobody asks. See port_enter(). */
     struct crash_note *crash_note;

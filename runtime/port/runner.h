@@ -2,10 +2,10 @@
  * runner.h: a thread with a loop of its own that runs a step function. A lane is one.
  *
  * The world calls, in the runner's thread: init once; then for ever: turn, then the loop's events
- * (without waiting while turn answers RUNNER_MORE or POLL, and then only every few turns; else waiting, if
- * may_sleep agrees, until an event or a wake); at last fini. In the simulator there is no thread
- * and the same functions are called one at a time, in an order drawn from the seed; when a simulated
- * process is killed, fini and on_exit come at once, so that memory is given back.
+ * (without waiting while turn answers RUNNER_MORE or POLL, and then only every few turns; else
+ * waiting, if may_sleep agrees, until an event or a wake); at last fini. In the simulator there is
+ * no thread and the same functions are called one at a time, in an order drawn from the seed; when
+ * a simulated process is killed, fini and on_exit come at once, so that memory is given back.
  */
 #ifndef PORT_RUNNER_H
 #define PORT_RUNNER_H
@@ -50,8 +50,8 @@ struct runner_spec {
     /* Last look before sleeping: 1 to sleep, 0 when work came in. Must order its look after telling
      * others that it sleeps. */
     int (*may_sleep)(void *user);
-    /* Everything made on the loop is freed by now or in here. What the loop still owes (callbacks of
-     * writes, streams that are ending) comes after it and before on_exit. */
+    /* Everything made on the loop is freed by now or in here. What the loop still owes (callbacks
+     * of writes, streams that are ending) comes after it and before on_exit. */
     void (*fini)(void *user);
     /* In the starter's loop, after fini and the end of the thread. */
     void (*on_exit)(void *user);

@@ -86,8 +86,8 @@ static int begin(struct consensus *c, const char *group, uint64_t self, gp_bytes
 }
 
 /*
- * What a crash may leave of begin(). A member without a term and a log has promised nothing: its disk
- * is wiped and belongs to nobody. One with a log lacks only the last step.
+ * What a crash may leave of begin(). A member without a term and a log has promised nothing: its
+ * disk is wiped and belongs to nobody. One with a log lacks only the last step.
  */
 static int finish_beginning(struct consensus *c, const struct journal_options *options,
                             struct gp_error *err)

@@ -95,9 +95,9 @@ struct consensus_options {
     int64_t election_timeout_ns; /* 0: 300 ms */
     int64_t heartbeat_ns;        /* 0: a fifth of that */
     int64_t snapshot_timeout_ns; /* of an install; 0: 5 s */
-    /* The log, here and on disk, begins anew with a snapshot after so many entries, or so many bytes
-     * or as many as the last snapshot had, whatever is more. Entries before it are kept for members
-     * that are a little behind: so many, of a quarter of those bytes. */
+    /* The log, here and on disk, begins anew with a snapshot after so many entries, or so many
+     * bytes or as many as the last snapshot had, whatever is more. Entries before it are kept for
+     * members that are a little behind: so many, of a quarter of those bytes. */
     uint32_t snapshot_threshold; /* 0: 1024 */
     uint32_t snapshot_trailing;  /* 0: 256 */
     uint64_t snapshot_bytes;     /* 0: 512 KiB */
@@ -110,8 +110,8 @@ struct consensus_options {
 int consensus_open(const struct consensus_options *options, struct consensus **ret,
                    struct gp_error *err);
 
-/* Ends it: no callback comes after return, open proposals end with GP_ECANCELED from inside. NULL is
- * fine. */
+/* Ends it: no callback comes after return, open proposals end with GP_ECANCELED from inside. NULL
+ * is fine. */
 void consensus_close(struct consensus *c);
 
 /* 0 while unformed. Ids are drawn at random for an empty disk by who forms or joins, so that a
@@ -135,9 +135,9 @@ int consensus_join(struct consensus *c, const char *group, uint64_t self, const 
 void consensus_receive(struct consensus *c, uint64_t from, const char *address, gp_bytes bytes);
 
 /*
- * The connection to this member broke. A follower that it led asks the others soon, and not after the
- * time of an election, whether one is due: a pre-vote, which those refuse who still hear it. So a
- * false alarm costs a message. Nothing happens from inside a callback.
+ * The connection to this member broke. A follower that it led asks the others soon, and not after
+ * the time of an election, whether one is due: a pre-vote, which those refuse who still hear it. So
+ * a false alarm costs a message. Nothing happens from inside a callback.
  */
 void consensus_doubt(struct consensus *c, uint64_t member);
 

@@ -4,9 +4,9 @@
  *     malloc refuses ─▶ the next piece of the newest block ─▶ pieces are freed ─▶ the block is whole, or,
  *                                                             when a newer one took its place, freed
  *
- * A block is only ever cut from the front; it begins anew when the last of its pieces was freed. What
- * libraft keeps for long (entries of its log) may hold a block for long: then another is made, BLOCKS
- * at most.
+ * A block is only ever cut from the front; it begins anew when the last of its pieces was freed.
+ * What libraft keeps for long (entries of its log) may hold a block for long: then another is made,
+ * BLOCKS at most.
  */
 #include "raft/consensus_heap.h"
 
@@ -116,8 +116,8 @@ static void *heap_calloc(void *data, size_t count, size_t size)
     return ptr;
 }
 
-/* What malloc gave and cannot enlarge stays as it is: whoever asks (a list of members that grows) says
- * that there is no memory. */
+/* What malloc gave and cannot enlarge stays as it is: whoever asks (a list of members that grows)
+ * says that there is no memory. */
 static void *heap_realloc(void *data, void *ptr, size_t size)
 {
     const struct piece *piece;

@@ -2,8 +2,8 @@
  * consensus_internal.h: what the files of consensus share.
  *
  * How anything happens. The loop, or a message, enters (life_enter), calls libraft, and leaves
- * (life_leave). What libraft asks its raft_io for is done at once, but the callbacks it expects wait
- * in a ring until its call has returned; life_leave then runs them, one after the other, until
+ * (life_leave). What libraft asks its raft_io for is done at once, but the callbacks it expects
+ * wait in a ring until its call has returned; life_leave then runs them, one after the other, until
  * nothing is owed. So libraft is never entered from inside itself, and between two turns of the
  * loop no append, snapshot or send of it is outstanding - which closes many of its races.
  *
@@ -14,11 +14,11 @@
  * Sealing. When the disk fails, or libraft is about to do what it must not, the instance of libraft
  * is sealed: from that moment nothing it says leaves this member, nothing reaches it, and no
  * callback of an append is run. libraft never sees an error of the disk (it would truncate its log
- * while leading, and worse). life_leave then closes it and goes on with a fresh one, read from disk:
- * at once (SEAL_RESTART), or when the disk works again (SEAL_BROKEN).
+ * while leading, and worse). life_leave then closes it and goes on with a fresh one, read from
+ * disk: at once (SEAL_RESTART), or when the disk works again (SEAL_BROKEN).
  *
- * All calls of the owner's functions and of proposals' ends come from the pump, a timer of no delay,
- * save for send, apply, snapshot and restore, which libraft's calls lead to.
+ * All calls of the owner's functions and of proposals' ends come from the pump, a timer of no
+ * delay, save for send, apply, snapshot and restore, which libraft's calls lead to.
  */
 #ifndef RAFT_CONSENSUS_INTERNAL_H
 #define RAFT_CONSENSUS_INTERNAL_H
@@ -280,8 +280,8 @@ int life_start(struct consensus *c, struct gp_error *err);
 /* Closes it; what it is owed is settled. */
 void life_stop(struct consensus *c);
 
-/* Whether libraft may be called: it frees twice, and reads what it has freed, when it gets no memory
- * in the middle of something. Asks for more than one call of it takes, and gives it back. */
+/* Whether libraft may be called: it frees twice, and reads what it has freed, when it gets no
+ * memory in the middle of something. Asks for more than one call of it takes, and gives it back. */
 bool life_has_memory(size_t bytes);
 
 /* Has the pump run soon. */
@@ -291,7 +291,8 @@ int64_t life_now_ns(const struct consensus *c);
 bool life_is_up(const struct consensus *c); /* an instance that is not sealed */
 enum consensus_role life_role(const struct consensus *c);
 uint64_t life_leader(const struct consensus *c);
-/* Bytes of entries after which another snapshot is due, when one has so many: it is worth its size. */
+/* Bytes of entries after which another snapshot is due, when one has so many: it is worth its
+ * size. */
 uint64_t life_log_bytes(const struct consensus *c, uint64_t snapshot_bytes);
 
 void life_on_tick(void *user);

@@ -5,10 +5,10 @@
  *        └──────── not leading ──────────────┴── lead lost ────▲
  *
  * libraft 0.15 commits entries of earlier terms by counting who has them, which may lose them again
- * (Ongaro 2014, 3.6.2). So a new leader writes a barrier of its own term before it hears any answer:
- * from then on the last entry, the only one libraft counts for, is of this term. The same barrier,
- * once applied, says that everything committed before is applied here: then the member calls itself
- * leader and takes proposals.
+ * (Ongaro 2014, 3.6.2). So a new leader writes a barrier of its own term before it hears any
+ * answer: from then on the last entry, the only one libraft counts for, is of this term. The same
+ * barrier, once applied, says that everything committed before is applied here: then the member
+ * calls itself leader and takes proposals.
  */
 
 #include "raft/consensus_internal.h"

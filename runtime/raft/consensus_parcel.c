@@ -1,9 +1,9 @@
 /*
  * Messages larger than a frame, in fragments.
  *
- * Sender: one parcel for each member at a time; at most a window of bytes is unanswered, so that the
- * queues of the messenger need not hold a snapshot. Without news for a while it goes back to what was
- * answered; without news for the time of a snapshot it gives up, and libraft begins again.
+ * Sender: one parcel for each member at a time; at most a window of bytes is unanswered, so that
+ * the queues of the messenger need not hold a snapshot. Without news for a while it goes back to
+ * what was answered; without news for the time of a snapshot it gives up, and libraft begins again.
  * Receiver: one parcel at all, for there is one leader; fragments that do not follow what is there
  * are dropped, and each is answered with how much is there. A fragment 0 begins anew. Memory grows
  * with what has arrived, not with what was announced.

@@ -6,11 +6,12 @@
  *
  * libraft (as Debian builds it, without assertions) believes what it is told. Beyond what wire
  * checks, it is kept from: two leaders in a term; granted votes of another term; voting twice in
- * one; lists of members that do not hold; messages that begin before what it still has of its log; a
- * commit index beyond what a message spans.
+ * one; lists of members that do not hold; messages that begin before what it still has of its log;
+ * a commit index beyond what a message spans.
  *
- * When entries replace others among which the members changed, libraft would look for the older list
- * in a log that may not have it any more. Then the log is cut by us and the instance starts afresh.
+ * When entries replace others among which the members changed, libraft would look for the older
+ * list in a log that may not have it any more. Then the log is cut by us and the instance starts
+ * afresh.
  */
 #include "raft/consensus_internal.h"
 
@@ -167,8 +168,8 @@ static bool copy_entries(const struct raft_frame *frame, uint32_t skip,
 
 /*
  * What is committed here, every leader of this term and later has as well: such entries are passed
- * over and the message begins behind them. libraft may not have them any more, and then would refuse
- * the message for ever, or (when it begins with the first entry) append it all at its end.
+ * over and the message begins behind them. libraft may not have them any more, and then would
+ * refuse the message for ever, or (when it begins with the first entry) append it all at its end.
  */
 static bool take_append(struct consensus *c, const struct raft_frame *frame,
                         struct raft_message *message)

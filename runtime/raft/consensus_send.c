@@ -2,13 +2,14 @@
  * What libraft wants told, as frames.
  *
  * Two things libraft 0.15 says are not true and are put right on the way out or in (see
- * consensus_receive.c): a member that took a message claims to hold all of its own log, of which only
- * what the message spanned is known to be the leader's; and a message without entries lets a member
- * commit what it has beyond it.
+ * consensus_receive.c): a member that took a message claims to hold all of its own log, of which
+ * only what the message spanned is known to be the leader's; and a message without entries lets a
+ * member commit what it has beyond it.
  *
  * libraft sends everything a member lacks with each heartbeat until it answers. Entries go only to
- * who has been heard lately, up to a size, and one parcel at a time; otherwise the same message goes
- * without them and keeps the member from electing. libraft notices by the answer and tries again.
+ * who has been heard lately, up to a size, and one parcel at a time; otherwise the same message
+ * goes without them and keeps the member from electing. libraft notices by the answer and tries
+ * again.
  */
 #include "raft/consensus_internal.h"
 

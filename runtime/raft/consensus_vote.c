@@ -2,11 +2,12 @@
  * Votes that libraft leaves to us: soon, when the leader's connection breaks (consensus_doubt), and
  * those of a member whose own list of members gives it none.
  *
- * Who is a voter is said by the candidate's list, which may be newer than ours: a second member whose
- * promotion was written by the first one, which then died, has to elect that one or nobody ever
- * will. libraft refuses, so we answer for it. The rules are those of any vote (Ongaro 2014, 3.4, 3.6.1
- * and 9.6): nobody leads, as far as can be heard; its log is no older than ours; one vote in a term,
- * on the disk before it is said. libraft learns of it from the disk: the instance starts afresh.
+ * Who is a voter is said by the candidate's list, which may be newer than ours: a second member
+ * whose promotion was written by the first one, which then died, has to elect that one or nobody
+ * ever will. libraft refuses, so we answer for it. The rules are those of any vote (Ongaro 2014,
+ * 3.4, 3.6.1 and 9.6): nobody leads, as far as can be heard; its log is no older than ours; one
+ * vote in a term, on the disk before it is said. libraft learns of it from the disk: the instance
+ * starts afresh.
  */
 #include "raft/consensus_internal.h"
 

@@ -1,7 +1,8 @@
 /*
- * journal.c: a journal as a whole: opening, breaking, closing, who it belongs to. Votes and the state
- * files are in journal_state.c, entries in journal_entries.c, journal_log.c and journal_replay.c,
- * snapshots in journal_snapshot.c; what a crash may leave is told in journal_internal.h.
+ * journal.c: a journal as a whole: opening, breaking, closing, who it belongs to. Votes and the
+ * state files are in journal_state.c, entries in journal_entries.c, journal_log.c and
+ * journal_replay.c, snapshots in journal_snapshot.c; what a crash may leave is told in
+ * journal_internal.h.
  *
  * Open:     state files -> snapshot -> log files -> sweep what no state names.
  * Failures: of reading: open fails, with the file's name. Of writing: the journal is broken.

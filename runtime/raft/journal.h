@@ -7,11 +7,11 @@
  *     FOLDER/snapshot-INDEX
  *
  * Every byte is under a CRC32C; the bytes are described in raft/journal_format.h, what a crash may
- * leave and how it is read in raft/journal_internal.h. What was acknowledged (0 returned) is durable:
- * it was fsynced. One damaged state file is mended from the other. A torn end of the newest log file,
- * what a crash in mid-append leaves, is cut off. Anything else that does not hold is refused with the
- * name of the file, never guessed around: a member that forgets what it acknowledged may lose it for
- * the whole group.
+ * leave and how it is read in raft/journal_internal.h. What was acknowledged (0 returned) is
+ * durable: it was fsynced. One damaged state file is mended from the other. A torn end of the
+ * newest log file, what a crash in mid-append leaves, is cut off. Anything else that does not hold
+ * is refused with the name of the file, never guessed around: a member that forgets what it
+ * acknowledged may lose it for the whole group.
  *
  * What cannot be known: when the newest log file has lost its end as a whole, behind what the state
  * files remember of it (they are written with each vote, snapshot and new file), it looks just like
@@ -61,8 +61,8 @@ struct journal_options {
 };
 
 /*
- * Reads and checks all that is there. With the file's name in err: GP_ECHECKSUM, GP_EPROTO: the disk
- * cannot be believed; GP_ESTATE: a part is missing that must be there, or is another member's;
+ * Reads and checks all that is there. With the file's name in err: GP_ECHECKSUM, GP_EPROTO: the
+ * disk cannot be believed; GP_ESTATE: a part is missing that must be there, or is another member's;
  * GP_EUNSUPPORTED: a later version wrote it. And those of port->fs.
  */
 int journal_open(const struct journal_options *options, struct journal **ret, struct gp_error *err);
@@ -95,8 +95,8 @@ int journal_read(struct journal *j, uint64_t index, uint64_t *ret_term, uint16_t
                  struct buf *buf, struct gp_error *err);
 
 /*
- * At last + 1 and so on: all of them and durable, or an error, after which a later open may find the
- * first of them, any number. GP_ETOOBIG.
+ * At last + 1 and so on: all of them and durable, or an error, after which a later open may find
+ * the first of them, any number. GP_ETOOBIG.
  */
 int journal_append(struct journal *j, const struct journal_entry *entries, uint32_t count,
                    struct gp_error *err);
@@ -111,10 +111,10 @@ int journal_truncate(struct journal *j, uint64_t index, struct gp_error *err);
 uint64_t journal_snapshot_index(const struct journal *j);
 
 /*
- * Stores one and then forgets entries up to index - trailing (first is the next one). With `install`,
- * it came from another member and replaces the whole log: the next append is index + 1. Atomic.
- * GP_EINVAL: index is not beyond the newest snapshot's or, without install, is not the entry's here;
- * GP_ETOOBIG.
+ * Stores one and then forgets entries up to index - trailing (first is the next one). With
+ * `install`, it came from another member and replaces the whole log: the next append is index + 1.
+ * Atomic. GP_EINVAL: index is not beyond the newest snapshot's or, without install, is not the
+ * entry's here; GP_ETOOBIG.
  */
 int journal_snapshot_put(struct journal *j, const struct journal_snapshot *snapshot,
                          uint64_t trailing, bool install, struct gp_error *err);

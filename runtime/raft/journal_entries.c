@@ -2,8 +2,8 @@
  * journal_entries.c: where each entry lies, and reading one.
  *
  * Invariant: places tells for entries first .. first + count - 1 the record that holds each; file
- * numbers do not go down along it, as an entry is written after those before it. What holds an entry
- * is checked again at each read.
+ * numbers do not go down along it, as an entry is written after those before it. What holds an
+ * entry is checked again at each read.
  *
  * Failures: of reading are told with the file, and break nothing.
  */

@@ -3,9 +3,9 @@
  * allocated but by the buf that is given. Private to raft (and its tests).
  *
  * Numbers are little-endian. Indexes, numbers of files and the serial are below NUMBER_MAX, so that
- * they can be counted up for ever. A decoder takes bytes of any content, of exactly the given length, and
- * answers 0, GP_ECHECKSUM, GP_EPROTO (too short, or a field that cannot be) or GP_EUNSUPPORTED (a later
- * version); the checksum is looked at first.
+ * they can be counted up for ever. A decoder takes bytes of any content, of exactly the given
+ * length, and answers 0, GP_ECHECKSUM, GP_EPROTO (too short, or a field that cannot be) or
+ * GP_EUNSUPPORTED (a later version); the checksum is looked at first.
  *
  * state-1, state-2: 256 bytes, so that one sector holds them
  *
@@ -96,7 +96,8 @@ struct log_header {
     uint64_t before;
 };
 
-/* Both give the seed of the file's records. decode takes a whole file and looks at its beginning. */
+/* Both give the seed of the file's records. decode takes a whole file and looks at its
+ * beginning. */
 uint32_t log_header_encode(const struct log_header *header, unsigned char ret[LOG_HEADER_BYTES]);
 int log_header_decode(gp_bytes file, struct log_header *ret, uint32_t *ret_seed);
 

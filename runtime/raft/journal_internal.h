@@ -82,8 +82,8 @@ void journal_path(const struct journal *j, const char *name, uint64_t number,
 /* err, or a place that is as good: what breaks a journal is told in the log. */
 struct gp_error *journal_err(struct journal *j, struct gp_error *err);
 
-/* A write went wrong with rc: the journal is broken. Returns the code of it; err, from journal_err(),
- * was set. */
+/* A write went wrong with rc: the journal is broken. Returns the code of it; err, from
+ * journal_err(), was set. */
 int journal_break(struct journal *j, int rc, struct gp_error *err);
 
 /* 0, or why no call can be served: broken, or no member. */
@@ -118,8 +118,8 @@ static inline uint64_t log_next(const struct journal *j)
 /* GP_ENOMEM. */
 int log_reserve(struct journal *j, size_t count);
 
-/* Whether a record may stand where *next is the index of the entry that would come; moves *next. 0 or
- * GP_EPROTO. */
+/* Whether a record may stand where *next is the index of the entry that would come; moves *next. 0
+ * or GP_EPROTO. */
 int log_follow(const struct record *record, uint64_t *next);
 
 /* What a record of a file means for the entries. GP_EPROTO: it does not follow. GP_ENOMEM. */
@@ -134,9 +134,10 @@ void log_forget_from(struct journal *j, uint64_t index);
 /* ---- journal_log.c ---- */
 
 /*
- * Makes the log file that follows the newest, with a header (of which next and before are given) and
- * records (whose places are set), and then a state that names it: next, of which log_end and log_bytes
- * are set here. What the records mean is the caller's care. Errors break the journal, but GP_ENOMEM.
+ * Makes the log file that follows the newest, with a header (of which next and before are given)
+ * and records (whose places are set), and then a state that names it: next, of which log_end and
+ * log_bytes are set here. What the records mean is the caller's care. Errors break the journal, but
+ * GP_ENOMEM.
  */
 int log_begin_file(struct journal *j, struct log_header *header, struct record *records,
                    size_t count, struct state_file *next, struct gp_error *err);

@@ -1,8 +1,9 @@
 /*
  * journal_log.c: adding to the log files.
  *
- * Invariants: the newest file is written by this journal only if it made it (j->log). Before anything
- * is written, memory for what follows is there, so that lack of memory leaves the disk as it was.
+ * Invariants: the newest file is written by this journal only if it made it (j->log). Before
+ * anything is written, memory for what follows is there, so that lack of memory leaves the disk as
+ * it was.
  *
  * Append:   [new file] -> records, one write -> sync -> mark, not synced -> entries
  * Failures: of writes and syncs break the journal.
@@ -121,8 +122,8 @@ static int ensure_file(struct journal *j, struct gp_error *err)
     return log_begin_file(j, &header, NULL, 0, &next, err);
 }
 
-/* Not synced: it saves a later life from doubt about what is synced already. The next index is as the
- * entries will be. */
+/* Not synced: it saves a later life from doubt about what is synced already. The next index is as
+ * the entries will be. */
 static int write_mark(struct journal *j, uint64_t next, const char *path, struct gp_error *err)
 {
     const struct port *port = j->port;

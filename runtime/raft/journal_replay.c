@@ -5,8 +5,8 @@
  *                 journal_internal.h) -> records up to there, in order
  *     the newest: what lies between S and E is copied into a new file
  *
- * Invariant: nothing is taken that does not hold under its checksum and follow on what is before, and
- * nothing that was acknowledged is left out, but for what journal.h says cannot be known.
+ * Invariant: nothing is taken that does not hold under its checksum and follow on what is before,
+ * and nothing that was acknowledged is left out, but for what journal.h says cannot be known.
  * Failures: a file that does not hold is named and refused; nothing was changed then.
  */
 #include <inttypes.h>
@@ -97,8 +97,8 @@ static int read_before(const struct journal *j, uint64_t number, uint64_t *ret_b
 
 /* ---- its records ---- */
 
-/* Finds E, and the largest `synced` of the records before it. Returns why there are no more; 0 at the
- * end of the file. */
+/* Finds E, and the largest `synced` of the records before it. Returns why there are no more; 0 at
+ * the end of the file. */
 static int find_end(struct log_file *f)
 {
     const gp_bytes bytes = buf_bytes(&f->buf);

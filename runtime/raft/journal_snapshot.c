@@ -3,7 +3,8 @@
  *
  * Put:      snapshot.new, synced -> renamed to snapshot-INDEX -> [install: a new log file] -> state
  *           names it -> sweep what it replaces
- * Failures: before the state names it, the journal is broken and a later open sweeps it away. Sweeping
+ * Failures: before the state names it, the journal is broken and a later open sweeps it away.
+ * Sweeping
  *           may fail: it is tried again.
  */
 #include <inttypes.h>

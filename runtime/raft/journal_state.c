@@ -1,11 +1,11 @@
 /*
  * journal_state.c: the two state files, and the votes in them.
  *
- * Invariant: between calls both files hold j->state, durably. While one is written the other is whole,
- * so whatever happens to one of them, a crash or a damage, the other tells.
+ * Invariant: between calls both files hold j->state, durably. While one is written the other is
+ * whole, so whatever happens to one of them, a crash or a damage, the other tells.
  *
- * Failures: one file that does not hold is written anew from the other (journal.state_mended); both:
- * refused. A write that fails breaks the journal.
+ * Failures: one file that does not hold is written anew from the other (journal.state_mended);
+ * both: refused. A write that fails breaks the journal.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -182,10 +182,10 @@ static int compare(const struct journal *j, const struct state_found *found, str
 }
 
 /*
- * Makes both files what the better one is, durably: perhaps only the page cache has it. At no time are
- * both in danger. The better one is written only while the other holds an earlier state; that state
- * then is durable, and all that was acknowledged. Else the better one was synced before the other was
- * touched, so it is the other that may be written.
+ * Makes both files what the better one is, durably: perhaps only the page cache has it. At no time
+ * are both in danger. The better one is written only while the other holds an earlier state; that
+ * state then is durable, and all that was acknowledged. Else the better one was synced before the
+ * other was touched, so it is the other that may be written.
  */
 static int mend(struct journal *j, const struct state_found *found, int best, struct gp_error *err)
 {

@@ -2,12 +2,12 @@
  * port/proc.h: a parent's view of a simulated child.
  *
  * Invariants: while child and handle both live they point at each other; the handle belongs to the
- * parent's main loop, and freeing it kills the child, so no child outlives its parent by more than a
- * signal's way. on_exit comes once, after all output.
+ * parent's main loop, and freeing it kills the child, so no child outlives its parent by more than
+ * a signal's way. on_exit comes once, after all output.
  *
  * Happy path: spawn → output... → the child dies → sim_child_ended → rest of the output → on_exit →
- * proc_free. Failures: a child that cannot start exits with code 1; output beyond SIM_OUTPUT_MAX that
- * the parent does not take is dropped.
+ * proc_free. Failures: a child that cannot start exits with code 1; output beyond SIM_OUTPUT_MAX
+ * that the parent does not take is dropped.
  */
 #include <stdlib.h>
 

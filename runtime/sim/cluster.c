@@ -1,6 +1,6 @@
 /*
- * cluster.c: see cluster.h. What a role needs to start comes from its arguments, as in a real process;
- * what the caller looks at is noted here. What the client does stands in cluster_client.c.
+ * cluster.c: see cluster.h. What a role needs to start comes from its arguments, as in a real
+ * process; what the caller looks at is noted here. What the client does stands in cluster_client.c.
  */
 #include "sim/cluster.h"
 

@@ -1,7 +1,7 @@
 /*
- * cluster.h: a whole cluster in a simulated world: masters, workers, the appmasters and executors that
- * they start, and a client whose hand the caller leads. All of them are the real actors; only the
- * world is not.
+ * cluster.h: a whole cluster in a simulated world: masters, workers, the appmasters and executors
+ * that they start, and a client whose hand the caller leads. All of them are the real actors; only
+ * the world is not.
  *
  *     10.0.0.1 ..   masters, one on each host, port 3000
  *     10.1.0.1 ..   workers w1, w2, ...: one on each host, or fewer hosts than workers
@@ -10,8 +10,8 @@
  *     cluster_begin → cluster_submit → cluster_wait_end, cluster_describe, ... → cluster_end
  *
  * Nothing here judges: acts answer with a code, and whoever runs them says what should have come.
- * Every wait is bounded, in virtual time and in events. What happens to the cluster meanwhile is the
- * caller's, by the acts of sim.h on the hosts and processes below, or fault_plan.h's.
+ * Every wait is bounded, in virtual time and in events. What happens to the cluster meanwhile is
+ * the caller's, by the acts of sim.h on the hosts and processes below, or fault_plan.h's.
  *
  * Not simulated: the files that plugins open through libc. They are real.
  *

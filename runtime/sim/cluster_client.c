@@ -1,4 +1,5 @@
-/* cluster_client.c: the client of a cluster: it asks, and the cluster runs until there is an answer. */
+/* cluster_client.c: the client of a cluster: it asks, and the cluster runs until there is an
+ * answer. */
 #include <stdlib.h>
 #include <string.h>
 

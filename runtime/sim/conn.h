@@ -4,9 +4,10 @@
  *         end[0] ── way[0] ──▶ end[1]        0 is who connected
  *         end[0] ◀── way[1] ── end[1]        1 is who listened; NULL before the SYN arrives
  *
- * An end is a stream of some process; when its owner frees it, it leaves the connection, and what it
- * had sent goes on to the other. The connection is freed with its last end. Everything between the
- * two is an event of a way: bytes and the regular end arrive, room is reported back, a reset comes.
+ * An end is a stream of some process; when its owner frees it, it leaves the connection, and what
+ * it had sent goes on to the other. The connection is freed with its last end. Everything between
+ * the two is an event of a way: bytes and the regular end arrive, room is reported back, a reset
+ * comes.
  */
 #ifndef SIM_CONN_H
 #define SIM_CONN_H

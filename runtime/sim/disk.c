@@ -1,8 +1,8 @@
 /*
  * A tree of inodes. Folders here hold few names, so they are lists.
  *
- * Invariants: an inode with a parent has a name there and one reference for it; the root has neither
- * parent nor name. refs 0: freed.
+ * Invariants: an inode with a parent has a name there and one reference for it; the root has
+ * neither parent nor name. refs 0: freed.
  */
 #include "sim/disk.h"
 

@@ -6,8 +6,8 @@
  *
  * What a crash of the host leaves: each file knows the writes since it was last synced, with what
  * they covered, so that they can be undone whole or in parts; each folder knows the names that were
- * removed and the folders that were made since it was last synced, for the ones may come back and the
- * others be gone. Everything else is durable at once.
+ * removed and the folders that were made since it was last synced, for the ones may come back and
+ * the others be gone. Everything else is durable at once.
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H

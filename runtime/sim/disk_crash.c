@@ -2,9 +2,9 @@
  * What a power cut leaves of a disk, and bits that turn.
  *
  * The writes since the last sync of a file are undone from the newest to the oldest. Three ways are
- * drawn for each file: all had reached the disk, none had, or some sectors of each had. An append that
- * is torn may leave any length, with zeroes where sectors are missing: that is what file systems
- * leave which allocate first and write later. What was synced is never touched.
+ * drawn for each file: all had reached the disk, none had, or some sectors of each had. An append
+ * that is torn may leave any length, with zeroes where sectors are missing: that is what file
+ * systems leave which allocate first and write later. What was synced is never touched.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * fault_plan.c: see fault_plan.h. Draws what happens and when, and looks after the daemons; what a fault
- * does stands in fault_strike.c.
+ * fault_plan.c: see fault_plan.h. Draws what happens and when, and looks after the daemons; what a
+ * fault does stands in fault_strike.c.
  */
 #include "sim/fault_plan.h"
 

@@ -3,11 +3,11 @@
  *
  *     fault_plan_draw → cluster runs, fault_plan_step before each of its steps → fault_plan_end
  *
- * Each fault strikes at a drawn moment, that is between any two events, hits somebody who lives then,
- * and is healed a drawn time later. At most a minority of the masters loses bytes for good, and the
- * faults are as many as asked: so a cluster that keeps its promises reaches its goal once all is
- * healed. Meanwhile somebody keeps the daemons going, as a service manager does: whoever ended by
- * himself is started again.
+ * Each fault strikes at a drawn moment, that is between any two events, hits somebody who lives
+ * then, and is healed a drawn time later. At most a minority of the masters loses bytes for good,
+ * and the faults are as many as asked: so a cluster that keeps its promises reaches its goal once
+ * all is healed. Meanwhile somebody keeps the daemons going, as a service manager does: whoever
+ * ended by himself is started again.
  *
  * One thread, between steps.
  */
@@ -92,8 +92,8 @@ struct fault_plan {
 
 const char *fault_name(enum fault_kind kind);
 
-/* The kinds of a group ("kill", "pause", "partition", "disk", "slow", "clock", "all") or of one name;
- * 0: unknown. */
+/* The kinds of a group ("kill", "pause", "partition", "disk", "slow", "clock", "all") or of one
+ * name; 0: unknown. */
 uint32_t fault_kinds_named(gp_str name);
 
 /* Draws a plan that begins now. */

@@ -1,6 +1,6 @@
 /*
- * fault_strike.c: see fault_strike.h. Each kind is a function that strikes, told who by the fault's own
- * choice; a fault that finds nobody to hit is over at once.
+ * fault_strike.c: see fault_strike.h. Each kind is a function that strikes, told who by the fault's
+ * own choice; a fault that finds nobody to hit is over at once.
  */
 #include "sim/fault_strike.h"
 

@@ -1,6 +1,6 @@
 /*
- * fault_strike.h: what each kind of fault does to whom, and how it is healed. For fault_plan.c, which
- * says when.
+ * fault_strike.h: what each kind of fault does to whom, and how it is healed. For fault_plan.c,
+ * which says when.
  */
 #ifndef SIM_FAULT_STRIKE_H
 #define SIM_FAULT_STRIKE_H

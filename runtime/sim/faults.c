@@ -1,10 +1,11 @@
 /*
- * What happens to hosts: power cuts, frozen machines, slow ones, clocks and disks that go wrong, links
- * that come and go. Each is an act of whoever leads the simulation, between steps, and is counted.
+ * What happens to hosts: power cuts, frozen machines, slow ones, clocks and disks that go wrong,
+ * links that come and go. Each is an act of whoever leads the simulation, between steps, and is
+ * counted.
  *
  * A frozen host is a virtual machine that stands still: no process of it runs, its network takes
- * nothing and gives nothing, its timers wait. Its monotonic clock has either gone on meanwhile (it then
- * jumps, as most hypervisors have it) or stood still.
+ * nothing and gives nothing, its timers wait. Its monotonic clock has either gone on meanwhile (it
+ * then jumps, as most hypervisors have it) or stood still.
  */
 #include <stdlib.h>
 

@@ -3,8 +3,8 @@
  *
  * Calls block: they cost virtual time of the loop they are made in, an fsync most. Asserted: never
  * in a lane. A process that is being killed changes nothing (GP_ECLOSED). Failures, drawn by the
- * faults of the options or brought about by sim_disk_fill() and sim_disk_break(): GP_EIO and GP_ENOSPC
- * of whatever changes the disk; a write_at() that fails may have written a part.
+ * faults of the options or brought about by sim_disk_fill() and sim_disk_break(): GP_EIO and
+ * GP_ENOSPC of whatever changes the disk; a write_at() that fails may have written a part.
  *
  * Durable at once, as in the real world: whole files that write_file() wrote, names that it, open()
  * and rename() made. Durable after sync(): what write_at() and FS_TRUNCATE did. Durable once the

@@ -1,10 +1,10 @@
 /*
  * port/loop.h: clocks, timers, doorbells.
  *
- * A timer is an event, a doorbell a ring; both post a call to their loop, so that none is called from
- * inside the act that arms it, and none after it was freed. Hosts' clocks differ by a drawn offset;
- * within a callback time passes only by reading the clock.
- * Failures: no memory; descriptors belong to the real world.
+ * A timer is an event, a doorbell a ring; both post a call to their loop, so that none is called
+ * from inside the act that arms it, and none after it was freed. Hosts' clocks differ by a drawn
+ * offset; within a callback time passes only by reading the clock. Failures: no memory; descriptors
+ * belong to the real world.
  */
 #include <stdlib.h>
 

@@ -5,9 +5,8 @@
  *                 │ nobody ─▶ refused     │ full, or a cut ─▶ SYN again each second, 127 s long
  *
  * A host has one name; a listener is bound to it, to loopback or to every address. Unix sockets are
- * found through the disk, where a file of a dead listener stays, as in reality.
- * Failures are told by status: GP_ENOENT (no such host, no such file), GP_EUNREACH (nobody listens),
- * GP_ETIMEOUT.
+ * found through the disk, where a file of a dead listener stays, as in reality. Failures are told
+ * by status: GP_ENOENT (no such host, no such file), GP_EUNREACH (nobody listens), GP_ETIMEOUT.
  */
 #include <stdlib.h>
 

@@ -49,7 +49,8 @@ static inline size_t sim_pipe_room(const struct sim_pipe *p)
 /* Copies in at most the room; they are not under way before sim_pipe_send(). Returns how many. */
 size_t sim_pipe_put(struct sim_pipe *p, const void *ptr, size_t len);
 
-/* Sends what was put since the last call: size bytes that arrive at at_ns, or later if others do. */
+/* Sends what was put since the last call: size bytes that arrive at at_ns, or later if others
+ * do. */
 void sim_pipe_send(struct sim_pipe *p, size_t size, int64_t at_ns);
 
 /* Sends the end. */

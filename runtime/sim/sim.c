@@ -2,8 +2,8 @@
  * The world itself: making it, and letting one event happen after the other.
  *
  * Invariant: time never goes back, and stands still while an event fires; code under test, which
- * takes time, is ahead of it by what its loop has spent. A run ends when what was waited for has come
- * true, or with the reason why it will not: the limits make a hang an error with a report.
+ * takes time, is ahead of it by what its loop has spent. A run ends when what was waited for has
+ * come true, or with the reason why it will not: the limits make a hang an error with a report.
  */
 #include "sim/sim.h"
 

@@ -171,8 +171,8 @@ uint32_t sim_reset(struct sim_proc *a, struct sim_proc *b);
 uint32_t sim_connections(const struct sim_proc *a, const struct sim_proc *b);
 
 /* The power of a host is cut: its processes are killed, and of each file what was not synced is
- * kept, lost or torn; names removed and folders made since their folder was last synced may come back
- * or be gone. How many processes were killed. */
+ * kept, lost or torn; names removed and folders made since their folder was last synced may come
+ * back or be gone. How many processes were killed. */
 uint32_t sim_crash(struct sim_host *host);
 
 /* The host stands still, as a virtual machine that is suspended, until sim_thaw(). Its monotonic
@@ -202,8 +202,8 @@ int sim_disk_rot(struct sim_host *host, const char *path, uint32_t bits, struct 
 /* Other chances of faults from now on. */
 void sim_set_faults(struct sim *sim, const struct sim_faults *faults);
 
-/* Ends all of these that last: cuts, flapping, chances of faults, frozen and slow hosts, full disks,
- * paused processes. What died stays dead. */
+/* Ends all of these that last: cuts, flapping, chances of faults, frozen and slow hosts, full
+ * disks, paused processes. What died stays dead. */
 void sim_calm(struct sim *sim);
 
 /* ---- running ---- */

@@ -6,8 +6,8 @@
  *
  * Invariants: a write is in `writes` until the connection has taken all of it, then in `written`
  * until its callback; its status is final when it moves. written_call is posted while `written` is
- * not empty. A CLOSED stream has left its connection and lives on only for `written`.
- * One callback in a step, and nothing of the stream is touched after it, for it may free the stream.
+ * not empty. A CLOSED stream has left its connection and lives on only for `written`. One callback
+ * in a step, and nothing of the stream is touched after it, for it may free the stream.
  */
 #include <stdlib.h>
 

@@ -52,8 +52,8 @@
  * stand. Batches of a connection are numbered from 0.
  *
  * Pure functions on bytes. batch_next() believes nothing: it answers GP_EPROTO for anything that is
- * not as above, and reads each header once (row.h says why). Rows are checked one by one, where they
- * are read (row_check()).
+ * not as above, and reads each header once (row.h says why). Rows are checked one by one, where
+ * they are read (row_check()).
  */
 #ifndef WIRE_BATCH_H
 #define WIRE_BATCH_H

@@ -49,7 +49,8 @@ static const char *type_name(uint16_t type)
     }
 }
 
-/* Whether all that will be loaded is there: touching what is mapped beyond the end of a file kills. */
+/* Whether all that will be loaded is there: touching what is mapped beyond the end of a file
+ * kills. */
 static bool is_whole(const struct elf_image *image)
 {
     Elf64_Phdr segment;

@@ -152,7 +152,8 @@ static bool symbol_section(const struct elf_image *image, Elf64_Shdr *ret)
     return found;
 }
 
-/* Whether the function holds the address. One without a size (start-up code) could hold anything. */
+/* Whether the function holds the address. One without a size (start-up code) could hold
+ * anything. */
 static bool function_holds(const Elf64_Sym *symbol, uint64_t address)
 {
     return ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_shndx != SHN_UNDEF &&

@@ -2,8 +2,8 @@
  * Structs to trees and to JSON text.
  *
  * Every field of the table appears, in its order, so that the output of programs has a stable
- * schema; a tree that is not there is null. Nothing is checked against bounds: what we send is ours,
- * and the receiver checks. Failures: GP_ENOMEM, GP_ETOOBIG.
+ * schema; a tree that is not there is null. Nothing is checked against bounds: what we send is
+ * ours, and the receiver checks. Failures: GP_ENOMEM, GP_ETOOBIG.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -16,8 +16,8 @@ void field_print_duration(int64_t ns, char *out, size_t out_size);
 void field_print_size(uint64_t bytes, char *out, size_t out_size);
 
 /*
- * Reads one number, flag, name, duration or size into ret, which has the C type of the field's kind;
- * lenient: numbers and flags may be text. False: another kind, or out of bounds.
+ * Reads one number, flag, name, duration or size into ret, which has the C type of the field's
+ * kind; lenient: numbers and flags may be text. False: another kind, or out of bounds.
  */
 bool field_decode_scalar(const struct field *field, const struct value *v, bool lenient, void *ret);
 

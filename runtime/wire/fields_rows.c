@@ -1,11 +1,12 @@
 /*
- * Long lists of numbers as one text: a row for each struct, ended by ';', its fields in the order of
- * the table, separated by ','. A field that is as in the row before (before the first all are 0) is
- * left out, and so are commas at the end:
+ * Long lists of numbers as one text: a row for each struct, ended by ';', its fields in the order
+ * of the table, separated by ','. A field that is as in the row before (before the first all are 0)
+ * is left out, and so are commas at the end:
  *
  *     {0, 0, 17, 1}, {0, 17, 17, 2}    ",,17,1;,17,,2;"
  *
- * A tenth of the same as objects. Only numbers without sign and flags. Failures: GP_EPROTO, GP_ENOMEM.
+ * A tenth of the same as objects. Only numbers without sign and flags. Failures: GP_EPROTO,
+ * GP_ENOMEM.
  */
 #include <inttypes.h>
 #include <stdio.h>

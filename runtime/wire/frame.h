@@ -1,5 +1,6 @@
 /*
- * frame.h: the 32 bytes in front of everything that travels on a connection, control and data alike.
+ * frame.h: the 32 bytes in front of everything that travels on a connection, control and data
+ * alike.
  *
  * | offset | type | meaning                                                                       |
  * |      0 | u32  | magic: the bytes 'G' 'P' 'F' '1'; the first is not 0x16, where TLS would begin |

@@ -59,7 +59,8 @@ struct msg_plan_put {
     struct value *plan;
 };
 
-/* Who runs what where, as the appmaster wrote it down: the master keeps it and does not look inside. */
+/* Who runs what where, as the appmaster wrote it down: the master keeps it and does not look
+ * inside. */
 struct msg_placement_put {
     uint32_t app;
     uint32_t epoch;

@@ -72,8 +72,8 @@ static inline bool app_state_is_end(uint32_t state)
 enum app_priority { PRIORITY_NORMAL, PRIORITY_LOW, PRIORITY_HIGH };
 extern const char *const app_priority_names[];
 
-/* Draining: its tasks are moved away, and it gets no new ones. Drained: it holds nothing any more and
- * may stop. Lost: it is to be drained, and is not connected. */
+/* Draining: its tasks are moved away, and it gets no new ones. Drained: it holds nothing any more
+ * and may stop. Lost: it is to be drained, and is not connected. */
 enum worker_state { WORKER_SERVING, WORKER_DRAINING, WORKER_DRAINED, WORKER_LOST };
 extern const char *const worker_state_names[];
 

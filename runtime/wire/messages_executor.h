@@ -10,8 +10,8 @@
 #define MSG_STATES_MAX 4096u
 #define MSG_GONE_MAX   64u /* executors; after more the whole is said */
 
-/* Bytes of what a task takes along when it moves; all those of one assignment or update together stay
- * below it too, for as hexadecimal they fill most of a message. */
+/* Bytes of what a task takes along when it moves; all those of one assignment or update together
+ * stay below it too, for as hexadecimal they fill most of a message. */
 #define MSG_MOVED_STATE_MAX (384u << 10)
 
 /* Where one lane listens. */
@@ -44,8 +44,8 @@ struct msg_sibling {
     uint32_t lanes_count;
 };
 
-/* Tasks first .. first + count - 1 of a processor are on that lane, in that session of theirs. On an
- * executor that is not among those announced: nowhere for now; what is for them waits. */
+/* Tasks first .. first + count - 1 of a processor are on that lane, in that session of theirs. On
+ * an executor that is not among those announced: nowhere for now; what is for them waits. */
 struct msg_placed {
     uint32_t processor;
     uint32_t first;
@@ -68,7 +68,8 @@ struct msg_task_range {
     uint32_t count;
 };
 
-/* What a replayable source said of itself, or a task as it left: to be given to its next session. */
+/* What a replayable source said of itself, or a task as it left: to be given to its next
+ * session. */
 struct msg_task_state {
     uint32_t processor;
     uint32_t task;
@@ -97,15 +98,17 @@ struct msg_executor_assign {
 /*
  * The same for one that runs: it makes true what is said here, and answers when that is so. Said is
  * what changed after `base`, which it has taken: the tasks that are elsewhere or in another session
- * now, those executors that are new, and those that are gone. All else is as it was. With base 0 all is
- * said, as in an assignment. One that has not come to `base` answers that it wants the whole.
+ * now, those executors that are new, and those that are gone. All else is as it was. With base 0
+ * all is said, as in an assignment. One that has not come to `base` answers that it wants the
+ * whole.
  *
  * A task moves by two of them, both told to all executors. In the first its range is `leaving`, and
- * executor.moved answers. In the second it has its new place and session, `since` as before, and where
- * it comes a state that is `moved`. Any other placement in between has it leaving still, or cancels
- * the move; who is asked again (with later `moves`) answers again. An executor says that a task has left
- * also when nobody wants that any more, or by `moves` from before it was cancelled and asked again: then
- * it has to be placed where it was, for what was sent to it meanwhile waits there.
+ * executor.moved answers. In the second it has its new place and session, `since` as before, and
+ * where it comes a state that is `moved`. Any other placement in between has it leaving still, or
+ * cancels the move; who is asked again (with later `moves`) answers again. An executor says that a
+ * task has left also when nobody wants that any more, or by `moves` from before it was cancelled
+ * and asked again: then it has to be placed where it was, for what was sent to it meanwhile waits
+ * there.
  */
 struct msg_executor_update {
     uint32_t epoch;
@@ -166,8 +169,8 @@ struct msg_executor_states {
     uint32_t ended_count;
 };
 
-/* All tasks that it has by the placement of that generation have ended: maybe it has none. Told again
- * after each update for which this is so; what was told before it does not count any more. */
+/* All tasks that it has by the placement of that generation have ended: maybe it has none. Told
+ * again after each update for which this is so; what was told before it does not count any more. */
 struct msg_executor_done {
     uint64_t generation;
 };
@@ -203,8 +206,8 @@ struct msg_executor_moved {
     char *state;      /* LEFT: as in msg_task_state; more than MSG_MOVED_STATE_MAX is refused */
 };
 
-/* What a task takes along that comes with that session, for which the assignment or update had no room:
- * told before that. */
+/* What a task takes along that comes with that session, for which the assignment or update had no
+ * room: told before that. */
 struct msg_executor_bring {
     uint32_t epoch;
     uint32_t processor;

@@ -1,10 +1,10 @@
 /*
  * messages_metrics.h: what is measured, and the asks that show it.
  *
- * Counters are totals since the task or executor began; who wants rates and shares takes two samples.
- * One aggregate a processor, never one a task, besides the slowest few of each. Histograms are those
- * of base/hist.h as hist_encode() writes them, in hexadecimal: totals too, and merged by adding. An
- * absent one is "": nothing was sampled, or the message would have become too large.
+ * Counters are totals since the task or executor began; who wants rates and shares takes two
+ * samples. One aggregate a processor, never one a task, besides the slowest few of each. Histograms
+ * are those of base/hist.h as hist_encode() writes them, in hexadecimal: totals too, and merged by
+ * adding. An absent one is "": nothing was sampled, or the message would have become too large.
  */
 #ifndef WIRE_MESSAGES_METRICS_H
 #define WIRE_MESSAGES_METRICS_H
@@ -118,8 +118,8 @@ struct msg_metrics_read {
     char *processor; /* "": the application and its processors; else this one and its slowest */
 };
 
-/* Of a window: one value a step, the last at `end_ms`; nothing between two commas: not known. Of the
- * latest: "rate_in=12,busy=0.5". */
+/* Of a window: one value a step, the last at `end_ms`; nothing between two commas: not known. Of
+ * the latest: "rate_in=12,busy=0.5". */
 struct msg_series {
     char *processor;   /* "": not of one */
     uint32_t executor; /* 0: not of one */
@@ -167,8 +167,8 @@ struct msg_cluster_events {
     uint64_t term; /* of the leader whose numbers these are */
 };
 
-/* The same shared object, settings and parallelism once more, under a new id. What still runs of the
- * old one is killed first. */
+/* The same shared object, settings and parallelism once more, under a new id. What still runs of
+ * the old one is killed first. */
 struct msg_app_restart {
     char *app; /* id or name */
     char *request_id;

@@ -120,8 +120,8 @@ struct msg_executor_launch {
     uint32_t masters_count;
 };
 
-/* Slots that the process of an executor holds from now on: tasks came to it, or left it. Refused when the
- * application has not so many more on this worker. */
+/* Slots that the process of an executor holds from now on: tasks came to it, or left it. Refused
+ * when the application has not so many more on this worker. */
 struct msg_executor_resize {
     uint32_t app;
     uint32_t epoch;

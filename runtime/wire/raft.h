@@ -111,8 +111,8 @@ size_t raft_frame_entry_size(size_t len);
 /* GP_EPROTO: too short, too long, or not possible. */
 int raft_frame_decode(gp_bytes payload, struct raft_frame *ret);
 
-/* For a frame that decoded: the next of its entries; call it entry_count times with the same reader,
- * begun with reader_of(frame->entries). */
+/* For a frame that decoded: the next of its entries; call it entry_count times with the same
+ * reader, begun with reader_of(frame->entries). */
 struct raft_frame_entry raft_frame_entry_next(struct reader *r);
 
 #endif

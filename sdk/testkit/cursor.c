@@ -1,8 +1,8 @@
 /*
- * Cursors of the task under test. What is lent is a block of its own with room for the row asked for
- * and up to three more of its size, so that a tool that watches the heap sees most of what is written
- * beyond it; now and then nothing is lent, as on an edge where rows cannot be built in place. Rows are
- * checked, word by word, and come out, when they are taken back.
+ * Cursors of the task under test. What is lent is a block of its own with room for the row asked
+ * for and up to three more of its size, so that a tool that watches the heap sees most of what is
+ * written beyond it; now and then nothing is lent, as on an edge where rows cannot be built in
+ * place. Rows are checked, word by word, and come out, when they are taken back.
  */
 #include <stdlib.h>
 

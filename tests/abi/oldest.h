@@ -1,6 +1,6 @@
 /*
- * The ABI as of 0.1, the oldest that this runtime supports, written down apart from the headers: what
- * a plugin compiled then holds in its bytes. It stays as it is while 0.1 is supported.
+ * The ABI as of 0.1, the oldest that this runtime supports, written down apart from the headers:
+ * what a plugin compiled then holds in its bytes. It stays as it is while 0.1 is supported.
  */
 #ifndef TESTS_ABI_OLDEST_H
 #define TESTS_ABI_OLDEST_H

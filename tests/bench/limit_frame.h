@@ -71,8 +71,8 @@ static inline size_t frame_end(char *frame, uint64_t first)
     return sizeof(header);
 }
 
-/* Rows from number `first` on and, if kept is given, as many there: one here, one there, as a strict
- * shuffle over two sinks deals them. */
+/* Rows from number `first` on and, if kept is given, as many there: one here, one there, as a
+ * strict shuffle over two sinks deals them. */
 static inline size_t frame_fill(char *frame, const struct messages *messages, uint64_t first,
                                 uint32_t count, bool crc, char *kept)
 {

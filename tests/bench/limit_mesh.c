@@ -1,8 +1,8 @@
 /*
  * The limit of SOL with several sources and sinks, each a process: every source has a TCP stream to
  * every sink, and sends each the next frame as soon as it has taken the one before, as a shuffle
- * does that goes where there is room. More processes than CPUs: process i runs on CPU i % 2, sources
- * first, and whoever has nothing to do sleeps.
+ * does that goes where there is room. More processes than CPUs: process i runs on CPU i % 2,
+ * sources first, and whoever has nothing to do sleeps.
  *
  * Checked: as in limit_tcp, for each stream; and that as much was received as was sent.
  */

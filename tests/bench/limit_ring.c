@@ -1,7 +1,7 @@
 /*
  * The limit of SOL in one process, source and sink on different threads: a plain ring of 104-byte
- * slots (a 32-bit sequence number and 100 bytes), from CPU 0 to CPU 1, published every 256 slots. With
- * --between processes the same in memory that two processes share.
+ * slots (a 32-bit sequence number and 100 bytes), from CPU 0 to CPU 1, published every 256 slots.
+ * With --between processes the same in memory that two processes share.
  *
  * The ring has 32,768 slots: 3.4 MB, more than an L2. A small ring is several times slower, for the
  * producer then rewrites lines that the consumer's core still holds.

@@ -92,7 +92,8 @@ static inline bool ring_has_room(struct ring *r, uint32_t count)
     return r->next + count - r->head_seen <= r->slots;
 }
 
-/* Producer: everything filled so far becomes visible. The consumer's bell is the caller's to ring. */
+/* Producer: everything filled so far becomes visible. The consumer's bell is the caller's to
+ * ring. */
 static inline void ring_publish(struct ring *r)
 {
     atomic_store_explicit(&r->tail, r->next, memory_order_release);

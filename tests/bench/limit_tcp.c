@@ -1,15 +1,15 @@
 /*
- * The limit of SOL between two processes: frames of messages (of 100 bytes, unless built for another
- * size) over one stream with libuv, each process pinned to its CPU.
+ * The limit of SOL between two processes: frames of messages (of 100 bytes, unless built for
+ * another size) over one stream with libuv, each process pinned to its CPU.
  *
  *   --shape split     process 0 sends, process 1 receives
  *   --shape sym       both send and receive; every second message stays in its process
  *   --check crc       a checksum per frame, verified
  *   --transport unix  a Unix socket instead of TCP over loopback
  *
- * Four frames are in flight. The happy path of a sender: fill a frame, write it, fill it again when written;
- * after the deadline one empty frame says the end. The receiver reads whatever is there, parses
- * each whole frame in place and keeps the unfinished rest.
+ * Four frames are in flight. The happy path of a sender: fill a frame, write it, fill it again when
+ * written; after the deadline one empty frame says the end. The receiver reads whatever is there,
+ * parses each whole frame in place and keeps the unfinished rest.
  *
  * Checked: checksum, sequence number of every message, sum of the messages' tails, ends on both
  * sides. Anything else (a peer that dies, a short stream) ends both processes.

@@ -1,14 +1,14 @@
 /*
- * The limit of keyed WordCount on two cores in ordinary C: split text at white space, hash each word
- * once, let the word cross to the thread that owns its hash, count it there in an open addressing
- * table. No intrinsics: the plugins of a job are ordinary C too.
+ * The limit of keyed WordCount on two cores in ordinary C: split text at white space, hash each
+ * word once, let the word cross to the thread that owns its hash, count it there in an open
+ * addressing table. No intrinsics: the plugins of a job are ordinary C too.
  *
  *   --shape keyed   thread 0 splits everything, thread 1 counts everything
  *   --shape sym     each thread splits half of the text and counts half of the words; its own ones
  *                   without a detour
  *
- * Words cross in blocks, each a slot of a ring: records of hash, length and bytes, back to back. The
- * text is read again and again until the time is over.
+ * Words cross in blocks, each a slot of a ring: records of hash, length and bytes, back to back.
+ * The text is read again and again until the time is over.
  *
  * Checked: words and hashes summed where they were split and again over both tables.
  */

@@ -1,10 +1,10 @@
 /*
- * A peer for SOL between two processes over TCP: the same messages through ZeroMQ, PUSH to PULL over
- * loopback, with its own batching, queues and threads as they are by default. A message carries the
- * header of a row, so that its number and content are checked here as there.
+ * A peer for SOL between two processes over TCP: the same messages through ZeroMQ, PUSH to PULL
+ * over loopback, with its own batching, queues and threads as they are by default. A message
+ * carries the header of a row, so that its number and content are checked here as there.
  *
- * Each process is left to the scheduler, for ZeroMQ sends and receives on a thread of its own beside the
- * caller's. After the deadline an empty message says the end.
+ * Each process is left to the scheduler, for ZeroMQ sends and receives on a thread of its own
+ * beside the caller's. After the deadline an empty message says the end.
  */
 #include <stdatomic.h>
 #include <zmq.h>

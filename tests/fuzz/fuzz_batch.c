@@ -4,8 +4,8 @@
  * that lie within the bytes received, and the lane's books stay balanced.
  *
  * Input: frames, each a byte, a length of two bytes and that many bytes, padded to 8. The byte says
- * what they are: bit 0 credit, else a batch; bit 1 neither, but the state of a task that comes with the
- * next placement. After what ends a connection there is another.
+ * what they are: bit 0 credit, else a batch; bit 1 neither, but the state of a task that comes with
+ * the next placement. After what ends a connection there is another.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /*
- * What appmasters want of an executor, one after the other: executor.update messages as JSON, one to
- * a line, each built on those before if it says so, for a plan of two processors. What is taken becomes
- * the tables that lanes index without looking: every task is on one lane or parked, and lists and
- * positions agree.
+ * What appmasters want of an executor, one after the other: executor.update messages as JSON, one
+ * to a line, each built on those before if it says so, for a plan of two processors. What is taken
+ * becomes the tables that lanes index without looking: every task is on one lane or parked, and
+ * lists and positions agree.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -3,7 +3,8 @@
  * cluster's. Whatever it says and proves, it is let in as what that key allows and as nothing else;
  * and whom we dialled is whom we looked for.
  *
- * input: byte 0: bit 0 it answers (we dial), bit 1 it proves with the key it knows, bit 2 it has the
+ * input: byte 0: bit 0 it answers (we dial), bit 1 it proves with the key it knows, bit 2 it has
+ * the
  *        application's connection dialled (else the cluster's)
  *        then the payload of its HELLO, and behind a zero that of a PROOF, sent if it proves nothing
  */

@@ -1,6 +1,6 @@
 /*
- * A folder of a journal with files of any content: it is refused with a reason, or opens; then all it
- * says it has can be read, it takes new entries, and has both after the next opening.
+ * A folder of a journal with files of any content: it is refused with a reason, or opens; then all
+ * it says it has can be read, it takes new entries, and has both after the next opening.
  *
  * input: byte 0: bit 0: make the checksums right
  *        then files, each: which name (1), length (2), bytes

@@ -1,6 +1,6 @@
 /*
- * Lists of members of a group of masters, from the disk or another master. Libraft believes its input:
- * what is let through is a list that it reads and writes again as it was.
+ * Lists of members of a group of masters, from the disk or another master. Libraft believes its
+ * input: what is let through is a list that it reads and writes again as it was.
  */
 #include <stddef.h>
 #include <stdint.h>

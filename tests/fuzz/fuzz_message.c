@@ -1,6 +1,7 @@
 /*
  * Control messages: the first line says which ("app.submit", "reply app.submit"; any other text is
- * as good as a number), the rest is its JSON. What is taken is written, and taken again as the same.
+ * as good as a number), the rest is its JSON. What is taken is written, and taken again as the
+ * same.
  */
 #include <stddef.h>
 #include <stdint.h>

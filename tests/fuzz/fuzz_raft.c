@@ -1,6 +1,6 @@
 /*
- * Messages of masters: what is taken lies within its payload and its bounds, and is written again as
- * it was.
+ * Messages of masters: what is taken lies within its payload and its bounds, and is written again
+ * as it was.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /*
- * What the master keeps for an appmaster: the first line is a plan, the rest a placement record of it.
- * What is taken is written, and taken again as the same; and the acts of an appmaster on it keep it
- * one that is taken.
+ * What the master keeps for an appmaster: the first line is a plan, the rest a placement record of
+ * it. What is taken is written, and taken again as the same; and the acts of an appmaster on it
+ * keep it one that is taken.
  */
 #include <stdlib.h>
 

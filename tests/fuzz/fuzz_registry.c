@@ -1,6 +1,7 @@
 /*
  * What masters store and tell each other of applications: the input is taken as a snapshot of the
- * registry, and as a command on an empty one. What is taken is written, and taken again as the same.
+ * registry, and as a command on an empty one. What is taken is written, and taken again as the
+ * same.
  */
 #include <stdlib.h>
 

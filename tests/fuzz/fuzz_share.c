@@ -1,10 +1,10 @@
 /*
- * What a peer may do to the memory it shares with us (edge/share_ring.h): it writes whatever it likes
- * wherever it likes, between any two of our own steps. We stay within the ring, and what we tell of
- * our own positions is ours.
+ * What a peer may do to the memory it shares with us (edge/share_ring.h): it writes whatever it
+ * likes wherever it likes, between any two of our own steps. We stay within the ring, and what we
+ * tell of our own positions is ours.
  *
- * Input: pairs of a step and an argument, the argument being a byte or, where a position is written,
- * eight.
+ * Input: pairs of a step and an argument, the argument being a byte or, where a position is
+ * written, eight.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,9 @@
 /*
- * chaos.c: a job lives through a plan of faults of any kind (sim/fault_plan.h), drawn from the seed.
+ * chaos.c: a job lives through a plan of faults of any kind (sim/fault_plan.h), drawn from the
+ * seed.
  *
- * At every moment the invariants hold. Once all is healed the cluster is whole again: every worker is
- * known, the job has come to its end, and another runs to its own with every row counted once.
+ * At every moment the invariants hold. Once all is healed the cluster is whole again: every worker
+ * is known, the job has come to its end, and another runs to its own with every row counted once.
  */
 #include <stdio.h>
 #include <string.h>
@@ -213,7 +214,8 @@ static void check_next(struct chaos *chaos, struct cluster *c)
     }
 }
 
-/* A second job while the first may run, of the same name or of another; there may be no room for it. */
+/* A second job while the first may run, of the same name or of another; there may be no room for
+ * it. */
 static void begin_rival(struct chaos *chaos, struct cluster *c)
 {
     static const char *const config[] = {"rows=400", "pause=2000", NULL};

@@ -4,8 +4,8 @@
  * in coverage.c must have been seen, or the campaign fails.
  *
  * A name is an event that was logged, at any level and by any process ("account.exhausted"), a
- * counter of the world ("sim.write_partial", see sim/trace.h), or something that a scenario noted by
- * itself ("shape.one_lane").
+ * counter of the world ("sim.write_partial", see sim/trace.h), or something that a scenario noted
+ * by itself ("shape.one_lane").
  */
 #ifndef TESTS_SIM_COVERAGE_H
 #define TESTS_SIM_COVERAGE_H

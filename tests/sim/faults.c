@@ -1,6 +1,6 @@
 /*
- * faults.c: one small fault in the life of a job, drawn from the seed. Some are none of the
- * job's business, and its sums are right; after others it says what died and goes on. In the end nothing
+ * faults.c: one small fault in the life of a job, drawn from the seed. Some are none of the job's
+ * business, and its sums are right; after others it says what died and goes on. In the end nothing
  * of it stays, and the cluster runs the next job.
  */
 #include <string.h>
@@ -240,7 +240,8 @@ static void appmaster_and_executor_killed(struct run *run, struct cluster *c)
     }
 }
 
-/* A task fails again and again; every row that comes to nobody is counted, as no process has died. */
+/* A task fails again and again; every row that comes to nobody is counted, as no process has
+ * died. */
 static void task_failed(struct run *run, struct cluster *c)
 {
     struct params params = {.count = 0};
@@ -285,8 +286,9 @@ static void executor_frozen(struct run *run, struct cluster *c)
     }
 }
 
-/* Two executors that send each other rows, on hosts of their own, and not on that of the appmaster, who
- * sees all the others. One without tasks has nothing to say to anybody, and is missed by nobody. */
+/* Two executors that send each other rows, on hosts of their own, and not on that of the appmaster,
+ * who sees all the others. One without tasks has nothing to say to anybody, and is missed by
+ * nobody. */
 static bool find_hosts(const struct cluster *c, struct sim_host *ret[2])
 {
     const struct sim_host *am = sim_proc_host(cluster_process(c, "appmaster", 0));

@@ -1,7 +1,7 @@
 /*
- * invariants.h: what must hold at every moment in every cluster, whatever goes wrong: looked up in the
- * states of its nodes, past all messages. Asked between any two steps; most of what it asks is looked
- * at now and then only, for it takes longer than a step.
+ * invariants.h: what must hold at every moment in every cluster, whatever goes wrong: looked up in
+ * the states of its nodes, past all messages. Asked between any two steps; most of what it asks is
+ * looked at now and then only, for it takes longer than a step.
  */
 #ifndef TESTS_SIM_INVARIANTS_H
 #define TESTS_SIM_INVARIANTS_H

@@ -1,8 +1,9 @@
 /*
- * members.h: while other things go wrong, a master is taken out of the group, and made a part of it again.
+ * members.h: while other things go wrong, a master is taken out of the group, and made a part of it
+ * again.
  *
- * Whoever leads is asked, as a person would ask, and asked again after an answer that may pass. It is
- * over when the group is whole.
+ * Whoever leads is asked, as a person would ask, and asked again after an answer that may pass. It
+ * is over when the group is whole.
  */
 #ifndef TESTS_SIM_MEMBERS_H
 #define TESTS_SIM_MEMBERS_H

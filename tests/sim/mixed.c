@@ -1,7 +1,7 @@
 /*
  * mixed.c: the job jobs/mixed.c, whose tasks check each row by themselves; here their counts are
- * added up: nothing is lost, nothing comes twice, every timer fires, every message outside the stream
- * that was taken arrives.
+ * added up: nothing is lost, nothing comes twice, every timer fires, every message outside the
+ * stream that was taken arrives.
  */
 #include <inttypes.h>
 

@@ -1,8 +1,8 @@
 /*
- * moves.c: tasks move while rows flow, and nothing else happens: workers are drained and serve again,
- * applications are spread, at random moments. Nothing may be lost, doubled or out of order, nothing
- * restarts, and what a task keeps is there in the end. "late" is the same in a network that now and
- * then is slow, so that placements come before rows that were sent before them.
+ * moves.c: tasks move while rows flow, and nothing else happens: workers are drained and serve
+ * again, applications are spread, at random moments. Nothing may be lost, doubled or out of order,
+ * nothing restarts, and what a task keeps is there in the end. "late" is the same in a network that
+ * now and then is slow, so that placements come before rows that were sent before them.
  */
 #include <inttypes.h>
 #include <stdio.h>

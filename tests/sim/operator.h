@@ -26,8 +26,8 @@ void operator_begin(struct operator* op, struct run *run);
 void operator_live(struct operator* op, struct cluster *c);
 
 /*
- * The cluster is healed: what was acknowledged holds, what is drained comes to be empty, if there is room
- * for it elsewhere; in the end all workers take tasks again. 0 or -1: the run has failed.
+ * The cluster is healed: what was acknowledged holds, what is drained comes to be empty, if there
+ * is room for it elsewhere; in the end all workers take tasks again. 0 or -1: the run has failed.
  */
 int operator_end(struct operator* op, struct cluster *c, bool has_room);
 

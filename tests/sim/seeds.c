@@ -3,9 +3,10 @@
  *
  *     seeds [--scenario NAME] [--first SEED] [--seeds N] [--part K/N] [--verbose]
  *
- * Without a scenario each of them runs, as often as the table says. --part K/N takes each N-th seed,
- * so that several can run at once. GP_SIM_SEEDS sets how many seeds there are when --seeds does not.
- * A failure prints the command that repeats it; after FAILURES_MAX of them the campaign ends.
+ * Without a scenario each of them runs, as often as the table says. --part K/N takes each N-th
+ * seed, so that several can run at once. GP_SIM_SEEDS sets how many seeds there are when --seeds
+ * does not. A failure prints the command that repeats it; after FAILURES_MAX of them the campaign
+ * ends.
  */
 #include "seeds.h"
 

@@ -1,9 +1,9 @@
 /*
  * seeds.h: a campaign: scenarios run in simulated clusters, seed by seed.
  *
- * A scenario is a function that leads one cluster from begin to end, draws what it does from the seed,
- * and says what was wrong. The campaign runs each seed twice and compares the traces, adds up what
- * happened, and prints the command that repeats a failure.
+ * A scenario is a function that leads one cluster from begin to end, draws what it does from the
+ * seed, and says what was wrong. The campaign runs each seed twice and compares the traces, adds up
+ * what happened, and prints the command that repeats a failure.
  */
 #ifndef TESTS_SIM_SEEDS_H
 #define TESTS_SIM_SEEDS_H
@@ -41,7 +41,8 @@ int run_begin(struct run *run, struct cluster *c);
 /* Submits and waits for the end, which must be APP_FINISHED. 0 or -1. */
 int run_job(struct run *run, struct cluster *c, const struct cluster_job *job);
 
-/* What must hold after any job: no process, no slot, no memory is kept. Ends the cluster. 0 or -1. */
+/* What must hold after any job: no process, no slot, no memory is kept. Ends the cluster. 0 or
+ * -1. */
 int run_end(struct run *run, struct cluster *c);
 
 void params_add(struct params *params, const char *format, ...)

@@ -1,6 +1,7 @@
 /*
- * The network between two hosts is cut, and between nobody else: executors on both live on, and cannot
- * reach each other. Rows go on all the same, healed or not, and nothing is restarted without end.
+ * The network between two hosts is cut, and between nobody else: executors on both live on, and
+ * cannot reach each other. Rows go on all the same, healed or not, and nothing is restarted without
+ * end.
  */
 #include "control/master/internal.h"
 #include "gp_test.h"
@@ -182,7 +183,8 @@ static void drain_another(struct cluster *c, struct sim_host *const hosts[2])
 }
 
 /* Another executor is emptied meanwhile. These two wait for its last marks before they forget it,
- * and what it says waits for marks that cannot come through the cut: they sleep over it, and go on. */
+ * and what it says waits for marks that cannot come through the cut: they sleep over it, and go
+ * on. */
 GP_TEST(cuts, hold_up_an_executor_that_retires_and_cost_no_turns)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -211,8 +213,8 @@ GP_TEST(cuts, hold_up_an_executor_that_retires_and_cost_no_turns)
     }
 }
 
-/* The next appmaster is on one side of the cut: it misses whoever is on the other, and begins nothing
- * there, where it reaches no worker, however much room there is. */
+/* The next appmaster is on one side of the cut: it misses whoever is on the other, and begins
+ * nothing there, where it reaches no worker, however much room there is. */
 GP_TEST(cuts, that_an_appmaster_comes_to_cost_it_one_executor)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {

@@ -1,6 +1,7 @@
 /*
- * What was sent last: a source has ended, or all tasks have left an executor, and then its process dies
- * or its connections break while rows are still on their way. Whatever does not come is said to be lost.
+ * What was sent last: a source has ended, or all tasks have left an executor, and then its process
+ * dies or its connections break while rows are still on their way. Whatever does not come is said
+ * to be lost.
  */
 #include <inttypes.h>
 #include <stdio.h>

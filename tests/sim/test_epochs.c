@@ -1,6 +1,7 @@
 /*
- * Appmasters die, and the next ones go on: no executor is given up for it. While the application ends
- * its executors may be gone already: nothing may run once more, nor what they counted be forgotten.
+ * Appmasters die, and the next ones go on: no executor is given up for it. While the application
+ * ends its executors may be gone already: nothing may run once more, nor what they counted be
+ * forgotten.
  */
 #include "app/node.h"
 #include "control/appmaster/internal.h"

@@ -1,13 +1,14 @@
 /*
- * Memory and disk fail at any one call of a master, in the life of a cluster of three: it takes a job,
- * shows it, drains a worker and takes it back, spreads tasks, makes snapshots, brings back a master that
- * was away, ends the job.
+ * Memory and disk fail at any one call of a master, in the life of a cluster of three: it takes a
+ * job, shows it, drains a worker and takes it back, spreads tasks, makes snapshots, brings back a
+ * master that was away, ends the job.
  *
- * For each call there is one such life. Whoever asks is told of it or not at all, and may ask again;
- * nothing crashes, nothing is lost that was acknowledged, and afterwards all masters know the same, are
- * read from their disks with the same, and the next job runs.
+ * For each call there is one such life. Whoever asks is told of it or not at all, and may ask
+ * again; nothing crashes, nothing is lost that was acknowledged, and afterwards all masters know
+ * the same, are read from their disks with the same, and the next job runs.
  *
- * The linker sends malloc and its kin here (--wrap), and what the simulated world may not do without.
+ * The linker sends malloc and its kin here (--wrap), and what the simulated world may not do
+ * without.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@
 #define TRY_US    500000
 #define ANSWER_MS 60000
 
-/* One of so many calls fails in a run of tests; tests/run.sh --all has another number in the environment. */
+/* One of so many calls fails in a run of tests; tests/run.sh --all has another number in the
+ * environment. */
 #ifndef STRIDE
 #define STRIDE 509u
 #endif
@@ -322,7 +324,8 @@ static bool has_leader(struct cluster *c)
     return cluster_leader(c) < MASTERS;
 }
 
-/* All of them live and hold the same; one that a snapshot did not reach is sent another in a while. */
+/* All of them live and hold the same; one that a snapshot did not reach is sent another in a
+ * while. */
 static bool are_equal(struct cluster *c)
 {
     struct buf first = {0};

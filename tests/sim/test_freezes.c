@@ -133,8 +133,8 @@ GP_TEST(freezes, of_a_host_are_survived)
     freeze(draw_worker, true);
 }
 
-/* To those who stood still it looks as if all the others had fallen silent, and these say so of them: they
- * take nobody for dead, however long it was. */
+/* To those who stood still it looks as if all the others had fallen silent, and these say so of
+ * them: they take nobody for dead, however long it was. */
 static void freeze_the_lead(bool appmaster_too)
 {
     static const char *const endless[] = {"rows=0", "pause=30000", NULL};

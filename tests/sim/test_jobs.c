@@ -262,7 +262,8 @@ static bool is_appmaster_up(struct cluster *c)
     return place && place->phase == PLACE_UP;
 }
 
-/* User code that builds a graph may take its time, and nothing is heard of an appmaster meanwhile. */
+/* User code that builds a graph may take its time, and nothing is heard of an appmaster
+ * meanwhile. */
 GP_TEST(jobs, may_take_longer_to_build_than_silence_is_borne)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -299,7 +300,8 @@ GP_TEST(jobs, do_not_wait_for_ever_for_a_graph)
     end(&c);
 }
 
-/* The worker reports what runs: a leader that was never told of an end need not wait for the dead. */
+/* The worker reports what runs: a leader that was never told of an end need not wait for the
+ * dead. */
 GP_TEST(jobs, outlive_their_appmaster_and_the_leader_at_once)
 {
     struct cluster c = {0};

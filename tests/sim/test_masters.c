@@ -1,5 +1,6 @@
 /*
- * Several masters in a simulated cluster: what clients see when the lead or a file is lost on the way.
+ * Several masters in a simulated cluster: what clients see when the lead or a file is lost on the
+ * way.
  */
 #include "gp_test.h"
 #include "realm.h"

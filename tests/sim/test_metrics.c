@@ -1,6 +1,6 @@
 /*
- * What the leader is told of an application: counts that never go back, whoever dies, and at its end are
- * those of all rows.
+ * What the leader is told of an application: counts that never go back, whoever dies, and at its
+ * end are those of all rows.
  */
 #include "gp_test.h"
 #include "realm.h"

@@ -1,6 +1,6 @@
 /*
- * Applications that wait for slots in a simulated cluster: who begins when, and that nothing of it is lost
- * with who leads.
+ * Applications that wait for slots in a simulated cluster: who begins when, and that nothing of it
+ * is lost with who leads.
  */
 #include "control/master/internal.h"
 #include "gp_test.h"
@@ -117,7 +117,8 @@ static bool has_appmaster(struct cluster *c)
     return cluster_process_count(c, "appmaster") > 0;
 }
 
-/* Whose appmaster is slow does not lose its turn to one that came later, and asks for slots first. */
+/* Whose appmaster is slow does not lose its turn to one that came later, and asks for slots
+ * first. */
 GP_TEST(queue, keeps_the_turn_of_who_is_slow_to_ask)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {

@@ -1,7 +1,7 @@
 /*
- * What a large cluster says to itself: 1,000 workers and a job of 100,000 tasks. Counted where it is
- * said, by the endpoints of the master, of workers and of executors: control bytes, not rows. No message
- * can be longer than FRAME_CONTROL_MAX, so what does not fit fails here.
+ * What a large cluster says to itself: 1,000 workers and a job of 100,000 tasks. Counted where it
+ * is said, by the endpoints of the master, of workers and of executors: control bytes, not rows. No
+ * message can be longer than FRAME_CONTROL_MAX, so what does not fit fails here.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +81,8 @@ static void check_quiet(struct cluster *c, uint32_t executors)
     GP_CHECK(all <= (uint64_t)LOOK_S * executors * EXECUTOR_BYTES_S);
 }
 
-/* An executor dies: each of the others hears of it and of the one in its place, and of nothing else. */
+/* An executor dies: each of the others hears of it and of the one in its place, and of nothing
+ * else. */
 static void check_recovery(struct cluster *c, uint32_t executors)
 {
     uint64_t quiet = RECOVER_S * ((uint64_t)WORKERS * WORKER_BYTES_S);

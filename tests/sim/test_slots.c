@@ -92,8 +92,8 @@ GP_TEST(slots, are_the_same_under_the_next_leader)
     }
 }
 
-/* A whole host stands still: a worker, its executors, perhaps the appmaster. It has its successors by
- * the time it wakes, or wakes in the middle of that, and says what it held. */
+/* A whole host stands still: a worker, its executors, perhaps the appmaster. It has its successors
+ * by the time it wakes, or wakes in the middle of that, and says what it held. */
 static void freeze(struct cluster *c, bool stops_clock)
 {
     struct sim_host *host = c->workers[rng_below(&c->rng, CLUSTER_WORKERS)].host;

@@ -1,6 +1,6 @@
 /*
- * wordcount.c: the example WordCount over drawn text, with a drawn parallelism, number of executors and
- * data plane. Its part files must hold what a plain loop counts.
+ * wordcount.c: the example WordCount over drawn text, with a drawn parallelism, number of executors
+ * and data plane. Its part files must hold what a plain loop counts.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /*
- * nomem.h: refuses allocations, for tests of what happens then. The linker sends malloc() and its kin
- * here (the target gp_test_nomem), where they pass until the countdown has come to its end.
+ * nomem.h: refuses allocations, for tests of what happens then. The linker sends malloc() and its
+ * kin here (the target gp_test_nomem), where they pass until the countdown has come to its end.
  */
 #ifndef TESTS_NOMEM_H
 #define TESTS_NOMEM_H

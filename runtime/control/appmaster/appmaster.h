@@ -20,11 +20,11 @@
  *   STOPPING     asks executors to close their tasks and end, then makes them
  *   REPORTING    tells the master how it ended, with the last counts
  *
- * Fails when: the plugin cannot be loaded, the graph has mistakes, slots are short at the start, a task
- * does not open the first time, parts of it die more often than the budget allows; the text that
- * says so goes to the master. A master that is lost is looked for while the application goes on. An
- * appmaster that dies is followed by the next epoch, which gets plan and placement from the master,
- * builds nothing, and takes over the executors that live.
+ * Fails when: the plugin cannot be loaded, the graph has mistakes, slots are short at the start, a
+ * task does not open the first time, parts of it die more often than the budget allows; the text
+ * that says so goes to the master. A master that is lost is looked for while the application goes
+ * on. An appmaster that dies is followed by the next epoch, which gets plan and placement from the
+ * master, builds nothing, and takes over the executors that live.
  *
  * One loop, one thread. User code runs here only in LOADING, BUILDING and RESOLVING.
  * Events logged: appmaster.registered, appmaster.state, appmaster.plan_made,

@@ -166,8 +166,8 @@ static void on_brought(void *user, struct peer *peer, const struct answer *answe
     recovery_changed(e->am);
 }
 
-/* Those of tasks that move, each on its own: an executor keeps them until what follows says that they
- * come. The rest of one that cannot take more now goes in a later step. */
+/* Those of tasks that move, each on its own: an executor keeps them until what follows says that
+ * they come. The rest of one that cannot take more now goes in a later step. */
 static int bring(struct am_executor *e, struct news *n)
 {
     struct appmaster *am = e->am;

@@ -1,8 +1,8 @@
 /*
  * balance.c: which tasks should be elsewhere, slots for them there, and the end of it.
  *
- * What was asked for last is the goal, in the record: workers to be left, and whether tasks are to be
- * spread. While it is open, and all is well, and no task moves:
+ * What was asked for last is the goal, in the record: workers to be left, and whether tasks are to
+ * be spread. While it is open, and all is well, and no task moves:
  *
  *   1. the planner (rebalance.h) says what should move, executors that could be started included
  *   2. where it takes more slots than there are, they are asked for, worker by worker; a grant
@@ -170,8 +170,8 @@ static bool is_used(const struct appmaster *am, const struct hosts *h, uint32_t 
     return record_leaves(&am->record, worker) != NULL || unreached_avoids(am, worker);
 }
 
-/* How many executors more there may be: as many as are left, or with a spread one on each worker that
- * has room, if the user did not say how many there should be. */
+/* How many executors more there may be: as many as are left, or with a spread one on each worker
+ * that has room, if the user did not say how many there should be. */
 static uint32_t more_hosts(const struct appmaster *am, const struct hosts *h)
 {
     uint32_t staying = 0;
@@ -325,8 +325,8 @@ static void give_back(struct appmaster *am)
     }
 }
 
-/* It says so behind all that it counted, and by the placement by which the last task left it only when
- * what they sent has come. */
+/* It says so behind all that it counted, and by the placement by which the last task left it only
+ * when what they sent has come. */
 static bool has_said_all(const struct am_executor *e)
 {
     return e->state == EXECUTOR_DONE && e->done >= e->am->record.moved;

@@ -28,7 +28,8 @@ int balance_plan(const struct appmaster *am, const struct hosts *h, uint32_t mov
 /* ---- balance_words.c ---- */
 
 const char *balance_why(enum rebalance_why why);
-/* Tasks of this processor of which it is known that they cannot move, and why the last of them cannot. */
+/* Tasks of this processor of which it is known that they cannot move, and why the last of them
+ * cannot. */
 uint32_t balance_stays(const struct appmaster *am, uint32_t processor);
 const char *balance_why_stays(const struct appmaster *am, uint32_t processor);
 /* "2 tasks of 'count' stay: ..."; appends. */

@@ -1,6 +1,6 @@
 /*
- * balance_ask.c: app.rebalance: a wish becomes the goal, and is answered when the record that says so
- * is kept: what was answered is done, by whichever appmaster.
+ * balance_ask.c: app.rebalance: a wish becomes the goal, and is answered when the record that says
+ * so is kept: what was answered is done, by whichever appmaster.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * cuts.h: whom to give up when executors that live cannot reach each other, and where not to begin
  * anew because of it. Pure: numbers in, numbers out.
  *
- * A cut is mutual: each of the two says that it cannot reach the other. One that says so alone means
- * a lane that is busy in user code, or one that has not heard of the other yet.
+ * A cut is mutual: each of the two says that it cannot reach the other. One that says so alone
+ * means a lane that is busy in user code, or one that has not heard of the other yet.
  */
 #ifndef CONTROL_APPMASTER_CUTS_H
 #define CONTROL_APPMASTER_CUTS_H
@@ -16,12 +16,13 @@
 #define SHUNNED_WAIT_MAX_NS INT64_C(600000000000)
 
 /*
- * Marks as few as it takes for all others to reach each other: one after the other whoever is cut from
- * the most of those that are left; among equals who has fewer tasks; then the later.
+ * Marks as few as it takes for all others to reach each other: one after the other whoever is cut
+ * from the most of those that are left; among equals who has fewer tasks; then the later.
  *   is_cut  [count * count], symmetric; consumed: afterwards it holds no cut.
  *   tasks   [count]
  *   ret_given_up  [count], zeroed.
- * Returns how many are marked. A greedy vertex cover: it finds the smaller side of a network in two.
+ * Returns how many are marked. A greedy vertex cover: it finds the smaller side of a network in
+ * two.
  */
 uint32_t cuts_choose(bool *is_cut, const uint32_t *tasks, uint32_t count, bool *ret_given_up);
 

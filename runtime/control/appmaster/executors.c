@@ -1,10 +1,11 @@
 /*
  * executors.c: the processes of the application: how they begin here, and how they are lost.
  *
- * A process that dies breaks its connection at once, and its worker tells how it died a moment later:
- * the application waits that moment, so that the reason has a name, and so that a connection that only
- * broke costs nothing: an executor that lives registers again at once. Silence has been waited for
- * already. What is held to be dead is killed through its worker, and refused when it comes again.
+ * A process that dies breaks its connection at once, and its worker tells how it died a moment
+ * later: the application waits that moment, so that the reason has a name, and so that a connection
+ * that only broke costs nothing: an executor that lives registers again at once. Silence has been
+ * waited for already. What is held to be dead is killed through its worker, and refused when it
+ * comes again.
  */
 #include <stdlib.h>
 

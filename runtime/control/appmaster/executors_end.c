@@ -1,10 +1,10 @@
 /*
- * executors_end.c: how executors end on our word: one that has no tasks any more, or all of them with
- * the application.
+ * executors_end.c: how executors end on our word: one that has no tasks any more, or all of them
+ * with the application.
  *
- * Each is asked to stop, so that its tasks are closed; where there is no connection, its worker is asked
- * to end the process. One that retires is asked only when no other may still send to it. STOPPING ends
- * when each has answered or ended, or cannot be asked.
+ * Each is asked to stop, so that its tasks are closed; where there is no connection, its worker is
+ * asked to end the process. One that retires is asked only when no other may still send to it.
+ * STOPPING ends when each has answered or ended, or cannot be asked.
  */
 #include "control/appmaster/internal.h"
 

@@ -1,10 +1,10 @@
 /*
- * executors_news.c: what executors say: that they are there, what they count, where their sources are,
- * which tasks failed, and that all is done.
+ * executors_news.c: what executors say: that they are there, what they count, where their sources
+ * are, which tasks failed, and that all is done.
  *
- * An executor registers on each new connection. The first time it is given the tasks it came for; later it
- * says how far it is, and is told what it missed. Whoever is not expected, or was given up, is refused.
- * What a report leaves out stays as the one before had it.
+ * An executor registers on each new connection. The first time it is given the tasks it came for;
+ * later it says how far it is, and is told what it missed. Whoever is not expected, or was given
+ * up, is refused. What a report leaves out stays as the one before had it.
  */
 #include "base/str.h"
 #include "control/appmaster/internal.h"
@@ -253,8 +253,8 @@ void executors_states(struct appmaster *am, struct peer *peer, struct msg_execut
     recovery_changed(am);
 }
 
-/* It waits for its next session: which comes in a moment, together with those of others that fail until
- * then, at the price of one. */
+/* It waits for its next session: which comes in a moment, together with those of others that fail
+ * until then, at the price of one. */
 static void restart_later(struct am_executor *e, const struct msg_executor_failed *msg,
                           const char *text)
 {

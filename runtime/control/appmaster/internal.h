@@ -319,8 +319,8 @@ void recovery_resume(struct appmaster *am);
 
 /* ---- stuck.c ---- */
 
-/* What an executor reports of calls that do not return, before the report takes the place of the one
- * before. */
+/* What an executor reports of calls that do not return, before the report takes the place of the
+ * one before. */
 void stuck_reported(struct am_executor *e, const struct msg_executor_report *report);
 
 /* Does what is to be done about one that lasts: it may lose the executor, and comes last. */
@@ -334,8 +334,8 @@ bool stuck_now(const struct appmaster *am, char *text, size_t cap);
 /* An executor says whom it cannot reach. */
 void unreached_reported(struct appmaster *am, const struct msg_executor_report *report);
 void unreached_look(void *user); /* of look_timer */
-/* Nothing is to begin on that worker now: what runs there may be cut off from others, or it is itself
- * from us. */
+/* Nothing is to begin on that worker now: what runs there may be cut off from others, or it is
+ * itself from us. */
 bool unreached_avoids(const struct appmaster *am, uint32_t worker);
 /* All of these; ret has room for SHUNNED_MAX. How many. */
 uint32_t unreached_avoid(const struct appmaster *am, struct msg_worker_ref *ret);
@@ -377,7 +377,8 @@ void executors_lost(struct am_executor *e, const char *how, const char *text);
 void executors_give_up(struct am_executor *e, bool is_free, const char *text);
 void executors_exited(struct appmaster *am, const struct msg_process_exited *msg);
 void executors_peer_down(struct appmaster *am, struct peer *peer, const struct gp_error *why);
-/* A worker that is dialled does not come: what it ran is lost, if its host says that nobody is there. */
+/* A worker that is dialled does not come: what it ran is lost, if its host says that nobody is
+ * there. */
 void executors_unreachable(struct appmaster *am, const struct peer *peer,
                            const struct gp_error *why);
 
@@ -430,8 +431,8 @@ int moving_told(struct appmaster *am, struct peer *peer, struct msg_executor_mov
 bool moving_may_tell(const struct am_executor *e);
 /* What a task takes along to where it comes; NULL: none, or it does not come from elsewhere. */
 struct am_moved *moving_state_of(const struct appmaster *am, uint32_t processor, uint32_t task);
-/* This executor was given the tasks of one that died: what was to come there, and is still at hand, comes
- * to it. GP_ENOMEM. */
+/* This executor was given the tasks of one that died: what was to come there, and is still at hand,
+ * comes to it. GP_ENOMEM. */
 int moving_given(struct appmaster *am, const struct am_executor *e);
 /* Tasks that are neither here nor there. */
 bool moving_is_open(const struct appmaster *am);
@@ -441,14 +442,15 @@ void moving_deinit(struct appmaster *am);
 
 /* What only the appmaster knows, now. fields_deinit(&msg_app_live_fields, ret) frees. GP_ENOMEM. */
 int stats_live(struct appmaster *am, struct msg_app_live *ret);
-/* Processors and edges alone, into a zeroed message; what was made stays in it on failure. GP_ENOMEM. */
+/* Processors and edges alone, into a zeroed message; what was made stays in it on failure.
+ * GP_ENOMEM. */
 int stats_sums(struct appmaster *am, struct msg_app_metrics *ret);
 /* Once a second. */
 void stats_rate(struct appmaster *am);
 /* The first report of an executor of an earlier epoch: what it counted so far is no growth. */
 void stats_adopt(struct appmaster *am, const struct msg_executor_report *report);
-/* The record as it is to be kept: with what was counted on edges by executors that are gone and, once
- * all is over, everything by all of them: the next epoch may find none. GP_ENOMEM. */
+/* The record as it is to be kept: with what was counted on edges by executors that are gone and,
+ * once all is over, everything by all of them: the next epoch may find none. GP_ENOMEM. */
 int stats_view(struct appmaster *am, struct record *ret);
 void stats_view_deinit(const struct appmaster *am, struct record *view);
 /* Takes back what an earlier epoch had counted on edges. */

@@ -1,10 +1,10 @@
 /*
  * launching.c: slots for executors, and their launch.
  *
- * One request at a time: the first for all tasks, later ones for what a dead executor leaves behind,
- * once its process has ended and its slots are given back (else a full cluster could not replace
- * it). Nothing starts when the first is refused; later ones are repeated, ever more rarely, for as long as
- * it takes: another worker may come.
+ * One request at a time: the first for all tasks, later ones for what a dead executor leaves
+ * behind, once its process has ended and its slots are given back (else a full cluster could not
+ * replace it). Nothing starts when the first is refused; later ones are repeated, ever more rarely,
+ * for as long as it takes: another worker may come.
  */
 #include <stdlib.h>
 
@@ -189,8 +189,8 @@ static bool is_taken(const struct appmaster *am, const char *place)
     return false;
 }
 
-/* Where tasks must be that wait for slots: those of a dead executor; before the first placement, all
- * for which there is none. */
+/* Where tasks must be that wait for slots: those of a dead executor; before the first placement,
+ * all for which there is none. */
 static uint32_t fill_places(const struct appmaster *am, uint32_t dead, struct msg_slots_place *list)
 {
     const struct record *r = &am->record;
@@ -241,8 +241,8 @@ static void request(struct appmaster *am, uint32_t dead, uint32_t slots, uint32_
     am->slots_asked = true;
 }
 
-/* What we hold no more is not to be granted to others while a later appmaster could still read in the
- * record that it is ours. */
+/* What we hold no more is not to be granted to others while a later appmaster could still read in
+ * the record that it is ours. */
 static bool may_say_what_we_hold(const struct appmaster *am)
 {
     return !am->slots_asked && am->record_kept >= am->shrunk;

@@ -1,11 +1,11 @@
 /*
- * leader.c: what an appmaster tells the master that leads: that it is there, and how its application
- * does.
+ * leader.c: what an appmaster tells the master that leads: that it is there, and how its
+ * application does.
  *
- * The endpoint finds the leader and sends what waits there (actor/follow.c). While there is none for
- * longer than an ask may take, the same is asked again, for as long as it takes: the application
- * goes on without masters, and one that ends meanwhile must not end in vain. Only a stop from
- * outside ends the telling of an end (appmaster_stop()).
+ * The endpoint finds the leader and sends what waits there (actor/follow.c). While there is none
+ * for longer than an ask may take, the same is asked again, for as long as it takes: the
+ * application goes on without masters, and one that ends meanwhile must not end in vain. Only a
+ * stop from outside ends the telling of an end (appmaster_stop()).
  */
 #include "base/str.h"
 #include "control/appmaster/internal.h"

@@ -187,7 +187,8 @@ static int64_t clock_ms(const struct msg_app_metrics *msg)
     return clock_ns == INT64_MAX || clock_ns == INT64_MIN ? 0 : clock_ns / NS_PER_MS;
 }
 
-/* Has it been given anything to go on with? Its queue, and a later clock before it if it has one. */
+/* Has it been given anything to go on with? Its queue, and a later clock before it if it has
+ * one. */
 static bool has_work(const struct appmaster *am, const struct msg_app_metrics *msg, uint32_t p)
 {
     const struct msg_processor_stats *own = &msg->processors[p];
@@ -345,7 +346,8 @@ static bool has_ended(const struct appmaster *am)
     return am->state == AM_REPORTING;
 }
 
-/* Their sum, the latency of the application, stays, and so does what they said of the critical path. */
+/* Their sum, the latency of the application, stays, and so does what they said of the critical
+ * path. */
 static void cut_histograms(struct msg_processor_stats *p)
 {
     free(p->latency);

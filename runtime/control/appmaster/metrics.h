@@ -3,9 +3,9 @@
  * executors added up, and what only their sum shows: the clock, latency to the sinks, the critical
  * path, who is stalled.
  *
- * Counters never go back while this appmaster lives: what an executor had counted stays when it dies.
- * Nothing is told while an executor of an earlier epoch has not reported yet. Histograms of executors
- * that died are forgotten with the appmaster, all else is in its record.
+ * Counters never go back while this appmaster lives: what an executor had counted stays when it
+ * dies. Nothing is told while an executor of an earlier epoch has not reported yet. Histograms of
+ * executors that died are forgotten with the appmaster, all else is in its record.
  */
 #ifndef CONTROL_APPMASTER_METRICS_H
 #define CONTROL_APPMASTER_METRICS_H
@@ -28,8 +28,8 @@ void metrics_end(struct appmaster *am);
 /* Keeps the histograms of an executor that is gone. */
 void metrics_keep(struct appmaster *am, const struct msg_executor_report *report);
 /*
- * Sends how it is now, with less and less in it while send() answers GP_ETOOBIG; what is left out is
- * left out of the next messages too, and now and then tried again. As send(); GP_ENOMEM.
+ * Sends how it is now, with less and less in it while send() answers GP_ETOOBIG; what is left out
+ * is left out of the next messages too, and now and then tried again. As send(); GP_ENOMEM.
  */
 typedef int (*metrics_send_fn)(void *user, const struct msg_app_metrics *msg);
 int metrics_send(struct appmaster *am, metrics_send_fn send, void *user);

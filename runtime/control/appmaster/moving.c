@@ -7,17 +7,17 @@
  *        └───────────┴──▶ forgotten: a death, or its own restart, was first
  *
  * Moves stand in the record, which the master keeps before anybody hears of a step: a later
- * appmaster goes on. What a task takes along does not: it stays with the executor that it left, which
- * tells it every appmaster that comes, until it hears of the task's later session. So an executor
- * hears of the placement of what left it only when those to whom it came have taken it; and those
- * hear of it only when what is to come with it is here. That nobody waits in a circle, an executor
- * does not both give and get in one placement. One that comes without its state is closed where it was
- * before it begins where it comes.
+ * appmaster goes on. What a task takes along does not: it stays with the executor that it left,
+ * which tells it every appmaster that comes, until it hears of the task's later session. So an
+ * executor hears of the placement of what left it only when those to whom it came have taken it;
+ * and those hear of it only when what is to come with it is here. That nobody waits in a circle, an
+ * executor does not both give and get in one placement. One that comes without its state is closed
+ * where it was before it begins where it comes.
  *
- * Each step changes the placement once, when all have taken the one before, so steps are taken as fast
- * as the slowest executor does, and each carries all that is ready. At most LEAVING_MAX tasks stand
- * still at a time. New ones begin to leave only while all is well; those that have left are placed in
- * any case.
+ * Each step changes the placement once, when all have taken the one before, so steps are taken as
+ * fast as the slowest executor does, and each carries all that is ready. At most LEAVING_MAX tasks
+ * stand still at a time. New ones begin to leave only while all is well; those that have left are
+ * placed in any case.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -195,8 +195,8 @@ static bool is_there(const struct appmaster *am, uint32_t id)
     return known && !known->is_dead && e && e->state != EXECUTOR_GONE;
 }
 
-/* What this task takes along is here, or will be told: whoever keeps it has not heard of a later life of
- * the task, and does not before it has told. */
+/* What this task takes along is here, or will be told: whoever keeps it has not heard of a later
+ * life of the task, and does not before it has told. */
 static bool is_at_hand(const struct appmaster *am, const struct record_move *m)
 {
     const struct am_moved *moved = find_moved(am, m->processor, m->task);

@@ -1,16 +1,16 @@
 /*
  * rebalance.c: see rebalance.h.
  *
- * Three passes, each greedy, each moving a unit from the host with the most (for its lanes) to the one
- * that would have the least with it:
+ * Three passes, each greedy, each moving a unit from the host with the most (for its lanes) to the
+ * one that would have the least with it:
  *
  *   leave   what must go
  *   even    class by class, while that makes the fuller of the two hosts less full than it was
  *   level   the same for all units together, with those of a class of which the fuller host has more
  *
- * A move of `even` or `level` makes a sum of squares smaller, so they end; one of `level` keeps what
- * `even` reached. Loads are compared as fractions by cross-multiplication. Last, what moved gets the
- * lane with the fewest of its class.
+ * A move of `even` or `level` makes a sum of squares smaller, so they end; one of `level` keeps
+ * what `even` reached. Loads are compared as fractions by cross-multiplication. Last, what moved
+ * gets the lane with the fewest of its class.
  */
 #include "control/appmaster/rebalance.h"
 
@@ -128,8 +128,8 @@ static bool is_placed(const struct rebalance_work *w, const struct rebalance_cla
     return false;
 }
 
-/* Who has the least with one more of that class; REBALANCE_NONE: nobody has room. Among equals, who has least in
- * all. counts: [host], of that class. */
+/* Who has the least with one more of that class; REBALANCE_NONE: nobody has room. Among equals, who
+ * has least in all. counts: [host], of that class. */
 static uint32_t find_least(const struct rebalance_work *w, const struct rebalance_class *c,
                            const uint32_t *counts)
 {
@@ -289,7 +289,8 @@ static uint32_t find_class(const struct rebalance_work *w, uint32_t kind, uint32
     return REBALANCE_NONE;
 }
 
-/* Among hosts of that kind, who would have the least with one more. REBALANCE_NONE: there is none. */
+/* Among hosts of that kind, who would have the least with one more. REBALANCE_NONE: there is
+ * none. */
 static uint32_t find_idle(const struct rebalance_work *w, uint32_t kind)
 {
     const uint64_t *worth = &w->worth[kind * w->hosts];

@@ -1,4 +1,5 @@
-/* rebalance_work.c: see rebalance_work.h. Members of a unit stand together, units of a class too. */
+/* rebalance_work.c: see rebalance_work.h. Members of a unit stand together, units of a class
+ * too. */
 #include "control/appmaster/rebalance_work.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * rebalance_work.h: what a plan is made from: the tasks by units and classes (rebalance.h), and counts
- * of both. Private to rebalance*.c.
+ * rebalance_work.h: what a plan is made from: the tasks by units and classes (rebalance.h), and
+ * counts of both. Private to rebalance*.c.
  */
 #ifndef CONTROL_APPMASTER_REBALANCE_WORK_H
 #define CONTROL_APPMASTER_REBALANCE_WORK_H

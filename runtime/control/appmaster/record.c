@@ -146,8 +146,8 @@ void record_announce(struct record *r, uint32_t id)
     r->version++;
 }
 
-/* Those who have not come to this generation hear of it in a list, or, if it is too long or there is
- * no memory, by not being told of it any more. */
+/* Those who have not come to this generation hear of it in a list, or, if it is too long or there
+ * is no memory, by not being told of it any more. */
 static void note_gone(struct record *r, uint32_t id)
 {
     struct record_gone *grown = r->gone;

@@ -164,9 +164,9 @@ uint32_t record_tasks_on(const struct record *r, uint32_t id);
 int record_place(struct record *r, const struct plan *plan, uint32_t epoch);
 
 /*
- * Executor `id`, which has joined, takes over tasks of the dead one it replaces, in a new session: all
- * of them, or its share by slots if others stand in beside it; that they restart is counted if there is
- * room for it (record_need_past()). 0, GP_ENOMEM, GP_ETOOBIG.
+ * Executor `id`, which has joined, takes over tasks of the dead one it replaces, in a new session:
+ * all of them, or its share by slots if others stand in beside it; that they restart is counted if
+ * there is room for it (record_need_past()). 0, GP_ENOMEM, GP_ETOOBIG.
  */
 int record_give(struct record *r, const struct plan *plan, uint32_t id, uint32_t epoch);
 
@@ -200,8 +200,8 @@ const struct record_leave *record_leaves(const struct record *r, uint32_t worker
 
 #define RECORD_STATES_BYTES_MAX (128u << 10) /* of their texts, as the master keeps them */
 
-/* The latest that a source says of itself; its text moves. It counts no version up: whoever wants it
- * kept has it kept. GP_EFULL, GP_ENOMEM: the source would begin anew. */
+/* The latest that a source says of itself; its text moves. It counts no version up: whoever wants
+ * it kept has it kept. GP_EFULL, GP_ENOMEM: the source would begin anew. */
 int record_keep_state(struct record *r, struct msg_task_state *from);
 const struct msg_task_state *record_state_of(const struct record *r, uint32_t processor,
                                              uint32_t task); /* NULL */

@@ -1,4 +1,5 @@
-/* record_move.c: tasks of the placement record that move, and workers that are left; see record.h. */
+/* record_move.c: tasks of the placement record that move, and workers that are left; see
+ * record.h. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -229,7 +229,8 @@ static void give_range(struct giving *g, const struct record *r, const struct re
     ranges_push(to, rest);
 }
 
-/* How many of the tasks of the dead one come here: its share by slots, first of those that have a place. */
+/* How many of the tasks of the dead one come here: its share by slots, first of those that have a
+ * place. */
 static void share(const struct giving *g, const struct record *r, uint32_t ret[2])
 {
     uint32_t tasks = record_tasks_on(r, g->from->id);

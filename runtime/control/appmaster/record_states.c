@@ -1,8 +1,8 @@
 /*
  * record_states.c: where sources that can be restored last said they were.
  *
- * They stand in the placement record so that an appmaster and the executor of a source may die together
- * and the source still goes on where it was. What the master keeps of them is bounded by
+ * They stand in the placement record so that an appmaster and the executor of a source may die
+ * together and the source still goes on where it was. What the master keeps of them is bounded by
  * RECORD_STATES_BYTES_MAX: with more, those of later processors and tasks live in memory only.
  */
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  *
  *     STARTING ─▶ RUNNING ◀─▶ RECOVERING
  *
- * The record (record.h) says what should be. Whatever happens changes the record or an executor, and
- * a step follows, which does all that can be done now:
+ * The record (record.h) says what should be. Whatever happens changes the record or an executor,
+ * and a step follows, which does all that can be done now:
  *
  *   1. dead executors that nobody needs any more are forgotten
  *   2. slots are asked for where executors are missing (launching.c); a grant adds them to the record
@@ -15,8 +15,8 @@
  *   6. when nothing is left to do, all is well: RUNNING; when all tasks have ended, that is kept, too,
  *      and that was it
  *
- * So a death in the middle of a recovery, or several at once, need no cases of their own. Nothing is
- * acted on that the master does not keep: a later appmaster finds all that was ever begun.
+ * So a death in the middle of a recovery, or several at once, need no cases of their own. Nothing
+ * is acted on that the master does not keep: a later appmaster finds all that was ever begun.
  */
 #include "base/assert.h"
 #include "base/str.h"
@@ -308,8 +308,8 @@ static bool all_done(const struct appmaster *am)
     return done > 0 && am->record.ranges_count > 0 && am->failed_count == 0 && !moving_is_open(am);
 }
 
-/* No process ends before the master keeps that all is over: an appmaster that found none of them would
- * begin all of it anew. */
+/* No process ends before the master keeps that all is over: an appmaster that found none of them
+ * would begin all of it anew. */
 static void finish(struct appmaster *am)
 {
     keep_record(am);

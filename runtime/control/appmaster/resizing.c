@@ -2,10 +2,11 @@
  * resizing.c: workers are told how many slots a process holds, once that is not what it was started
  * with: tasks have come, or gone.
  *
- * What a worker keeps for a process is in the record (`launched`), so that a later appmaster knows. Slots
- * that are to be given back are told to the worker first, then the record is kept, then the master
- * hears of it: so nobody is granted what a worker still keeps. More slots are told when they were granted,
- * and tasks come only after that. A worker that has no room for them keeps what it had, and so do we.
+ * What a worker keeps for a process is in the record (`launched`), so that a later appmaster knows.
+ * Slots that are to be given back are told to the worker first, then the record is kept, then the
+ * master hears of it: so nobody is granted what a worker still keeps. More slots are told when they
+ * were granted, and tasks come only after that. A worker that has no room for them keeps what it
+ * had, and so do we.
  */
 #include "control/appmaster/internal.h"
 

@@ -3,8 +3,8 @@
  *
  * Reports are totals since the start, one aggregate for each processor and each (edge, kind):
  * adding the last ones of all executors gives the application's. Indices in them come from
- * processes that run user code: those out of range are left out. What an executor had counted when it
- * was lost stays in the sums.
+ * processes that run user code: those out of range are left out. What an executor had counted when
+ * it was lost stays in the sums.
  */
 #include <stdlib.h>
 

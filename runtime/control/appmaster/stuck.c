@@ -1,12 +1,12 @@
 /*
  * stuck.c: calls into user code that do not return, as executors report them (data/stuck.h).
  *
- * Each is an event when it is first heard of, and another when it has returned; while it lasts it is
- * the last error of the application. What a call waits for only people know, so nothing else is done
- * about it unless they said so (task.stuck_action): then the executor is killed, and its tasks begin
- * elsewhere, as after a crash.
- * A report says all calls of its executor, so one is told from the other by the report before. An
- * appmaster of a later epoch has none, and says again what it hears.
+ * Each is an event when it is first heard of, and another when it has returned; while it lasts it
+ * is the last error of the application. What a call waits for only people know, so nothing else is
+ * done about it unless they said so (task.stuck_action): then the executor is killed, and its tasks
+ * begin elsewhere, as after a crash. A report says all calls of its executor, so one is told from
+ * the other by the report before. An appmaster of a later epoch has none, and says again what it
+ * hears.
  */
 #include "base/str.h"
 #include "control/appmaster/internal.h"

@@ -1,14 +1,14 @@
 /*
  * unreached.c: executors that live and cannot reach each other.
  *
- * A network that is cut between two hosts, and between nobody else, leaves both executors well in the
- * eyes of the appmaster, and their tasks wait for each other for ever: links are made again without
- * end, and whether it makes sense is decided here. Reports name whom an executor cannot reach. When
- * two name each other for as long as the failure timeout, as few executors as it takes are given up
- * (cuts.h), at the price of one restart for all, and their workers are shunned for a while: whatever
- * replaces them would be cut off as well, so it goes to the other side, or waits for room there.
- * Nor does anything begin on a worker that the appmaster itself does not reach now: executors are
- * launched through it, and only its master may still see it.
+ * A network that is cut between two hosts, and between nobody else, leaves both executors well in
+ * the eyes of the appmaster, and their tasks wait for each other for ever: links are made again
+ * without end, and whether it makes sense is decided here. Reports name whom an executor cannot
+ * reach. When two name each other for as long as the failure timeout, as few executors as it takes
+ * are given up (cuts.h), at the price of one restart for all, and their workers are shunned for a
+ * while: whatever replaces them would be cut off as well, so it goes to the other side, or waits
+ * for room there. Nor does anything begin on a worker that the appmaster itself does not reach now:
+ * executors are launched through it, and only its master may still see it.
  *
  * It is counted in looks, not in time: who was frozen himself gives the others a fresh period.
  */
@@ -158,8 +158,9 @@ static bool is_shared(const struct view *v, uint32_t worker)
     return false;
 }
 
-/* Links of one and the same cut are not lost all at once: as long as it grows, the smaller side of it
- * is not known, and more would be given up than need be. But one that comes and goes stops nobody. */
+/* Links of one and the same cut are not lost all at once: as long as it grows, the smaller side of
+ * it is not known, and more would be given up than need be. But one that comes and goes stops
+ * nobody. */
 static bool is_due(const struct view *v, uint32_t looks)
 {
     uint32_t most = 0;

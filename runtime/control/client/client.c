@@ -1,11 +1,11 @@
 /*
  * client.c: connections and asks; submitting is in submit.c.
  *
- * The masters are dialled in turn at the first ask, and the one that leads is kept; asks go out with
- * ASK_RETRY, so a connection that breaks is made again and they with it, to whoever leads then, all
- * within their time limits. But when every address was tried in vain and none ever answered, the
- * peer is dropped and its asks end with the reason, at once rather than at their time limit: a
- * person is waiting.
+ * The masters are dialled in turn at the first ask, and the one that leads is kept; asks go out
+ * with ASK_RETRY, so a connection that breaks is made again and they with it, to whoever leads
+ * then, all within their time limits. But when every address was tried in vain and none ever
+ * answered, the peer is dropped and its asks end with the reason, at once rather than at their time
+ * limit: a person is waiting.
  */
 #include <stdlib.h>
 

@@ -62,8 +62,8 @@ struct client_submit {
 
 /*
  * Reads the file piece by piece, offers it, uploads what the master lacks, submits. The request id
- * makes it safe to send twice. fn is called once from the loop, unless a negative code is returned, with err set,
- * for what is wrong with the file itself.
+ * makes it safe to send twice. fn is called once from the loop, unless a negative code is returned,
+ * with err set, for what is wrong with the file itself.
  */
 int client_submit(struct client *c, const struct client_submit *submit, struct gp_error *err);
 

@@ -1,7 +1,7 @@
 /*
- * apps.c: what clients and appmasters want of applications: submit, kill, register, plan, placement,
- * state. Each checks, proposes a command, and answers when that is applied; where appmasters are and
- * when they start is in places.c.
+ * apps.c: what clients and appmasters want of applications: submit, kill, register, plan,
+ * placement, state. Each checks, proposes a command, and answers when that is applied; where
+ * appmasters are and when they start is in places.c.
  *
  * A client that got no answer asks again, maybe of another master: each of these is harmless twice.
  */

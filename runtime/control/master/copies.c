@@ -5,9 +5,9 @@
  *     pull:   artefact.get, piece by piece ─▶ checked, on disk, under its name: done
  *             └─ an error ─▶ the next master is asked from the beginning; none is left: failed
  *
- * What a submit names is on more than half of the masters before it is acknowledged, so whoever leads
- * later finds it at one of those that elected it, at the latest when somebody asks for it. One pull
- * of a file at a time; all who want it wait for that.
+ * What a submit names is on more than half of the masters before it is acknowledged, so whoever
+ * leads later finds it at one of those that elected it, at the latest when somebody asks for it.
+ * One pull of a file at a time; all who want it wait for that.
  */
 #include <stdlib.h>
 

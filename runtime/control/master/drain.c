@@ -7,11 +7,11 @@
  *                                                                        ▼          │
  *                             drained ◀── nothing is held there ◀── appmasters move ┘
  *
- * What is wanted stands in the marks alone. Whoever leads tells it to every appmaster that comes, and
- * to those that hold anything on such a worker again and again: so it does not matter what was lost on
- * the way, which leader began, or that there was no room yesterday. Tasks are moved by their
- * appmaster. That one moves, by the beginning of its next epoch elsewhere, once its executors have
- * left; it costs nothing of the budget, for nothing went wrong.
+ * What is wanted stands in the marks alone. Whoever leads tells it to every appmaster that comes,
+ * and to those that hold anything on such a worker again and again: so it does not matter what was
+ * lost on the way, which leader began, or that there was no room yesterday. Tasks are moved by
+ * their appmaster. That one moves, by the beginning of its next epoch elsewhere, once its executors
+ * have left; it costs nothing of the budget, for nothing went wrong.
  *
  * A worker is drained when no slot of it is held. One that is lost keeps its mark, and whoever is
  * started again under its name inherits it (registrations.c).

@@ -19,8 +19,8 @@ typedef void (*drain_told_fn)(struct master *m, void *user, uint32_t app,
 
 bool drain_can_tell(const struct app_place *place);
 
-/* Tells an appmaster. fn (may be NULL) comes once, from the loop, unless a negative code is returned;
- * not at all when the master is freed before. */
+/* Tells an appmaster. fn (may be NULL) comes once, from the loop, unless a negative code is
+ * returned; not at all when the master is freed before. */
 int drain_tell(struct master *m, struct app_place *place, const struct drain_wish *wish,
                drain_told_fn fn, void *user);
 

@@ -3,8 +3,8 @@
  *
  *     worker.drain ─▶ which worker? ─▶ mark proposed, applied ─▶ everyone there is told ─▶ answered
  *
- * The answer says how far it is, and of each application that is still there what it waits for. Only
- * appmasters know that, so all are asked; one that does not answer is such a reason, too.
+ * The answer says how far it is, and of each application that is still there what it waits for.
+ * Only appmasters know that, so all are asked; one that does not answer is such a reason, too.
  */
 #include <stdlib.h>
 

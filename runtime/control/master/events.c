@@ -1,9 +1,9 @@
 /*
  * events.c: what happened in the cluster lately, and who waits for more.
  *
- * A ring of the latest EVENTS_KEPT, in the leader alone and in no log: a new leader begins a new one,
- * with number 1 and the term that says so. Clients ask for what came after a number, and wait at the
- * end (a long poll). Without memory an event is lost, and only that.
+ * A ring of the latest EVENTS_KEPT, in the leader alone and in no log: a new leader begins a new
+ * one, with number 1 and the term that says so. Clients ask for what came after a number, and wait
+ * at the end (a long poll). Without memory an event is lost, and only that.
  */
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * fit.h: whether what an application needs fits into what is free. Pure.
  *
- * Some of its slots may have to be on certain workers (graph/place.h); these are spread first, workers
- * by name before those with a label, then the rest over all (scheduler.h).
+ * Some of its slots may have to be on certain workers (graph/place.h); these are spread first,
+ * workers by name before those with a label, then the rest over all (scheduler.h).
  */
 #ifndef CONTROL_MASTER_FIT_H
 #define CONTROL_MASTER_FIT_H
@@ -39,8 +39,8 @@ void fit_alone(const struct workers *w, uint32_t app, struct fit_room *ret);
 int fit_take(const struct workers *w, struct fit_room *room, const struct fit_need *need,
              struct gp_error *err);
 
-/* Takes one slot for an appmaster, on the emptiest worker, but on `last` (an id) only if there is no
- * other: its index, or GP_EFULL. */
+/* Takes one slot for an appmaster, on the emptiest worker, but on `last` (an id) only if there is
+ * no other: its index, or GP_EFULL. */
 int fit_take_one(const struct workers *w, struct fit_room *room, uint32_t last);
 
 /* Sum of what is free. */

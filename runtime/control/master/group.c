@@ -1,6 +1,6 @@
 /*
- * group.c: this master as a member of the group: what the group agrees on, who leads, who belongs to
- * it.
+ * group.c: this master as a member of the group: what the group agrees on, who leads, who belongs
+ * to it.
  *
  *     UNFORMED ──founding.c: all agree, or one alone──▶ member: follows ◀──elections──▶ leads
  *

@@ -216,8 +216,8 @@ static const struct msg_vitals *vitals_of(const struct msg_app_metrics *msg, uin
     return NULL;
 }
 
-/* Those that are gone are forgotten: ids are never used twice, and there may be many in a day. Where none
- * is told (the message is cut, or the application has ended) all stay. */
+/* Those that are gone are forgotten: ids are never used twice, and there may be many in a day.
+ * Where none is told (the message is cut, or the application has ended) all stay. */
 static void add_executors(struct history *h, struct past *p, const struct msg_app_metrics *msg,
                           const struct msg_app_metrics *before, double seconds, int64_t now_ns)
 {
@@ -288,8 +288,8 @@ static double seconds_between(const struct past *p, const struct msg_app_metrics
     return told > 0 && told < GAP_MAX_S ? told : (double)(now_ns - p->told_ns) / NS_PER_S;
 }
 
-/* Told out of turn, as an application ends: what was counted a little while ago makes no rate, and those
- * of before stand. */
+/* Told out of turn, as an application ends: what was counted a little while ago makes no rate, and
+ * those of before stand. */
 static bool is_hasty(const struct past *p, const struct msg_app_metrics *msg, double seconds)
 {
     return p->told_ns != 0 && seconds * 1e3 < (double)msg->interval_ms / 2;

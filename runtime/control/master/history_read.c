@@ -90,8 +90,8 @@ static void push_all_now(struct reading *r, const struct past *p)
     }
 }
 
-/* Histograms stay here: what they say of lately is among the figures. Of what has ended nothing is, but
- * how late its messages were in all. */
+/* Histograms stay here: what they say of lately is among the figures. Of what has ended nothing is,
+ * but how late its messages were in all. */
 static void read_now(struct reading *r, const struct past *p)
 {
     struct msg_app_metrics *latest = &r->reply->latest;

@@ -240,9 +240,9 @@ struct outcome {
 };
 typedef void (*proposed_fn)(struct master *m, void *user, const struct outcome *outcome);
 
-/* Proposes a command, its time and number filled in. fn comes once, from the loop, unless a negative
- * code is returned: GP_ENOMEM, GP_EFULL, GP_ETOOBIG, GP_ENOTLEADER, GP_EIO. It comes not at all when
- * the master is freed before. */
+/* Proposes a command, its time and number filled in. fn comes once, from the loop, unless a
+ * negative code is returned: GP_ENOMEM, GP_EFULL, GP_ETOOBIG, GP_ENOTLEADER, GP_EIO. It comes not
+ * at all when the master is freed before. */
 int master_propose(struct master *m, const struct command *command, proposed_fn fn, void *user,
                    struct gp_error *err);
 
@@ -276,8 +276,8 @@ void on_reread_timer(void *user);
 
 /* ---- room.c ---- */
 
-/* How a handler ends whose code this is. Without room on our disk (GP_ENOSPC) a master that has some
- * is made to lead, and whoever asked goes there: GP_ENOTLEADER. GP_ENOSPC: there is none. */
+/* How a handler ends whose code this is. Without room on our disk (GP_ENOSPC) a master that has
+ * some is made to lead, and whoever asked goes there: GP_ENOTLEADER. GP_ENOSPC: there is none. */
 int room_give_way(struct master *m, int code, struct gp_error *err);
 /* GP_ENOSPC, GP_EIO: our disk has none. */
 int room_check(struct master *m, struct gp_error *err);
@@ -334,8 +334,8 @@ typedef void (*copied_fn)(struct master *m, void *user, int code, const struct g
  * negative code is returned. */
 int copies_spread(struct master *m, const char *sha, copied_fn fn, void *user,
                   struct gp_error *err);
-/* Fetches it from one (NULL: any) master that has it; fn comes once, from the loop, unless a negative
- * code is returned. GP_ENOENT: nobody is there to ask. */
+/* Fetches it from one (NULL: any) master that has it; fn comes once, from the loop, unless a
+ * negative code is returned. GP_ENOENT: nobody is there to ask. */
 int copies_pull(struct master *m, const char *sha, struct peer *from, copied_fn fn, void *user,
                 struct gp_error *err);
 int copies_fetch(struct master *m, struct peer *peer, const struct msg_master_fetch *msg,
@@ -411,8 +411,8 @@ void queue_wants(struct app_place *place, uint32_t slots);
 /* One of higher priority that wants slots before it recovers; 0: none. */
 uint32_t queue_before(const struct app_place *place, const struct app *app);
 struct fit_room;
-/* It asks for slots for the first time: takes out of room what is kept for others. GP_EFULL: it is not
- * its turn; GP_EAGAIN: whose turn it is has not asked yet. */
+/* It asks for slots for the first time: takes out of room what is kept for others. GP_EFULL: it is
+ * not its turn; GP_EAGAIN: whose turn it is has not asked yet. */
 int queue_check(struct app_place *place, const struct app *app, struct fit_room *room,
                 struct gp_error *err);
 /* There is no room: its appmaster ends, and begins again when there is. */

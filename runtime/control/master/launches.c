@@ -1,6 +1,6 @@
 /*
- * launches.c: a new life of an appmaster: a worker is picked, the epoch is written down, the worker is
- * asked.
+ * launches.c: a new life of an appmaster: a worker is picked, the epoch is written down, the worker
+ * is asked.
  *
  *     WAITING ─ (queue.c) ─▶ begin_epoch ─ on_epoch ─▶ launch ─ on_offered ─▶ on_launched; it registers
  *                                             └─ any refusal: place_refused(), place_lost()

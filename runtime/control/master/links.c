@@ -3,9 +3,9 @@
  *
  *     each master dials every other ── master.hello ──▶ who are you ── raft frames ──▶
  *
- * What we say goes out on the connection that we dialled, what they say comes in on the one that they
- * dialled. A frame of consensus is taken from a caller that has proven the cluster's key, as a master,
- * and has said which member it is.
+ * What we say goes out on the connection that we dialled, what they say comes in on the one that
+ * they dialled. A frame of consensus is taken from a caller that has proven the cluster's key, as a
+ * master, and has said which member it is.
  *
  * How a group begins is in founding.c.
  */
@@ -268,7 +268,8 @@ static void heard(struct master *m, struct link *link, const struct msg_master_h
     founding_try(m);
 }
 
-/* Whoever was not greeted is sent nothing, so a hello that was lost is said on another connection. */
+/* Whoever was not greeted is sent nothing, so a hello that was lost is said on another
+ * connection. */
 static void say_hello_again(struct peer *peer, int code)
 {
     struct gp_error why;

@@ -88,8 +88,8 @@ struct master_figures {
 };
 void master_figures(const struct master *m, struct master_figures *ret);
 
-/* The latest app.metrics of the next application that runs, or ran a minute ago, by id, after that one (0:
- * the first); NULL: no more. Borrowed until anything happens. */
+/* The latest app.metrics of the next application that runs, or ran a minute ago, by id, after that
+ * one (0: the first); NULL: no more. Borrowed until anything happens. */
 const struct msg_app_metrics *master_app_metrics(const struct master *m, uint32_t after);
 
 /* Workers that are registered now. */

@@ -1,11 +1,11 @@
 /*
- * news.c: what a worker tells of executors that died, and what an appmaster's record says that it did
- * not say before: others that took their place, tasks that moved.
+ * news.c: what a worker tells of executors that died, and what an appmaster's record says that it
+ * did not say before: others that took their place, tasks that moved.
  *
  * The record is its own business, and read here for people alone: what is not there, or looks
- * strange, is no news. It is put away more rarely than things happen: of many moves one event is made,
- * and an executor that has taken a place by then is one more. Two steps, for a record that is replaced is
- * gone: what is known, then what is new.
+ * strange, is no news. It is put away more rarely than things happen: of many moves one event is
+ * made, and an executor that has taken a place by then is one more. Two steps, for a record that is
+ * replaced is gone: what is known, then what is new.
  */
 #include "base/str.h"
 #include "control/master/internal.h"

@@ -1,6 +1,6 @@
 /*
- * past.h: what the history holds of one application, for history.c which adds to it and history_read.c
- * which answers from it.
+ * past.h: what the history holds of one application, for history.c which adds to it and
+ * history_read.c which answers from it.
  */
 #ifndef CONTROL_MASTER_PAST_H
 #define CONTROL_MASTER_PAST_H

@@ -6,14 +6,14 @@
  *        │                    refused, exited, late        exited             exited, late
  *        └───────────── PAUSED ◀────────┴─────────────────────┴────────────────────────┘
  *
- * Every live application has a place. STARTING begins with a slot on a worker and a new epoch, which
- * is replicated before the worker is asked for anything: no two lives of an appmaster have the same
- * epoch. What ends a life draws from the application's budget (budget.h); when that is spent, or
- * when a life ended before it wrote down anything to go on from, the application has failed. A life
- * that a worker refused to begin costs nothing; another worker is tried. Nor does one that begins
- * because the worker of the one before is drained. Whoever is given up is
- * killed at once: it may only be frozen, and would hold its slot. One that has no plan yet may be
- * silent for as long as a start may take: user code builds its graph, on the thread that would answer.
+ * Every live application has a place. STARTING begins with a slot on a worker and a new epoch,
+ * which is replicated before the worker is asked for anything: no two lives of an appmaster have
+ * the same epoch. What ends a life draws from the application's budget (budget.h); when that is
+ * spent, or when a life ended before it wrote down anything to go on from, the application has
+ * failed. A life that a worker refused to begin costs nothing; another worker is tried. Nor does
+ * one that begins because the worker of the one before is drained. Whoever is given up is killed at
+ * once: it may only be frozen, and would hold its slot. One that has no plan yet may be silent for
+ * as long as a start may take: user code builds its graph, on the thread that would answer.
  * Executors run on all the while: their slots are other slots.
  *
  * The end is a command (place_end()), and once it is applied, places_ended(): slots, place, log.
@@ -88,8 +88,8 @@ void place_end(struct app_place *place, uint32_t state, const char *error)
     }
 }
 
-/* Whoever has processes of it ends them. A worker that its appmaster could not reach may have some still,
- * though its slots are long taken back: that is told to all. */
+/* Whoever has processes of it ends them. A worker that its appmaster could not reach may have some
+ * still, though its slots are long taken back: that is told to all. */
 static void revoke_all(struct master *m, const struct app *app, const struct app_place *place)
 {
     for (uint32_t i = 0; i < m->workers.count && place->lives_on; i++) {
@@ -209,8 +209,8 @@ static void on_told(struct master *m, void *user, const struct outcome *outcome)
     (void)outcome;
 }
 
-/* It is tried for ever, so whoever waits for it must see why. Once may be a worker that has just gone:
- * another one does. */
+/* It is tried for ever, so whoever waits for it must see why. Once may be a worker that has just
+ * gone: another one does. */
 static void tell_refusal(const struct app_place *place, const struct app *app, const char *why)
 {
     const struct command command = {.op = COMMAND_STATE,
@@ -399,8 +399,8 @@ void places_report(struct master *m, uint32_t worker, const struct msg_worker_re
     look_for_lost(m, worker, report);
 }
 
-/* The appmaster is not heard: if its process is gone the worker says how; if not, it has some time to
- * come back. */
+/* The appmaster is not heard: if its process is gone the worker says how; if not, it has some time
+ * to come back. */
 static void wait_for_it(struct app_place *place, const struct app *app)
 {
     place->peer = 0;
@@ -410,8 +410,8 @@ static void wait_for_it(struct app_place *place, const struct app *app)
     }
 }
 
-/* Silence was waited for already, unless a graph is being built; and without a worker nobody says more.
- * One that found us silent comes again. */
+/* Silence was waited for already, unless a graph is being built; and without a worker nobody says
+ * more. One that found us silent comes again. */
 void places_peer_down(struct master *m, const struct peer *peer, const struct gp_error *why)
 {
     for (uint32_t i = 0; i < APPS_LIVE_MAX; i++) {
@@ -434,8 +434,8 @@ void places_peer_down(struct master *m, const struct peer *peer, const struct gp
     }
 }
 
-/* Takes its appmasters along, but for one that is heard: it seems that the worker alone hangs, and it
- * may come back. */
+/* Takes its appmasters along, but for one that is heard: it seems that the worker alone hangs, and
+ * it may come back. */
 void places_worker_down(struct master *m, uint32_t worker, const char *name)
 {
     char text[ERROR_TEXT_MAX];

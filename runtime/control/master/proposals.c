@@ -1,14 +1,14 @@
 /*
- * proposals.c: how the registry changes: a command is proposed to the group, comes back to be applied,
- * and whoever proposed it goes on.
+ * proposals.c: how the registry changes: a command is proposed to the group, comes back to be
+ * applied, and whoever proposed it goes on.
  *
  *     master_propose() -> bytes -> consensus -> proposals_apply() -> on_ended() -> fn
  *
  * A proposal is found again by its number, which stands in the command. Commands of other masters,
  * and of this one's earlier lives, are applied as well; nobody here waits for them.
  *
- * When leadership is lost on the way nobody knows what became of a command. All of them are harmless
- * twice, so whoever asked is told to ask the next leader.
+ * When leadership is lost on the way nobody knows what became of a command. All of them are
+ * harmless twice, so whoever asked is told to ask the next leader.
  */
 #include <stdlib.h>
 

@@ -18,8 +18,9 @@
  *   - That it waits is replicated, as its state; why, and behind whom, is worked out anew whenever
  *     something was given back or came, and shown by the leader alone.
  *
- * The queue needs no memory of its own: it is the places that wait (places.c), at most APPS_LIVE_MAX. It is
- * gone through when there may be room: no polling, but for a timer while somebody recovers.
+ * The queue needs no memory of its own: it is the places that wait (places.c), at most
+ * APPS_LIVE_MAX. It is gone through when there may be room: no polling, but for a timer while
+ * somebody recovers.
  */
 #include <stdlib.h>
 
@@ -189,7 +190,8 @@ uint32_t queue_before(const struct app_place *place, const struct app *app)
 
 /* ---- those that have begun ---- */
 
-/* Whoever comes before this one, and has not come to ask for slots, nor are they kept for it; 0: none. */
+/* Whoever comes before this one, and has not come to ask for slots, nor are they kept for it; 0:
+ * none. */
 static uint32_t turn_of(struct master *m, const struct app *app, int64_t *ret_until_ns)
 {
     int64_t now_ns = loop_now_ns(m->port->loop);
@@ -249,7 +251,8 @@ static void say(struct app_place *place, const struct app *app, const char *numb
     }
 }
 
-/* What it needs, what there is, and why that will not do even if nobody else had anything ("": it will). */
+/* What it needs, what there is, and why that will not do even if nobody else had anything ("": it
+ * will). */
 static void describe(const struct app_place *place, const struct fit_room *room, const char *never,
                      char *text, size_t cap)
 {
@@ -280,8 +283,8 @@ struct turn {
     int64_t until_ns;     /* the end of a turn that somebody waits for; 0: nobody does */
 };
 
-/* Room for all that it needs, its appmaster included: the index of the worker for that, or GP_EFULL and
- * why. */
+/* Room for all that it needs, its appmaster included: the index of the worker for that, or GP_EFULL
+ * and why. */
 static int take(const struct master *m, struct fit_room *room, const struct app_place *place,
                 const struct app *app, struct gp_error *err)
 {

@@ -1,6 +1,6 @@
 /*
- * recent.h: from two messages of totals to how it is now: rates, shares of time, percentiles of what was
- * sampled in between. Pure.
+ * recent.h: from two messages of totals to how it is now: rates, shares of time, percentiles of
+ * what was sampled in between. Pure.
  *
  * A total that is smaller than before began anew: it counts from zero.
  */

@@ -3,8 +3,8 @@
  *
  * A worker keeps its id for life, through lost connections and changes of the leader: it says which
  * one it had, and gets it again. A new one gets the next number, which is replicated first, so that
- * no two workers ever have the same; whoever was drained, stopped and started again under the name it
- * had is drained still. What it holds for applications it says itself: it is the ledger.
+ * no two workers ever have the same; whoever was drained, stopped and started again under the name
+ * it had is drained still. What it holds for applications it says itself: it is the ledger.
  */
 #include <stdlib.h>
 

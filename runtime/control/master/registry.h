@@ -114,12 +114,12 @@ void registry_init(struct registry *r, uint64_t seed);
 void registry_deinit(struct registry *r);
 
 /*
- * Applies one command; *ret_app is the application it was about, NULL for WORKER and DRAIN.
- * SUBMIT: a repeated request id gives the application made the first time, and 0. GP_EEXIST: an
- * application of that name is live. GP_EFULL: too many are live, or they are too big; or too many
- * workers have marks. Others: GP_ENOENT; GP_ESTALE: of another life of its appmaster; GP_ESTATE: not
- * a move that the drawing allows. Nothing changes on error. GP_ENOMEM says nothing about the command:
- * whoever gets it must build the registry anew, or it differs from the others.
+ * Applies one command; *ret_app is the application it was about, NULL for WORKER and DRAIN. SUBMIT:
+ * a repeated request id gives the application made the first time, and 0. GP_EEXIST: an application
+ * of that name is live. GP_EFULL: too many are live, or they are too big; or too many workers have
+ * marks. Others: GP_ENOENT; GP_ESTALE: of another life of its appmaster; GP_ESTATE: not a move that
+ * the drawing allows. Nothing changes on error. GP_ENOMEM says nothing about the command: whoever
+ * gets it must build the registry anew, or it differs from the others.
  */
 int registry_apply(struct registry *r, const struct command *command, struct app **ret_app,
                    struct gp_error *err);

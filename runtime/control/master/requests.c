@@ -2,10 +2,10 @@
  * requests.c: who may ask a master what, and where that is answered.
  *
  * A tell or ask that comes here was sent by a role that may send it (the endpoint checked); whether
- * this very peer may is checked by its handler. What is about the cluster as a whole, only the leader
- * answers; others say who leads. Handlers answer now, or keep the token and answer later. Two are
- * here, as they only put others together: what a plan names is spread to other masters before it is
- * resolved, and a file that is not here is fetched.
+ * this very peer may is checked by its handler. What is about the cluster as a whole, only the
+ * leader answers; others say who leads. Handlers answer now, or keep the token and answer later.
+ * Two are here, as they only put others together: what a plan names is spread to other masters
+ * before it is resolved, and a file that is not here is fetched.
  */
 #include "control/master/internal.h"
 
@@ -165,7 +165,8 @@ static void on_looked(void *user, int code, const struct gp_error *why)
     }
 }
 
-/* What is not here, or not sound any more, may be at another master; one that asks gets what we have. */
+/* What is not here, or not sound any more, may be at another master; one that asks gets what we
+ * have. */
 static int artefact_get(struct master *m, const struct peer *peer, struct incoming *in,
                         struct gp_error *err)
 {

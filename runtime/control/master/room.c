@@ -5,8 +5,8 @@
  *         more than half have some: the first of them gets the lead
  *         else nothing could be agreed on: GP_ENOSPC, for a while
  *
- * Whoever uploads is told GP_ENOTLEADER meanwhile, and asks again until somebody leads and takes it, or
- * this master says what is wrong. Room is tried out: a little is written.
+ * Whoever uploads is told GP_ENOTLEADER meanwhile, and asks again until somebody leads and takes
+ * it, or this master says what is wrong. Room is tried out: a little is written.
  */
 #include "base/str.h"
 #include "control/master/internal.h"

@@ -5,10 +5,11 @@
  * before a worker is asked and given back unless all agree: the appmaster gets everything it asked
  * for, or an error and nothing.
  *
- * An answer may be lost with its connection, and what the dead leave behind may never be given back.
- * So an appmaster says what it holds (slots.hold): at first, after each loss and whenever it needs
- * less, but never while it waits for an answer. Everything else is taken back: at once, and from
- * workers that come later and bring more than that. Requests that are still open then are nobody's.
+ * An answer may be lost with its connection, and what the dead leave behind may never be given
+ * back. So an appmaster says what it holds (slots.hold): at first, after each loss and whenever it
+ * needs less, but never while it waits for an answer. Everything else is taken back: at once, and
+ * from workers that come later and bring more than that. Requests that are still open then are
+ * nobody's.
  */
 #include <stdlib.h>
 
@@ -335,8 +336,8 @@ static bool is_possible(const struct master *m, const struct app *app,
     return fit_take(&m->workers, &room, &need, NULL) >= 0;
 }
 
-/* There is no room. Who begins waits without its appmaster; all others ask again, but for one that is
- * being killed: its end is on its way, and would be lost with its appmaster. */
+/* There is no room. Who begins waits without its appmaster; all others ask again, but for one that
+ * is being killed: its end is on its way, and would be lost with its appmaster. */
 static int refuse(struct master *m, struct app_place *place, const struct app *app,
                   const struct msg_slots_request *msg, int code, struct gp_error *err)
 {

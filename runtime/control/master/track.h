@@ -1,9 +1,9 @@
 /*
- * track.h: the past of a few numbers of one thing (a processor, an executor, an application): the last
- * five minutes by seconds and the last 24 hours by minutes, in memory of a fixed size.
+ * track.h: the past of a few numbers of one thing (a processor, an executor, an application): the
+ * last five minutes by seconds and the last 24 hours by minutes, in memory of a fixed size.
  *
- * A second nothing was told of has no value (NAN). A minute is the mean of its seconds, or the largest
- * of them where the table says so, for a mean of percentiles says little. Pure; one owner.
+ * A second nothing was told of has no value (NAN). A minute is the mean of its seconds, or the
+ * largest of them where the table says so, for a mean of percentiles says little. Pure; one owner.
  */
 #ifndef CONTROL_MASTER_TRACK_H
 #define CONTROL_MASTER_TRACK_H
@@ -39,11 +39,12 @@ size_t track_bytes(uint32_t count);
 int track_init(struct track *t, const struct track_metric *metrics, uint32_t count);
 void track_deinit(struct track *t); /* zeroed is fine */
 
-/* values: one a metric, NAN for none. Time that goes back a little is held to stand still; after more
- * the track begins anew. */
+/* values: one a metric, NAN for none. Time that goes back a little is held to stand still; after
+ * more the track begins anew. */
 void track_add(struct track *t, int64_t second, const float *values);
 
-/* Appends "1,2.5,,3": the window that ends with second `end`, oldest first. GP_ENOMEM, GP_ETOOBIG. */
+/* Appends "1,2.5,,3": the window that ends with second `end`, oldest first. GP_ENOMEM,
+ * GP_ETOOBIG. */
 int track_print(const struct track *t, uint32_t metric, bool by_minutes, int64_t end,
                 struct buf *out);
 

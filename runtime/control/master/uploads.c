@@ -1,9 +1,9 @@
 /*
  * uploads.c: artefacts, in and out.
  *
- * A client offers a hash; unless it is here and sound, it sends chunks in order, each acknowledged; the last
- * one is acknowledged only after the file is checked, on disk and under its name. An upload belongs
- * to its connection and is dropped with it: the client that comes back offers again.
+ * A client offers a hash; unless it is here and sound, it sends chunks in order, each acknowledged;
+ * the last one is acknowledged only after the file is checked, on disk and under its name. An
+ * upload belongs to its connection and is dropped with it: the client that comes back offers again.
  */
 #include "base/str.h"
 #include "control/master/internal.h"

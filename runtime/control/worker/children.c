@@ -4,9 +4,9 @@
  *     child_start ─▶ running ─(TERM, later KILL)─▶ ended: its log is kept ─▶ forgotten
  *
  * Output goes to the child's log as it comes; beside that, lines are looked at for the crash line
- * (crash.h). The end is told to the master and, for executors, to their appmaster. Of ended children
- * the LOGS_KEPT_MAX last are kept; a forgotten one's files are removed. A disk that refuses costs
- * the log and nothing else.
+ * (crash.h). The end is told to the master and, for executors, to their appmaster. Of ended
+ * children the LOGS_KEPT_MAX last are kept; a forgotten one's files are removed. A disk that
+ * refuses costs the log and nothing else.
  */
 #include <stdlib.h>
 

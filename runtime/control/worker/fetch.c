@@ -4,10 +4,11 @@
  *     fetch_artefact ─▶ CHECKING ─sound─▶ all who wait are told
  *                          └─▶ ASKING ─piece─▶ ASKING ... ─the last─▶ committed: all are told
  *
- * A fetch asks for one piece at a time, from offset 0; the first tells the size. When the hash is not
- * what was said, all of it is asked for once more, and the master looks at its own file first. Fails
- * when: the master has no such artefact or cannot be reached in time, the disk refuses, size or hash
- * are still not what was said; then all who wait hear why, and the next who wants it begins anew.
+ * A fetch asks for one piece at a time, from offset 0; the first tells the size. When the hash is
+ * not what was said, all of it is asked for once more, and the master looks at its own file first.
+ * Fails when: the master has no such artefact or cannot be reached in time, the disk refuses, size
+ * or hash are still not what was said; then all who wait hear why, and the next who wants it begins
+ * anew.
  */
 #include <stdlib.h>
 

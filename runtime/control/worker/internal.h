@@ -155,7 +155,8 @@ typedef void (*fetched_fn)(void *user, int code, const struct gp_error *err);
 
 /*
  * Makes sure that the store has this artefact and that it is sound. 1: it is so, fn is not called;
- * 0: fn will be, from the loop; negative: it cannot be had. Those who want the same share one fetch.
+ * 0: fn will be, from the loop; negative: it cannot be had. Those who want the same share one
+ * fetch.
  */
 int fetch_artefact(struct worker *w, const char *sha256, fetched_fn fn, void *user,
                    struct gp_error *err);

@@ -299,7 +299,8 @@ static const struct launch *find_launch(const struct worker *w, uint32_t app, ui
     return NULL;
 }
 
-/* Of an appmaster that is obeyed no more nothing stays: neither its process, nor what would be one. */
+/* Of an appmaster that is obeyed no more nothing stays: neither its process, nor what would be
+ * one. */
 static void end_earlier_life(struct worker *w, const struct wanted *what)
 {
     const struct launch *l = find_launch(w, what->app, what->executor);

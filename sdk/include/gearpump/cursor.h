@@ -13,10 +13,11 @@
  *
  * does what reserve and commit of gp_out do, for messages without key, on any edge. Where the edge
  * sends runs of rows to one task (shuffle, local, forward; one edge on the port), the host lends a
- * stretch of the send buffer to the cursor, no longer than credit and the run allow, and the functions
- * here write rows to it without a call, until it is full. In all other cases they call the host.
- * Where many messages of one length follow each other, gp_cursor_room(), gp_cursor_begin() and
- * gp_cursor_advance() write as many as fit in a loop of their own: half the instructions of each.
+ * stretch of the send buffer to the cursor, no longer than credit and the run allow, and the
+ * functions here write rows to it without a call, until it is full. In all other cases they call
+ * the host. Where many messages of one length follow each other, gp_cursor_room(),
+ * gp_cursor_begin() and gp_cursor_advance() write as many as fit in a loop of their own: half the
+ * instructions of each.
  *
  * A row, in the byte order of x86 and at any address:
  *
@@ -106,7 +107,8 @@ static inline uint64_t gp_cursor_get(const unsigned char *at)
     return word;
 }
 
-/* Writes the header of a row at `at`, its first word as gp_cursor_word() says; returns its value. */
+/* Writes the header of a row at `at`, its first word as gp_cursor_word() says; returns its
+ * value. */
 static inline unsigned char *gp_cursor_begin(unsigned char *at, uint64_t word, uint64_t row_bytes,
                                              int64_t time_ns)
 {
@@ -118,9 +120,9 @@ static inline unsigned char *gp_cursor_begin(unsigned char *at, uint64_t word, u
 }
 
 /*
- * value_len writable bytes for the value of a message, valid until the commit or until anything else
- * is emitted; NULL on failure (then return GP_FAIL). Reserving again gives up what was not committed,
- * or fails the task.
+ * value_len writable bytes for the value of a message, valid until the commit or until anything
+ * else is emitted; NULL on failure (then return GP_FAIL). Reserving again gives up what was not
+ * committed, or fails the task.
  */
 static inline void *gp_cursor_reserve(struct gp_cursor *cursor, int64_t time_ns, uint32_t value_len)
 {
@@ -162,8 +164,8 @@ static inline int32_t gp_cursor_emit(struct gp_cursor *cursor, int64_t time_ns, 
 }
 
 /*
- * For loops over messages of one length, with all they need in registers: how many of them have room
- * at the cursor now. 0 is no fault: reserve one, and there may be more.
+ * For loops over messages of one length, with all they need in registers: how many of them have
+ * room at the cursor now. 0 is no fault: reserve one, and there may be more.
  */
 static inline uint32_t gp_cursor_room(const struct gp_cursor *cursor, uint32_t value_len)
 {

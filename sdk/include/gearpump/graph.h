@@ -10,7 +10,8 @@
 
 #include <gearpump/processor.h>
 
-/* A processor in the graph; 0: one that was refused (the mistake is noted, using it is harmless). */
+/* A processor in the graph; 0: one that was refused (the mistake is noted, using it is
+ * harmless). */
 typedef uint32_t gp_node;
 
 struct gp_processor_spec {
@@ -101,9 +102,9 @@ static inline void gp_set(const struct gp_build *b, gp_node node, const char *ke
 
 /*
  * On which workers the tasks of a processor may be: "worker:NAME", "label:KEY=VALUE" (as
- * worker.labels in the configuration of workers), or "" for any, as without. Held wherever its tasks are
- * started or moved. `--place NAME=...` on the command line overrides it. A host that does not know
- * places makes it a mistake.
+ * worker.labels in the configuration of workers), or "" for any, as without. Held wherever its
+ * tasks are started or moved. `--place NAME=...` on the command line overrides it. A host that does
+ * not know places makes it a mistake.
  */
 static inline void gp_place(const struct gp_build *b, gp_node node, const char *place)
 {

@@ -21,7 +21,8 @@ struct gp_host {
     const void *(*service)(const struct gp_host *host, const char *id);
 };
 
-/* Parameters: what --set, the graph and the plugin's caller gave. Valid as long as its giver says. */
+/* Parameters: what --set, the graph and the plugin's caller gave. Valid as long as its giver
+ * says. */
 struct gp_config {
     uint32_t size;
     uint32_t reserved;
@@ -76,8 +77,8 @@ struct gp_task_service {
     int64_t (*watermark_ns)(const struct gp_task *task);
     /*
      * Calls on_timer(id) once time `at_ns` of clock GP_TIMER_... has come; setting an id again
-     * moves it. GP_OK, or GP_FAIL beyond GP_TIMERS_MAX. At the end the watermark is GP_TIME_MAX, and
-     * every event timer has come, one that is set then, too: do not repeat one for ever.
+     * moves it. GP_OK, or GP_FAIL beyond GP_TIMERS_MAX. At the end the watermark is GP_TIME_MAX,
+     * and every event timer has come, one that is set then, too: do not repeat one for ever.
      */
     int32_t (*timer_set)(const struct gp_task *task, uint32_t clock, uint64_t id, int64_t at_ns);
     void (*timer_cancel)(const struct gp_task *task, uint32_t clock, uint64_t id);
@@ -174,8 +175,8 @@ static inline const char *gp_config_text(const struct gp_config *config, const c
 }
 
 /*
- * The same as a number, a duration or whatever: GP_OK and *ret, which is the fallback when it is not
- * set; GP_FAIL when it is none, which cannot be if the processor's table of parameters has it.
+ * The same as a number, a duration or whatever: GP_OK and *ret, which is the fallback when it is
+ * not set; GP_FAIL when it is none, which cannot be if the processor's table of parameters has it.
  */
 static inline int32_t gp_config_u64(const struct gp_config *config, const char *key,
                                     uint64_t fallback, uint64_t *ret)

@@ -7,8 +7,8 @@
  *     gp_lines_next(&l, &line)        each whole line in turn, without its newline
  *     gp_lines_rest(&l)               what is behind the last newline, once nothing more will come
  *
- * Invariant: bytes[head, tail) came and were not taken; the first `scanned` of them hold no newline.
- * Lines are borrowed until the next gp_lines_room().
+ * Invariant: bytes[head, tail) came and were not taken; the first `scanned` of them hold no
+ * newline. Lines are borrowed until the next gp_lines_room().
  */
 #ifndef GEARPUMP_LINES_H
 #define GEARPUMP_LINES_H

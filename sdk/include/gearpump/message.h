@@ -99,8 +99,8 @@ struct gp_out {
     int32_t (*watermark)(struct gp_out *out, int64_t time_ns);
     void *host; /* the host's own */
     /*
-     * Passes on a row of the batch at hand, or a copy of one, as emit would do it. Hosts of the first
-     * 0.1 have none: look at `size` first, or use gp_emit_row().
+     * Passes on a row of the batch at hand, or a copy of one, as emit would do it. Hosts of the
+     * first 0.1 have none: look at `size` first, or use gp_emit_row().
      */
     int32_t (*emit_row)(struct gp_out *out, uint32_t port, const struct gp_row *row);
 };

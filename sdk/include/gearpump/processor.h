@@ -88,8 +88,8 @@ struct gp_processor {
     uint32_t parameter_stride; /* bytes from one parameter to the next */
 
     /*
-     * Not of sources, which are polled: the watched fd is ready, or a waker was used. Whatever waits
-     * to be emitted can be, with or without rows to process. While on_end waits it is called
+     * Not of sources, which are polled: the watched fd is ready, or a waker was used. Whatever
+     * waits to be emitted can be, with or without rows to process. While on_end waits it is called
      * before. GP_OK, GP_YIELD (call again), GP_FAIL.
      */
     int32_t (*on_ready)(void *self, struct gp_out *out);
@@ -154,8 +154,8 @@ static inline void gp_close_free(void *self, uint32_t ended)
     free(self);
 }
 
-/* `restore` of a task whose whole state is one entry of `len` bytes: *to is set, or stays when there is
- * none. GP_OK, or GP_FAIL with the reason given. */
+/* `restore` of a task whose whole state is one entry of `len` bytes: *to is set, or stays when
+ * there is none. GP_OK, or GP_FAIL with the reason given. */
 static inline int32_t gp_restore_into(const struct gp_task *task, struct gp_restore *restore,
                                       void *to, size_t len)
 {

@@ -11,9 +11,9 @@
  *     gp_kit_free(kit);
  *
  * Rows, watermarks and the end wait in one queue, in the order given; gp_kit_run() takes them as
- * far as it can. The kit plays a host as unkind as the ABI allows: rows stand apart and vanish after
- * each call, and what the ABI forbids (two reservations, a watermark that goes back, a wrong hash,
- * ...) fails the task with a text that says so.
+ * far as it can. The kit plays a host as unkind as the ABI allows: rows stand apart and vanish
+ * after each call, and what the ABI forbids (two reservations, a watermark that goes back, a wrong
+ * hash, ...) fails the task with a text that says so.
  *
  * Functions that drive the task answer GP_OK, GP_YIELD (outputs are full: read them, then
  * gp_kit_clear()), GP_AGAIN (it waits for gp_kit_ready(), a wake or a timer) or GP_FAIL
@@ -51,12 +51,14 @@ void gp_kit_set_credit(struct gp_kit *kit, uint32_t rows);
 /* What gp_send() answers; GP_OK unless told. */
 void gp_kit_set_send(struct gp_kit *kit, int32_t answer);
 
-/* Checks what was set against the table of parameters, then opens the task: GP_OK or GP_FAIL. Once. */
+/* Checks what was set against the table of parameters, then opens the task: GP_OK or GP_FAIL.
+ * Once. */
 int32_t gp_kit_open(struct gp_kit *kit);
 /* Closes the task, with ended = 1 if it came to its end, else 0. What came out stays readable. */
 void gp_kit_close(struct gp_kit *kit);
 
-/* Queues a row; key NULL: without key. Copied. GP_OK, or GP_FAIL: too large, no such port, too many. */
+/* Queues a row; key NULL: without key. Copied. GP_OK, or GP_FAIL: too large, no such port, too
+ * many. */
 int32_t gp_kit_push(struct gp_kit *kit, uint32_t port, const char *key, const char *value,
                     int64_t time_ns);
 /* The same with arbitrary bytes; GP_MSG_HASHED is ignored. */
@@ -69,14 +71,16 @@ int32_t gp_kit_end(struct gp_kit *kit);
 int32_t gp_kit_run(struct gp_kit *kit);
 /* Moves processing time and wall clock; gp_kit_run() fires what has come due. */
 void gp_kit_advance(struct gp_kit *kit, int64_t delta_ns);
-/* Calls poll once, unless outputs are full: its answer (GP_MORE, GP_IDLE, GP_END), GP_YIELD or GP_FAIL. */
+/* Calls poll once, unless outputs are full: its answer (GP_MORE, GP_IDLE, GP_END), GP_YIELD or
+ * GP_FAIL. */
 int32_t gp_kit_poll(struct gp_kit *kit, uint32_t budget);
 /* Delivers an unmanaged message at once. */
 int32_t gp_kit_message(struct gp_kit *kit, const struct gp_msg *msg);
 /* The watched fd is ready: gp_kit_run() calls on_ready, or again what answered GP_AGAIN. */
 void gp_kit_ready(struct gp_kit *kit);
 
-/* What came out of a port since the last gp_kit_clear(). Rows are valid until then; NULL beyond the last. */
+/* What came out of a port since the last gp_kit_clear(). Rows are valid until then; NULL beyond the
+ * last. */
 uint32_t gp_kit_count(const struct gp_kit *kit, uint32_t port);
 const struct gp_row *gp_kit_row(const struct gp_kit *kit, uint32_t port, uint32_t i);
 /* Whether row i is there, with this value (and key; NULL: without key). */
@@ -139,7 +143,8 @@ int32_t gp_kit_prepare(struct gp_kit *kit, uint64_t checkpoint);
 int32_t gp_kit_commit(struct gp_kit *kit, uint64_t checkpoint);
 int32_t gp_kit_abort(struct gp_kit *kit, uint64_t checkpoint);
 
-/* The kit's hash of a key. Not the runtime's: only that equal keys have equal hashes is to be relied on. */
+/* The kit's hash of a key. Not the runtime's: only that equal keys have equal hashes is to be
+ * relied on. */
 uint64_t gp_kit_hash(const void *key, size_t len);
 
 struct gp_kit_pair {

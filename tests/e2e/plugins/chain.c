@@ -1,7 +1,7 @@
 /*
- * A chain of processors of other plugins, told by parameters: from, via (may be absent) and to, each
- * as PLUGIN/TYPE, joined by shuffle edges unless edge says otherwise. The processors are called
- * from, via and to, so that --set from.path=... reaches them.
+ * A chain of processors of other plugins, told by parameters: from, via (may be absent) and to,
+ * each as PLUGIN/TYPE, joined by shuffle edges unless edge says otherwise. The processors are
+ * called from, via and to, so that --set from.path=... reaches them.
  */
 #include <gearpump/gearpump.h>
 

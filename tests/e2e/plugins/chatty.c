@@ -1,4 +1,5 @@
-/* chatty: talk -> sink, where each of the `tasks` (1) of talk prints 300 KiB when it opens, and idles. */
+/* chatty: talk -> sink, where each of the `tasks` (1) of talk prints 300 KiB when it opens, and
+ * idles. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /*
- * counted: numbers -> check -> sink, a job that knows by itself whether anything was lost, doubled or
- * reordered: each row of a key carries the number of its predecessors, which every task that it comes
- * through compares with what it has seen. All tasks keep state and can be moved with it, but for the
- * sink with `stays`, which has no snapshot. Ends when the file named by `stop` is there.
+ * counted: numbers -> check -> sink, a job that knows by itself whether anything was lost, doubled
+ * or reordered: each row of a key carries the number of its predecessors, which every task that it
+ * comes through compares with what it has seen. All tasks keep state and can be moved with it, but
+ * for the sink with `stays`, which has no snapshot. Ends when the file named by `stop` is there.
  *
  * Counters: "rows"; "gaps" (rows were missing), "repeats" (they came again, or out of order).
  */

@@ -1,6 +1,6 @@
 /*
- * flood: source -> sink, where the source never stops to emit rows of 1 KiB and each sink task takes
- * none after its first `take` (1000) rows: what lies between may not grow.
+ * flood: source -> sink, where the source never stops to emit rows of 1 KiB and each sink task
+ * takes none after its first `take` (1000) rows: what lies between may not grow.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * steady: numbers -> relay -> sink, a job under a constant load that never ends: `rate` rows a second
- * (20,000) and a hundred watermarks from each source task. A task of the relay crashes when it finds
- * the file named by `crash`, which it removes first: each file is one crash.
+ * steady: numbers -> relay -> sink, a job under a constant load that never ends: `rate` rows a
+ * second (20,000) and a hundred watermarks from each source task. A task of the relay crashes when
+ * it finds the file named by `crash`, which it removes first: each file is one crash.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /*
- * movable: feed -> hash -> check -> forward -> pass -> shuffle -> tally. Tasks may move while it runs; it
- * notices whatever that loses, doubles or reorders.
+ * movable: feed -> hash -> check -> forward -> pass -> shuffle -> tally. Tasks may move while it
+ * runs; it notices whatever that loses, doubles or reorders.
  *
  *     rows=N    each task of feed emits N rows and ends
  *     pause=N   and is silent for N us after each 16 of them
  *
- * Of each key and task of feed the numbers come in order to the same task of check, which counts under
- * "wrong" whatever is not the next. What tally keeps cannot come along: its tasks stay.
+ * Of each key and task of feed the numbers come in order to the same task of check, which counts
+ * under "wrong" whatever is not the next. What tally keeps cannot come along: its tasks stay.
  */
 #include <stdlib.h>
 

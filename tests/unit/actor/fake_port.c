@@ -1,7 +1,8 @@
 /*
  * The world of fake_port.h. Streams are pairs, each with the bytes that wait to be read; a write
  * goes over at once and is told as done from the loop. Freed objects stay in memory, marked, until
- * fake_deinit(), so that order of freeing needs no care here and a late use is still seen by asserts.
+ * fake_deinit(), so that order of freeing needs no care here and a late use is still seen by
+ * asserts.
  */
 #include "fake_port.h"
 

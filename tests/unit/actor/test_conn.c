@@ -451,7 +451,8 @@ GP_TEST(conn, outlives_silence_if_its_owner_is_patient)
     link_deinit(&l);
 }
 
-/* User code has held the loop up: whoever looks now sees what was before, and forgets it at the tick. */
+/* User code has held the loop up: whoever looks now sees what was before, and forgets it at the
+ * tick. */
 GP_TEST(conn, blames_no_peer_for_its_own_pause)
 {
     struct link l;

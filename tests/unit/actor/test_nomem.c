@@ -1,7 +1,7 @@
 /*
  * Two actors meet, ask and part, with every allocation, then every call of the port, refused in
- * turn: nothing crashes or leaks (the address sanitizer looks), every ask that was taken is answered
- * once, and when there is memory again they talk as if nothing had been.
+ * turn: nothing crashes or leaks (the address sanitizer looks), every ask that was taken is
+ * answered once, and when there is memory again they talk as if nothing had been.
  */
 #include "nodes.h"
 #include "nomem.h"

@@ -1,6 +1,6 @@
 /*
- * Connections that go over to shared memory, in the real world: no frame is lost or moved on the way
- * over, and who does not want it, or may not, stays on the socket.
+ * Connections that go over to shared memory, in the real world: no frame is lost or moved on the
+ * way over, and who does not want it, or may not, stays on the socket.
  */
 #include <stdlib.h>
 
@@ -187,7 +187,8 @@ static void on_written(void *user, int status)
     ((struct side *)user)->written++;
 }
 
-/* A batch by reference or a credit by copy, numbered; sizes of all kinds. One batch is under way. */
+/* A batch by reference or a credit by copy, numbered; sizes of all kinds. One batch is under
+ * way. */
 static void send_next(struct lanes *l, struct side *s)
 {
     const uint32_t length = 8 + (uint32_t)(s->sent * 5000 % 40000) / 8 * 8;

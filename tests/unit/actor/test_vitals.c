@@ -27,7 +27,8 @@ static uint64_t told_us(struct vitals *v)
     return told.loop_lag_us;
 }
 
-/* Two who look one after the other see the same, whoever comes first; it is forgotten a minute later. */
+/* Two who look one after the other see the same, whoever comes first; it is forgotten a minute
+ * later. */
 GP_TEST(vitals, show_a_peak_to_all_for_a_minute)
 {
     struct vitals v;

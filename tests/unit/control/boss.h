@@ -1,6 +1,6 @@
 /*
- * boss.h: what the puppets of a master and of an appmaster have a worker do, and where tests of a worker
- * begin. Orders answer the code that came back.
+ * boss.h: what the puppets of a master and of an appmaster have a worker do, and where tests of a
+ * worker begin. Orders answer the code that came back.
  */
 #ifndef TESTS_CONTROL_BOSS_H
 #define TESTS_CONTROL_BOSS_H

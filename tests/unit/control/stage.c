@@ -1,6 +1,6 @@
 /*
- * stage.c: see stage.h. A puppet lives as long as its process; its news are read by the test between
- * steps of the simulation.
+ * stage.c: see stage.h. A puppet lives as long as its process; its news are read by the test
+ * between steps of the simulation.
  */
 #include "stage.h"
 

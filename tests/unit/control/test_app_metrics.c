@@ -1,4 +1,5 @@
-/* What an appmaster makes of the reports of its executors: who is stalled, where messages take longest. */
+/* What an appmaster makes of the reports of its executors: who is stalled, where messages take
+ * longest. */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -156,8 +157,8 @@ static void set_latency(struct scene *s, uint32_t executor, uint32_t processor, 
     free(h);
 }
 
-/* The clock of slow stands though it has rows and its source is further; that of sink does, for want of
- * anything to do. */
+/* The clock of slow stands though it has rows and its source is further; that of sink does, for
+ * want of anything to do. */
 GP_TEST(app_metrics, names_who_is_stalled)
 {
     struct scene *s = scene_new();

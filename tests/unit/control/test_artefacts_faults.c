@@ -1,7 +1,7 @@
 /*
- * The store of artefacts on a disk that fails, or dies, at every call in turn: a name never stands for
- * half a file, what was acknowledged outlives a power failure, every failure has a code and words, and
- * on a well disk the next try works.
+ * The store of artefacts on a disk that fails, or dies, at every call in turn: a name never stands
+ * for half a file, what was acknowledged outlives a power failure, every failure has a code and
+ * words, and on a well disk the next try works.
  */
 #include "base/str.h"
 #include "control/artefacts.h"

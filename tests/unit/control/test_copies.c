@@ -1,4 +1,5 @@
-/* Artefacts on other masters (copies.c): as many as it takes, in pieces, and from whoever has them. */
+/* Artefacts on other masters (copies.c): as many as it takes, in pieces, and from whoever has
+ * them. */
 #include "base/str.h"
 #include "control/limits.h"
 #include "control/master/internal.h"

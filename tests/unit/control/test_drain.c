@@ -1,4 +1,5 @@
-/* Workers that are left, and tasks that are spread (drain.c, drains.c): real masters among puppets. */
+/* Workers that are left, and tasks that are spread (drain.c, drains.c): real masters among
+ * puppets. */
 #include "control/master/internal.h"
 #include "gp_test.h"
 #include "yard.h"

@@ -300,7 +300,8 @@ static int submit_rubbish(struct council *c, struct submitted *s)
     return s->code;
 }
 
-/* Whoever submits goes to one that has room, and hears nothing of it, as long as more than half have. */
+/* Whoever submits goes to one that has room, and hears nothing of it, as long as more than half
+ * have. */
 GP_TEST(masters, let_another_lead_that_has_room)
 {
     for (uint32_t full = 0; full <= 3; full++) {

@@ -1,6 +1,7 @@
 /*
- * The appmaster moves tasks: to workers that join, off workers that are left, while anybody may die. What a
- * task keeps comes along, nobody runs what another runs, and what was begun comes to an end.
+ * The appmaster moves tasks: to workers that join, off workers that are left, while anybody may
+ * die. What a task keeps comes along, nobody runs what another runs, and what was begun comes to an
+ * end.
  */
 #include <stdlib.h>
 
@@ -342,7 +343,8 @@ GP_TEST(moving, keeps_what_had_not_come_to_one_that_died)
         }
         TROUPE_UNTIL(t, troupe_is_well(t));
         settle(t);
-        /* It may not have said yet what it had; and what only the appmaster knew is gone with it. */
+        /* It may not have said yet what it had; and what only the appmaster knew is gone with
+         * it. */
         GP_CHECK(t->fresh == fresh || t->fresh == fresh + lost || seed % 2 == 1);
         end(t);
     }
@@ -481,7 +483,8 @@ GP_TEST(moving, comes_to_no_worker_that_was_cut_off)
     }
 }
 
-/* Executors, workers and appmasters die, tasks fail, wishes come: in the end all is where it should be. */
+/* Executors, workers and appmasters die, tasks fail, wishes come: in the end all is where it should
+ * be. */
 GP_TEST(moving, survives_whatever_happens)
 {
     for (uint64_t seed = 0; seed < 5 * SEEDS; seed++) {

@@ -1,6 +1,7 @@
 /*
- * Every allocation of what a master and an appmaster keep, refused in turn: the call says GP_ENOMEM, what
- * it was about is as before, nothing leaks (the address sanitizer looks), and the next try works.
+ * Every allocation of what a master and an appmaster keep, refused in turn: the call says
+ * GP_ENOMEM, what it was about is as before, nothing leaks (the address sanitizer looks), and the
+ * next try works.
  */
 #include "base/str.h"
 #include "control/appmaster/record.h"

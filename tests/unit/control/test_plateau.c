@@ -1,6 +1,6 @@
 /*
- * A master that has done the same for long has no more memory in use than one that has done it for a
- * while: its log is bounded in bytes, and so is all that it remembers of what ended.
+ * A master that has done the same for long has no more memory in use than one that has done it for
+ * a while: its log is bounded in bytes, and so is all that it remembers of what ended.
  */
 #include "base/str.h"
 #include "control/limits.h"

@@ -468,8 +468,8 @@ GP_TEST(record, keeps_moves_in_order_and_over_epochs)
     record_deinit(&r);
 }
 
-/* What 1,000 executors with two lanes each and 16 processors are told, and what the master keeps: both
- * in one control message. */
+/* What 1,000 executors with two lanes each and 16 processors are told, and what the master keeps:
+ * both in one control message. */
 GP_TEST(record, of_a_large_job_fits_into_a_message)
 {
     enum { EXECUTORS = 1000, LANES = 2, PROCESSORS = 16, TASKS = 6000 };

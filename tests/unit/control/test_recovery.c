@@ -587,7 +587,8 @@ GP_TEST(recovery, gives_others_time_when_it_was_frozen_itself)
     end(t);
 }
 
-/* No room but there: it waits, tries whether the network is whole, ever more rarely, and never fails. */
+/* No room but there: it waits, tries whether the network is whole, ever more rarely, and never
+ * fails. */
 GP_TEST(recovery, tries_the_other_side_again_now_and_then)
 {
     struct troupe *t = troupe_new();

@@ -1,4 +1,5 @@
-/* Commands and registries as bytes: what is written is read as the same; what is bent is refused. */
+/* Commands and registries as bytes: what is written is read as the same; what is bent is
+ * refused. */
 #include <stdlib.h>
 
 #include "base/endian.h"

@@ -1,6 +1,7 @@
 /*
- * The worker on a simulated host, between a puppet master and the puppet children it starts: the masters
- * it works for, and what they grant. What becomes of its children is in test_worker_children.c.
+ * The worker on a simulated host, between a puppet master and the puppet children it starts: the
+ * masters it works for, and what they grant. What becomes of its children is in
+ * test_worker_children.c.
  */
 #include "base/str.h"
 #include "boss.h"

@@ -1,6 +1,6 @@
 /*
- * troupe.c: see troupe.h. Each puppet lives in a simulated process of its own; all share the troupe's
- * notes, which the test reads between steps.
+ * troupe.c: see troupe.h. Each puppet lives in a simulated process of its own; all share the
+ * troupe's notes, which the test reads between steps.
  */
 #include "base/str.h"
 #include "edge/json.h"

@@ -1,6 +1,7 @@
 /*
  * troupe.h: a real appmaster among puppets, in a simulated world: a master that keeps what it is
- * given, workers that start what they are asked for, executors that do as they are told and note it.
+ * given, workers that start what they are asked for, executors that do as they are told and note
+ * it.
  *
  *     host 0   master at 10.0.0.1:3000
  *     host 1   appmaster (in later epochs too), below the worker of host 2

@@ -1,6 +1,6 @@
 /*
- * troupe_executor.c: the puppets of executors. They do as they are told and note it, look for their appmaster,
- * and check that nobody is started too early and no task runs twice.
+ * troupe_executor.c: the puppets of executors. They do as they are told and note it, look for their
+ * appmaster, and check that nobody is started too early and no task runs twice.
  */
 #include "base/str.h"
 #include "gp_test.h"

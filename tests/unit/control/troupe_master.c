@@ -1,6 +1,6 @@
 /*
- * troupe_master.c: the puppet of a master. It keeps what it is given, gives slots of the emptiest workers,
- * and checks that nobody gives back what the next epoch would claim.
+ * troupe_master.c: the puppet of a master. It keeps what it is given, gives slots of the emptiest
+ * workers, and checks that nobody gives back what the next epoch would claim.
  */
 #include "base/str.h"
 #include "control/appmaster/record.h"

@@ -1,6 +1,6 @@
 /*
- * troupe_puppets.h: what the files of the troupe share and tests need not see: the plan, the puppets
- * and how they begin and end, each in a simulated process.
+ * troupe_puppets.h: what the files of the troupe share and tests need not see: the plan, the
+ * puppets and how they begin and end, each in a simulated process.
  */
 #ifndef TESTS_CONTROL_TROUPE_PUPPETS_H
 #define TESTS_CONTROL_TROUPE_PUPPETS_H

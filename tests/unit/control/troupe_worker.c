@@ -1,6 +1,6 @@
 /*
- * troupe_worker.c: the puppets of workers: they start, resize and stop what they are asked to, and say what
- * ended.
+ * troupe_worker.c: the puppets of workers: they start, resize and stop what they are asked to, and
+ * say what ended.
  */
 #include "base/str.h"
 #include "gp_test.h"

@@ -2,10 +2,10 @@
  * yard.h: real masters (council.h) with puppets for workers and appmasters, to see who is told to
  * leave which worker, and when.
  *
- * A puppet of an appmaster asks for its slots, runs, and moves its tasks off workers as it is told, as
- * far as slots are granted; or stays, if the test says so. It goes on in its next epoch where the
- * one before was: what it holds stands in the yard. All puppets live in one process; a worker dies
- * with its appmasters when its endpoints are freed.
+ * A puppet of an appmaster asks for its slots, runs, and moves its tasks off workers as it is told,
+ * as far as slots are granted; or stays, if the test says so. It goes on in its next epoch where
+ * the one before was: what it holds stands in the yard. All puppets live in one process; a worker
+ * dies with its appmasters when its endpoints are freed.
  */
 #ifndef TESTS_CONTROL_YARD_H
 #define TESTS_CONTROL_YARD_H

@@ -1,7 +1,7 @@
 /*
  * attack.h: a random job that things happen to, and the proof that every row of it went right or is
- * counted. test_attack_faults.c draws it, attack_code.c is its tasks, attack_faults.c is what happens to
- * it, attack_end.c what must be true then.
+ * counted. test_attack_faults.c draws it, attack_code.c is its tasks, attack_faults.c is what
+ * happens to it, attack_end.c what must be true then.
  */
 #ifndef TESTS_DATA_ATTACK_H
 #define TESTS_DATA_ATTACK_H

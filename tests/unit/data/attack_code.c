@@ -1,7 +1,7 @@
 /*
- * attack_code.c: the tasks of an attacked job. Every row says which life of which task sent it, as the
- * how-manieth, so that each task checks that none comes twice, none out of order, and none of an older
- * life after one of a newer.
+ * attack_code.c: the tasks of an attacked job. Every row says which life of which task sent it, as
+ * the how-manieth, so that each task checks that none comes twice, none out of order, and none of
+ * an older life after one of a newer.
  */
 #include <stdlib.h>
 #include <string.h>

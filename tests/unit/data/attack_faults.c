@@ -1,6 +1,6 @@
 /*
- * attack_faults.c: what happens to an attacked job, and what an appmaster would do about it: tasks and
- * executors get their next session, and those that are asked to leave come somewhere else.
+ * attack_faults.c: what happens to an attacked job, and what an appmaster would do about it: tasks
+ * and executors get their next session, and those that are asked to leave come somewhere else.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -56,9 +56,10 @@ void lone_lane_take_lent(struct lone_lane *w, uint8_t *bytes, size_t len);
 void lone_lane_take_credit(struct lone_lane *w, const uint8_t *bytes, size_t len);
 
 /*
- * The lane takes another placement, up to LONE_PLACES_MAX times: of sink LONE_SINKS, which lives with
- * the neighbour, it is said in turn that it leaves, that it is here (with that state, which is borrowed
- * until lone_lane_end()), that it leaves, that it is there again. Each has the next generation, from 1.
+ * The lane takes another placement, up to LONE_PLACES_MAX times: of sink LONE_SINKS, which lives
+ * with the neighbour, it is said in turn that it leaves, that it is here (with that state, which is
+ * borrowed until lone_lane_end()), that it leaves, that it is there again. Each has the next
+ * generation, from 1.
  */
 void lone_lane_place(struct lone_lane *w, gp_bytes state);
 

@@ -149,7 +149,8 @@ bool rig_run_real(struct rig *rig);
  * one does not do for credit and batches that nobody waits for. */
 void rig_wake_all(struct rig *rig);
 
-/* Simulated: another executor, on a host of its own; its number. It is neither ready nor assigned. */
+/* Simulated: another executor, on a host of its own; its number. It is neither ready nor
+ * assigned. */
 uint32_t rig_add_executor(struct rig *rig);
 
 /* After it is ready: notes where its lanes are. */

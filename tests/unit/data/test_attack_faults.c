@@ -1,7 +1,7 @@
 /*
  * Random jobs that things happen to: tasks fail and are restarted, links are cut, executors die and
- * are replaced, tasks move with their state in the middle of that, all from a seed. attack.h says what
- * is proven of them. GP_TRIAL_FIRST and GP_TRIAL_SEEDS choose other seeds or more of them.
+ * are replaced, tasks move with their state in the middle of that, all from a seed. attack.h says
+ * what is proven of them. GP_TRIAL_FIRST and GP_TRIAL_SEEDS choose other seeds or more of them.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Random jobs, each from a seed: what trial.h proves must hold of all of them. A failing seed prints
- * how to repeat it; GP_TRIAL_FIRST and GP_TRIAL_SEEDS choose others or more of them.
+ * Random jobs, each from a seed: what trial.h proves must hold of all of them. A failing seed
+ * prints how to repeat it; GP_TRIAL_FIRST and GP_TRIAL_SEEDS choose others or more of them.
  */
 #include "gp_test.h"
 #include "trial.h"

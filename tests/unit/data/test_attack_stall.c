@@ -1,6 +1,6 @@
 /*
- * One task of many stops consuming, for a while or for ever. Whoever is not behind it goes on, what it
- * holds is about as much as its rows, and stopping gives all of it back.
+ * One task of many stops consuming, for a while or for ever. Whoever is not behind it goes on, what
+ * it holds is about as much as its rows, and stopping gives all of it back.
  */
 #include "data/lane.h"
 #include "gp_test.h"
@@ -109,7 +109,8 @@ static void look(struct rig *rig)
     }
 }
 
-/* Few sources, many sinks; `extra` rows and sinks that have nothing to do with the one that stops. */
+/* Few sources, many sinks; `extra` rows and sinks that have nothing to do with the one that
+ * stops. */
 static void make_job(struct rig *rig, struct crowd *crowd, uint32_t partitioner, uint32_t executors,
                      uint32_t lanes)
 {
@@ -165,7 +166,8 @@ GP_TEST(attack_stall, shuffle_goes_around_a_task_that_stopped)
         GP_CHECK_EQ(rig.processors[3].seen, 2 * ROWS);
         GP_CHECK_EQ(rig.processors[3].ended, SINKS);
         GP_CHECK_EQ(crowd.seen[crowd.stalled], 5);
-        /* All rows but those that the stopped one holds: a window from each lane that has sources. */
+        /* All rows but those that the stopped one holds: a window from each lane that has
+         * sources. */
         GP_CHECK(seen_by_others(&crowd) >= 2 * ROWS - 2 * ROWS_PER_WINDOW);
         GP_CHECK_EQ(crowd.wrong, 0);
     }

@@ -1,5 +1,5 @@
-/* What tasks take along that came ahead of them: used by the placement it was brought for, and by no
- * other. */
+/* What tasks take along that came ahead of them: used by the placement it was brought for, and by
+ * no other. */
 #include <stdlib.h>
 
 #include "base/str.h"

@@ -84,7 +84,8 @@ GP_TEST(failure, a_task_that_consumes_more_than_it_was_given_fails)
 #define GREEDY_MESSAGE_MAX (1u << 20)
 #define GREEDY_ROW         1000u
 
-/* One message too large for a batch, and then as many rows as it is let, whatever gp_out_full() says. */
+/* One message too large for a batch, and then as many rows as it is let, whatever gp_out_full()
+ * says. */
 static int32_t emits_without_end(void *self, struct gp_out *out, uint32_t budget)
 {
     static const uint8_t value[GREEDY_MESSAGE_MAX / 2];

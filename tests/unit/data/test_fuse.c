@@ -1,7 +1,7 @@
 /*
- * Rows that go straight from task to task: through chains whose tasks pass them on as they came, cut
- * them, multiply them, stop, fail or cannot keep up. What does not go straight goes the ordinary way; what
- * many of these do together: the chains of test_attack_graphs.c.
+ * Rows that go straight from task to task: through chains whose tasks pass them on as they came,
+ * cut them, multiply them, stop, fail or cannot keep up. What does not go straight goes the
+ * ordinary way; what many of these do together: the chains of test_attack_graphs.c.
  */
 #include <string.h>
 
@@ -136,8 +136,8 @@ GP_TEST(fuse, what_is_too_much_goes_the_ordinary_way)
 
 /* ---- a processor that cuts what it was given ---- */
 
-/* Emits its value whole, without the first byte, and three bytes from the middle: of these the two last
- * begin in the row itself, but not where a value may. */
+/* Emits its value whole, without the first byte, and three bytes from the middle: of these the two
+ * last begin in the row itself, but not where a value may. */
 static int32_t cut_process(void *self, uint32_t port, const struct gp_batch *in, uint32_t *consumed,
                            struct gp_out *out)
 {

@@ -133,7 +133,8 @@ GP_TEST(inbox, a_malformed_row_ends_its_run_and_fails_who_sent_it)
     check_fault(3, row_word0(56, 33, 0, 0, 0) & ~(UINT64_C(7) << 41), 0); /* the key is longer */
 }
 
-/* How many rows of that session of the source come to sink 0; the others must be counted as stale. */
+/* How many rows of that session of the source come to sink 0; the others must be counted as
+ * stale. */
 static uint32_t come_of(struct lone_lane *w, uint64_t session)
 {
     uint64_t stale = counter_get(&w->lane->stats.stale_rows);
@@ -157,8 +158,8 @@ static uint32_t come_of(struct lone_lane *w, uint64_t session)
     return n;
 }
 
-/* A task that moved is the same: what it sent from its place before counts, and what it sent before it
- * last began anew does not. */
+/* A task that moved is the same: what it sent from its place before counts, and what it sent before
+ * it last began anew does not. */
 GP_TEST(inbox, takes_rows_of_older_sessions_from_since_on)
 {
     struct lone_lane w;
@@ -232,7 +233,8 @@ GP_TEST(inbox, views_lent_rows_where_they_lie)
     lone_lane_end(&w);
 }
 
-/* At any moment, to anything: rows are what their words said when they were looked at, or nothing. */
+/* At any moment, to anything: rows are what their words said when they were looked at, or
+ * nothing. */
 GP_TEST(inbox, lent_rows_may_change_at_any_time)
 {
     for (uint64_t seed = 1; seed <= 300; seed++) {

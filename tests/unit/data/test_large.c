@@ -1,6 +1,6 @@
 /*
- * Large messages on a link that small ones of other tasks use, too: these overtake them. Neither what the same
- * task sends behind a large message to the same task does, nor its time.
+ * Large messages on a link that small ones of other tasks use, too: these overtake them. Neither
+ * what the same task sends behind a large message to the same task does, nor its time.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * What is measured is what happened: rows and bytes of whole jobs, the time of a task that is
- * blocked, the way of probes. In simulated worlds nothing takes time within a turn, so there the time
- * of tasks is that of waiting; by itself the lane's clock stands still.
+ * blocked, the way of probes. In simulated worlds nothing takes time within a turn, so there the
+ * time of tasks is that of waiting; by itself the lane's clock stands still.
  */
 #include <stdlib.h>
 

@@ -215,7 +215,8 @@ GP_TEST(neighbour, bounds_what_waits_behind_a_mark)
     lone_lane_end(&w);
 }
 
-/* An account of a task that moves is lowered so far that nobody draws on it: no window reaches there. */
+/* An account of a task that moves is lowered so far that nobody draws on it: no window reaches
+ * there. */
 GP_TEST(neighbour, refuses_a_window_that_a_move_could_not_hold)
 {
     struct lone_lane w;

@@ -143,7 +143,8 @@ GP_TEST(pressure, a_stopped_sink_stops_only_its_own_source)
 }
 
 /*
- * A source that is faster than its sink is woken once it may send, not for each batch that comes home.
+ * A source that is faster than its sink is woken once it may send, not for each batch that comes
+ * home.
  */
 GP_TEST(pressure, a_source_without_credit_sleeps_until_credit_comes)
 {

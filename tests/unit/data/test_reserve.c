@@ -1,7 +1,7 @@
 /*
  * Messages built in place: of every length and cut at every length, alone and among emitted ones,
- * where the batch itself is written to and where it is not. What came must be what was written, padding
- * included, in order.
+ * where the batch itself is written to and where it is not. What came must be what was written,
+ * padding included, in order.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * Single changes of a running job, one at a time: what a task's next session begins with, what is not
- * run again, which changes are refused. What many of them do together: test_attack_faults.c.
+ * Single changes of a running job, one at a time: what a task's next session begins with, what is
+ * not run again, which changes are refused. What many of them do together: test_attack_faults.c.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * How much a task may do at its turn: less when its rows take long, so that it keeps the others of its
- * lane waiting no longer than they keep it.
+ * How much a task may do at its turn: less when its rows take long, so that it keeps the others of
+ * its lane waiting no longer than they keep it.
  */
 #include "data/lane.h"
 #include "data/limits.h"

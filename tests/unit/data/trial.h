@@ -1,11 +1,11 @@
 /*
  * trial.h: a random job, made from a seed, and the proof that every row of it went right.
  *
- * The graph (up to 7 processors in up to 5 stages, several ports, diamonds and fan-in), partitioners,
- * parallelism, lanes, executors, windows, batch sizes and the moods of the processors (they yield,
- * wait for tokens, reject rows, consume a little at a time, delay rows by event time, emit at the
- * end) are all drawn from the seed. Every row carries who made it, who sent it last and its number on that
- * port, so that each receiving task checks on its own:
+ * The graph (up to 7 processors in up to 5 stages, several ports, diamonds and fan-in),
+ * partitioners, parallelism, lanes, executors, windows, batch sizes and the moods of the processors
+ * (they yield, wait for tokens, reject rows, consume a little at a time, delay rows by event time,
+ * emit at the end) are all drawn from the seed. Every row carries who made it, who sent it last and
+ * its number on that port, so that each receiving task checks on its own:
  *   - order: rows of one task on one edge come in the order they were emitted, none twice, and none
  *     missing where the partitioner sends everything (broadcast, forward) or every n-th (round_robin);
  *   - routing: the task is the one that the partitioner says;

@@ -1,8 +1,9 @@
 /*
  * trial_code.c: the source, the processor and the partitioner of trials. See trial.h.
  *
- * A value: maker's processor (u16) and task (u16), key (u32), number (u64), sender's processor (u16),
- * port (u16) and task (u32), number on that port (u64), filler that depends on maker and number.
+ * A value: maker's processor (u16) and task (u16), key (u32), number (u64), sender's processor
+ * (u16), port (u16) and task (u32), number on that port (u64), filler that depends on maker and
+ * number.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * trial_moves.c: an appmaster that has nothing in mind but moving tasks: to random lanes, also of an
- * executor that comes later, some of them in the middle of their end, and now and then it changes its
- * mind. Nothing that the trial checks may notice.
+ * trial_moves.c: an appmaster that has nothing in mind but moving tasks: to random lanes, also of
+ * an executor that comes later, some of them in the middle of their end, and now and then it
+ * changes its mind. Nothing that the trial checks may notice.
  */
 #include <stdlib.h>
 

@@ -294,7 +294,8 @@ GP_TEST(runner, a_busy_one_still_sees_events)
 
 #define BYTES_MAX 64u
 
-/* Reads bytes that it sends to itself: just before it would sleep, or `early` turns after the last. */
+/* Reads bytes that it sends to itself: just before it would sleep, or `early` turns after the
+ * last. */
 struct reader {
     struct net_addr to;
     struct stream *stream;

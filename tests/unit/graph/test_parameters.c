@@ -1,4 +1,5 @@
-/* Parameters: what a table allows is taken, everything else is listed, and defaults are in the plan. */
+/* Parameters: what a table allows is taken, everything else is listed, and defaults are in the
+ * plan. */
 #include "base/str.h"
 #include "gp_test.h"
 #include "graph/parameters.h"

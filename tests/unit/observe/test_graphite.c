@@ -1,6 +1,6 @@
 /*
- * The reporter against servers of all kinds: one that listens, one that is not there, one that reads
- * nothing, one that closes in the middle of a line.
+ * The reporter against servers of all kinds: one that listens, one that is not there, one that
+ * reads nothing, one that closes in the middle of a line.
  */
 #include "gp_test.h"
 #include "observe/graphite.h"

@@ -142,7 +142,8 @@ GP_TEST(exec, says_how_a_child_died_and_what_it_said)
                    "'cat >/dev/null; printf abc' ended within a record");
 }
 
-/* What was read while outputs were full comes out when they are not, though the child says nothing more. */
+/* What was read while outputs were full comes out when they are not, though the child says nothing
+ * more. */
 GP_TEST(exec, gives_what_it_read_without_being_told_of_more)
 {
     struct gp_kit *kit = exec_new("while read n; do seq $n; done", "lines");

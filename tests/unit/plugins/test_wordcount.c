@@ -239,7 +239,8 @@ static uint32_t sorted_lines(FILE *file, char *ret_lines[64])
     return count;
 }
 
-/* expected/counts.txt is what coreutils make of expected/input.txt (see README.md of the example). */
+/* expected/counts.txt is what coreutils make of expected/input.txt (see README.md of the
+ * example). */
 GP_TEST(wordcount, gives_the_expected_counts)
 {
     struct folder f = folder_new();

@@ -1,6 +1,6 @@
 /*
- * port/runner.h in every world. The functions of a runner are called on a thread of their own in the
- * real world, so what they share with the test is atomic, and only the test's thread checks.
+ * port/runner.h in every world. The functions of a runner are called on a thread of their own in
+ * the real world, so what they share with the test is atomic, and only the test's thread checks.
  */
 #include <stdatomic.h>
 

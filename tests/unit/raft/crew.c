@@ -1,6 +1,6 @@
 /*
- * A group: lives and deaths of its members, what is proposed, and the rules of the end. What a member does
- * while it lives is in crew_member.c.
+ * A group: lives and deaths of its members, what is proposed, and the rules of the end. What a
+ * member does while it lives is in crew_member.c.
  */
 #include <stdlib.h>
 #include <string.h>

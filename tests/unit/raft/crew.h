@@ -1,9 +1,10 @@
 /*
  * crew.h: a consensus group in a simulated world, and what must always be true of it.
  *
- * Every member is a process of its own on a host of its own (10.0.0.1 ...), with the real journal on
- * a simulated disk. Messages go through a carrier that loses, delays, doubles and reorders them, and
- * keeps to cuts, all drawn from the seed. The owner's state is a chain of hashes over the commands.
+ * Every member is a process of its own on a host of its own (10.0.0.1 ...), with the real journal
+ * on a simulated disk. Messages go through a carrier that loses, delays, doubles and reorders them,
+ * and keeps to cuts, all drawn from the seed. The owner's state is a chain of hashes over the
+ * commands.
  *
  * Checked at every step, for all members that ever lived: the same command at the same index; each
  * state is the one that belongs to its index; no index skipped backwards in a life; one leader in a

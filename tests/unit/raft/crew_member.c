@@ -1,7 +1,7 @@
 /*
  * A member of a group: its state, which every step is held against the rules, and its end of the
- * carrier. What the carrier does is drawn from the seed; a letter is put into the receiver's list by the
- * sender and taken out by the receiver's own timer, in its own loop.
+ * carrier. What the carrier does is drawn from the seed; a letter is put into the receiver's list
+ * by the sender and taken out by the receiver's own timer, in its own loop.
  */
 #include <stdlib.h>
 #include <string.h>

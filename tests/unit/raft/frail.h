@@ -57,7 +57,8 @@ void frail_restart(struct frail *f, bool power_lost);
 /* dst is initialized; it gets the files as they look, all safe. */
 void frail_copy(struct frail *dst, const struct frail *src);
 
-/* From outside: the content of a file, borrowed, {NULL, 0} without it; replacing (NULL: removing). */
+/* From outside: the content of a file, borrowed, {NULL, 0} without it; replacing (NULL:
+ * removing). */
 gp_bytes frail_get(const struct frail *f, const char *path);
 void frail_put(struct frail *f, const char *path, gp_bytes bytes);
 void frail_remove(struct frail *f, const char *path);

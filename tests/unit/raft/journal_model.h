@@ -70,8 +70,8 @@ int model_open(struct frail *f, struct journal **ret, struct gp_error *err);
 const char *model_differs(const struct model *m, struct journal *j);
 
 /*
- * The journal holds what was before the act or after it, or, of an append, a beginning of it: sets *m
- * (before) to what it is. NULL or how it differs.
+ * The journal holds what was before the act or after it, or, of an append, a beginning of it: sets
+ * *m (before) to what it is. NULL or how it differs.
  */
 const char *model_settle(struct model *m, const struct act *act, struct journal *j);
 

@@ -1,7 +1,7 @@
 /*
- * Every allocation of libraft, and of ours for it, refused in turn, and those that follow it, in the life
- * of a group: it agrees, makes snapshots, brings back one that was away, takes one in and lets one go.
- * Nothing crashes, no rule is broken, and all agree once there is memory again.
+ * Every allocation of libraft, and of ours for it, refused in turn, and those that follow it, in
+ * the life of a group: it agrees, makes snapshots, brings back one that was away, takes one in and
+ * lets one go. Nothing crashes, no rule is broken, and all agree once there is memory again.
  *
  * The linker sends reallocarray here (--wrap), which the heap of libraft alone asks.
  */

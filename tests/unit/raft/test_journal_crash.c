@@ -1,6 +1,6 @@
 /*
- * Crashes, failures of the disk and lack of memory at every single call, against the model: whatever
- * was acknowledged is found, nothing else is made up.
+ * Crashes, failures of the disk and lack of memory at every single call, against the model:
+ * whatever was acknowledged is found, nothing else is made up.
  */
 #include "gp_test.h"
 #include "journal_model.h"

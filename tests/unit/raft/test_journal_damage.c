@@ -1,8 +1,8 @@
 /*
- * Damaged files, some thousands: a journal opens with exactly what was written, or is refused with the
- * name of the file, or has lost the end of its newest log file where nothing is left to tell: when the
- * file was cut, or the last append and the mark behind it are damaged both. No single flipped bit does
- * that. Never a crash, a hang, or anything else.
+ * Damaged files, some thousands: a journal opens with exactly what was written, or is refused with
+ * the name of the file, or has lost the end of its newest log file where nothing is left to tell:
+ * when the file was cut, or the last append and the mark behind it are damaged both. No single
+ * flipped bit does that. Never a crash, a hang, or anything else.
  */
 #include "base/crc32c.h"
 #include "base/endian.h"
@@ -78,8 +78,8 @@ static uint64_t log_bytes_of(const struct frail *f)
                                                                                  : 0;
 }
 
-/* The journal is as it was after one of the last acts, or a part of an append; but of term, vote and
- * snapshot nothing is lost. */
+/* The journal is as it was after one of the last acts, or a part of an append; but of term, vote
+ * and snapshot nothing is lost. */
 static bool is_model_cut_short(const struct sample *s, struct journal *j)
 {
     struct model *m = malloc(sizeof(*m));

@@ -1,6 +1,6 @@
 /*
- * Every allocation of a journal, refused in turn: the call says GP_ENOMEM, the journal is as it was and
- * not broken, the next try works, and what is on the disk was not touched by the try.
+ * Every allocation of a journal, refused in turn: the call says GP_ENOMEM, the journal is as it was
+ * and not broken, the next try works, and what is on the disk was not touched by the try.
  */
 #include "gp_test.h"
 #include "journal_model.h"

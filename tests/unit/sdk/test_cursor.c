@@ -63,7 +63,8 @@ GP_TEST(cursor, a_stretch_of_rows_is_what_single_rows_are)
     GP_CHECK(memcmp(room, single, sizeof room) == 0);
 }
 
-/* For each row its value, cut by one byte for odd rows, and now and then an emitted one behind it. */
+/* For each row its value, cut by one byte for odd rows, and now and then an emitted one behind
+ * it. */
 static int32_t copy_at_cursor(void *self, uint32_t port, const struct gp_batch *in,
                               uint32_t *consumed, struct gp_out *out)
 {

@@ -1,6 +1,6 @@
 /*
- * Invariant of all programs: whatever a write borrows lives until its callback, also when the program
- * has been stopped meanwhile, as port/net.h demands.
+ * Invariant of all programs: whatever a write borrows lives until its callback, also when the
+ * program has been stopped meanwhile, as port/net.h demands.
  */
 #include "town.h"
 

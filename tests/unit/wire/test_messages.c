@@ -93,7 +93,8 @@ GP_TEST(messages, have_tables_that_fit_their_structs)
     each(check_table);
 }
 
-/* A zeroed struct is a message; what it prints is JSON; reading that fails only for want of content. */
+/* A zeroed struct is a message; what it prints is JSON; reading that fails only for want of
+ * content. */
 static void check_round_trip(const struct fields *table)
 {
     void *from = calloc(1, table->size + 1);

@@ -1,8 +1,8 @@
 /*
  * gearpump.c: tables of C functions for processors in Go.
  *
- * A table's open does not say whose it is, so each of TABLES_MAX has one of its own. All else goes to
- * one function in Go, by the handle that is the task's self.
+ * A table's open does not say whose it is, so each of TABLES_MAX has one of its own. All else goes
+ * to one function in Go, by the handle that is the task's self.
  */
 #include "_cgo_export.h"
 #include "entry.h"
