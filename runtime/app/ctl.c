@@ -186,12 +186,14 @@ static void on_answer(void *user, int code, const void *msg, const struct gp_err
 
 int ctl_run_until(struct ctl *ctl, const bool *done)
 {
-    int interrupts = ctl->interrupts;
-
-    while (!*done && ctl->interrupts == interrupts) {
+    while (!*done && ctl->interrupts == ctl->interrupts_told) {
         edge_step(ctl->world, true);
     }
-    return *done ? 0 : GP_ECANCELED;
+    if (*done) {
+        return 0; /* an interrupt that came in the same step ends the next wait */
+    }
+    ctl->interrupts_told = ctl->interrupts;
+    return GP_ECANCELED;
 }
 
 /* An interrupted ask is still open: nothing may be asked after it, and ctl_close() drops it. The

@@ -39,6 +39,7 @@ struct ctl {
     /* private */
     struct log log;
     struct edge_signals *signals;
+    int interrupts_told; /* of them, those that have ended a wait */
     bool is_configured;
     bool owns_world;
 };
@@ -89,7 +90,7 @@ int ctl_ask_for(struct ctl *ctl, uint16_t type, const void *msg, int64_t timeout
 int ctl_ask_at(struct ctl *ctl, const char *address, uint16_t type, const void *msg,
                ctl_answer_fn fn, void *user, struct gp_error *err);
 
-/* Runs the loop until *done or an interrupt, which is GP_ECANCELED. */
+/* Runs the loop until *done or an interrupt, which is GP_ECANCELED; each ends one wait. */
 int ctl_run_until(struct ctl *ctl, const bool *done);
 
 /* The application that operand 0 names, as a reference for the master. GP_EINVAL: nothing can be
