@@ -228,9 +228,15 @@ void conn_hear(struct conn *conn)
     }
 }
 
+/* The timer comes so late that it was us who stood still. */
+static bool is_late(const struct conn *conn, int64_t now_ns)
+{
+    return now_ns - conn->due_ns > failure_timeout_ns(conn) / 2;
+}
+
 bool conn_is_silent(const struct conn *conn, int64_t now_ns)
 {
-    return conn->is_silent && now_ns - conn->due_ns <= failure_timeout_ns(conn) / 2;
+    return conn->is_silent && !is_late(conn, now_ns);
 }
 
 /* It may have spoken while we did not listen. */
@@ -241,7 +247,7 @@ static void forgive_our_own(struct conn *conn, int64_t now_ns)
     if (late_ns > 0) {
         conn->heard_ns = late_ns < now_ns - conn->heard_ns ? conn->heard_ns + late_ns : now_ns;
     }
-    if (late_ns > failure_timeout_ns(conn) / 2 || conn->is_starved) {
+    if (is_late(conn, now_ns) || conn->is_starved) {
         conn->awake_ns = now_ns;
     }
     if (late_ns > patience_ns(conn) / 2 || conn->is_starved) {
@@ -283,7 +289,7 @@ static void greeting_over(struct conn *conn)
 {
     const int64_t period_ns = handshake_timeout_ns(conn);
 
-    if (loop_now_ns(conn->setup->loop) - conn->due_ns > failure_timeout_ns(conn) / 2) {
+    if (is_late(conn, loop_now_ns(conn->setup->loop))) {
         set_timer(conn, period_ns);
         return;
     }
@@ -470,7 +476,7 @@ bool conn_stood_still(const struct conn *conn)
 {
     const int64_t now_ns = loop_now_ns(conn->setup->loop);
 
-    return conn->was_given_up || now_ns - conn->due_ns > failure_timeout_ns(conn) / 2 ||
+    return conn->was_given_up || is_late(conn, now_ns) ||
            (conn->awake_ns != 0 && now_ns - conn->awake_ns < failure_timeout_ns(conn));
 }
 
