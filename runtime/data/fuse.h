@@ -71,12 +71,11 @@ struct fuse {
     uint32_t room_more; /* after gp_out_full() */
     const void *kept;   /* what lies here need not be copied */
     size_t kept_bytes;
-    struct gp_row *passed; /* rows from here ... */
-    struct gp_row *pass; /* ... to here were passed on as they are, and this may be the next; NULL:
-                              none may */
-    struct gp_row *pass_end;
-    uint32_t pass_bytes; /* of all of them up to the end */
-    bool passes;         /* there may be rows to pass on: there were before */
+    struct gp_row *passed;   /* the first row that was passed on as it is ... */
+    struct gp_row *pass;     /* ... and the one that may be next; NULL: none may */
+    struct gp_row *pass_end; /* behind the last that may */
+    uint32_t pass_bytes;     /* of all of them */
+    bool passes;             /* there may be rows to pass on: there were before */
     struct fuse_list *list;
     struct task *to;
     emit_fn emit; /* how to emit in any other case */
