@@ -542,3 +542,36 @@ GP_TEST(testkit, a_processor_that_waits_is_told_and_may_wait_at_the_end)
     GP_CHECK_STR_EQ(probe.seen, "r e r e r e ");
     gp_kit_free(kit);
 }
+
+/* ---- a host that is older than the headers ---- */
+
+static struct gp_msg emitted;
+
+static int32_t keep_msg(struct gp_out *out, uint32_t port, const struct gp_msg *msg)
+{
+    (void)out;
+    emitted = *msg;
+    return port == 3 ? GP_OK : GP_FAIL;
+}
+
+/* Its gp_out ends before emit_row, which must not be looked at. */
+GP_TEST(testkit, a_row_is_passed_on_as_a_message_to_an_older_host)
+{
+    const struct gp_row row = {.time_ns = 7,
+                               .key_hash = 99,
+                               .key = "key",
+                               .value = "value",
+                               .key_len = 3,
+                               .value_len = 5,
+                               .flags = GP_ROW_KEYED | GP_ROW_LATE,
+                               .source = 2};
+    struct gp_out out = {.size = offsetof(struct gp_out, emit_row), .emit = keep_msg};
+
+    GP_CHECK_EQ(gp_emit_row(&out, 3, &row), GP_OK);
+    GP_CHECK_EQ(emitted.size, sizeof emitted);
+    GP_CHECK_EQ(emitted.flags, GP_MSG_KEYED | GP_MSG_HASHED);
+    GP_CHECK_EQ(emitted.time_ns, 7);
+    GP_CHECK_EQ(emitted.key_hash, 99);
+    GP_CHECK(emitted.key == row.key && emitted.key_len == 3);
+    GP_CHECK(emitted.value == row.value && emitted.value_len == 5);
+}
