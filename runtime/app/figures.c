@@ -109,8 +109,8 @@ void figures_say(const struct ctl *ctl, const struct figures *f)
     if (hist_count(&f->latency) > 0) {
         (void)str_format(
             latency, sizeof latency,
-            "; from source to sink %.3g us, 99 %% below %.3g, 99.9 %% below %.3g, 99.99 %% "
-            "below %.3g",
+            "; from source to sink %.1f us, 99 %% below %.1f, 99.9 %% below %.1f, 99.99 %% "
+            "below %.1f",
             latency_us(f, 50), latency_us(f, 99), latency_us(f, 99.9), latency_us(f, 99.99));
     }
     ctl_say(ctl, "%s into its last processors%s%s", units_rate(f->per_s, text), cpu, latency);
